@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Expired, NoEntropy};
+use super::{AccessLogError, Expired, NoEntropy};
 use crate::case::{Because, GatewayAnswer};
 use crate::customer::{GatewayName, HoldId, TenantId};
 use crate::data_map::{ClassName, Kind};
@@ -210,6 +210,25 @@ pub enum Error {
     NotComparable {
         /// The kind.
         kind: Kind,
+    },
+    /// The engine was built without a store that reads whole records.
+    #[error(
+        "the engine has no store to read whole records from; give EngineBuilder::records one, such as the SQLite store itself"
+    )]
+    NoRecords,
+    /// The engine was built without a log of who looks at personal data.
+    #[error("the engine has no access log, so nothing was read; give EngineBuilder::access_log one")]
+    NoAccessLog,
+    /// The host's log did not record who looks at personal data, so nothing was read.
+    #[error("the access log did not record the access, so nothing was read: {0}")]
+    AccessLog(#[source] AccessLogError),
+    /// A request is no purpose for looking at these data. Nothing was read.
+    #[error("request {request} does not allow this: {why}")]
+    NotForRequest {
+        /// The request.
+        request: RequestId,
+        /// Why not.
+        why: &'static str,
     },
     /// The engine was built without a scrub.
     #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]

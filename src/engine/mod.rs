@@ -41,10 +41,11 @@ use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::recipient::Recipient;
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, Inbox, KeepsMark, OwnerlessRecords, Reactivated, Reactivation,
-    Scrub, StoreError,
+    ReadRecords, Scrub, StoreError,
 };
 use crate::treatment::{GatewayAction, RecipientAction, Signs, TreatmentName};
 
+mod access;
 mod census;
 mod clock;
 mod closing;
@@ -52,12 +53,14 @@ mod drive;
 mod error;
 mod expired;
 mod expiry;
+pub mod export;
 mod health;
 mod holds;
 mod impact;
 mod inbox;
 mod keys;
 mod outcomes;
+mod private_file;
 mod reconcile;
 mod replay;
 mod requests;
@@ -75,6 +78,7 @@ mod unreadable;
 mod work;
 mod worker;
 
+pub use access::{Access, AccessEvent, AccessLog, AccessLogError, Accessed, MemoryAccessLog, Purpose};
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
@@ -83,14 +87,15 @@ pub use health::Health;
 pub use holds::NewHold;
 pub use inbox::Moved;
 pub use outcomes::Outcomes;
+pub use private_file::PrivateFile;
 pub use reconcile::Reconciliation;
 pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
 pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
-    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
+    SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
@@ -119,6 +124,8 @@ struct Parts {
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
     suppression: Option<suppression::Suppressor>,
     mark: Option<Arc<dyn KeepsMark>>,
@@ -161,6 +168,8 @@ pub struct EngineBuilder {
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
     suppression: Option<(Arc<dyn SuppressionList>, Arc<dyn KeyRing>)>,
     mark: Option<Arc<dyn KeepsMark>>,
@@ -372,6 +381,8 @@ impl EngineBuilder {
                 scrub: self.scrub,
                 ownerless: self.ownerless,
                 inbox: self.inbox,
+                reads: self.reads,
+                access_log: self.access_log,
                 holidays: self.holidays,
                 suppression: self.suppression.map(suppression::Suppressor::new),
                 mark: self.mark,
@@ -452,6 +463,8 @@ impl Engine {
             scrub: None,
             ownerless: None,
             inbox: None,
+            reads: None,
+            access_log: None,
             holidays: Holidays::default(),
             suppression: None,
             mark: None,

@@ -34,10 +34,13 @@ mod inbox;
 mod mark;
 mod memory;
 mod mentions;
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "it has a second user"))]
+mod one_by_one;
 mod ownerless;
 mod page;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod read;
 mod sharing;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql;
@@ -56,6 +59,7 @@ pub use memory::{MemoryRepository, MemoryStore};
 pub use mentions::{ListUncertain, UncertainMention};
 pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
+pub use read::{Had, ReadRecord, ReadRecords, ReadRequest, RecordPage, Whose};
 pub use sharing::WhoShares;
 
 /// One result per item, in the order of the request. A missing result means that the item was not tried. A failed

@@ -356,7 +356,7 @@ impl Writer<'_> {
         })
     }
 
-    fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
+    pub(super) fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
         let words = self.words;
         Ok(match what {
             NotCovered::Ignored { reason, .. } => fill(words.ignored, &[("reason", &self.text(reason)?)]),

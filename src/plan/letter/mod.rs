@@ -54,6 +54,7 @@ mod english;
 mod extension;
 mod fact;
 mod german;
+mod html;
 mod law;
 mod refusal;
 mod statement;
@@ -65,6 +66,8 @@ mod writer;
 pub use confirmation::confirmation;
 pub use extension::extension;
 pub use fact::Fact;
+#[cfg(feature = "export")]
+pub(crate) use html::{date_in, filled, html_escaped, uncovered};
 pub use refusal::refusal;
 pub use statement::statement;
 pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold};

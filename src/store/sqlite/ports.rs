@@ -15,8 +15,8 @@ use crate::store::sql::{NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
-    Page, PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally,
-    TallyRequest, UncertainMention,
+    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, Scrub,
+    StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -75,6 +75,14 @@ impl RecordStore for SqliteStore {
             }
         })
         .await
+    }
+}
+
+#[async_trait]
+impl ReadRecords for SqliteStore {
+    async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
+        let request = request.clone();
+        self.call("reading records", move |frame, session| frame.read_records(session, &request)).await?
     }
 }
 

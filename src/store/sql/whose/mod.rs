@@ -18,7 +18,7 @@ mod find;
 mod touched;
 mod ways;
 
-pub(crate) use find::{Expression, Fill, Finder, Finding, Place};
+pub(crate) use find::{Expression, Fill, Finder, Finding, Place, same_handle};
 pub(crate) use touched::{Touched, is_due, is_one_persons, need_no_set, need_no_set_for};
 pub(crate) use ways::{From, Reads, Toward, Ways, picked};
 

@@ -520,7 +520,7 @@ fn names_of(class: &BoundClass) -> Vec<String> {
     (0..class.handle.len()).map(|part| format!("h{part}")).collect()
 }
 
-fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
+pub(crate) fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
     let same: Vec<String> =
         (0..class.handle.len()).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
     same.join(" AND ")

@@ -43,6 +43,7 @@ use crate::store::{
 };
 use crate::treatment::{GatewayAction, Signs, TreatmentName};
 
+mod begin;
 mod census;
 mod clock;
 mod closing;
@@ -55,6 +56,7 @@ mod holds;
 mod impact;
 mod inbox;
 mod keys;
+mod look;
 mod outcomes;
 mod reconcile;
 mod replay;
@@ -72,6 +74,7 @@ mod unreadable;
 mod work;
 mod worker;
 
+pub use begin::Begun;
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};

@@ -5,8 +5,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use relinquish::plan::{ExpiryPlan, Impact, OperatorId};
+use relinquish::plan::{ExpiryPlan, OperatorId};
 
+use crate::screens::policy::Trial;
 use crate::survey::{Run, Survey};
 
 /// The work of this process.
@@ -15,7 +16,7 @@ pub(crate) struct Desk {
     pub(crate) survey: Slot<Survey>,
     pub(crate) run: Slot<Run>,
     pub(crate) expiry: Slot<Option<ExpiryPlan>>,
-    pub(crate) impact: Slot<Impact>,
+    pub(crate) trial: Slot<Trial>,
     pub(crate) census: Slot<()>,
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
 use maud::Markup;
 use relinquish::plan::CaseId;
-use relinquish::{CustomerId, Digest, TenantId};
+use relinquish::{CustomerId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, Shown};
@@ -153,11 +153,6 @@ impl Visit<'_> {
 
     pub(crate) fn number(&self, number: u64) -> String {
         dates::number(self.words, number)
-    }
-
-    /// The first letters of a digest, enough to compare by eye.
-    pub(crate) fn short(digest: Digest) -> String {
-        digest.to_string().chars().take(12).collect()
     }
 
     pub(crate) fn case_path(case: &CaseId) -> String {

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use relinquish::customer::Customer;
+use relinquish::data_map::Kind;
 use relinquish::engine::Error;
 use relinquish::ledger::{Closing, Entry};
 use relinquish::plan::{Asked, Blocked, Decision};
@@ -116,16 +117,23 @@ fn ways(
 /// Names and addresses, after the host has recorded the look.
 async fn identity(visit: &Visit<'_>, facts: &Customer) -> Result<Markup, Failure> {
     let identifiers = visit.console.engine.identifiers(&facts.id).await?;
-    let kinds = identifiers.iter().map(|(kind, _)| kind.clone()).collect();
+    // By these a person recognises a person. What else a search would look for is not shown.
+    let mut known: Vec<(&Kind, &'static str, &str)> = Vec::new();
+    for (kind, value) in identifiers.iter() {
+        if let Some(name) = visit.words.kind(kind)
+            && !known.iter().any(|(_, _, shown)| *shown == value)
+        {
+            known.push((kind, name, value));
+        }
+    }
+    let kinds = known.iter().map(|(kind, ..)| (*kind).clone()).collect();
     let shown = Shown::Customer { customer: facts.id.clone(), tenant: facts.tenant.clone(), kinds };
     visit.looks_at(shown).await?;
     Ok(html! {
-        @if identifiers.is_empty() { (empty(visit.words.who_none)) }
+        @if known.is_empty() { (empty(visit.words.who_none)) }
         @else {
             dl.facts {
-                @for (kind, value) in identifiers.iter() {
-                    dt { (visit.words.kind(kind)) } dd { (value) }
-                }
+                @for (_, name, value) in &known { dt { (name) } dd { (value) } }
             }
             p.hint { (visit.words.who_recorded) }
         }

@@ -163,8 +163,13 @@ fn effects(visit: &Visit<'_>, plan: &Plan) -> Markup {
                         td.number { (visit.number(tally.rows)) }
                         td.number { (visit.number(tally.due)) }
                         td.small {
-                            @for (field, strategy) in class.fields() {
-                                div { code { (field) } " " (english(&strategy.describe())) }
+                            @if !class.fields().is_empty() {
+                                details {
+                                    summary { (visit.number(class.fields().len() as u64)) }
+                                    @for (field, strategy) in class.fields() {
+                                        div { code { (field) } " " (english(&strategy.describe())) }
+                                    }
+                                }
                             }
                         }
                     }

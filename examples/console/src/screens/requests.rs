@@ -200,7 +200,7 @@ pub(crate) async fn reveal(visit: &Visit<'_>, id: &str) -> Result<Answer, Failur
     page(visit, id, &tried, tried.is_fine()).await
 }
 
-async fn found(visit: &Visit<'_>, id: &str) -> Result<Request, Failure> {
+pub(crate) async fn found(visit: &Visit<'_>, id: &str) -> Result<Request, Failure> {
     let found = visit.console.engine.request(&RequestId::new(id)).await?;
     found.filter(|request| is_ours(visit, request)).ok_or(Failure::NotFound)
 }

@@ -161,12 +161,11 @@ fn rows(visit: &Visit<'_>, survey: &Survey) -> Markup {
                     }
                 }))
                 div.actions {
+                    // Each button saves what is unchecked first: whoever goes on must not lose it.
                     button.second { (words.strike) }
-                    @if let Some(next) = next {
-                        a href=(visit.url(&format!("/review?{}from={next}", query(&filter)))) { (words.next_page) }
-                    }
+                    @if let Some(next) = next { button.second name="next" value=(next) { (words.next_page) } }
                     @if visit.operator.may(Right::Approve) {
-                        a.button href=(visit.url(&format!("/review/approve?{}", query(&filter)))) { (words.review_approve) }
+                        button name="next" value="approve" { (words.review_approve) }
                     }
                 }
             }
@@ -231,8 +230,12 @@ pub(crate) fn strike(visit: &Visit<'_>) -> Result<Answer, Failure> {
     let (stay, out): (Vec<usize>, Vec<usize>) = shown.partition(|number| kept.contains(number));
     survey.strike(stay, false);
     survey.strike(out, true);
+    let query = query(&filter(visit));
     let from = visit.form.get("from").unwrap_or("0");
-    Ok(visit.see(&format!("/review?{}from={}", query(&filter(visit)), encode(from))))
+    Ok(visit.see(&match visit.form.get("next") {
+        Some("approve") => format!("/review/approve?{query}"),
+        next => format!("/review?{query}from={}", encode(next.unwrap_or(from))),
+    }))
 }
 
 /// The last page before a run: how many would be hit, per tenant, beside what the policy allows.

@@ -3,6 +3,7 @@
 use relinquish::customer::{HoldGround, Status};
 use relinquish::data_map::Kind;
 use relinquish::plan::Step;
+use relinquish::plan::letter::Language;
 use relinquish::policy::Trigger;
 use relinquish::request::{Answer, Channel, Identity, LetterKind, RequestKind, Stage};
 
@@ -191,9 +192,18 @@ impl Words {
         }
     }
 
-    /// A kind of personal data. One that the console has no word for keeps the map's name.
-    pub(crate) fn kind<'k>(&self, kind: &'k Kind) -> &'k str {
-        match kind {
+    pub(crate) fn language_of(&self, language: Language) -> &'static str {
+        match language {
+            Language::English => self.language_en,
+            Language::Swedish => self.language_sv,
+            Language::German => self.language_de,
+            _ => self.unknown,
+        }
+    }
+
+    /// A kind of personal data by which a person recognises a person.
+    pub(crate) fn kind(&self, kind: &Kind) -> Option<&'static str> {
+        Some(match kind {
             Kind::Name => self.data_name,
             Kind::CompanyName => self.data_company,
             Kind::Email => self.data_email,
@@ -202,8 +212,8 @@ impl Words {
             Kind::Postcode => self.data_postcode,
             Kind::City => self.data_city,
             Kind::Username => self.data_username,
-            other => other.as_str(),
-        }
+            _ => return None,
+        })
     }
 
     /// The title of a failure, and what to do about it.

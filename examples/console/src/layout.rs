@@ -34,7 +34,12 @@ pub(crate) fn page(visit: &Visit<'_>, title: &str, content: &Markup) -> Markup {
                         }
                     }
                 }
-                p.who { (words.signed_in_as) " " strong { (visit.operator.id().as_str()) } }
+                div.who {
+                    (words.signed_in_as) " " strong { (visit.operator.id().as_str()) }
+                    @if let Some(path) = &visit.console.sign_out {
+                        form.inline method="post" action=(path) { button.second { (words.sign_out) } }
+                    }
+                }
             }
         }
     };

@@ -80,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) access: Arc<dyn AccessLog>,
     pub(crate) base: String,
     pub(crate) origin: Option<String>,
+    pub(crate) sign_out: Option<String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) letters: Option<(letter::Controller, letter::Authority)>,
     pub(crate) checkpoints: Option<(Arc<dyn KeepsTree>, Arc<dyn Signer>)>,
@@ -127,6 +128,7 @@ impl Console {
                 access: Arc::new(access),
                 base: String::new(),
                 origin: None,
+                sign_out: None,
                 clock: Arc::new(SystemClock),
                 letters: None,
                 checkpoints: None,
@@ -151,6 +153,13 @@ impl ConsoleBuilder {
     #[must_use]
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.shared.origin = Some(origin.into());
+        self
+    }
+
+    /// Sets the host's own address to which the button *Sign out* posts. Without it, there is no such button.
+    #[must_use]
+    pub fn signs_out_at(mut self, path: impl Into<String>) -> Self {
+        self.shared.sign_out = Some(path.into());
         self
     }
 

@@ -44,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokio::spawn(work);
     })
     .mounted_at("/erasure")
+    .signs_out_at("/sign-out")
     .letters(world.controller, world.authority)
     .checkpoints(world.ledger, world.signer)
     .build();

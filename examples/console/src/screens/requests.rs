@@ -277,6 +277,13 @@ fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
             button.second[second] { (label) }
         }
     };
+    let simple = [
+        ("ask-identity", words.note_ask_identity, Note::AskIdentity),
+        ("ask-meaning", words.note_ask_meaning, Note::AskMeaning),
+        ("remind", words.note_remind, Note::Remind),
+        ("answered", words.note_answered, Note::Answered),
+    ];
+    let simple: Vec<_> = simple.iter().filter(|(.., note)| fits(note)).collect();
     let reference = "reference".parse::<ReasonCode>();
     let extension = [("complexity", words.complexity), ("number", words.number_of_requests)]
         .map(|(name, label)| (name.to_owned(), label));
@@ -307,10 +314,6 @@ fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
                     (Field { tried, name: "reference", label: words.reference, hint: words.reference_hint }.input("text"))
                 }))
             }
-            @if fits(&Note::AskIdentity) { (form("ask-identity", words.note_ask_identity, true, html! {})) }
-            @if fits(&Note::AskMeaning) { (form("ask-meaning", words.note_ask_meaning, true, html! {})) }
-            @if fits(&Note::Remind) { (form("remind", words.note_remind, true, html! {})) }
-            @if fits(&Note::Answered) { (form("answered", words.note_answered, true, html! {})) }
             @if fits(&Note::Extend { reason: ExtensionReason::Complexity }) {
                 (form("extend", words.note_extend, true, html! {
                     (Field { tried, name: "why", label: words.why, hint: words.extend_hint }.choice(extension))
@@ -320,6 +323,10 @@ fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
                 (form("decide", words.note_decide, true, html! {
                     (Field { tried, name: "answer", label: words.answer, hint: "" }.choice(answers))
                 }))
+            }
+            @if !simple.is_empty() {
+                p.hint { (words.note_simple) }
+                div.notes { @for (what, label, _) in simple { (form(what, label, true, html! {})) } }
             }
             @if visit.console.letters.is_some() {
                 p.actions { a.button.second href=(visit.url(&format!("{}/letter", path(&request.new.id)))) { (words.letters) } }

@@ -4,5 +4,6 @@
 
 mod browser;
 mod rights;
+mod screens;
 mod support;
 mod walks;

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use relinquish::gateway::MemoryGateway;
+use relinquish::case::{GatewayAnswer, GatewayOutcome, Receipt};
+use relinquish::gateway::{
+    AccountId, GatewayError, MemoryGateway, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileState,
+};
 use relinquish::ledger::proof::FileSigner;
 use relinquish::plan::letter::{Authority, Controller};
-use relinquish::{CustomerId, Engine, FileKeyRing, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
+use relinquish::{CustomerId, Engine, FileKeyRing, GatewayName, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 use relinquish_console::{Access, AccessLog, Console, ConsoleKey, NotRecorded, Operator, Right};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -43,7 +47,45 @@ impl AccessLog for Looks {
     }
 }
 
+/// A gateway that can be told to refuse.
+#[derive(Debug)]
+struct Stubborn {
+    inner: MemoryGateway,
+    refuses: Arc<Mutex<bool>>,
+}
+
+#[async_trait]
+impl PaymentGatewayEraser for Stubborn {
+    fn gateway(&self) -> &GatewayName {
+        self.inner.gateway()
+    }
+
+    fn longest_call(&self) -> Duration {
+        self.inner.longest_call()
+    }
+
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        self.inner.account().await
+    }
+
+    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
+        self.inner.state(profile).await
+    }
+
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
+        if *self.refuses.lock().unwrap() {
+            return Ok(GatewayOutcome::Blocked { reason: "a payment is on its way".to_owned() }.into());
+        }
+        self.inner.erase(erasure).await
+    }
+
+    async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
+        self.inner.poll(receipt).await
+    }
+}
+
 pub(crate) struct World {
+    pub(crate) refuses: Arc<Mutex<bool>>,
     pub(crate) engine: Engine,
     pub(crate) console: Console,
     pub(crate) looks: Arc<Looks>,
@@ -65,6 +107,8 @@ impl World {
         for id in (1..=clients).filter(|id| id % 3 != 0) {
             gateway.insert(format!("cus_{id:06}"), Some(CustomerId::new(id.to_string())), u32::from(id % 4 != 1));
         }
+        let refuses = Arc::new(Mutex::new(false));
+        let gateway = Stubborn { inner: gateway, refuses: Arc::clone(&refuses) };
         let path = folder.path().join("ledger.sqlite");
         let ledger = Arc::new(SqliteLedger::open(&path).unwrap());
         let keys = FileKeyRing::create_beside(&path).unwrap();
@@ -80,7 +124,7 @@ impl World {
             .letters(Controller::new("Fjord", "privacy@fjord.example"), Authority::new("Datatilsynet", "Oslo"))
             .checkpoints(ledger, Arc::new(signer))
             .build();
-        Self { engine, console, looks, database, _folder: folder }
+        Self { refuses, engine, console, looks, database, _folder: folder }
     }
 
     pub(crate) fn sql<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
@@ -123,7 +167,7 @@ impl Answer {
 
     /// The fields of the form that is sent to an address, as the page fills them in.
     pub(crate) fn fields(&self, action: &str) -> Vec<(String, String)> {
-        let start = format!("action=\"{}\"", escape(action));
+        let start = format!("method=\"post\" action=\"{}\"", escape(action));
         let (_, form) = self.body.split_once(&start).unwrap_or_else(|| panic!("no form {action} in {}", self.body));
         let form = form.split("</form>").next().unwrap();
         let mut fields = Vec::new();

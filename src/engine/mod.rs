@@ -46,6 +46,7 @@ use crate::store::{
 use crate::treatment::{GatewayAction, RecipientAction, Signs, TreatmentName};
 
 mod access;
+mod begin;
 mod census;
 mod clock;
 mod closing;
@@ -59,6 +60,7 @@ mod holds;
 mod impact;
 mod inbox;
 mod keys;
+mod look;
 mod outcomes;
 mod private_file;
 mod reconcile;
@@ -79,6 +81,7 @@ mod work;
 mod worker;
 
 pub use access::{Access, AccessEvent, AccessLog, AccessLogError, Accessed, MemoryAccessLog, Purpose};
+pub use begin::Begun;
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};

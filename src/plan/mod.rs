@@ -259,6 +259,11 @@ impl Plan {
         &self.links
     }
 
+    /// What the plan does not cover, in words for a person. Not part of the digest.
+    pub fn not_covered(&self) -> &[NotCovered] {
+        &self.not_covered
+    }
+
     /// Writes how many mentions in a field are uncertain, if there are any.
     fn write_uncertain(
         &self,

@@ -222,6 +222,7 @@ impl Engine {
     ) -> Result<Batch<Tally>, Error> {
         let asked = customers.len();
         let request = TallyRequest::new(customers, Arc::clone(treatment)).at(self.parts.clock.now());
+        let request = request.held(self.held_customers().await?);
         let batch = self.parts.store.tally(&request).await?;
         if batch.len() == asked {
             Ok(batch)

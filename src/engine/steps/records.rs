@@ -111,7 +111,8 @@ impl Engine {
                 return Ok(());
             }
             let targets = todo.iter().map(|run| run.target()).collect();
-            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at);
+            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at)
+                .held(self.held_customers().await?);
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {

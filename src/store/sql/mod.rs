@@ -366,7 +366,7 @@ pub(crate) use cell::Cell;
 pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
-pub(crate) use run::{Frame, NoTable, Work, date_forms, is_unsearchable};
+pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};

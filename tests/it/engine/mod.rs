@@ -4,6 +4,7 @@ pub(crate) mod as_done;
 pub(crate) mod end_to_end;
 pub(crate) mod expire;
 pub(crate) mod holds;
+pub(crate) mod holds_of_others;
 pub(crate) mod interruption;
 pub(crate) mod limits;
 pub(crate) mod mandates;

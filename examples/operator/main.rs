@@ -4,6 +4,7 @@
 //! sample database. The library does the rest:
 //!
 //! ```text
+//! cargo run --example operator -- draft --database shop.sqlite --customers clients > map.toml
 //! cargo run --example operator -- check --database shop.sqlite --map map.toml --policy policy.toml
 //! cargo run --example operator -- plan  --database … --map … --policy … --customer 5 --ledger ledger.sqlite
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
@@ -91,6 +92,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Draft the map of a database, with a mark at each guess; touches nothing
+    Draft(words::DraftArgs),
     /// Hold map and policy against the database
     Check(commands::CheckArgs),
     /// Show what an erasure would do; touches nothing
@@ -175,6 +178,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Recipients(args) => recipients::recipients(args).await,
             Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
+            Command::Draft(args) => words::draft(args),
             Command::Erase(args) => commands::erase(args).await,
             Command::Survey(args) => sweep::survey(args).await,
             Command::Approve(args) => sweep::approve(args),

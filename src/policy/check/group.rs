@@ -61,6 +61,13 @@ pub(super) fn put_in_group(
             }
             Some(_) => continue,
             None if !compiled.kept.contains_key(field.name()) => continue,
+            // It is cleared and made general for the owner of the record, who is somebody else.
+            None if field.whose().is_some() => {
+                let what = "belongs to the person at the other end of a link, who may stay, and is counted in no group of this record";
+                let way_out = "leave smallest_group out, or do not keep it";
+                reader.problem(join(&join(path, "keep"), name), what, way_out);
+                continue;
+            }
             None => {
                 if let Some(kind) = field.kind().filter(|kind| !kind.is_general()) {
                     let what = format!("stays, and a person is found by their {kind}: no group hides them");

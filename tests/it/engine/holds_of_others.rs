@@ -11,16 +11,16 @@ use crate::hosts;
 use crate::shop::{CUSTOMERS, Shop, changes};
 
 const FORUM: &str = "
-    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, held TEXT);
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, held TEXT);
     CREATE TABLE follows (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL REFERENCES clients, target INTEGER NOT NULL REFERENCES clients);
     CREATE TABLE letters (id INTEGER PRIMARY KEY, sender INTEGER REFERENCES clients, reader INTEGER REFERENCES clients, body TEXT);
     CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients, editor INTEGER REFERENCES clients, nick TEXT);
     CREATE TABLE quotes (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients, post INTEGER REFERENCES posts);
-    INSERT INTO clients VALUES (1, 'Quillon Zandervik', NULL), (2, 'Bo', NULL), (3, 'Runa', NULL);";
+    INSERT INTO clients VALUES (1, 'Quillon Zandervik', 'q@z.org', NULL), (2, 'Bo', 'bo@x.org', NULL), (3, 'Runa', 'r@x.org', NULL);";
 
 fn shop(rows: &str) -> Shop {
     let map = format!(
-        "{CUSTOMERS}holds = 'held'\nfields.name = 'name'\n\
+        "{CUSTOMERS}holds = 'held'\nfields = {{ name = 'name', mail = 'email' }}\n\
          [records.follow]\ntable = 'follows'\nowner = 'owner'\nends.target = 'goes'\n\
          [records.letter]\ntable = 'letters'\nshared = ['sender', 'reader']\nends = {{ sender = 'clear', reader = 'clear' }}\n\
          fields.body = 'free_text'\n\

@@ -5,6 +5,7 @@ pub(crate) mod approved_keeps;
 pub(crate) mod before_approval;
 pub(crate) mod dates;
 pub(crate) mod duties;
+pub(crate) mod group_of_others;
 pub(crate) mod guards;
 pub(crate) mod kept_for;
 pub(crate) mod kept_with;

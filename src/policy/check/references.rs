@@ -237,15 +237,16 @@ fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &Da
         RecordAction::Anonymise | RecordAction::Keep { .. } => true,
         RecordAction::Reassign => link.role() != LinkRole::Owner,
         RecordAction::Delete => {
-            let owners = || class.links().iter().filter(|link| link.role() == LinkRole::Owner);
-            let several_owners = owners().map(Link::name).collect::<BTreeSet<_>>().len() > 1;
+            // Of several owner links the first non-empty one counts, so whoever the first leads to is the only owner.
+            let first = class.links().iter().find(|link| link.role() == LinkRole::Owner).map(Link::name);
+            let is_first = first == Some(link.name());
             let ways: BTreeSet<&str> =
                 class.links().iter().filter(|link| link.is_owner()).map(Link::name).collect();
             let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
             let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
             let hangs_once = ways.len() == 1 && !is_held;
             let goes_with_it = match link.role() {
-                LinkRole::Owner => hangs_once || (!is_held && !is_shared && !several_owners),
+                LinkRole::Owner => hangs_once || (!is_held && !is_shared && is_first),
                 LinkRole::Shared => hangs_once,
                 LinkRole::End => false,
             };

@@ -7,6 +7,7 @@ pub(crate) mod column_checks;
 pub(crate) mod computed_columns;
 pub(crate) mod drafted;
 pub(crate) mod drift;
+pub(crate) mod first_links;
 pub(crate) mod found_by_trying;
 pub(crate) mod hard_schemas;
 pub(crate) mod json;

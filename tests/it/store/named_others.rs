@@ -96,3 +96,26 @@ async fn records_with_a_field_of_somebody_else_are_counted() {
     let (_, json) = said(&shop, "1").await;
     assert!(of_class(&json, "post").is_null(), "what stays is not treated: {json}");
 }
+
+/// A post that hangs from the thread of somebody else, and has an author of its own, went with the thread, and no plan said
+/// whose it was.
+#[tokio::test]
+async fn posts_whose_author_comes_second_are_counted_as_well() {
+    let map = |post: &str| {
+        format!(
+            "{CUSTOMERS}fields = {{ name = 'name' }}\n\
+             [records.thread]\ntable = 'threads'\nowner = 'opener'\nfields.title = 'free_text'\n\
+             [records.post]\ntable = 'posts'\n{post}\nfields.body = 'free_text'\n"
+        )
+    };
+    for post in [
+        "owner = { first = ['thread', 'author'] }\nends.author = 'clear'",
+        "shared = ['thread', 'author']\nends = { thread = 'goes', author = 'clear' }",
+    ] {
+        let treatment = "customer = { action = 'anonymise' }\nthread = 'delete'\npost = 'delete'\n";
+        let shop = Shop::new(THREADS, &map(post).replace("name = 'name'", "name = 'username'"), treatment);
+        let (text, json) = said(&shop, "1").await;
+        assert!(text.contains("      2 of these name another customer in author"), "{post}: {text}");
+        assert_eq!(of_class(&json, "post")["author"], 2, "{post}: {json}");
+    }
+}

@@ -151,13 +151,27 @@ impl Bound {
     }
 
     /// The links by which a treated record may name somebody other than the customer who is erased: its
-    /// [ends](BoundClass::ends_at_others), and its owner links if it may be erased together with another record.
+    /// [ends](BoundClass::ends_at_others), the later ones of several owner links, and its owner links if it may be erased
+    /// together with another record.
     pub(crate) fn links_to_others<'c>(
         &'c self,
         class: &'c BoundClass,
     ) -> impl Iterator<Item = &'c BoundLink> + 'c {
         let goes_along = !class.is_root && self.may_go_along(class, &mut BTreeSet::new());
-        let owners = class.links.iter().filter(move |link| goes_along && link.role != LinkRole::End);
+        let root = &self.customers.class;
+        // Of several owner links the first non-empty one counts. The others may lead to somebody else.
+        let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
+        let first = owners.next().map(|link| link.name.as_str());
+        let is_later = move |link: &BoundLink| {
+            link.role == LinkRole::Owner
+                && first != Some(link.name.as_str())
+                && link.hops.is_empty()
+                && link.heads.contains(root)
+        };
+        let owners = class
+            .links
+            .iter()
+            .filter(move |link| (goes_along && link.role != LinkRole::End) || is_later(link));
         class.ends_at_others(&self.customers.class).chain(owners)
     }
 
@@ -167,9 +181,7 @@ impl Bound {
         if !seen.insert(&class.name) {
             return false;
         }
-        let leads_along = |link: &BoundLink| {
-            link.role == LinkRole::End && link.gone == WhenGone::Goes && !link.heads.is_empty()
-        };
+        let leads_along = |link: &BoundLink| link.gone == WhenGone::Goes && !link.heads.is_empty();
         let hangs = class.links.iter().filter(|link| link.role != LinkRole::End);
         class.links.iter().any(leads_along)
             || hangs

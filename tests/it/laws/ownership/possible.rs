@@ -98,10 +98,11 @@ impl Shape {
 
     /// Whether a record may stay, or stay for a while, when what the link leads to is deleted.
     fn may_outlive_its_head(&self, class: usize, link: &Link) -> bool {
-        let first_of_several =
-            self.classes[class].links.iter().filter(|other| other.role == Role::Owner).count() > 1;
+        // Whoever the first owner link leads to is the only owner.
+        let mut owners = self.classes[class].links.iter().filter(|other| other.role == Role::Owner);
+        let is_first = owners.next().is_some_and(|first| std::ptr::eq(first, link));
         let goes_with_it = match link.role {
-            Role::Owner => self.hangs_once(class) || (self.is_exclusive(class) && !first_of_several),
+            Role::Owner => self.hangs_once(class) || (self.is_exclusive(class) && is_first),
             Role::Shared => self.hangs_once(class),
             Role::End => false,
         };

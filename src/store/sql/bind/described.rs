@@ -163,8 +163,8 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
                 built = built.link(described);
             }
         }
-        let written = written_from(schema, &class.table);
-        let written = classes.iter().filter(|other| written.contains(&other.table.to_ascii_lowercase()));
+        let written = written_from(map, schema, &class.table);
+        let written = classes.iter().filter(|other| written.contains_key(&other.table.to_ascii_lowercase()));
         for other in written.filter(|other| other.table != class.table) {
             built = built.copied_to(other.name.clone());
         }

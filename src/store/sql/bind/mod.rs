@@ -52,6 +52,11 @@ pub(crate) struct BoundClass {
     pub(crate) values: BTreeSet<(FieldName, String)>,
     /// Whether triggers of other mapped tables write to this table. If so, it is treated again after those tables.
     pub(crate) is_written_by_triggers: bool,
+    /// Triggers that write to this table during an erasure and that the map does not ignore. What they add has to be the
+    /// customer's.
+    pub(crate) echoes: BTreeSet<String>,
+    /// The column that numbers the rows of the table in the order in which they come, if there is one.
+    pub(crate) row_number: Option<String>,
     /// Whether every link that the map names exists. If not, problems were reported.
     pub(crate) has_all_links: bool,
     /// Whether the database may delete rows when the rows that they reference are deleted.
@@ -215,7 +220,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     check_coverage(&mut reader, &mended, schema, &classes);
     check_table_triggers(&mut reader, map, schema);
     Problems::none_or(fold_alike(reader.into_problems(), map))?;
-    mark_echoes(schema, &mut classes);
+    mark_echoes(map, schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
     check_same(&data_map)?;
@@ -389,6 +394,8 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
             of,
             values,
             is_written_by_triggers: false,
+            echoes: BTreeSet::new(),
+            row_number: foot.table.row_number(),
             has_all_links: bound,
             is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
             indexed: foot.table.leading.clone(),
@@ -538,28 +545,40 @@ fn json_field(column: &str, pointer: &Pointer) -> FieldName {
 }
 
 /// Marks the classes to whose tables triggers of other mapped tables write, directly or through other triggers.
-fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
+fn mark_echoes(map: &SqlMap, schema: &Schema, classes: &mut [BoundClass]) {
     let tables: BTreeSet<String> = classes.iter().map(|class| class.table.clone()).collect();
     for from in &tables {
-        let reached = written_from(schema, from);
+        let reached = written_from(map, schema, from);
         for class in classes.iter_mut().filter(|class| class.table != *from) {
-            class.is_written_by_triggers |= reached.contains(&class.table.to_ascii_lowercase());
+            if let Some(by) = reached.get(&class.table.to_ascii_lowercase()) {
+                class.is_written_by_triggers = true;
+                class.echoes.extend(by.iter().cloned());
+            }
         }
     }
 }
 
-/// The tables to which triggers of a table write, directly or through other triggers, in lower case.
-fn written_from(schema: &Schema, table: &str) -> BTreeSet<String> {
+/// The tables to which triggers of a table write, directly or through other triggers, in lower case. Each with the
+/// triggers that write there, without those that the map ignores.
+fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, BTreeSet<String>> {
     // An erasure updates and deletes rows. Triggers that follow may see inserts as well.
     let fires = |trigger: &&Trigger, first: bool| !(first && trigger.event == Some(TriggerEvent::Insert));
-    let mut reached = BTreeSet::new();
+    let is_ignored = |name: &str| map.ignored_triggers.keys().any(|known| known.eq_ignore_ascii_case(name));
+    let mut reached = BTreeMap::<String, BTreeSet<String>>::new();
     let mut todo = vec![(table.to_ascii_lowercase(), true)];
     while let Some((table, first)) = todo.pop() {
         let triggers = schema.table(&table).into_iter().flat_map(|table| &table.triggers);
-        for written in triggers.filter(|trigger| fires(trigger, first)).flat_map(|trigger| &trigger.writes) {
-            let written = written.to_ascii_lowercase();
-            if reached.insert(written.clone()) {
-                todo.push((written, false));
+        for trigger in triggers.filter(|trigger| fires(trigger, first)) {
+            for written in &trigger.writes {
+                let written = written.to_ascii_lowercase();
+                let is_new = !reached.contains_key(&written);
+                let by = reached.entry(written.clone()).or_default();
+                if !is_ignored(&trigger.name) {
+                    by.insert(trigger.name.clone());
+                }
+                if is_new {
+                    todo.push((written, false));
+                }
             }
         }
     }

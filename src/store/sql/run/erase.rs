@@ -99,7 +99,9 @@ impl Frame {
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
+            let newest = self.newest(&mut *transaction)?;
             self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
+            self.nothing_added(&mut *transaction, &work.script, &newest)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {
                     let missing = counts.is_nothing() && !facts.contains_key(&n);

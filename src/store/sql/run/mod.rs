@@ -23,6 +23,7 @@ use crate::treatment::Treatment;
 mod batch;
 mod census;
 mod drift;
+mod echoes;
 mod erase;
 mod facts;
 mod identifiers;

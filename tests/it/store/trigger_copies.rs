@@ -1,0 +1,66 @@
+//! What a trigger writes while a customer is erased: it is the customer's, or the erasure stops.
+
+use relinquish::{Asked, Outcome};
+use rusqlite::Connection;
+
+use crate::hosts;
+use crate::shop::{CUSTOMERS, Shop};
+
+const AUDIT: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, changed_by INTEGER);
+    CREATE TABLE audits (id INTEGER PRIMARY KEY, actor INTEGER REFERENCES clients, old_name TEXT);
+    CREATE TRIGGER renamed AFTER UPDATE OF name ON clients BEGIN INSERT INTO audits (actor, old_name) VALUES (old.changed_by, old.name); END;
+    CREATE TRIGGER removed AFTER DELETE ON clients BEGIN INSERT INTO audits (actor, old_name) VALUES (old.changed_by, old.name); END;
+    INSERT INTO clients VALUES (1, 'Quillon', 1), (2, 'Bo', 2);
+    INSERT INTO audits VALUES (7, 2, 'Bobby');";
+
+fn shop(changed_by: &str, audit: &str, ignored: &str) -> Shop {
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name', changed_by = 'not personal' }}\n\
+         [records.audit]\ntable = 'audits'\nowner = 'actor'\nnobody = 'of programs'\nfields.old_name = 'name'\n{ignored}"
+    );
+    let shop = Shop::new(AUDIT, &map, &format!("customer = 'anonymise'\naudit = {audit}\n"));
+    Connection::open(shop.path())
+        .unwrap()
+        .execute_batch(&format!(
+            "DROP TRIGGER renamed; UPDATE clients SET changed_by = {changed_by} WHERE id = 1;
+             CREATE TRIGGER renamed AFTER UPDATE OF name ON clients BEGIN
+                 INSERT INTO audits (actor, old_name) VALUES (old.changed_by, old.name); END;"
+        ))
+        .unwrap();
+    shop
+}
+
+/// A trigger copied the name into a record of whoever had changed the row last, or of nobody: the certificate said that
+/// everything was erased, and the name was in the database anew.
+#[tokio::test]
+async fn a_copy_that_is_not_the_customers_stops_the_erasure() {
+    for (changed_by, audit) in [("2", "'anonymise'"), ("NULL", "'anonymise'"), ("1", "{ keep = 'books' }")] {
+        let shop = shop(changed_by, audit, "");
+        let engine = shop.engine();
+        let plan = hosts::approved(&engine, &"1".into(), &Asked::request()).await;
+        // The deactivation writes nothing here.
+        let before = shop.cells();
+        let outcome = engine.erase(plan).await.unwrap();
+        assert!(matches!(outcome, Outcome::Blocked { .. }), "{changed_by}, {audit}: {outcome}");
+        let says = outcome.to_string();
+        assert!(
+            says.contains(
+                "the triggers removed and renamed added 1 row to audit that is not this customer's to treat"
+            ),
+            "{says}"
+        );
+        assert!(says.contains("write a reason for each of them under ignore.triggers"), "{says}");
+        assert_eq!(shop.cells(), before, "{changed_by}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_customers_own_is_treated_and_a_trigger_with_a_reason_is_trusted() {
+    let own = shop("1", "'anonymise'", "");
+    assert!(matches!(own.erase("1").await, Outcome::Erased(_)));
+    assert_eq!(own.text("SELECT group_concat(old_name) FROM audits"), "Bobby");
+    let trusted =
+        shop("2", "'anonymise'", "[ignore.triggers]\nrenamed = 'a code name'\nremoved = 'a code name'\n");
+    assert!(matches!(trusted.erase("1").await, Outcome::Erased(_)));
+}

@@ -116,6 +116,15 @@ impl StepProgress {
         self.done.is_some()
     }
 
+    /// An attempt that touched nothing does not count. An earlier attempt whose answer was lost does.
+    fn refused(&mut self, step: &Step) {
+        self.begun = self.begun.saturating_sub(1);
+        // What was known before the records is found out again. The former status is not.
+        if *step == Step::Records && self.begun == 0 && self.counts == Counts::default() {
+            self.before = None;
+        }
+    }
+
     /// Whether the step may have had an effect already.
     pub fn may_have_touched(&self) -> bool {
         self.begun > 0
@@ -213,13 +222,7 @@ impl Progress {
             }
             Event::Refused { step } => {
                 self.under_way(step)?;
-                // This attempt does not count. An earlier attempt whose answer was lost does.
-                let progress = self.at(step)?;
-                progress.begun = progress.begun.saturating_sub(1);
-                // Nothing was touched, so what was known before is found out again. The former status is not.
-                if *step == Step::Records && progress.begun == 0 && progress.counts == Counts::default() {
-                    progress.before = None;
-                }
+                self.at(step)?.refused(step);
             }
             Event::PutOff(put_off) => {
                 self.at(&put_off.step)?;

@@ -56,7 +56,7 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     // Only gateways and verification can be settled for a while. The other steps are done or not.
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
-        Step::Deactivate | Step::Records | Step::Expire => false,
+        Step::Deactivate | Step::Records | Step::Expire | Step::Copies => false,
     };
     steps
         .find(|step| !progress.is_waived(step) && !is_settled(step))

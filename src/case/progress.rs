@@ -184,6 +184,7 @@ impl Progress {
                         progress.answers.insert(*profile, answer.clone());
                     }
                     (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
+                    (Step::Copies, Proof::Removed(_)) => {}
                     (Step::Expire, Proof::Expired(part)) => {
                         progress.expired.add(part, std::mem::take(&mut progress.begun));
                     }
@@ -213,6 +214,7 @@ impl Progress {
                         if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
                     }
                     (Step::Records, Proof::Lost) => Ended::Lost,
+                    (Step::Copies, Proof::Removed(_)) => Ended::Counted,
                     (Step::Expire, Proof::Expired(part)) => {
                         progress.expired.add(part, progress.begun);
                         if progress.expired.lost { Ended::Lost } else { Ended::Counted }

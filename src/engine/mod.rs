@@ -16,8 +16,8 @@
 //! Each step is recorded before it begins, and *done* is written last. Wherever a process dies, [`Engine::resume`]
 //! continues. At rest every customer is untouched, erased as planned, or blocked with the step and the reason.
 //!
-//! An [expiry](Engine::expire) and a [profile of a review](Engine::erase_profiles) are cases as well. Each has one
-//! step, and the same loop carries it out.
+//! An [expiry](Engine::expire), a [profile of a review](Engine::erase_profiles) and a removal of
+//! [backup copies](Engine::remove_copies) are cases as well. Each has one step, and the same loop carries it out.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -46,6 +46,7 @@ use crate::treatment::{GatewayAction, Signs, TreatmentName};
 mod census;
 mod clock;
 mod closing;
+mod copies;
 mod drive;
 mod error;
 mod expired;
@@ -75,6 +76,7 @@ mod worker;
 
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
+pub use copies::{CopiesRemoved, ListedCopies};
 pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, PlannedExpiry};
 pub use health::Health;
@@ -318,6 +320,14 @@ impl EngineBuilder {
                     self.lease.as_secs()
                 ),
                 "give EngineBuilder::lease more time, or the adapter less",
+            ));
+        }
+        let mut places = BTreeSet::new();
+        for (name, _) in self.backups.iter().filter(|(name, _)| !places.insert(name.clone())) {
+            problems.push(Problem::new(
+                format!("backups {name}"),
+                "is the name of two places",
+                "give one of them another name",
             ));
         }
         let worker = self.worker.unwrap_or_else(|| {

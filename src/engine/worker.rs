@@ -83,6 +83,7 @@ impl Turned {
             Outcome::Held { .. } => self.held += 1,
             Outcome::Erased(_)
             | Outcome::Expired(_)
+            | Outcome::Copies(_)
             | Outcome::Profile { .. }
             | Outcome::Superseded { .. }
             | Outcome::Cancelled { .. } => self.ended += 1,
@@ -559,6 +560,7 @@ fn end_of(entry: &Entry) -> Option<CaseEnd> {
         Closing::Superseded { .. }
         | Closing::Cancelled { .. }
         | Closing::Expired(_)
+        | Closing::Copies(_)
         | Closing::Profile(_) => CaseEnd::WithoutEffect,
     })
 }

@@ -1,7 +1,7 @@
 //! An entry of the ledger: the proof of one closed case, in as few words as possible.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::{Gather, Open, Sealed, Visit};
 use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken};
-use crate::backup::Horizon;
+use crate::backup::{BackupCopy, Horizon, Schedule};
 use crate::case::Because;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered, TimeZone};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{
-    CaseId, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones,
+    CaseId, CopiesChanged, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step,
+    Tombstones,
 };
 use crate::policy::{
     Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Suppressing, Trigger,
@@ -83,7 +84,7 @@ pub struct ExpiryResult {
     pub ended_early: Option<EndedEarly>,
 }
 
-/// Why an expiry ended before it was complete.
+/// Why an expiry, or a removal of copies, ended before it was complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -100,6 +101,8 @@ pub enum EndedEarly {
         /// When it expired.
         expired: Option<DateTime<Utc>>,
     },
+    /// The copies, or their rule, have changed since the plan.
+    Copies(CopiesChanged),
     /// A person ended it.
     Cancelled {
         /// The person.
@@ -123,6 +126,7 @@ impl std::fmt::Display for EndedEarly {
             Self::Mandate { expired: None } => {
                 f.write_str("the approval does not hold now; plan again and approve the new plan")
             }
+            Self::Copies(changed) => write!(f, "{changed}"),
             Self::Cancelled { operator, reason } => write!(f, "cancelled by {operator}: {reason}"),
         }
     }
@@ -136,6 +140,19 @@ pub struct ProfileResult {
     /// Steps that a person decided to skip.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaivedStep>,
+}
+
+/// The result of removing backup copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesResult {
+    /// The planned copies that are gone. This was read back.
+    pub gone: BTreeSet<BackupCopy>,
+    /// The planned copies that are left, because the removal ended early.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left: BTreeSet<BackupCopy>,
+    /// Why the removal ended before it was complete, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<EndedEarly>,
 }
 
 /// Backups that may still contain erased data, and until when.
@@ -210,6 +227,8 @@ pub enum Closing {
     Expired(Arc<ExpiryResult>),
     /// A single profile was erased.
     Profile(Arc<ProfileResult>),
+    /// Backup copies were removed.
+    Copies(Arc<CopiesResult>),
     /// The approved plan did not fit the facts any more. Nothing was touched, or the deactivation was undone.
     Superseded {
         /// What had changed.
@@ -242,6 +261,10 @@ impl Closing {
                 Some(EndedEarly::Cancelled { operator, .. }) => visit.sealed(operator),
                 Some(_) | None => Ok(()),
             },
+            Self::Copies(result) => match &mut Arc::make_mut(result).ended_early {
+                Some(EndedEarly::Cancelled { operator, .. }) => visit.sealed(operator),
+                Some(_) | None => Ok(()),
+            },
             Self::Cancelled { operator, .. } => visit.sealed(operator),
             Self::Superseded { .. } => Ok(()),
         }
@@ -257,6 +280,8 @@ pub enum About {
     Customer(Sealed<SubjectToken>),
     /// Expired records.
     Expiry(ExpiryOf),
+    /// Backup copies, by the host's name for their place.
+    Copies(String),
     /// A profile at a gateway, under a review of forgotten profiles.
     Profile {
         /// The gateway.
@@ -273,14 +298,14 @@ impl About {
     fn token(&self) -> Option<SubjectToken> {
         match self {
             Self::Customer(token) | Self::Profile { profile: token, .. } => token.get().copied(),
-            Self::Expiry(_) => None,
+            Self::Expiry(_) | Self::Copies(_) => None,
         }
     }
 
     fn visit(&mut self, visit: &mut impl Visit) -> Result<(), LedgerError> {
         match self {
             Self::Customer(token) | Self::Profile { profile: token, .. } => visit.sealed(token),
-            Self::Expiry(_) => Ok(()),
+            Self::Expiry(_) | Self::Copies(_) => Ok(()),
         }
     }
 }
@@ -334,6 +359,8 @@ pub enum Rules {
     },
     /// A single profile is erased as the approved review says.
     Review,
+    /// The rule by which copies age out.
+    Copies(Schedule),
 }
 
 /// The rules of an erasure.

@@ -7,12 +7,14 @@ use super::run::{Run, Work};
 use super::{Engine, Error};
 use crate::plan::Step;
 
+mod copies;
 mod deactivate;
 mod expire;
 mod gateway;
 mod records;
 mod verify;
 
+pub(super) use copies::Copies;
 pub(super) use deactivate::Deactivate;
 pub(super) use expire::{DueOnes, Expire};
 pub(super) use gateway::{Accounts, AtGateways, Gateways, Refusal, open_items};

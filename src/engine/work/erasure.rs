@@ -53,7 +53,7 @@ impl Work for ErasureWork {
             Step::Gateway(_) => Some(&steps::Gateways),
             Step::Records => Some(&steps::Records),
             Step::Verify => Some(&steps::Verify),
-            Step::Expire => None,
+            Step::Expire | Step::Copies => None,
         }
     }
 

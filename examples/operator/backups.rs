@@ -150,9 +150,9 @@ async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
     // Who runs this on the machine of the copies has authority over whatever tenant is in them.
     let tenants: Vec<_> = engine.policy().tenants().cloned().collect();
     let approval = Approval::new(approver.as_str(), tenants, digest, SystemClock.now(), TimeDelta::hours(1));
-    let approved = match plan.approve(approval) {
-        Ok(approved) => approved,
+    let removal = match plan.approve(approval) {
+        Ok(plan) => plan,
         Err(error) => return refused(error.to_string()),
     };
-    Ok(Answer::of_case(&engine.remove_copies(&approved).await?))
+    Ok(Answer::of_case(&engine.remove_copies(&removal).await?))
 }

@@ -548,6 +548,7 @@ impl Worker {
         }
         turned.forgotten = self.engine.forget_requests().await?;
         turned.unsuppressed = self.engine.forget_suppressed().await?;
+        self.engine.look_at_copies().await?;
         self.done_on = Some(today);
         Ok(())
     }

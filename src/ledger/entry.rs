@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::{Gather, Open, Sealed, Visit};
 use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken};
-use crate::backup::{BackupCopy, Horizon, Schedule};
+use crate::backup::{BackupCopy, Horizon, NoHorizon, Schedule};
 use crate::case::Because;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered, TimeZone};
@@ -558,6 +558,7 @@ enum Said<'e> {
     Closed(Box<Written<'e>>),
     Scrubbed(Cow<'e, Scrubbed>),
     Counted(Cow<'e, Census>),
+    Copies(Cow<'e, CopiesSeen>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -618,6 +619,51 @@ pub struct Scrubbed {
     pub at: DateTime<Utc>,
 }
 
+/// What was seen in the places of backups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesSeen {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Each place, by the host's name.
+    pub places: BTreeMap<String, PlaceSeen>,
+}
+
+/// What was seen in one place of backups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceSeen {
+    /// The copies were listed.
+    Listed {
+        /// When the oldest copy was begun at the earliest. `None`: there was no copy.
+        oldest: Option<DateTime<Utc>>,
+    },
+    /// The copies could not be listed.
+    Unknown {
+        /// Why not.
+        because: NoHorizon,
+    },
+}
+
+impl CopiesSeen {
+    /// Whether no copy that may hold what was erased at an instant was in a place.
+    pub fn is_gone(&self, place: &str, erased_at: DateTime<Utc>) -> bool {
+        match self.places.get(place) {
+            Some(PlaceSeen::Listed { oldest }) => oldest.is_none_or(|oldest| oldest > erased_at),
+            Some(PlaceSeen::Unknown { .. }) | None => false,
+        }
+    }
+
+    /// Since when no such copy was seen in a place any more. `None`: one was there at the last sighting.
+    pub(crate) fn first_gone(
+        sightings: &[&Self],
+        place: &str,
+        erased_at: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let gone = sightings.iter().rev().take_while(|seen| seen.is_gone(place, erased_at));
+        gone.last().map(|seen| seen.at)
+    }
+}
+
 /// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -628,6 +674,8 @@ pub enum EntryBody {
     Scrubbed(Scrubbed),
     /// All rows of the store were counted. Counts that depend on the values of single rows are left out.
     Counted(Arc<Census>),
+    /// The places of backups were looked at.
+    Copies(Arc<CopiesSeen>),
 }
 
 impl EntryBody {
@@ -640,6 +688,7 @@ impl EntryBody {
             Self::Closed(case) => Ok(case.text.to_string()),
             Self::Scrubbed(scrubbed) => text_of(&Said::Scrubbed(Cow::Borrowed(scrubbed))),
             Self::Counted(census) => text_of(&Said::Counted(Cow::Borrowed(census))),
+            Self::Copies(seen) => text_of(&Said::Copies(Cow::Borrowed(seen))),
         }
     }
 
@@ -649,7 +698,7 @@ impl EntryBody {
     pub fn beside(&self) -> Option<&str> {
         match self {
             Self::Closed(case) => case.beside.as_deref(),
-            Self::Scrubbed(_) | Self::Counted(_) => None,
+            Self::Scrubbed(_) | Self::Counted(_) | Self::Copies(_) => None,
         }
     }
 
@@ -695,6 +744,7 @@ impl EntryBody {
             }
             Said::Scrubbed(scrubbed) => Self::Scrubbed(scrubbed.into_owned()),
             Said::Counted(census) => Self::Counted(Arc::new(census.into_owned())),
+            Said::Copies(seen) => Self::Copies(Arc::new(seen.into_owned())),
         };
         open.finish()?;
         Ok(body)
@@ -715,6 +765,7 @@ impl EntryBody {
             }
             Self::Scrubbed(_) => vec![EntryKey::scrub()],
             Self::Counted(census) => vec![EntryKey::census(census.data_map)],
+            Self::Copies(_) => vec![EntryKey::copies()],
         }
     }
 

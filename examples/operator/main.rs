@@ -4,6 +4,7 @@
 //! sample database. The library does the rest:
 //!
 //! ```text
+//! cargo run --example operator -- draft --database shop.sqlite --customers clients > map.toml
 //! cargo run --example operator -- check --database shop.sqlite --map map.toml --policy policy.toml
 //! cargo run --example operator -- plan  --database … --map … --policy … --customer 5 --ledger ledger.sqlite
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
@@ -28,6 +29,7 @@
 //!     --reference R-1 --received 2026-11-02 --contact … --authority … --authority-address …
 //! cargo run --example operator -- letter --database … --map … --policy … --case 5c65… --kind confirmation \
 //!     --ledger ledger.sqlite --reference R-1 --received 2026-11-02 --contact … --authority … --authority-address …
+//! cargo run --example operator -- recipients --database … --map … --policy …
 //! cargo run --example operator -- concept --database … --map … --policy … --csv
 //! cargo run --example operator -- schema --of policy > policy.schema.json
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
@@ -73,6 +75,7 @@ mod holds;
 mod opening;
 #[cfg(feature = "checkpoints")]
 mod proof;
+mod recipients;
 mod replay;
 mod requests;
 mod suppressed;
@@ -92,6 +95,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Draft the map of a database, with a mark at each guess; touches nothing
+    Draft(words::DraftArgs),
     /// Hold map and policy against the database
     Check(commands::CheckArgs),
     /// Show what an erasure would do; touches nothing
@@ -106,6 +111,8 @@ enum Command {
     Statement(words::StatementArgs),
     /// A letter, made from the decision: refusal, confirmation, extension
     Letter(words::LetterArgs),
+    /// List who has customers' data, and what each treatment tells them; with a case, what they answered
+    Recipients(recipients::RecipientsArgs),
     /// The deletion concept of map and policy, in the terms of ISO/IEC 27555
     Concept(words::ConceptArgs),
     /// The JSON Schema of a policy or a map, for editors
@@ -173,8 +180,10 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Unreadable(args) => words::unreadable(args).await,
             Command::Statement(args) => words::statement(args),
             Command::Letter(args) => words::letter(args).await,
+            Command::Recipients(args) => recipients::recipients(args).await,
             Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
+            Command::Draft(args) => words::draft(args),
             Command::Erase(args) => commands::erase(args).await,
             Command::Survey(args) => sweep::survey(args).await,
             Command::Approve(args) => sweep::approve(args),

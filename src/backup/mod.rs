@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::data_map::TimeZone;
 use crate::name::open_name;
 
 mod directory;
@@ -112,8 +113,8 @@ impl Schedule {
             .collect()
     }
 
-    /// Until when copies may hold what was erased at an instant.
-    pub fn horizon(&self, erased_at: DateTime<Utc>) -> Horizon {
+    /// Until when copies may hold what was erased at an instant. The zone decides on the last day.
+    pub fn horizon(&self, erased_at: DateTime<Utc>, zone: TimeZone) -> Horizon {
         let more = match self.after_removal {
             AfterRemoval::Gone => 0,
             AfterRemoval::Days(days) => days,
@@ -122,7 +123,7 @@ impl Schedule {
         match (self.days, self.newest) {
             (Some(days), _) => erased_at
                 .checked_add_days(Days::new(u64::from(days) + u64::from(more)))
-                .map_or(Horizon::Unbounded, |end| Horizon::Until { day: end.date_naive() }),
+                .map_or(Horizon::Unbounded, |end| Horizon::Until { day: zone.day(end) }),
             (None, Some(copies)) => Horizon::AfterCopies { copies },
             (None, None) => Horizon::Unbounded,
         }
@@ -382,10 +383,15 @@ mod tests {
     #[test]
     fn the_horizon_names_a_day_only_where_the_rule_names_days() {
         let erased = at("2026-03-01T12:00:00Z");
-        let horizon = |newest, days| Schedule::new(newest, days).horizon(erased);
+        let horizon = |newest, days| Schedule::new(newest, days).horizon(erased, TimeZone::UTC);
         let day = NaiveDate::from_ymd_opt(2026, 3, 31).unwrap();
         assert_eq!(horizon(Some(7), Some(30)), Horizon::Until { day });
         assert_eq!(horizon(Some(7), None), Horizon::AfterCopies { copies: 7 });
         assert_eq!(horizon(None, None), Horizon::Unbounded);
+        // Late in the evening in UTC it is the next day in Stockholm.
+        let late = Schedule::new(None, Some(30))
+            .horizon(at("2026-03-01T22:30:00Z"), "Europe/Stockholm".parse().unwrap());
+        let day = NaiveDate::from_ymd_opt(2026, 4, 1).unwrap();
+        assert_eq!(late, Horizon::Until { day });
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Hindrance;
-use super::{GatewayAnswer, Receipt};
+use super::{GatewayAnswer, Receipt, RecipientAnswer};
 use crate::customer::{FormerStatus, Status, SuppressionToken};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
@@ -77,6 +77,8 @@ pub enum Proof {
         /// The answer.
         answer: GatewayAnswer,
     },
+    /// A recipient was told, and answered.
+    Told(RecipientAnswer),
     /// Records were treated: so many.
     Records(Counts),
     /// The step is done, but the answer with the counts was lost.
@@ -99,9 +101,9 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    /// Whether a person may skip the step. Only steps at a gateway can be skipped.
+    /// Whether a person may skip the step. Only steps at an outside party can be skipped.
     pub fn is_waivable(&self) -> bool {
-        self.waivable && matches!(self.step, Step::Gateway(_))
+        self.waivable && matches!(self.step, Step::Gateway(_) | Step::Recipient(_))
     }
 }
 

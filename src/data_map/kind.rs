@@ -149,6 +149,11 @@ impl Kind {
         )
     }
 
+    /// Whether such a value is a secret that grants access, and not something to tell anybody, the person included.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Password | Self::AccessToken)
+    }
+
     /// Whether texts are searched for such a value: for what identifies, and for what says who is meant together with that.
     pub(crate) fn is_searched_for(&self) -> bool {
         self.identifies()

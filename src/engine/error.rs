@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{CopiesRemoved, Expired, NoEntropy};
+use super::{AccessLogError, CopiesRemoved, Expired, NoEntropy};
 use crate::backup::BackupError;
 use crate::case::{Because, GatewayAnswer};
 use crate::customer::{GatewayName, HoldId, TenantId};
@@ -114,7 +114,7 @@ pub enum Error {
     },
     /// The step cannot be waived.
     #[error(
-        "step {step} of case {case} cannot be waived: only a step that a gateway refuses can be, while it blocks the case; a \
+        "step {step} of case {case} cannot be waived: only a step that a gateway or a recipient refuses can be, while it blocks the case; a \
          guard cannot"
     )]
     NotWaivable {
@@ -222,6 +222,25 @@ pub enum Error {
     NotComparable {
         /// The kind.
         kind: Kind,
+    },
+    /// The engine was built without a store that reads whole records.
+    #[error(
+        "the engine has no store to read whole records from; give EngineBuilder::records one, such as the SQLite store itself"
+    )]
+    NoRecords,
+    /// The engine was built without a log of who looks at personal data.
+    #[error("the engine has no access log, so nothing was read; give EngineBuilder::access_log one")]
+    NoAccessLog,
+    /// The host's log did not record who looks at personal data, so nothing was read.
+    #[error("the access log did not record the access, so nothing was read: {0}")]
+    AccessLog(#[source] AccessLogError),
+    /// A request is no purpose for looking at these data. Nothing was read.
+    #[error("request {request} does not allow this: {why}")]
+    NotForRequest {
+        /// The request.
+        request: RequestId,
+        /// Why not.
+        why: &'static str,
     },
     /// The engine was built without a scrub.
     #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]

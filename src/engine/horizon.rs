@@ -10,9 +10,11 @@ use serde::Serialize;
 use super::copies::listed;
 use super::{Engine, Error};
 use crate::backup::{AfterRemoval, BackupCopy, Horizon, NoHorizon, Schedule};
+use crate::data_map::TimeZone;
 use crate::ledger::{
     BackupResidue, Certificate, CopiesSeen, EntryBody, EntryKey, FileSlack, Find, PlaceSeen,
 };
+
 use crate::plan::CaseId;
 use crate::words::plural;
 
@@ -186,11 +188,12 @@ impl Engine {
             places.insert(backups.clone(), PlaceHorizon::Unknown { because: None });
         }
         let (closed_at, now) = (certificate.closed_at(), self.parts.clock.now());
+        let zone = self.parts.policy.effective(certificate.tenant()).time_zone();
         for (place, backups) in &self.parts.backups {
             let horizon = match listed(&**backups).await {
                 Ok((schedule, copies)) => {
                     let first = CopiesSeen::first_gone(&sightings, place, closed_at).unwrap_or(now);
-                    place_horizon(&schedule, &copies, closed_at, first, now)
+                    place_horizon(&schedule, &copies, (closed_at, first, now), zone)
                 }
                 Err(error) => PlaceHorizon::Unknown { because: Some((&error).into()) },
             };
@@ -204,20 +207,19 @@ impl Engine {
 fn place_horizon(
     schedule: &Schedule,
     copies: &[BackupCopy],
-    closed_at: DateTime<Utc>,
-    first_gone: DateTime<Utc>,
-    now: DateTime<Utc>,
+    (closed_at, first_gone, now): (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>),
+    zone: TimeZone,
 ) -> PlaceHorizon {
     let before: Vec<&BackupCopy> = copies.iter().filter(|copy| copy.may_hold(closed_at)).collect();
     let Some(oldest) = before.iter().min() else {
         let versions_until = match schedule.after_removal {
             AfterRemoval::Gone => None,
-            AfterRemoval::Days(days) => first_gone.date_naive().checked_add_days(Days::new(days.into())),
+            AfterRemoval::Days(days) => zone.day(first_gone).checked_add_days(Days::new(days.into())),
             AfterRemoval::Unknown => {
                 return PlaceHorizon::Unknown { because: Some(NoHorizon::AfterRemoval) };
             }
         };
-        let versions_until = versions_until.filter(|day| *day >= now.date_naive());
+        let versions_until = versions_until.filter(|day| *day >= zone.day(now));
         return PlaceHorizon::Gone { seen: first_gone, versions_until };
     };
     let overdue = schedule.expired(copies, now);
@@ -225,5 +227,5 @@ fn place_horizon(
         let count = before.iter().filter(|copy| overdue.contains(copy)).count() as u64;
         return PlaceHorizon::Overdue { copies: count, oldest: oldest.name.to_string() };
     }
-    PlaceHorizon::Lingers { copies: before.len() as u64, until: schedule.horizon(closed_at) }
+    PlaceHorizon::Lingers { copies: before.len() as u64, until: schedule.horizon(closed_at, zone) }
 }

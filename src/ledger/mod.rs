@@ -36,6 +36,7 @@ mod certificate;
 mod entry;
 mod find;
 mod hold;
+mod intake;
 mod key_ring;
 mod lease_clock;
 mod memory;
@@ -62,10 +63,12 @@ pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, CopiesSeen, Count,
     DeferredRecords, EndedEarly, Entry, EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    GatewayResult, PlaceSeen, ProfileResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
+    GatewayResult, PlaceSeen, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
+pub(crate) use intake::Running;
+pub use intake::{ConfirmedIdentity, Intake};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
 pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,

@@ -148,6 +148,16 @@ laws! {
         ProfilesUntouched: "no other profile is touched",
         GatewayShowsNobody: "the Debug of an adapter shows no profile and no owner",
     }
+    "recipient" {
+        RecipientTakesSome: "a recipient takes one item at once or more, and says how long a call can take",
+        RecipientAnswersEach: "tell and poll give one answer per item",
+        RecipientForgets: "a person of whom a recipient confirms that it was told is not there any more",
+        ToldAgain: "the same notice again is Confirmed or NothingThere",
+        StrangerIsNoFailure: "to tell of somebody whom the recipient does not know is Confirmed or NothingThere",
+        NeighboursStay: "nobody else is touched",
+        AcceptedIsFinished: "what was accepted comes to an end",
+        RecipientShowsNobody: "the Debug of an adapter shows no value by which a person is known",
+    }
     "profile_listing" {
         ListedOnce: "nothing is listed twice",
         ListedAll: "every profile is listed",

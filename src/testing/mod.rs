@@ -9,6 +9,7 @@
 //! | [`CustomerStore`](crate::CustomerStore) | [`customer_store`] | `customer_store(\|\| async { Stocked::new(store(), policy()) }).await?` |
 //! | [`Repository`](crate::Repository) | [`repository`] | `repository(\|\| async { Stocked::new(repository(), policy()) }).await?` |
 //! | [`PaymentGatewayEraser`](crate::PaymentGatewayEraser) | [`gateway`] | `gateway(&sandbox).await?` |
+//! | [`Recipient`](crate::Recipient) | [`recipient`] | `recipient(&sandbox).await?` |
 //! | [`ProfileListing`](crate::gateway::ProfileListing) | [`profile_listing`] | `profile_listing(&adapter, &profiles).await?` |
 //! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook), [`Register`](crate::ledger::Register), [`Rations`](crate::ledger::Rations) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
 //! | [`SuppressionList`](crate::ledger::SuppressionList) | [`suppression_list`] | `suppression_list(\|\| async { open() }).await?` |
@@ -51,6 +52,7 @@ mod key_ring;
 mod law;
 mod ledger;
 mod own_strategy;
+mod recipient;
 mod repository;
 mod stocked;
 mod suppression;
@@ -67,6 +69,7 @@ pub use key_ring::key_ring;
 pub use law::{Broken, Law};
 pub use ledger::ledger;
 pub use own_strategy::own_strategy;
+pub use recipient::{RecipientFixture, recipient};
 pub use repository::repository;
 pub use stocked::Stocked;
 pub use suppression::suppression_list;

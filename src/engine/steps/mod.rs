@@ -11,6 +11,7 @@ mod copies;
 mod deactivate;
 mod expire;
 mod gateway;
+mod recipient;
 mod records;
 mod verify;
 
@@ -18,6 +19,7 @@ pub(super) use copies::Copies;
 pub(super) use deactivate::Deactivate;
 pub(super) use expire::{DueOnes, Expire};
 pub(super) use gateway::{Accounts, AtGateways, Gateways, Refusal, open_items};
+pub(super) use recipient::Recipients;
 pub(super) use records::{MOST_ROUNDS, Records};
 pub(super) use verify::Verify;
 

@@ -39,7 +39,7 @@ pub(super) fn groups<'g, 'e>(
     let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
     for run in runs {
         let (digest, treatment) = batch.date(engine, run);
-        let key = (digest, run.new.opened_at.date_naive());
+        let key = (digest, treatment.day(run.new.opened_at));
         groups.entry(key).or_insert_with(|| (knowing(&treatment, signs), Vec::new())).1.push(run);
     }
     groups.into_values().collect()
@@ -111,7 +111,8 @@ impl Engine {
                 return Ok(());
             }
             let targets = todo.iter().map(|run| run.target()).collect();
-            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at);
+            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at)
+                .held(self.held_customers().await?);
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {
@@ -181,9 +182,11 @@ impl Engine {
         for run in first {
             let answer = answers.next().map(|(tally, tokens)| Ok((tally?, tokens?)));
             match answer {
-                Some(Ok((Tally { uncertain, kept, .. }, suppress))) => {
-                    let keeps = by_value && kept.values().any(|kept| kept.rows > 0);
-                    let keeping = if keeps { kept } else { BTreeMap::new() };
+                Some(Ok((tally, suppress))) => {
+                    let keeping = if by_value { tally.kept_in_all() } else { BTreeMap::new() };
+                    let keeps = keeping.values().any(|kept| kept.rows > 0);
+                    let keeping = if keeps { keeping } else { BTreeMap::new() };
+                    let uncertain = tally.uncertain;
                     let is_nothing = uncertain.is_empty() && keeping.is_empty() && suppress.is_empty();
                     let before = (!is_nothing).then_some(Before::Records { uncertain, keeping, suppress });
                     run.note(begun(before))?;
@@ -247,9 +250,9 @@ impl Engine {
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
-                // The store has touched nothing. Neither has this case, unless a gateway was asked or this is a
+                // The store has touched nothing. Neither has this case, unless an outside party was asked or this is a
                 // second attempt.
-                Some(Ok(Erased::Changed)) if first_try && !run.gateway_begun() => {
+                Some(Ok(Erased::Changed)) if first_try && !run.outside_begun() => {
                     self.supersede(run, Because::CustomerChanged).await?;
                     continue;
                 }

@@ -30,7 +30,12 @@ impl Work for CopiesWork {
     fn performer(step: &Step) -> Option<&'static dyn Perform<Self>> {
         match step {
             Step::Copies => Some(&steps::Copies),
-            Step::Deactivate | Step::Gateway(_) | Step::Records | Step::Verify | Step::Expire => None,
+            Step::Deactivate
+            | Step::Gateway(_)
+            | Step::Recipient(_)
+            | Step::Records
+            | Step::Verify
+            | Step::Expire => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Lingering, ToldGateway};
+use super::{Lingering, ToldGateway, ToldRecipient};
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::policy::{Guard, Trigger};
 use crate::treatment::{Lead, Residue};
@@ -79,6 +79,8 @@ pub enum Fact {
     OldBytes,
     /// Who was told, or that the person may ask for it.
     Recipients,
+    /// What a recipient was told.
+    Recipient(ToldRecipient),
     /// The rights of the person.
     Rights,
     /// The right to object.

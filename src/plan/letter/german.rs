@@ -237,7 +237,10 @@ pub(super) const WORDS: Words = Words {
     fields_of_others: "**{what}**: Angaben über Sie in Daten anderer Personen wurden entfernt{count}.",
     kept_heading: "Was wir aufbewahrt haben",
     kept: "**{what}**: unverändert aufbewahrt{count}. Grund: {reason}.",
-    kept_field: "**{field}** ({what}): aufbewahrt. Grund: {reason}.",
+    kept_field: "**{field}** ({what}): aufbewahrt{until}. Grund: {reason}.",
+    as_long_as_record: ", so lange wie der übrige Datensatz",
+    field_until: ", längstens bis zum {date}, und danach entfernt",
+    field_for: ", {period} über die Löschung hinaus, und danach entfernt",
     shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.",
     shared: "**{what}**: aufbewahrt bei einer anderen Person, zu der die Daten ebenfalls gehören{count}.",
     needed: "**{what}**: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
@@ -261,6 +264,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "Der Zahlungsdienst **{what}** bewahrt einen Teil Ihres Profils auf{until}.",
     gateway_waived: "Ihr Profil beim Zahlungsdienst **{what}**: nicht gelöscht. Dieser Schritt wurde ausgelassen.",
     gateway_kept: "Falls Sie beim Zahlungsdienst **{what}** ein Profil haben, wird es aufbewahrt. Grund: {reason}.",
+    recipients: "Die Empfänger, denen Ihre Daten offengelegt wurden:",
+    recipients_none: "Unsere Unterlagen nennen keinen Empfänger, dem Ihre Daten offengelegt wurden.",
+    recipient_told: "**{what}**: über die Löschung unterrichtet. Dort ist nach eigener Auskunft nichts mehr von Ihnen gespeichert.",
+    recipient_retained: "**{what}**: über die Löschung unterrichtet. Ein Teil Ihrer Daten wird dort aufbewahrt{until}.",
+    recipient_unconfirmed: "**{what}**: hat nicht bestätigt, dass Ihre Daten dort gelöscht sind.",
+    recipient_unidentified: "**{what}**: nicht unterrichtet, weil wir nichts haben, woran Sie dort erkannt werden.",
+    recipient_not_told: "**{what}**: nicht unterrichtet. Grund: {reason}.",
     left: [
         "Ihr Kundendatensatz und die oben als gelöscht genannten Daten sind in der Datenbank dieser Löschung nicht mehr vorhanden.",
         "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. In der Datenbank dieser \
@@ -310,7 +320,6 @@ pub(super) const WORDS: Words = Words {
     refusal_reasons: "Wir können Ihre Daten noch nicht löschen. Die Gründe:",
     refusal_reason: "{reason} ({ground}). {data} {way_out}",
     all_data: "Dies betrifft alle Daten, die wir über Sie haben.",
-    data_of_claim: "Dies betrifft die Daten, die für diesen Anspruch benötigt werden.",
     data_of: "Dies betrifft: {what}.",
     way_out: "Was dies ändern kann: {way_out}.",
     ask_us: "Sie können uns fragen, was dies ändern kann.",

@@ -14,13 +14,14 @@ use relinquish::backup::{
     ObjectBackups, Removed, Schedule,
 };
 use relinquish::case::Because;
-use relinquish::engine::CopiesRemoved;
+use relinquish::data_map::TimeZone;
+use relinquish::engine::{CopiesRemoved, PlaceHorizon};
 use relinquish::ledger::{CaseBook as _, Ledger as _};
 use relinquish::plan::{Authority, CopiesChanged};
 use relinquish::testing::{self, Copies, Fault, Faults, Faulty, ManualClock};
-use relinquish::{Approval, BackupRetention, Engine, MemoryLedger, Outcome, SqliteLedger};
+use relinquish::{Approval, Asked, BackupRetention, Engine, MemoryLedger, Outcome, SqliteLedger};
 
-use crate::hosts::{self, Host, ResumeAll as _};
+use crate::hosts::{self, BuildCounted as _, Host, ResumeAll as _, approved};
 use crate::wired::{NEVER, Tripwire, until_death};
 
 const RULE: Schedule = Schedule::new(Some(2), Some(30));
@@ -258,7 +259,7 @@ async fn an_object_store_keeps_the_contract_and_nothing_beside_the_prefix_is_tou
     }
     // What the store keeps of removed objects, only the host can say.
     let erased = at("2026-03-01T12:00:00Z");
-    let horizon = async |after| over(&store, after).schedule().await.unwrap().horizon(erased);
+    let horizon = async |after| over(&store, after).schedule().await.unwrap().horizon(erased, TimeZone::UTC);
     assert_eq!(horizon(AfterRemoval::Gone).await, Horizon::Until { day: "2026-03-31".parse().unwrap() });
     assert_eq!(horizon(AfterRemoval::Days(14)).await, Horizon::Until { day: "2026-04-14".parse().unwrap() });
     assert_eq!(horizon(AfterRemoval::Unknown).await, Horizon::Unknown { because: NoHorizon::AfterRemoval });
@@ -482,6 +483,71 @@ async fn whoever_keeps_what_is_said_to_be_gone_gets_no_certificate() {
         "{outcome}"
     );
     assert_eq!(nightly.ledger().last().await.unwrap(), 0, "no entry");
+}
+
+/// Seen, and not assumed: what is there, what is overdue, and since when nothing is left.
+#[tokio::test]
+async fn the_horizon_of_a_case_is_what_was_seen() {
+    let nightly = Nightly::new();
+    let clock = Arc::new(ManualClock::at(hosts::now()));
+    let rule = Schedule::new(None, Some(30));
+    let engine = nightly
+        .host
+        .builder(nightly.ledger(), hosts::keys())
+        .clock(Arc::clone(&clock))
+        .backups("nightly", nightly.backups(rule.clone()))
+        .counted()
+        .unwrap();
+    let plan = approved(&engine, &nightly.host.due, &Asked::Sweep).await;
+    let outcome = engine.erase(plan).await.unwrap();
+    let case = outcome.certificate().unwrap().case().clone();
+    let place = async || engine.horizon(&case).await.unwrap().unwrap().places.remove("nightly").unwrap();
+    // Two copies are older than the rule allows, and three are there rightly.
+    let overdue = place().await;
+    assert!(matches!(&overdue, PlaceHorizon::Overdue { copies: 2, .. }), "{overdue}");
+    assert_eq!(engine.health().await.unwrap().copies_expired, 2);
+    let plan = engine.plan_copies("nightly").await.unwrap();
+    engine.remove_copies(&plan.clone().approve(approval(&plan)).unwrap()).await.unwrap();
+    let lingers = place().await;
+    assert!(
+        matches!(&lingers, PlaceHorizon::Lingers { copies: 3, until: Horizon::Until { .. } }),
+        "{lingers}"
+    );
+    engine.look_at_copies().await.unwrap();
+    let entries = nightly.ledger().last().await.unwrap();
+    engine.look_at_copies().await.unwrap();
+    assert_eq!(nightly.ledger().last().await.unwrap(), entries, "nothing has changed");
+    // A month later the last of them are gone by hand, and a new one is there.
+    clock.turn(TimeDelta::days(31));
+    for day in ["2026-11-18", "2026-11-19", "2026-11-20"] {
+        for end in ["", ".sha256"] {
+            let name = format!("nightly/crm-{day}.sqlite{end}");
+            fs::remove_file(nightly.host.folder.path().join(name)).unwrap();
+        }
+    }
+    write(nightly.host.folder.path(), &[("nightly/crm-2026-12-21.sqlite", "2026-12-21T00:00:00Z")]);
+    engine.look_at_copies().await.unwrap();
+    let seen_at = hosts::now() + TimeDelta::days(31);
+    clock.turn(TimeDelta::days(5));
+    let gone = place().await;
+    assert_eq!(gone, PlaceHorizon::Gone { seen: seen_at, versions_until: None }, "since it was seen");
+    let certificate = engine.certificate(&case).await.unwrap().unwrap();
+    assert_eq!(certificate.copies_gone().get("nightly"), Some(&seen_at));
+    let says = "nightly: no copy from before the case was there on 2026-12-22";
+    assert!(certificate.to_string().contains(says), "{certificate}");
+    let horizon = engine.horizon(&case).await.unwrap().unwrap();
+    assert_eq!((horizon.last_gone(), horizon.is_over()), (Some(seen_at.date_naive()), false), "{horizon}");
+    engine.scrub().await.unwrap();
+    assert!(engine.horizon(&case).await.unwrap().unwrap().is_over());
+    // Somebody puts an old copy back.
+    write(nightly.host.folder.path(), &[("nightly/crm-2026-11-01.sqlite", "2026-11-01T00:00:00Z")]);
+    assert!(matches!(place().await, PlaceHorizon::Overdue { copies: 1, .. }));
+    engine.look_at_copies().await.unwrap();
+    assert!(engine.certificate(&case).await.unwrap().unwrap().copies_gone().is_empty());
+    // Nobody knows what a place holds that has something else in it.
+    fs::write(nightly.host.folder.path().join("nightly/notes"), "?").unwrap();
+    assert!(matches!(place().await, PlaceHorizon::Unknown { because: Some(_) }));
+    assert_eq!(engine.health().await.unwrap().backups_unknown, 1);
 }
 
 #[test]

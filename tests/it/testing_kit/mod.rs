@@ -12,6 +12,7 @@ mod gateway;
 mod key_ring;
 mod ledger;
 pub(crate) mod own_strategy;
+mod recipient;
 mod repository;
 mod suppression;
 
@@ -41,6 +42,7 @@ const CAUGHT: &[&[Law]] = &[
     ledger::CAUGHT,
     #[cfg(feature = "checkpoints")]
     ledger::tree::CAUGHT,
+    recipient::CAUGHT,
     repository::CAUGHT,
     suppression::CAUGHT,
     own_strategy::CAUGHT,

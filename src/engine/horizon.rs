@@ -16,7 +16,6 @@ use crate::ledger::{
 };
 
 use crate::plan::CaseId;
-use crate::words::plural;
 
 /// Where what one case erased may still be, as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -129,8 +128,8 @@ impl fmt::Display for PlaceHorizon {
     }
 }
 
-fn plural_are(copies: u64) -> String {
-    if copies == 1 { "copy is".to_owned() } else { plural(copies, "copie").replace("copies", "copies are") }
+fn plural_are(copies: u64) -> &'static str {
+    if copies == 1 { "copy is" } else { "copies are" }
 }
 
 impl Engine {

@@ -71,7 +71,9 @@ impl Answer {
             }
             Outcome::Expired(expired) => Self::of_expired(expired),
             Outcome::Profile { .. } => Self::done(text, case_json(outcome)),
+            Outcome::Copies(removed) if removed.is_complete() => Self::done(text, case_json(outcome)),
             Outcome::Superseded { .. }
+            | Outcome::Copies(_)
             | Outcome::Held { .. }
             | Outcome::Cancelled { .. }
             | Outcome::Blocked { .. }
@@ -127,9 +129,11 @@ fn case_ending(outcome: &Outcome) -> Ending {
     match outcome {
         Outcome::Erased(_) | Outcome::Profile { .. } => Ending::Done,
         Outcome::Expired(expired) if expired.is_complete() => Ending::Done,
+        Outcome::Copies(removed) if removed.is_complete() => Ending::Done,
         Outcome::Waiting { .. } => Ending::Failed,
         Outcome::Superseded { .. }
         | Outcome::Expired(_)
+        | Outcome::Copies(_)
         | Outcome::Held { .. }
         | Outcome::Cancelled { .. }
         | Outcome::Blocked { .. }
@@ -141,9 +145,11 @@ fn case_ending(outcome: &Outcome) -> Ending {
 
 fn case_text(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Erased(_) | Outcome::Expired(_) | Outcome::Profile { .. } | Outcome::Cancelled { .. } => {
-            outcome.to_string()
-        }
+        Outcome::Erased(_)
+        | Outcome::Expired(_)
+        | Outcome::Copies(_)
+        | Outcome::Profile { .. }
+        | Outcome::Cancelled { .. } => outcome.to_string(),
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
         Outcome::Blocked { case, .. } => format!(
             "{outcome}\n  when the cause is gone: retry --case {case}\n  to give it up: cancel --case {case} --approver … --reason …"
@@ -167,6 +173,7 @@ fn case_json(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Erased(certificate) => json!({ "outcome": "erased", "certificate": certificate }),
         Outcome::Expired(expired) => json!({ "outcome": "expired", "expiry": expired.to_json() }),
+        Outcome::Copies(removed) => json!({ "outcome": "copies", "certificate": removed }),
         Outcome::Profile { case, gateway, answer } => {
             json!({ "outcome": "profile", "case": case, "gateway": gateway, "answer": answer })
         }

@@ -18,6 +18,8 @@
 //! cargo run --example operator -- run --database … --map … --policy … --ledger ledger.sqlite --standing standing.json
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- replay --database … --map … --policy … --ledger ledger.sqlite --since 2026-11-20T02:00:00Z
+//! cargo run --example operator -- backups expire --database … --map … --policy … --ledger ledger.sqlite --place nightly \
+//!     --directory /backups --pattern crm-%Y-%m-%d.sqlite --beside .sha256 --newest 30 --days 30
 //! cargo run --example operator -- suppressed --database … --map … --policy … --ledger ledger.sqlite --tenant acme \
 //!     --identifier email=maud@example.org
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
@@ -66,6 +68,7 @@ use serde_json::json;
 use answer::{Answer, Failure};
 
 mod answer;
+mod backups;
 mod commands;
 mod expiry;
 mod holds;
@@ -128,6 +131,8 @@ enum Command {
     Expire(expiry::ExpireArgs),
     /// After a restore: show who has to be erased again; with the digest of that replay, erase them
     Replay(replay::ReplayArgs),
+    /// List backup copies and rotated logs, and remove those that their rule no longer allows
+    Backups(backups::BackupsArgs),
     /// Say whether identifiers belong to somebody who was erased, or take them out of the suppression list
     Suppressed(suppressed::SuppressedArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
@@ -186,6 +191,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Run(args) => sweep::run(args).await,
             Command::Expire(args) => expiry::expire(args).await,
             Command::Replay(args) => replay::replay(args).await,
+            Command::Backups(args) => backups::backups(args).await,
             Command::Suppressed(args) => suppressed::suppressed(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,

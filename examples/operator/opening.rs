@@ -64,7 +64,16 @@ impl Documents {
     }
 
     /// An engine over the database and a ledger in a file.
-    pub(crate) async fn engine(&self, ledger_path: &Path) -> Result<Engine, Failure> {
+    pub(crate) async fn engine(&self, ledger: &Path) -> Result<Engine, Failure> {
+        self.engine_with(ledger, |builder| builder).await
+    }
+
+    /// The same with something more.
+    pub(crate) async fn engine_with(
+        &self,
+        ledger_path: &Path,
+        more: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Result<Engine, Failure> {
         let opened = self.open()?;
         let (ledger, keys) = open_ledger(ledger_path).await?;
         let (suppresses, path, ledger) = (self.checked(&opened)?.suppresses(), ledger_path, Arc::new(ledger));
@@ -79,7 +88,7 @@ impl Documents {
             Err(StoreError::NoMarkTable { .. }) => {}
             Err(source) => return Err(Failure::Database { file: self.database.clone(), source }),
         }
-        let engine = self.build(builder.ownerless(opened.store.clone()).scrub(opened.store))?;
+        let engine = self.build(more(builder.ownerless(opened.store.clone()).scrub(opened.store)))?;
         engine.ensure_census().await?;
         Ok(engine)
     }

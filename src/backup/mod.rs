@@ -18,12 +18,15 @@ mod layout;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
+mod plan;
 
 pub use directory::DirectoryBackups;
 pub use layout::Layout;
 pub use memory::MemoryBackups;
 #[cfg(feature = "object-store")]
 pub use object::ObjectBackups;
+pub(crate) use plan::not_as_planned;
+pub use plan::{ApprovedCopies, CopiesPlan, CopiesTerms};
 
 open_name! {
     /// The name of a copy, as its place knows it: a file name, an object key.
@@ -202,7 +205,9 @@ impl From<&BackupError> for NoHorizon {
                 Self::Unrecognised { place: place.clone(), pattern: pattern.clone() }
             }
             BackupError::Pattern { pattern } => Self::Pattern { pattern: pattern.clone() },
-            BackupError::Changed { .. } | BackupError::Failed(_) => Self::Failed,
+            BackupError::Changed { .. } | BackupError::StillThere { .. } | BackupError::Failed(_) => {
+                Self::Failed
+            }
         }
     }
 }
@@ -255,6 +260,14 @@ pub enum BackupError {
     /// Under the name of a copy there is another one now: an older or a younger one.
     #[error("{name} in {place} is another copy than before; list the copies again, and plan again")]
     Changed {
+        /// Its name.
+        name: String,
+        /// The place.
+        place: String,
+    },
+    /// A copy was removed, and is there all the same.
+    #[error("{name} in {place} was removed, and is there all the same; look who brings it back")]
+    StillThere {
         /// Its name.
         name: String,
         /// The place.

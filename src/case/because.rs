@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::customer::{AccountId, GatewayName};
 use crate::data_map::RecipientName;
-use crate::plan::{ApprovalError, CaseId, Changed, Decision, Nothing};
+use crate::plan::{ApprovalError, CaseId, Changed, CopiesChanged, Decision, Nothing};
 use crate::policy::{Guard, Trigger};
 use crate::treatment::TreatmentName;
 
@@ -66,6 +66,8 @@ pub enum Because {
     },
     /// A profile of a review has changed since the review.
     Profile(ProfileChanged),
+    /// Copies whose removal was planned have changed since.
+    Copies(CopiesChanged),
 }
 
 /// What the policy decides for a customer who is not due.
@@ -191,6 +193,7 @@ impl fmt::Display for Because {
                 write!(f, "the engine has no adapter for recipient {recipient}; give the builder one")
             }
             Self::Profile(changed) => write!(f, "{changed}; reconcile again"),
+            Self::Copies(changed) => write!(f, "{changed}"),
         }
     }
 }

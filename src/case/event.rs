@@ -83,6 +83,8 @@ pub enum Proof {
     Records(Counts),
     /// The step is done, but the answer with the counts was lost.
     Lost,
+    /// Copies were removed, or were gone already: so many.
+    Removed(u64),
     /// Some of the expired records were treated: the results, and what is left.
     Expired(Box<ExpiryPart>),
 }

@@ -58,7 +58,7 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
         Step::Recipient(_) => progress.step(step).is_some_and(StepProgress::is_told),
-        Step::Deactivate | Step::Records | Step::Expire => false,
+        Step::Deactivate | Step::Records | Step::Expire | Step::Copies => false,
     };
     steps
         .find(|step| !progress.is_waived(step) && !is_settled(step))

@@ -121,6 +121,15 @@ impl StepProgress {
         self.done.is_some()
     }
 
+    /// An attempt that touched nothing does not count. An earlier attempt whose answer was lost does.
+    fn refused(&mut self, step: &Step) {
+        self.begun = self.begun.saturating_sub(1);
+        // What was known before the records is found out again. The former status is not.
+        if *step == Step::Records && self.begun == 0 && self.counts == Counts::default() {
+            self.before = None;
+        }
+    }
+
     /// Whether the recipient of the step was told: it has answered, or will finish later.
     pub fn is_told(&self) -> bool {
         self.told.is_some() || !self.accepted.is_empty()
@@ -193,6 +202,7 @@ impl Progress {
                         progress.told = Some(answer.clone());
                     }
                     (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
+                    (Step::Copies, Proof::Removed(_)) => {}
                     (Step::Expire, Proof::Expired(part)) => {
                         progress.expired.add(part, std::mem::take(&mut progress.begun));
                     }
@@ -222,6 +232,7 @@ impl Progress {
                         if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
                     }
                     (Step::Records, Proof::Lost) => Ended::Lost,
+                    (Step::Copies, Proof::Removed(_)) => Ended::Counted,
                     (Step::Expire, Proof::Expired(part)) => {
                         progress.expired.add(part, progress.begun);
                         if progress.expired.lost { Ended::Lost } else { Ended::Counted }
@@ -231,13 +242,7 @@ impl Progress {
             }
             Event::Refused { step } => {
                 self.under_way(step)?;
-                // This attempt does not count. An earlier attempt whose answer was lost does.
-                let progress = self.at(step)?;
-                progress.begun = progress.begun.saturating_sub(1);
-                // Nothing was touched, so what was known before is found out again. The former status is not.
-                if *step == Step::Records && progress.begun == 0 && progress.counts == Counts::default() {
-                    progress.before = None;
-                }
+                self.at(step)?.refused(step);
             }
             Event::PutOff(put_off) => {
                 self.at(&put_off.step)?;

@@ -40,6 +40,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         4 => erasure(),
         1 => Just(vec![Step::Expire]),
+        1 => Just(vec![Step::Copies]),
         1 => Just(vec![Step::Gateway("cards".into())]),
     ]
 }
@@ -236,6 +237,7 @@ impl History<'_> {
                         (Step::Gateway(_), Proof::Answer { profile, .. }) => !self.is_answered(step, profile),
                         (Step::Records, Proof::Records(_))
                         | (Step::Expire, Proof::Expired(_))
+                        | (Step::Copies, Proof::Removed(_))
                         | (Step::Recipient(_), Proof::Told(_)) => true,
                         _ => false,
                     }
@@ -250,6 +252,7 @@ impl History<'_> {
                     Proof::Deactivated(_) => *step == Step::Deactivate,
                     Proof::Records(_) | Proof::Lost => *step == Step::Records,
                     Proof::Expired(_) => *step == Step::Expire,
+                    Proof::Removed(_) => *step == Step::Copies,
                     Proof::Answer { .. } | Proof::Told(_) => false,
                 };
                 fits && under_way(step) && self.comes_in_order(step)
@@ -323,6 +326,10 @@ fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
                 progress.apply(&Event::Done { step, proof: Proof::Records(counts(1)) }).unwrap();
             }
             Step::Verify => turn.settled(step),
+            Step::Copies => {
+                happens(Event::Begun { step: step.clone(), before: None });
+                progress.apply(&Event::Done { step, proof: Proof::Removed(1) }).unwrap();
+            }
             Step::Expire => {
                 happens(Event::Begun { step: step.clone(), before: None });
                 progress.apply(&Event::Done { step, proof: expired(1) }).unwrap();

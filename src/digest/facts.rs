@@ -82,7 +82,8 @@ fn a_sentence_among_facts_is_seen() {
 #[test]
 fn every_place_that_digests_is_looked_at() {
     // The digests that the tests below check. The other list has digests of no document: idempotency keys and ids.
-    const LOOKED_AT: [&str; 14] = [
+    const LOOKED_AT: [&str; 15] = [
+        "backup/plan.rs",
         "data_map/builder.rs",
         "data_map/mod.rs",
         "gateway/review.rs",
@@ -350,6 +351,14 @@ sweep = false
             StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], Limits::new(10, 10), now, long);
         digests.insert("standing approval", standing.digest());
         digests.extend(of_review(&engine, &plan));
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("2020-01-01"), "").unwrap();
+        let backups = DirectoryBackups::new(place.path(), "%Y-%m-%d", BACKUPS).unwrap();
+        let listed = crate::BackupRetention::copies(&backups).await.unwrap();
+        let copies =
+            crate::backup::CopiesPlan::new("nightly".to_owned(), BACKUPS, listed, BTreeSet::new(), now);
+        assert!(!copies.is_nothing());
+        digests.insert("copies", copies.planned_by("op").digest());
         let replay = ReplayPlan::new(vec![(certificate.case().clone(), (*plan).clone())]);
         digests.insert("replay", replay.digest());
         digests.extend(certificate.digests().into_iter().filter(|(name, _)| *name != "plan"));
@@ -371,6 +380,7 @@ sweep = false
             names,
             [
                 "circumstances",
+                "copies",
                 "data_map",
                 "expiry",
                 "plan",

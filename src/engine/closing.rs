@@ -7,19 +7,19 @@ use chrono::{DateTime, Utc};
 
 use super::run::{Run, Work, lost_case};
 use super::suppression::suppressing;
-use super::work::{ErasureWork, ExpiryWork, ProfileWork};
+use super::work::{CopiesWork, ErasureWork, ExpiryWork, ProfileWork};
 use super::{Engine, Error, Outcome};
-use crate::backup::{BackupError, BackupRetention, Horizon, NoHorizon, Schedule};
+use crate::backup::{BackupCopy, BackupError, BackupRetention, Horizon, NoHorizon, Schedule};
 use crate::case::{Before, Progress};
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, TimeZone};
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
 use crate::ledger::{
-    About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, Intake,
-    KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules, Running, Salts, Sealed,
-    Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
+    About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, Count, DeactivationOutcome,
+    DeferredRecords, EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
+    GatewayResult, Intake, KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules,
+    Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -74,6 +74,20 @@ impl Engine {
     ) -> Result<(), Error> {
         tracing::warn!(case = %run.id(), "an expiry ends early");
         self.close_expired(vec![run], Some(why)).await
+    }
+
+    /// Closes a removal of copies. `left`: the planned copies that are still there, if it ends early.
+    pub(super) async fn close_copies(
+        &self,
+        run: &mut Run<'_, CopiesWork>,
+        left: BTreeSet<BackupCopy>,
+        ended_early: Option<EndedEarly>,
+    ) -> Result<(), Error> {
+        let signed = self.sign(Vec::new()).await?;
+        let gone = run.work.terms.copies().difference(&left).cloned().collect();
+        let result = CopiesResult { gone, left, ended_early };
+        let case = self.around(&signed, Vec::new())?.close(&run.new, Closing::Copies(Arc::new(result)))?;
+        self.close_all(vec![(run, case)]).await
     }
 
     /// Closes erasures of single profiles.
@@ -341,6 +355,7 @@ impl Around<'_> {
             },
             (_, Some(subject)) => About::Customer(subject),
             (Task::Expiry(expiry), None) => About::Expiry(expiry.terms.of().clone()),
+            (Task::Copies(terms), None) => About::Copies(terms.place().to_owned()),
             // INVARIANT: a customer and a profile have tokens.
             (Task::Erasure(_) | Task::Profile(_), None) => return Err(KeyRingError::Empty.into()),
         };
@@ -377,10 +392,11 @@ impl Around<'_> {
                 data_map: expiry.terms.data_map(),
             },
             Task::Profile(_) => Rules::Review,
+            Task::Copies(terms) => Rules::Copies(terms.schedule().clone()),
         };
         let zone = match &rules {
             Rules::Erasure(rules) => rules.time_zone,
-            Rules::Expiry { .. } | Rules::Review => policy.everyone().time_zone(),
+            Rules::Expiry { .. } | Rules::Review | Rules::Copies(_) => policy.everyone().time_zone(),
         };
         let under = Circumstances {
             rules,
@@ -414,7 +430,7 @@ fn subject(task: &Task) -> Option<TokenOf> {
             gateway: profile.row.gateway.clone(),
             profile: Digest::of_bytes(profile.row.profile.as_str().as_bytes()),
         }),
-        Task::Expiry(_) => None,
+        Task::Expiry(_) | Task::Copies(_) => None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{AccessLogError, Expired, NoEntropy};
+use super::{AccessLogError, CopiesRemoved, Expired, NoEntropy};
+use crate::backup::BackupError;
 use crate::case::{Because, GatewayAnswer};
 use crate::customer::{GatewayName, HoldId, TenantId};
 use crate::data_map::{ClassName, Kind};
@@ -188,6 +189,17 @@ pub enum Error {
     /// The engine was built without an inbox.
     #[error("the engine has no inbox; give the builder one, such as the SQLite store itself")]
     NoInbox,
+    /// A place of backups failed.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The engine has no backups of this name.
+    #[error("the engine has no backups {place}; {way_out}")]
+    NoSuchBackups {
+        /// The name.
+        place: String,
+        /// The names that exist.
+        way_out: String,
+    },
     /// The engine was built without a suppression list.
     #[error(
         "the engine has no suppression list; give EngineBuilder::suppression one, such as the ledger, and a key ring of its \
@@ -297,6 +309,8 @@ pub enum Outcome {
     Erased(Box<Certificate>),
     /// Expired records were treated.
     Expired(Box<Expired>),
+    /// Backup copies were removed.
+    Copies(Box<CopiesRemoved>),
     /// A single profile at a gateway was erased.
     Profile {
         /// The case.
@@ -379,7 +393,7 @@ impl Outcome {
                 Some(Self::Superseded { case: case.clone(), because: because.clone() })
             }
             Closing::Cancelled { .. } => Some(Self::Cancelled { case: case.clone() }),
-            Closing::Erased(_) | Closing::Expired(_) | Closing::Profile(_) => None,
+            Closing::Erased(_) | Closing::Expired(_) | Closing::Profile(_) | Closing::Copies(_) => None,
         }
     }
 
@@ -402,6 +416,7 @@ impl std::fmt::Display for Outcome {
         match self {
             Self::Erased(certificate) => write!(f, "{certificate}"),
             Self::Expired(expired) => write!(f, "{expired}"),
+            Self::Copies(removed) => write!(f, "{removed}"),
             Self::Profile { case, gateway, answer: Some(answer) } => {
                 write!(f, "case {case}: gateway.{gateway} {answer}")
             }

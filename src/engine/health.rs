@@ -26,6 +26,10 @@ pub struct Health {
     pub holds_standing: usize,
     /// Whether a hold on everything stands: the emergency stop.
     pub stopped: bool,
+    /// Backup copies that are there although their rule no longer allows it. More than 0: plan their removal.
+    pub copies_expired: usize,
+    /// Places of backups that cannot be listed. More than 0: nobody knows until when copies linger.
+    pub backups_unknown: usize,
 }
 
 impl Engine {
@@ -35,6 +39,13 @@ impl Engine {
     /// A ledger out of reach.
     pub async fn health(&self) -> Result<Health, Error> {
         let mut health = Health::default();
+        let now = self.parts.clock.now();
+        for place in self.copies().await {
+            match place.found {
+                Ok((schedule, copies)) => health.copies_expired += schedule.expired(&copies, now).len(),
+                Err(_) => health.backups_unknown += 1,
+            }
+        }
         let batch = self.parts.batch;
         let mut after = None;
         loop {

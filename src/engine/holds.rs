@@ -99,7 +99,7 @@ fn keys_of_task(task: &Task) -> BTreeSet<String> {
             None => keys_of([], None),
         },
         // Each customer whose records have expired is looked at, page by page.
-        Task::Expiry(_) => keys_of([], None),
+        Task::Expiry(_) | Task::Copies(_) => keys_of([], None),
     }
 }
 
@@ -288,7 +288,7 @@ impl Engine {
                 let is_stop = hold.on == HoldOn::Everything && hold.classes.is_empty();
                 let treatment = match &run.new.task {
                     Task::Erasure(erasure) => Some(&*erasure.treatment),
-                    Task::Expiry(_) | Task::Profile(_) => None,
+                    Task::Expiry(_) | Task::Profile(_) | Task::Copies(_) => None,
                 };
                 if is_stop || (touches && keeps(hold, treatment)) {
                     holds.push(hold.id.clone());

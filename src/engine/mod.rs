@@ -17,8 +17,8 @@
 //! Each step is recorded before it begins, and *done* is written last. Wherever a process dies, [`Engine::resume`]
 //! continues. At rest every customer is untouched, erased as planned, or blocked with the step and the reason.
 //!
-//! An [expiry](Engine::expire) and a [profile of a review](Engine::erase_profiles) are cases as well. Each has one
-//! step, and the same loop carries it out.
+//! An [expiry](Engine::expire), a [profile of a review](Engine::erase_profiles) and a removal of
+//! [backup copies](Engine::remove_copies) are cases as well. Each has one step, and the same loop carries it out.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -50,6 +50,7 @@ mod begin;
 mod census;
 mod clock;
 mod closing;
+mod copies;
 mod drive;
 mod error;
 mod expired;
@@ -57,6 +58,7 @@ mod expiry;
 pub mod export;
 mod health;
 mod holds;
+mod horizon;
 mod impact;
 mod inbox;
 mod keys;
@@ -84,10 +86,12 @@ pub use access::{Access, AccessEvent, AccessLog, AccessLogError, Accessed, Memor
 pub use begin::Begun;
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
+pub use copies::{CopiesRemoved, ListedCopies};
 pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, PlannedExpiry};
 pub use health::Health;
 pub use holds::NewHold;
+pub use horizon::{CaseHorizon, PlaceHorizon};
 pub use inbox::Moved;
 pub use outcomes::Outcomes;
 pub use private_file::PrivateFile;
@@ -341,6 +345,14 @@ impl EngineBuilder {
                     self.lease.as_secs()
                 ),
                 "give EngineBuilder::lease more time, or the adapter less",
+            ));
+        }
+        let mut places = BTreeSet::new();
+        for (name, _) in self.backups.iter().filter(|(name, _)| !places.insert(name.clone())) {
+            problems.push(Problem::new(
+                format!("backups {name}"),
+                "is the name of two places",
+                "give one of them another name",
             ));
         }
         let recipients = checked_recipients(self.recipients, &policy, self.lease, &mut problems);

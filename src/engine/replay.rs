@@ -80,6 +80,9 @@ pub struct PlannedReplay {
     /// What had expired since, and has expired again in the restored database. Each plan is approved and
     /// [carried out](Engine::expire) for itself.
     pub expiries: Vec<ExpiryPlan>,
+    /// Closed cases whose customers cannot be recognised: the key of their epoch, or their token, was destroyed. Whoever was
+    /// erased in them may be in the database again. More than 0: the database never counts as caught up.
+    pub unrecognised: u64,
     /// The last entry of the ledger that was looked at.
     through: Mark,
 }
@@ -135,13 +138,16 @@ impl fmt::Display for WhyNotReplayed {
 impl PlannedReplay {
     /// Whether nothing has to be erased again.
     pub fn is_nothing(&self) -> bool {
-        self.plan.of().is_empty() && self.refused.is_empty() && self.expiries.is_empty()
+        self.plan.of().is_empty()
+            && self.refused.is_empty()
+            && self.expiries.is_empty()
+            && self.unrecognised == 0
     }
 }
 
 impl fmt::Display for PlannedReplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, refused, expiries, through } = self;
+        let Self { plan, refused, expiries, unrecognised, through } = self;
         if plan.of().is_empty() {
             write!(f, "replay up to entry {}: nobody has to be erased again", through.entry)?;
         } else {
@@ -163,6 +169,14 @@ impl fmt::Display for PlannedReplay {
         }
         for NotReplayed { case, customer, why } in refused {
             write!(f, "\n  cannot be erased again: customer {}, case {case}: {why}", customer.as_str())?;
+        }
+        if *unrecognised > 0 {
+            write!(
+                f,
+                "\n  not recognised: whoever was erased in {}, whose key was destroyed; restore the key ring, or look for these \
+                 customers by hand",
+                counted(*unrecognised, "closed case")
+            )?;
         }
         for plan in expiries {
             write!(f, "\n  expired again: {} under plan {}", counted(plan.due(), "record"), plan.digest())?;
@@ -202,11 +216,13 @@ struct Since {
     expired: BTreeSet<TenantId>,
     /// Whether ownerless records expired.
     ownerless: bool,
+    /// Closed cases whose customers cannot be recognised any more.
+    unrecognised: u64,
 }
 
 impl Since {
     fn is_nothing(&self) -> bool {
-        self.erased.is_empty() && self.expired.is_empty() && !self.ownerless
+        self.erased.is_empty() && self.expired.is_empty() && !self.ownerless && self.unrecognised == 0
     }
 }
 
@@ -288,6 +304,7 @@ impl Engine {
             plan: ReplayPlan::new(Vec::new()),
             refused: Vec::new(),
             expiries: Vec::new(),
+            unrecognised: since.unrecognised,
             through,
         };
         if since.is_nothing() {
@@ -461,6 +478,7 @@ impl Engine {
         at: Option<DateTime<Utc>>,
     ) -> Result<Since, Error> {
         let mut since = Since::default();
+        let epochs: BTreeSet<u32> = self.epochs().await?.iter().map(|epoch| epoch.number).collect();
         let after = if at.is_some() { 0 } else { mark.unwrap_or_default() };
         self.entries_after(after, last, |number, closed| {
             let is_behind = mark.is_some_and(|mark| number > mark);
@@ -473,9 +491,9 @@ impl Engine {
                     ExpiryOf::Ownerless => since.ownerless = true,
                 }
             }
-            let (Closing::Erased(_), Some(token), Some(rules)) =
-                (&closed.closing, closed.subject(), closed.erasure())
-            else {
+            let (Closing::Erased(_), Some(rules)) = (&closed.closing, closed.erasure()) else { return true };
+            let Some(token) = closed.subject().filter(|token| epochs.contains(&token.epoch())) else {
+                since.unrecognised += 1;
                 return true;
             };
             let then = ErasedThen {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcomes::Turns;
 use super::run::{Run, Work};
-use super::work::{ErasureWork, ExpiryWork, ProfileWork};
+use super::work::{CopiesWork, ErasureWork, ExpiryWork, ProfileWork};
 use super::{Claim, Engine, Error, Outcome};
 use crate::case::{Event, Obstacle, Progress, Waiver};
 use crate::customer::{CustomerId, TenantId};
@@ -178,6 +178,7 @@ impl Engine {
         let mut ran = self.drive(sorted.erasures, &turns).await?;
         ran.extend(self.drive(sorted.profiles, &turns).await?);
         ran.extend(self.drive(sorted.expiries, &turns).await?);
+        ran.extend(self.drive(sorted.copies, &turns).await?);
         Ok(ran.into_iter().map(|(case, outcome)| ResumedCase { task: case.task, outcome }).collect())
     }
 
@@ -207,9 +208,13 @@ impl Engine {
             Task::Expiry(expiry) => self.other_expiry_rules(&expiry.terms),
             // The review says what is erased. Today's policy says whether a guard forbids it.
             Task::Profile(_) => None,
+            Task::Copies(terms) => {
+                let here = self.backups_of(terms.place());
+                here.is_err().then(|| ("backups", saved.new.task.digest(), policy.digest()))
+            }
         };
         let now = self.parts.clock.now();
-        let has_begun = irreversible && matches!(saved.new.task, Task::Erasure(_));
+        let has_begun = irreversible && matches!(saved.new.task, Task::Erasure(_) | Task::Copies(_));
         Ok(other.filter(|_| has_begun || saved.new.mandate.valid_at(now).is_ok()).map(
             |(what, opened_under, _)| Outcome::OtherRules { case: saved.new.id.clone(), what, opened_under },
         ))
@@ -333,16 +338,23 @@ impl Engine {
         let Taken { saved, fence, since, claim, .. } = taken;
         let mut sorted = Sorted::default();
         sorted.add(saved, fence, since, claim)?;
-        Ok(match (sorted.erasures.pop(), sorted.profiles.pop(), sorted.expiries.pop()) {
-            (Some(run), _, _) => self.one_step(run).await?,
-            (None, Some(run), _) => self.one_step(run).await?,
-            (None, None, Some(run)) => self.one_step(run).await?,
-            (None, None, None) => None,
-        })
+        if let Some(run) = sorted.erasures.pop() {
+            return self.one_step(run).await;
+        }
+        if let Some(run) = sorted.profiles.pop() {
+            return self.one_step(run).await;
+        }
+        if let Some(run) = sorted.expiries.pop() {
+            return self.one_step(run).await;
+        }
+        match sorted.copies.pop() {
+            Some(run) => self.one_step(run).await,
+            None => Ok(None),
+        }
     }
 
     /// Cancels a case before any irreversible step. The customer is as before, and the ledger says who cancelled and
-    /// why. An expiry can be cancelled at any time: what was done stays done.
+    /// why. An expiry, and a removal of copies, can be cancelled at any time: what was done stays done.
     ///
     /// # Errors
     /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
@@ -353,13 +365,17 @@ impl Engine {
             return self.refuse(&taken, error.into()).await;
         }
         let operator = self.sealed(by.operator())?;
-        if let Task::Expiry(_) = &taken.saved.new.task {
+        if let Task::Expiry(_) | Task::Copies(_) = &taken.saved.new.task {
             let Taken { saved, fence, since, claim, .. } = taken;
             let mut sorted = Sorted::default();
             sorted.add(saved, fence, since, claim)?;
             for run in &mut sorted.expiries {
                 let why = EndedEarly::Cancelled { operator: operator.clone(), reason: reason.clone() };
                 self.end_early(run, why).await?;
+            }
+            for run in &mut sorted.copies {
+                let why = EndedEarly::Cancelled { operator: operator.clone(), reason: reason.clone() };
+                self.end_copies(run, why).await?;
             }
             return Ok(());
         }
@@ -378,14 +394,15 @@ impl Engine {
     fn has_authority(&self, by: &Authority, task: &Task) -> Result<(), ApprovalError> {
         match task {
             Task::Erasure(erasure) => by.over_all(&erasure.binding),
-            Task::Expiry(_) | Task::Profile(_) => {
+            Task::Expiry(_) | Task::Profile(_) | Task::Copies(_) => {
                 by.operator().check()?;
                 task.tenants().iter().try_for_each(|tenant| by.over(tenant))?;
                 match task {
-                    // The records may belong to any tenant.
+                    // The records, or what is in the copies, may belong to any tenant.
                     Task::Expiry(expiry) if *expiry.terms.of() == ExpiryOf::Ownerless => {
                         self.parts.policy.tenants().try_for_each(|tenant| by.over(tenant))
                     }
+                    Task::Copies(_) => self.parts.policy.tenants().try_for_each(|tenant| by.over(tenant)),
                     _ => Ok(()),
                 }
             }
@@ -435,6 +452,7 @@ struct Sorted<'e> {
     erasures: Vec<Run<'e, ErasureWork>>,
     profiles: Vec<Run<'e, ProfileWork>>,
     expiries: Vec<Run<'e, ExpiryWork>>,
+    copies: Vec<Run<'e, CopiesWork>>,
 }
 
 impl<'e> Sorted<'e> {
@@ -457,6 +475,10 @@ impl<'e> Sorted<'e> {
             Task::Expiry(expiry) => {
                 let work = ExpiryWork::new(expiry);
                 self.expiries.push(Run::new(saved, work, fence, since, claim)?);
+            }
+            Task::Copies(terms) => {
+                let work = CopiesWork::new(terms);
+                self.copies.push(Run::new(saved, work, fence, since, claim)?);
             }
         }
         Ok(())

@@ -100,6 +100,7 @@ impl<'e, W> Run<'e, W> {
             Some(
                 Outcome::Erased(_)
                 | Outcome::Expired(_)
+                | Outcome::Copies(_)
                 | Outcome::Profile { .. }
                 | Outcome::Superseded { .. }
                 | Outcome::Cancelled { .. }

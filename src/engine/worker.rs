@@ -83,6 +83,7 @@ impl Turned {
             Outcome::Held { .. } => self.held += 1,
             Outcome::Erased(_)
             | Outcome::Expired(_)
+            | Outcome::Copies(_)
             | Outcome::Profile { .. }
             | Outcome::Superseded { .. }
             | Outcome::Cancelled { .. } => self.ended += 1,
@@ -547,6 +548,7 @@ impl Worker {
         }
         turned.forgotten = self.engine.forget_requests().await?;
         turned.unsuppressed = self.engine.forget_suppressed().await?;
+        self.engine.look_at_copies().await?;
         self.done_on = Some(today);
         Ok(())
     }
@@ -559,6 +561,7 @@ fn end_of(entry: &Entry) -> Option<CaseEnd> {
         Closing::Superseded { .. }
         | Closing::Cancelled { .. }
         | Closing::Expired(_)
+        | Closing::Copies(_)
         | Closing::Profile(_) => CaseEnd::WithoutEffect,
     })
 }

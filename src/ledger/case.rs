@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
+use crate::backup::CopiesTerms;
 use crate::case::{Event, Progress};
 use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
@@ -46,6 +47,8 @@ pub enum Task {
     Expiry(Expiry),
     /// Erase a single profile, under a review.
     Profile(ReviewedProfile),
+    /// Remove backup copies that their rule no longer allows.
+    Copies(Arc<CopiesTerms>),
 }
 
 /// The erasure of a customer.
@@ -84,6 +87,7 @@ impl Task {
             Self::Erasure(erasure) => erasure.plan,
             Self::Expiry(expiry) => expiry.terms.digest(),
             Self::Profile(profile) => profile.review,
+            Self::Copies(terms) => terms.digest(),
         }
     }
 
@@ -92,6 +96,7 @@ impl Task {
         match self {
             Self::Erasure(erasure) => erasure.binding.steps().to_vec(),
             Self::Expiry(_) => vec![Step::Expire],
+            Self::Copies(_) => vec![Step::Copies],
             Self::Profile(profile) => vec![Step::Gateway(profile.row.gateway.clone())],
         }
     }
@@ -100,12 +105,12 @@ impl Task {
     pub fn customer(&self) -> Option<(&CustomerId, &TenantId)> {
         match self {
             Self::Erasure(erasure) => Some((erasure.binding.customer(), erasure.binding.tenant())),
-            Self::Expiry(_) | Self::Profile(_) => None,
+            Self::Expiry(_) | Self::Profile(_) | Self::Copies(_) => None,
         }
     }
 
-    /// The tenants whom the task concerns, as far as they are named. Empty for ownerless records, and for a profile
-    /// that belongs to nobody.
+    /// The tenants whom the task concerns, as far as they are named. Empty for ownerless records, for a profile that
+    /// belongs to nobody, and for copies.
     pub fn tenants(&self) -> BTreeSet<TenantId> {
         match self {
             Self::Erasure(erasure) => erasure.binding.tenants().cloned().collect(),
@@ -113,13 +118,15 @@ impl Task {
                 ExpiryOf::Tenants(tenants) => tenants.clone(),
                 ExpiryOf::Ownerless => BTreeSet::new(),
             },
+            Self::Copies(_) => BTreeSet::new(),
             Self::Profile(profile) => {
                 profile.row.customer.iter().map(|(_, tenant, _)| tenant.clone()).collect()
             }
         }
     }
 
-    /// A text that names what the open case reserves: a customer, an expiry of the same records, or a profile. A case
+    /// A text that names what the open case reserves: a customer, an expiry of the same records, a
+    /// profile, or a place of copies. A case
     /// book never opens two cases with the same text.
     pub fn holds(&self) -> String {
         let json = match self {
@@ -127,6 +134,7 @@ impl Task {
                 serde_json::json!(["customer", erasure.binding.tenant(), erasure.binding.customer()])
             }
             Self::Expiry(expiry) => serde_json::json!(["expiry", expiry.terms.of()]),
+            Self::Copies(terms) => serde_json::json!(["copies", terms.place()]),
             Self::Profile(profile) => {
                 serde_json::json!(["profile", profile.row.gateway, profile.row.profile])
             }
@@ -149,6 +157,7 @@ impl fmt::Display for Task {
                 }
                 ExpiryOf::Ownerless => f.write_str("expiry of records without an owner"),
             },
+            Self::Copies(terms) => write!(f, "removal of copies of {}", terms.place()),
             Self::Profile(profile) => write!(f, "erasure of a profile at gateway {}", profile.row.gateway),
         }
     }
@@ -190,7 +199,7 @@ impl NewCase {
             }
             Mandate::Standing(standing) => match &self.task {
                 Task::Expiry(expiry) => standing.covers_expiry(&expiry.terms),
-                Task::Erasure(_) | Task::Profile(_) => {
+                Task::Erasure(_) | Task::Profile(_) | Task::Copies(_) => {
                     Err(ApprovalError::OtherPlan { approved: standing.digest(), plan })
                 }
             },
@@ -208,6 +217,7 @@ impl NewCase {
             (Task::Erasure(one), Task::Erasure(other)) => one.binding.shares_terms(&other.binding),
             (Task::Expiry(one), Task::Expiry(other)) => one == other,
             (Task::Profile(one), Task::Profile(other)) => one.review == other.review,
+            (Task::Copies(one), Task::Copies(other)) => one == other,
             _ => false,
         };
         alike && self.opened_at == other.opened_at && self.mandate.given_with(&other.mandate)

@@ -1,7 +1,7 @@
 //! An entry of the ledger: the proof of one closed case, in as few words as possible.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::{Gather, Open, Sealed, Visit};
 use super::{DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken};
-use crate::backup::Horizon;
+use crate::backup::{BackupCopy, Horizon, NoHorizon, Schedule};
 use crate::case::{Because, RecipientAnswer};
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName, TimeZone};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{
-    CaseId, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones,
+    CaseId, CopiesChanged, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step,
+    Tombstones,
 };
 use crate::policy::{
     Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Suppressing, Trigger,
@@ -92,7 +93,7 @@ pub struct ExpiryResult {
     pub ended_early: Option<EndedEarly>,
 }
 
-/// Why an expiry ended before it was complete.
+/// Why an expiry, or a removal of copies, ended before it was complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -109,6 +110,8 @@ pub enum EndedEarly {
         /// When it expired.
         expired: Option<DateTime<Utc>>,
     },
+    /// The copies, or their rule, have changed since the plan.
+    Copies(CopiesChanged),
     /// A person ended it.
     Cancelled {
         /// The person.
@@ -132,6 +135,7 @@ impl std::fmt::Display for EndedEarly {
             Self::Mandate { expired: None } => {
                 f.write_str("the approval does not hold now; plan again and approve the new plan")
             }
+            Self::Copies(changed) => write!(f, "{changed}"),
             Self::Cancelled { operator, reason } => write!(f, "cancelled by {operator}: {reason}"),
         }
     }
@@ -145,6 +149,19 @@ pub struct ProfileResult {
     /// Steps that a person decided to skip.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaivedStep>,
+}
+
+/// The result of removing backup copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesResult {
+    /// The planned copies that are gone. This was read back.
+    pub gone: BTreeSet<BackupCopy>,
+    /// The planned copies that are left, because the removal ended early.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left: BTreeSet<BackupCopy>,
+    /// Why the removal ended before it was complete, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<EndedEarly>,
 }
 
 /// Backups that may still contain erased data, and until when.
@@ -228,6 +245,8 @@ pub enum Closing {
     Expired(Arc<ExpiryResult>),
     /// A single profile was erased.
     Profile(Arc<ProfileResult>),
+    /// Backup copies were removed.
+    Copies(Arc<CopiesResult>),
     /// The approved plan did not fit the facts any more. Nothing was touched, or the deactivation was undone.
     Superseded {
         /// What had changed.
@@ -263,6 +282,10 @@ impl Closing {
                 Some(EndedEarly::Cancelled { operator, .. }) => visit.sealed(operator),
                 Some(_) | None => Ok(()),
             },
+            Self::Copies(result) => match &mut Arc::make_mut(result).ended_early {
+                Some(EndedEarly::Cancelled { operator, .. }) => visit.sealed(operator),
+                Some(_) | None => Ok(()),
+            },
             Self::Cancelled { operator, .. } => visit.sealed(operator),
             Self::Superseded { .. } => Ok(()),
         }
@@ -278,6 +301,8 @@ pub enum About {
     Customer(Sealed<SubjectToken>),
     /// Expired records.
     Expiry(ExpiryOf),
+    /// Backup copies, by the host's name for their place.
+    Copies(String),
     /// A profile at a gateway, under a review of forgotten profiles.
     Profile {
         /// The gateway.
@@ -294,14 +319,14 @@ impl About {
     fn token(&self) -> Option<SubjectToken> {
         match self {
             Self::Customer(token) | Self::Profile { profile: token, .. } => token.get().copied(),
-            Self::Expiry(_) => None,
+            Self::Expiry(_) | Self::Copies(_) => None,
         }
     }
 
     fn visit(&mut self, visit: &mut impl Visit) -> Result<(), LedgerError> {
         match self {
             Self::Customer(token) | Self::Profile { profile: token, .. } => visit.sealed(token),
-            Self::Expiry(_) => Ok(()),
+            Self::Expiry(_) | Self::Copies(_) => Ok(()),
         }
     }
 }
@@ -355,6 +380,8 @@ pub enum Rules {
     },
     /// A single profile is erased as the approved review says.
     Review,
+    /// The rule by which copies age out.
+    Copies(Schedule),
 }
 
 /// The rules of an erasure.
@@ -552,6 +579,7 @@ enum Said<'e> {
     Closed(Box<Written<'e>>),
     Scrubbed(Cow<'e, Scrubbed>),
     Counted(Cow<'e, Census>),
+    Copies(Cow<'e, CopiesSeen>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -612,6 +640,51 @@ pub struct Scrubbed {
     pub at: DateTime<Utc>,
 }
 
+/// What was seen in the places of backups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesSeen {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Each place, by the host's name.
+    pub places: BTreeMap<String, PlaceSeen>,
+}
+
+/// What was seen in one place of backups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceSeen {
+    /// The copies were listed.
+    Listed {
+        /// When the oldest copy was begun at the earliest. `None`: there was no copy.
+        oldest: Option<DateTime<Utc>>,
+    },
+    /// The copies could not be listed.
+    Unknown {
+        /// Why not.
+        because: NoHorizon,
+    },
+}
+
+impl CopiesSeen {
+    /// Whether no copy that may hold what was erased at an instant was in a place.
+    pub fn is_gone(&self, place: &str, erased_at: DateTime<Utc>) -> bool {
+        match self.places.get(place) {
+            Some(PlaceSeen::Listed { oldest }) => oldest.is_none_or(|oldest| oldest > erased_at),
+            Some(PlaceSeen::Unknown { .. }) | None => false,
+        }
+    }
+
+    /// Since when no such copy was seen in a place any more. `None`: one was there at the last sighting.
+    pub(crate) fn first_gone(
+        sightings: &[&Self],
+        place: &str,
+        erased_at: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let gone = sightings.iter().rev().take_while(|seen| seen.is_gone(place, erased_at));
+        gone.last().map(|seen| seen.at)
+    }
+}
+
 /// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -622,6 +695,8 @@ pub enum EntryBody {
     Scrubbed(Scrubbed),
     /// All rows of the store were counted. Counts that depend on the values of single rows are left out.
     Counted(Arc<Census>),
+    /// The places of backups were looked at.
+    Copies(Arc<CopiesSeen>),
 }
 
 impl EntryBody {
@@ -634,6 +709,7 @@ impl EntryBody {
             Self::Closed(case) => Ok(case.text.to_string()),
             Self::Scrubbed(scrubbed) => text_of(&Said::Scrubbed(Cow::Borrowed(scrubbed))),
             Self::Counted(census) => text_of(&Said::Counted(Cow::Borrowed(census))),
+            Self::Copies(seen) => text_of(&Said::Copies(Cow::Borrowed(seen))),
         }
     }
 
@@ -643,7 +719,7 @@ impl EntryBody {
     pub fn beside(&self) -> Option<&str> {
         match self {
             Self::Closed(case) => case.beside.as_deref(),
-            Self::Scrubbed(_) | Self::Counted(_) => None,
+            Self::Scrubbed(_) | Self::Counted(_) | Self::Copies(_) => None,
         }
     }
 
@@ -689,6 +765,7 @@ impl EntryBody {
             }
             Said::Scrubbed(scrubbed) => Self::Scrubbed(scrubbed.into_owned()),
             Said::Counted(census) => Self::Counted(Arc::new(census.into_owned())),
+            Said::Copies(seen) => Self::Copies(Arc::new(seen.into_owned())),
         };
         open.finish()?;
         Ok(body)
@@ -709,6 +786,7 @@ impl EntryBody {
             }
             Self::Scrubbed(_) => vec![EntryKey::scrub()],
             Self::Counted(census) => vec![EntryKey::census(census.data_map)],
+            Self::Copies(_) => vec![EntryKey::copies()],
         }
     }
 

@@ -29,6 +29,11 @@ impl EntryKey {
         Self::new(b'c', data_map.as_bytes())
     }
 
+    /// The key of sightings of backup copies.
+    pub fn copies() -> Self {
+        Self::new(b'b', [])
+    }
+
     /// The key of scrubs.
     pub fn scrub() -> Self {
         Self::new(b'f', [])

@@ -61,9 +61,9 @@ pub use case::{
 };
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
-    About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
-    EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, ProfileResult,
-    RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
+    About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, CopiesSeen, Count,
+    DeferredRecords, EndedEarly, Entry, EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
+    GatewayResult, PlaceSeen, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Erasure, Expiry, NewCase, ReviewedProfile, SavedCase, Task};
+use crate::backup::CopiesTerms;
 use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
 use crate::gateway::ReviewRow;
@@ -27,6 +28,7 @@ pub(super) enum SharedTask {
     Erasure(Arc<Terms>),
     Expiry(Expiry),
     Review(Digest),
+    Copies(Arc<CopiesTerms>),
 }
 
 /// The part that a case does not share.
@@ -36,6 +38,7 @@ pub(super) enum Own<'c> {
     Erasure(Box<OwnErasure<'c>>),
     Expiry,
     Profile(Cow<'c, ReviewRow>),
+    Copies,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +61,7 @@ impl Shared {
             Task::Erasure(erasure) => SharedTask::Erasure(Arc::clone(erasure.binding.terms())),
             Task::Expiry(expiry) => SharedTask::Expiry(expiry.clone()),
             Task::Profile(profile) => SharedTask::Review(profile.review),
+            Task::Copies(terms) => SharedTask::Copies(Arc::clone(terms)),
         };
         Self { task, mandate: case.mandate.clone(), opened_at: case.opened_at }
     }
@@ -78,6 +82,7 @@ impl<'c> Own<'c> {
                 keeps: Cow::Borrowed(binding.keeps()),
             })),
             Task::Expiry(_) => Self::Expiry,
+            Task::Copies(_) => Self::Copies,
             Task::Profile(profile) => Self::Profile(Cow::Borrowed(&profile.row)),
         }
     }
@@ -103,6 +108,7 @@ impl<'c> Own<'c> {
                 plan,
             }),
             (Self::Expiry, SharedTask::Expiry(expiry), _) => Task::Expiry(expiry.clone()),
+            (Self::Copies, SharedTask::Copies(terms), _) => Task::Copies(Arc::clone(terms)),
             (Self::Profile(row), SharedTask::Review(review), _) => {
                 Task::Profile(ReviewedProfile { review: *review, row: Arc::new(row.into_owned()) })
             }

@@ -10,6 +10,7 @@
 //! | how requests are recorded, and how the engine runs by itself | [`running`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
+//! | how backup copies and logs age out, what a restore or an import brings back, and what lost keys cost | [`copies`] |
 //! | how profiles are erased at gateways | [`gateways`] |
 //! | how recipients of the data are told, and keys are shredded | [`recipients`] |
 //! | how customers are erased in PostgreSQL | [`postgres`] |
@@ -21,6 +22,7 @@
 pub mod adapters;
 pub mod comparison;
 pub mod cookbook;
+pub mod copies;
 pub mod first_map;
 pub mod free_text;
 pub mod gateways;

@@ -30,6 +30,7 @@
 //! | [approval of a review](crate::plan::review) | exactly the plans that a person confirmed, by one digest for all of them; each is used once | 30 days |
 //! | [standing approval](crate::plan::StandingApproval) | what a policy finds due, for named tenants and triggers, up to a number of customers per run and per day, counted in the ledger for all processes; never a request | 400 days |
 //! | [replay](crate::plan::ReplayPlan) | closed cases after a restore: the same customers, and a treatment that does at least the same | 30 days |
+//! | approval of a [removal of copies](super::copies#what-is-removed-and-how) | exactly the copies of one plan, by its digest | 30 days |
 //! | approval of an [expiry](#what-expires) | the rules: what has expired by then, as often as it is asked for | 30 days |
 //!
 //! What duties keep is part of a plan's digest. If a duty ends after the approval, nothing is touched.
@@ -90,7 +91,10 @@
 //! * **Tombstones of others.** A row may be needed by a kept record of somebody else. An SQL store looks at all records for this, by the
 //!   duties and the fiscal year of the tenant whose customer leaves. A repository shows one customer's records, and only these are looked
 //!   at.
-//! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data.
+//! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data, and later when no such copy
+//!   [was seen](super::copies#the-horizon) any more. What is no place of backups here is not seen.
+//! * **The suppression list** is the exception to the first law: it depends on what was erased. It has keyed tokens with a last day, under a
+//!   key of its own, and plan, certificate and letter name it. Without `suppress` in the policy there is none.
 //! * **Disks.** A [scrub](crate::Engine::scrub) frees the database's own files of old bytes: statistics, free pages, logs. File systems
 //!   that copy on write, solid-state disks and snapshots may keep older blocks.
 //! * **Tokens in the ledger** are pseudonymous, not anonymous. Somebody who has the key and knows a customer's id can tell whether that

@@ -75,7 +75,8 @@
 //! 4. It carries out the [expiries](crate::engine::Worker::expire_at) whose time has come.
 //! 5. It runs the daily [sweeps](crate::engine::Worker::sweep_daily) whose time has come, each under a standing approval. See
 //!    [`sweeps`](super::sweeps).
-//! 6. Once a day it warns of requests that are due soon or overdue, and forgets old requests.
+//! 6. Once a day it warns of requests that are due soon or overdue, forgets old requests and tokens of the suppression list whose last day
+//!    is over, and [looks at the backup copies](super::copies#the-horizon).
 //!
 //! What cannot be reached is tried again after a pause. The pauses grow from a minute to an hour. A step at which every attempt has come to
 //! nothing for three days blocks its case; for what a gateway has accepted it is thirty days. [`Retries`](crate::engine::Retries) has
@@ -105,6 +106,8 @@
 //! | `oldest_case` | is older than a week |
 //! | `holds_standing` | |
 //! | `stopped` | is true: somebody placed a hold on everything |
+//! | `copies_expired` | more than 0 |
+//! | `backups_unknown` | more than 0 |
 //!
 //! **Not covered.** The worker opens cases for requests only if a customer asks for erasure. A standing approval that a changed policy or
 //! data map has voided is an error in the log at the time of each sweep; `health` does not count it.

@@ -26,6 +26,7 @@ use crate::words::plural;
 
 mod approval;
 mod binding;
+mod copies;
 mod decide;
 mod deferred;
 mod expired;
@@ -46,6 +47,7 @@ pub use approval::{
     Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, NotApproved, OperatorId,
 };
 pub use binding::{Binding, Terms};
+pub use copies::CopiesChanged;
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
@@ -91,12 +93,14 @@ pub enum Step {
     Verify,
     /// Erases records that have expired, whoever they belong to.
     Expire,
+    /// Remove backup copies that their rule no longer allows. Irreversible.
+    Copies,
 }
 
 impl Step {
     /// Whether the step cannot be undone.
     pub fn is_irreversible(&self) -> bool {
-        matches!(self, Self::Gateway(_) | Self::Recipient(_) | Self::Records | Self::Expire)
+        matches!(self, Self::Gateway(_) | Self::Recipient(_) | Self::Records | Self::Expire | Self::Copies)
     }
 }
 
@@ -109,6 +113,7 @@ impl fmt::Display for Step {
             Self::Records => f.write_str("records"),
             Self::Verify => f.write_str("verify"),
             Self::Expire => f.write_str("expire"),
+            Self::Copies => f.write_str("copies"),
         }
     }
 }
@@ -526,6 +531,7 @@ impl fmt::Display for Plan {
                 Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
                 Step::Verify => "read back, then issue the certificate".to_owned(),
                 Step::Expire => "erase what has expired; this CANNOT be taken back".to_owned(),
+                Step::Copies => "remove copies; this CANNOT be taken back".to_owned(),
             };
             writeln!(f, "    {}  {what}", n + 1)?;
         }

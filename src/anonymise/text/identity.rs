@@ -66,16 +66,13 @@ fn phone_forms(value: &str) -> Forms {
     for (national, code) in phones::in_field(&folded(value)) {
         let any = format!("phone {national}");
         let unknown = format!("phone ? {national}");
-        match code.number() {
-            Some(code) => {
-                let own = format!("phone {code} {national}");
-                forms.kept.extend([own.clone(), any]);
-                forms.asked.extend([own, unknown]);
-            }
-            None => {
-                forms.kept.extend([unknown, any.clone()]);
-                forms.asked.push(any);
-            }
+        if let Some(code) = code.number() {
+            let own = format!("phone {code} {national}");
+            forms.kept.extend([own.clone(), any]);
+            forms.asked.extend([own, unknown]);
+        } else {
+            forms.kept.extend([unknown, any.clone()]);
+            forms.asked.push(any);
         }
     }
     for list in [&mut forms.kept, &mut forms.asked] {

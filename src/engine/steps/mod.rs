@@ -7,6 +7,7 @@ use super::run::{Run, Work};
 use super::{Engine, Error};
 use crate::plan::Step;
 
+mod copies;
 mod deactivate;
 mod expire;
 mod gateway;
@@ -14,6 +15,7 @@ mod recipient;
 mod records;
 mod verify;
 
+pub(super) use copies::Copies;
 pub(super) use deactivate::Deactivate;
 pub(super) use expire::{DueOnes, Expire};
 pub(super) use gateway::{Accounts, AtGateways, Gateways, Refusal, open_items};

@@ -54,7 +54,7 @@ impl Work for ErasureWork {
             Step::Recipient(_) => Some(&steps::Recipients),
             Step::Records => Some(&steps::Records),
             Step::Verify => Some(&steps::Verify),
-            Step::Expire => None,
+            Step::Expire | Step::Copies => None,
         }
     }
 

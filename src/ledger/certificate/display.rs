@@ -73,7 +73,17 @@ impl fmt::Display for Certificate {
             writeln!(f, "  suppressed {suppressing}")?;
         }
         for backup in self.backups() {
-            writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
+            match self.copies_gone().get(&backup.backups) {
+                Some(seen) => writeln!(
+                    f,
+                    "  backups    {}: no copy from before the case was there on {}",
+                    backup.backups,
+                    seen.date_naive()
+                )?,
+                None => {
+                    writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?
+                }
+            }
         }
         let slack = match self.file_slack {
             FileSlack::Pending => {

@@ -8,9 +8,9 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
-    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger, LedgerError,
-    RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
+    BackupResidue, Circumstances, ClosedCase, Closing, CopiesSeen, Count, DeactivationOutcome,
+    DeferredRecords, EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger,
+    LedgerError, RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
 use crate::case::RecipientOutcome;
@@ -90,6 +90,8 @@ pub struct Certificate {
     result: Arc<ErasureResult>,
     treatment: Arc<Treatment>,
     file_slack: FileSlack,
+    /// Since when no copy from before the case was seen in a place of backups.
+    copies_gone: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Certificate {
@@ -108,7 +110,23 @@ impl Certificate {
             EntryBody::Scrubbed(scrubbed) if scrubbed.through >= entry.seq => Some(scrubbed.at),
             _ => None,
         });
-        Ok(Self::of(entry.seq, closed, &treatment, scrubbed))
+        let Some(mut certificate) = Self::of(entry.seq, closed, &treatment, scrubbed) else {
+            return Ok(None);
+        };
+        if !certificate.backups().is_empty() {
+            let sightings = ledger.find(&Find::all([EntryKey::copies()]).after(entry.seq)).await?;
+            let seen = sightings.iter().filter_map(|entry| match &entry.body {
+                EntryBody::Copies(seen) => Some(&**seen),
+                _ => None,
+            });
+            let seen: Vec<&CopiesSeen> = seen.collect();
+            let gone = certificate.backups().iter().filter_map(|backup| {
+                let since = CopiesSeen::first_gone(&seen, &backup.backups, certificate.closed_at())?;
+                Some((backup.backups.clone(), since))
+            });
+            certificate.copies_gone = gone.collect();
+        }
+        Ok(Some(certificate))
     }
 
     /// The certificate of a closed case, if it ended in an erasure.
@@ -126,7 +144,7 @@ impl Certificate {
         };
         let (closed, treatment) = (Arc::clone(closed), Arc::clone(treatment));
         let (rules, result) = (Arc::clone(rules), Arc::clone(result));
-        Some(Self { entry, closed, rules, result, treatment, file_slack })
+        Some(Self { entry, closed, rules, result, treatment, file_slack, copies_gone: BTreeMap::new() })
     }
 
     /// What was done.
@@ -357,6 +375,12 @@ impl Certificate {
         &self.under().backups
     }
 
+    /// The places of backups in which no copy from before the case is left, and when this was first seen. What is said here
+    /// was seen by [`Engine::look_at_copies`](crate::Engine::look_at_copies), and is no promise of a rule.
+    pub fn copies_gone(&self) -> &BTreeMap<String, DateTime<Utc>> {
+        &self.copies_gone
+    }
+
     /// What stays in the suppression list, so that no importer brings the person back. `None`: nothing does.
     pub fn suppressing(&self) -> Option<&Suppressing> {
         self.rules.suppressing.as_ref()
@@ -426,6 +450,7 @@ impl Serialize for Certificate {
         map.serialize_entry("suppressing", &self.suppressing())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
+        map.serialize_entry("copies_gone", self.copies_gone())?;
         map.serialize_entry("file_slack", &self.file_slack)?;
         let not_covered = self.not_covered();
         map.serialize_entry("not_covered", &not_covered.iter().map(ToString::to_string).collect::<Vec<_>>())?;

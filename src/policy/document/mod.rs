@@ -217,7 +217,9 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let treatments =
         reader.required("", table, "treatments").and_then(|value| read_treatments(reader, value));
     let limits = table.get("limits").map_or(Some(Vec::new()), |value| read_limits(reader, value));
-    let suppress = table.get("suppress").map_or(Some(None), |value| read_suppress(reader, value));
+    // A tenant switches off the rule that it would inherit.
+    let suppress = table.get("suppress").filter(|value| value.as_str() != Some("off"));
+    let suppress = suppress.map(|value| read_suppress(reader, value));
     let expire = table.get("expire").map_or(Some(BTreeMap::new()), |value| read_expire(reader, value));
     let mut duties = duties?;
     let privacy_law = match privacy_law {
@@ -240,7 +242,10 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
         guards: guards?,
         duties,
         limits: limits?,
-        suppress: suppress?,
+        suppress: match suppress {
+            Some(rule) => Some(rule?),
+            None => None,
+        },
         fiscal_year_ends: fiscal_year_ends?,
         anonymise: anonymise?,
         treatments: treatments?,

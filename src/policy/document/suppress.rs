@@ -9,11 +9,8 @@ use crate::treatment::TreatmentName;
 
 const PATH: &str = "suppress";
 
-/// Reads the rule. The inner `None`: a tenant switches off the rule that it would inherit.
-pub(super) fn read_suppress(reader: &mut Reader, value: &Json) -> Option<Option<Suppression>> {
-    if value.as_str() == Some("off") {
-        return Some(None);
-    }
+/// Reads the rule.
+pub(super) fn read_suppress(reader: &mut Reader, value: &Json) -> Option<Suppression> {
     let table = reader.table(PATH, value, &["kinds", "treatments", "for"])?;
     let kinds = reader.required(PATH, table, "kinds");
     let kinds = kinds.and_then(|value| reader.texts(&join(PATH, "kinds"), value));
@@ -34,9 +31,9 @@ pub(super) fn read_suppress(reader: &mut Reader, value: &Json) -> Option<Option<
         });
         parsed.collect()
     });
-    Some(Some(Suppression {
+    Some(Suppression {
         kinds: kinds?,
         treatments: treatments?.into_iter().map(TreatmentName::from).collect(),
         period: period?,
-    }))
+    })
 }

@@ -1,6 +1,8 @@
 //! Cases from the plan to the certificate: interrupted, refused, by several workers, by an operator.
 
 pub(crate) mod as_done;
+#[cfg(feature = "object-store")]
+pub(crate) mod copies;
 pub(crate) mod end_to_end;
 pub(crate) mod expire;
 pub(crate) mod holds;

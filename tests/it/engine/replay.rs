@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::engine::{CaughtUp, PlannedReplay, RestoredFrom, WhyNotReplayed};
-use relinquish::ledger::{Ledger as _, MemoryLedger};
+use relinquish::ledger::{KeyRingError, Ledger as _, MemoryKeyRing, MemoryLedger, TokenKey};
 use relinquish::plan::{MandateKind, ReplayPlan};
 use relinquish::policy::Trigger;
 use relinquish::store::sql::MARK_TABLE;
@@ -390,6 +390,35 @@ async fn a_restored_database_says_so_until_the_replay_is_through() {
         .map(|closed| closed.erasure().unwrap().trigger)
         .collect();
     assert_eq!(replays, [Trigger::Requested, Trigger::Inactive]);
+}
+
+/// Keys that are lost, or were destroyed: a replay that can recognise nobody never counts as through.
+#[tokio::test]
+async fn a_replay_without_the_keys_says_whom_it_cannot_recognise() {
+    let shop = restored().await;
+    let with = |keys: MemoryKeyRing| {
+        let store = Arc::new(SqliteStore::open(shop.path(), &SqlMap::from_toml(MAP).unwrap()).unwrap());
+        let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
+        let builder = Engine::builder(Arc::clone(&store), policy, Arc::clone(&shop.ledger), keys);
+        builder.clock(Arc::clone(&shop.clock)).mark(store).build().unwrap()
+    };
+    // Lost: another ring is no ring of this ledger.
+    let other = MemoryKeyRing::new(TokenKey::new([1; 32]));
+    let error = with(other).plan_replay(RestoredFrom::Mark).await.unwrap_err();
+    assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
+    // Destroyed on purpose: nobody of that epoch is found, and the mark stays where it is.
+    let destroyed = hosts::keys().with_next(TokenKey::new([2; 32])).without(1);
+    let engine = with(destroyed);
+    let planned = engine.finish_replay(RestoredFrom::Mark).await.unwrap();
+    assert_eq!((planned.plan.of().len(), planned.unrecognised), (0, 2), "{planned}");
+    assert!(
+        !planned.is_nothing() && planned.to_string().contains("2 closed cases, whose key was destroyed"),
+        "{planned}"
+    );
+    assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::No { cases: 2 });
+    // With the keys again, everybody is found.
+    let engine = with(hosts::keys());
+    assert_eq!(engine.plan_replay(RestoredFrom::Mark).await.unwrap().plan.of().len(), 2);
 }
 
 /// What goes on before the replay must not hide what the replay has to do.

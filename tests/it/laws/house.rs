@@ -158,7 +158,7 @@ const CLOSED: [(&str, &[&str]); 12] = [
     ("document", &["policy", "treatment", "plan", "case", "store", "gateway", "backup", "ledger", "engine"]),
     ("store", &["policy", "plan", "case", "gateway", "backup", "ledger", "engine"]),
     ("gateway", &["policy", "store", "backup", "ledger", "engine"]),
-    ("backup", &["policy", "treatment", "plan", "case", "store", "gateway", "ledger", "engine"]),
+    ("backup", &["policy", "treatment", "case", "store", "gateway", "ledger", "engine"]),
     ("ledger", &["engine"]),
 ];
 

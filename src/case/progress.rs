@@ -9,7 +9,7 @@ use super::{
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
-use crate::treatment::Counts;
+use crate::treatment::{Counts, MentionCounts};
 
 /// An event that cannot happen in the case's present state. If a case book holds such an event, somebody else wrote
 /// to it.
@@ -74,6 +74,8 @@ pub struct StepProgress {
     pub answers: BTreeMap<Digest, GatewayAnswer>,
     /// The answer of a recipient.
     pub told: Option<RecipientAnswer>,
+    /// What the passes over the texts of others found of the person.
+    pub mentions: MentionCounts,
     /// Records treated so far.
     pub counts: Counts,
     /// The results of an expiry so far.
@@ -192,6 +194,7 @@ impl Progress {
                         progress.accepted.clear();
                         progress.told = Some(answer.clone());
                     }
+                    (Step::Mentions, Proof::Mentions(counts)) => progress.mentions.add(counts),
                     (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
                     (Step::Expire, Proof::Expired(part)) => {
                         progress.expired.add(part, std::mem::take(&mut progress.begun));
@@ -219,6 +222,11 @@ impl Progress {
                     (Step::Records, Proof::Records(counts)) => {
                         progress.counts.add(counts);
                         // A second attempt cannot tell what the first attempt did.
+                        if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
+                    }
+                    (Step::Mentions, Proof::Mentions(counts)) => {
+                        progress.mentions.add(counts);
+                        // A pass that was begun again cannot tell what the first one did.
                         if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
                     }
                     (Step::Records, Proof::Lost) => Ended::Lost,
@@ -283,7 +291,8 @@ impl Progress {
         let progress = self.at(step)?;
         let over = progress.is_done() || progress.is_told_to(step) || self.is_waived(step);
         let later = self.steps.iter().skip_while(|(known, _)| known != step).skip(1);
-        if over || later.into_iter().any(|(_, progress)| progress.is_done()) {
+        let ends = |(known, progress): &(Step, StepProgress)| progress.is_done() && *known != Step::Mentions;
+        if over || later.into_iter().any(ends) {
             return Err(OutOfOrder::Over { step: step.clone() });
         }
         Ok(())
@@ -295,6 +304,8 @@ impl Progress {
         let earlier = self.steps.iter().take_while(|(known, _)| known != step);
         let mut open = earlier.filter(|(known, progress)| match known {
             Step::Recipient(_) => *step == Step::Records && !progress.is_told() && !self.is_waived(known),
+            // The same holds for the values by which the person is found in texts.
+            Step::Mentions => *step == Step::Records && !progress.is_done() && !self.is_waived(known),
             known => !known.is_irreversible() && !progress.is_done(),
         });
         match open.next() {
@@ -357,6 +368,21 @@ impl Progress {
     /// Whether the counts of the records are complete. `None` while the records are not done.
     pub fn counts_are_exact(&self) -> Option<bool> {
         Some(self.step(&Step::Records)?.done? == Ended::Counted)
+    }
+
+    /// Whether the case only waits for a pass over the texts of others: everything before it was done, and that was
+    /// recorded.
+    pub fn waits_for_mentions(&self) -> bool {
+        let is_open = self.step(&Step::Mentions).is_some_and(|step| !step.is_done());
+        let waits = self.put_off.as_ref().is_some_and(|put_off| put_off.step == Step::Mentions);
+        is_open && waits && self.blocked.is_none() && !self.is_waived(&Step::Mentions)
+    }
+
+    /// What the passes over the texts of others found, and whether the counts are complete. `None` while that is not
+    /// done.
+    pub fn mentions(&self) -> Option<(&MentionCounts, bool)> {
+        let step = self.step(&Step::Mentions)?;
+        Some((&step.mentions, step.done? == Ended::Counted))
     }
 
     /// What blocks the case, if anything.

@@ -16,8 +16,8 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult,
-    KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules, Salts, Sealed, Signed,
-    SubjectToken, Task, TokenOf, WaivedStep, Waiver,
+    KeyRingError, MentionsResult, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules, Salts,
+    Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver,
 };
 use crate::plan::{Deferred, OperatorId, Step, Tombstones};
 use crate::policy::TriggerRule;
@@ -168,6 +168,7 @@ impl Engine {
             .unwrap_or_default(),
             gateways: gateways?,
             recipients: told(progress).collect(),
+            mentions: progress.mentions().map(|(counts, exact)| MentionsResult { counts: *counts, exact }),
             waived: around.waived(progress.waived())?,
             uncertain,
             verified: run

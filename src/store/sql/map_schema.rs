@@ -101,6 +101,10 @@ impl super::SqlMap {
                 "links": by_name(&json!({ "$ref": "#/$defs/named" })),
                 "records": by_name(&record),
                 "alike": { "type": "array", "items": alike },
+                "mentions": by_name(&json!({ "anyOf": [
+                    { "$ref": "#/$defs/texts" },
+                    object(&[("fields", json!({ "$ref": "#/$defs/texts" })), ("tenant", source.clone())], &["fields"]),
+                ] })),
                 "recipients": by_name(&json!({ "$ref": "#/$defs/texts" })),
                 "ignore": {
                     "type": "object",

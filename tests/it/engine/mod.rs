@@ -18,5 +18,6 @@ pub(crate) mod review;
 pub(crate) mod sweep;
 pub(crate) mod sweep_model;
 pub(crate) mod sweeping;
+pub(crate) mod texts_of_others;
 pub(crate) mod worker;
 pub(crate) mod workers;

@@ -31,6 +31,7 @@ mod mark;
 mod mentions;
 mod ownerless;
 mod page;
+mod redact;
 mod rounds;
 mod status;
 mod tally;

@@ -128,6 +128,54 @@ impl StepProgress {
         self.told.is_some() || !self.accepted.is_empty()
     }
 
+    /// Adds the result of a part.
+    fn add_part(&mut self, step: &Step, proof: &Proof) -> Result<(), OutOfOrder> {
+        match (step, proof) {
+            (Step::Gateway(_), Proof::Answer { profile, answer }) => {
+                if self.answers.contains_key(profile) {
+                    return Err(OutOfOrder::Over { step: step.clone() });
+                }
+                self.accepted.remove(profile);
+                self.answers.insert(*profile, answer.clone());
+            }
+            (Step::Recipient(_), Proof::Told(answer)) => {
+                self.accepted.clear();
+                self.told = Some(answer.clone());
+            }
+            (Step::Mentions, Proof::Mentions(counts)) => self.mentions.add(counts),
+            (Step::Records, Proof::Records(counts)) => self.counts.add(counts),
+            (Step::Expire, Proof::Expired(part)) => {
+                self.expired.add(part, std::mem::take(&mut self.begun));
+            }
+            _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
+        }
+        Ok(())
+    }
+
+    /// Adds the last result.
+    fn end(&mut self, step: &Step, proof: &Proof) -> Result<(), OutOfOrder> {
+        // A second attempt cannot tell what the first attempt did.
+        let counted = if self.begun > 1 { Ended::Lost } else { Ended::Counted };
+        self.done = Some(match (step, proof) {
+            (Step::Deactivate, Proof::Deactivated(outcome)) => Ended::Deactivated(*outcome),
+            (Step::Records, Proof::Records(counts)) => {
+                self.counts.add(counts);
+                counted
+            }
+            (Step::Mentions, Proof::Mentions(counts)) => {
+                self.mentions.add(counts);
+                counted
+            }
+            (Step::Records, Proof::Lost) => Ended::Lost,
+            (Step::Expire, Proof::Expired(part)) => {
+                self.expired.add(part, self.begun);
+                if self.expired.lost { Ended::Lost } else { Ended::Counted }
+            }
+            _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
+        });
+        Ok(())
+    }
+
     fn is_told_to(&self, step: &Step) -> bool {
         matches!(step, Step::Recipient(_)) && self.is_told()
     }
@@ -181,26 +229,7 @@ impl Progress {
             }
             Event::Part { step, proof } => {
                 self.under_way(step)?;
-                let progress = self.at(step)?;
-                match (step, proof) {
-                    (Step::Gateway(_), Proof::Answer { profile, answer }) => {
-                        if progress.answers.contains_key(profile) {
-                            return Err(OutOfOrder::Over { step: step.clone() });
-                        }
-                        progress.accepted.remove(profile);
-                        progress.answers.insert(*profile, answer.clone());
-                    }
-                    (Step::Recipient(_), Proof::Told(answer)) => {
-                        progress.accepted.clear();
-                        progress.told = Some(answer.clone());
-                    }
-                    (Step::Mentions, Proof::Mentions(counts)) => progress.mentions.add(counts),
-                    (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
-                    (Step::Expire, Proof::Expired(part)) => {
-                        progress.expired.add(part, std::mem::take(&mut progress.begun));
-                    }
-                    _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
-                }
+                self.at(step)?.add_part(step, proof)?;
             }
             Event::Accepted { step, item, receipt } => {
                 self.under_way(step)?;
@@ -216,26 +245,7 @@ impl Progress {
             Event::Done { step, proof } => {
                 self.under_way(step)?;
                 self.in_order(step)?;
-                let progress = self.at(step)?;
-                progress.done = Some(match (step, proof) {
-                    (Step::Deactivate, Proof::Deactivated(outcome)) => Ended::Deactivated(*outcome),
-                    (Step::Records, Proof::Records(counts)) => {
-                        progress.counts.add(counts);
-                        // A second attempt cannot tell what the first attempt did.
-                        if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
-                    }
-                    (Step::Mentions, Proof::Mentions(counts)) => {
-                        progress.mentions.add(counts);
-                        // A pass that was begun again cannot tell what the first one did.
-                        if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
-                    }
-                    (Step::Records, Proof::Lost) => Ended::Lost,
-                    (Step::Expire, Proof::Expired(part)) => {
-                        progress.expired.add(part, progress.begun);
-                        if progress.expired.lost { Ended::Lost } else { Ended::Counted }
-                    }
-                    _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
-                });
+                self.at(step)?.end(step, proof)?;
             }
             Event::Refused { step } => {
                 self.under_way(step)?;

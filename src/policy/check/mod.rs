@@ -350,10 +350,15 @@ fn check_recipients(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
     }
 }
 
-fn check_mentions(reader: &mut Reader, path: &str, (rules, rule): (&Rules, &TreatmentRule), map: &DataMap) {
+fn check_mentions(
+    reader: &mut Reader,
+    path: &str,
+    (rules, treatment): (&Rules, &TreatmentRule),
+    map: &DataMap,
+) {
     let path = join(path, "mention");
-    let (known, ruled) = (map.mentions(), &rule.mentions);
-    for (class, action) in ruled {
+    let (known, said) = (map.mentions(), &treatment.mentions);
+    for (class, action) in said {
         let path = join(&path, class.as_str());
         if !known.contains_key(class) {
             let way_out = suggest(class.as_str(), known.keys().map(ClassName::as_str));
@@ -366,7 +371,7 @@ fn check_mentions(reader: &mut Reader, path: &str, (rules, rule): (&Rules, &Trea
             reader.problem(path, what, "write { keep = \"reason\" }, or take the class out of the duty");
         }
     }
-    for class in known.keys().filter(|class| !ruled.contains_key(*class)) {
+    for class in known.keys().filter(|class| !said.contains_key(*class)) {
         reader.problem(join(&path, class.as_str()), "is not covered", MENTION_WAY_OUT);
     }
 }

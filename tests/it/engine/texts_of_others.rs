@@ -1,6 +1,7 @@
 //! People are taken out of the texts of others, for everybody who waits in one pass.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -360,6 +361,8 @@ const SYLLABLES: [&str; 16] = [
     "firn", "ulv", "krog",
 ];
 
+const FILLERS: [&str; 6] = ["äpple", "{\"key\": 1}", "'quoted'", "order 17", "\u{1f600}", "ab\\cd"];
+
 fn planted(rng: &mut Rng) -> Planted {
     let mut people = Vec::new();
     while people.len() < 12 {
@@ -380,20 +383,17 @@ fn planted(rng: &mut Rng) -> Planted {
         for _ in 0..rng.usize(1..6) {
             let (person, is_email) = (rng.usize(0..people.len()), rng.bool());
             let (name, email) = &people[person];
-            match rng.u32(0..3) {
-                0 => {
-                    let said = if is_email { email } else { name };
-                    before += said;
-                    after += if person < sought { "[gone]" } else { said };
-                }
-                _ => {
-                    let said = *rng
-                        .choice(&["äpple", "{\"key\": 1}", "'quoted'", "order 17", "\u{1f600}", "ab\\cd"])
-                        .unwrap();
-                    before += said;
-                    after += said;
-                }
-            }
+            let other = *rng.choice(&FILLERS).unwrap();
+            let is_person = rng.u32(0..3) == 0;
+            let said = if !is_person {
+                other
+            } else if is_email {
+                email
+            } else {
+                name
+            };
+            before += said;
+            after += if is_person && person < sought { "[gone]" } else { said };
             let gap = *rng.choice(&["; then ", " -- ", "\nnext: "]).unwrap();
             before += gap;
             after += gap;
@@ -402,10 +402,10 @@ fn planted(rng: &mut Rng) -> Planted {
     }
     let mut sql = String::new();
     for (n, (name, email)) in people.iter().enumerate() {
-        sql += &format!("INSERT INTO clients VALUES ({}, '{name}', '{email}', 'a', 'active');", n + 1);
+        write!(sql, "INSERT INTO clients VALUES ({}, '{name}', '{email}', 'a', 'active');", n + 1).unwrap();
     }
     for (id, (before, _)) in &texts {
-        sql += &format!("INSERT INTO comments VALUES ({id}, 12, '{}');", before.replace('\'', "''"));
+        write!(sql, "INSERT INTO comments VALUES ({id}, 12, '{}');", before.replace('\'', "''")).unwrap();
     }
     Planted { sql, people, texts, sought }
 }

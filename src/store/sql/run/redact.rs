@@ -59,7 +59,7 @@ impl Frame {
         if let Some(place) = &place {
             while classes.next_if(|(name, _)| **name < place.class).is_some() {}
         }
-        while let Some((name, mention)) = classes.next() {
+        for (name, mention) in classes {
             let Some((number, class)) =
                 self.bound.classes.iter().enumerate().find(|(_, class)| class.name == *name)
             else {
@@ -127,24 +127,22 @@ impl Page<'_> {
         let limit = Value::Integer(i64::try_from(self.request.rows).unwrap_or(i64::MAX));
         let values: Vec<Value> = std::iter::once(limit).chain(after.into_iter().flatten().cloned()).collect();
         let mut searched = Searched::default();
-        let mut searcher = self.request.searcher();
+        let mut texts = self.request.searcher();
         let parts = self.class.key.len();
         let mut each = |row: &dyn Row| {
             let key: Result<Vec<Value>, Fault> =
                 (0..parts).map(|part| Ok(row.cell(part)?.to_value())).collect();
             let key = key?;
-            let of = match &tenant {
-                Some(tenant) => tenant.clone(),
-                None => match row.cell(parts)? {
-                    Cell::Text(bytes) => String::from_utf8_lossy(bytes).as_ref().into(),
-                    // A text of no tenant is nobody's to change.
-                    _ => {
-                        searched.last = Some(key);
-                        return Ok(());
-                    }
-                },
+            let of = match (&tenant, row.cell(parts)?) {
+                (Some(tenant), _) => tenant.clone(),
+                (None, Cell::Text(bytes)) => String::from_utf8_lossy(bytes).as_ref().into(),
+                // A text of no tenant is nobody's to change.
+                (None, _) => {
+                    searched.last = Some(key);
+                    return Ok(());
+                }
             };
-            for (field, _) in self.mention.fields.iter().enumerate() {
+            for field in 0..self.mention.fields.len() {
                 let text = match row.cell(parts + 1 + field)? {
                     Cell::Null | Cell::Integer(_) | Cell::Real(_) => continue,
                     Cell::Text(bytes) => std::str::from_utf8(bytes).ok(),
@@ -155,7 +153,7 @@ impl Page<'_> {
                     *searched.unreadable.entry(of.clone()).or_default() += 1;
                     continue;
                 };
-                let found = searcher.search(&self.class.name, &of, text);
+                let found = texts.search(&self.class.name, &of, text);
                 for person in found.uncertain {
                     *searched.uncertain.entry(person).or_default() += 1;
                 }

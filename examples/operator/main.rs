@@ -4,6 +4,7 @@
 //! sample database. The library does the rest:
 //!
 //! ```text
+//! cargo run --example operator -- draft --database shop.sqlite --customers clients > map.toml
 //! cargo run --example operator -- check --database shop.sqlite --map map.toml --policy policy.toml
 //! cargo run --example operator -- plan  --database … --map … --policy … --customer 5 --ledger ledger.sqlite
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
@@ -17,6 +18,8 @@
 //! cargo run --example operator -- run --database … --map … --policy … --ledger ledger.sqlite --standing standing.json
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- replay --database … --map … --policy … --ledger ledger.sqlite --since 2026-11-20T02:00:00Z
+//! cargo run --example operator -- suppressed --database … --map … --policy … --ledger ledger.sqlite --tenant acme \
+//!     --identifier email=maud@example.org
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
 //! cargo run --example operator -- unreadable --database … --map … --policy …
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
@@ -72,6 +75,7 @@ mod proof;
 mod recipients;
 mod replay;
 mod requests;
+mod suppressed;
 mod sweep;
 mod words;
 
@@ -88,6 +92,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Draft the map of a database, with a mark at each guess; touches nothing
+    Draft(words::DraftArgs),
     /// Hold map and policy against the database
     Check(commands::CheckArgs),
     /// Show what an erasure would do; touches nothing
@@ -122,6 +128,8 @@ enum Command {
     Expire(expiry::ExpireArgs),
     /// After a restore: show who has to be erased again; with the digest of that replay, erase them
     Replay(replay::ReplayArgs),
+    /// Say whether identifiers belong to somebody who was erased, or take them out of the suppression list
+    Suppressed(suppressed::SuppressedArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
@@ -170,6 +178,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Recipients(args) => recipients::recipients(args).await,
             Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
+            Command::Draft(args) => words::draft(args),
             Command::Erase(args) => commands::erase(args).await,
             Command::Survey(args) => sweep::survey(args).await,
             Command::Approve(args) => sweep::approve(args),
@@ -177,6 +186,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Run(args) => sweep::run(args).await,
             Command::Expire(args) => expiry::expire(args).await,
             Command::Replay(args) => replay::replay(args).await,
+            Command::Suppressed(args) => suppressed::suppressed(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,

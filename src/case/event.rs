@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Hindrance;
 use super::{GatewayAnswer, Receipt, RecipientAnswer};
-use crate::customer::{FormerStatus, Status};
+use crate::customer::{FormerStatus, Status, SuppressionToken};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
@@ -57,6 +57,10 @@ pub enum Before {
         /// Records that duties keep and that are found by a value.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         keeping: BTreeMap<ClassName, Kept>,
+        /// Tokens of the customer's identifiers, for the suppression list. They are written there when the records are
+        /// erased, and are no longer here when the case is closed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        suppress: Vec<SuppressionToken>,
     },
 }
 

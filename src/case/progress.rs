@@ -252,6 +252,10 @@ impl Progress {
                 // This attempt does not count. An earlier attempt whose answer was lost does.
                 let progress = self.at(step)?;
                 progress.begun = progress.begun.saturating_sub(1);
+                // Nothing was touched, so what was known before is found out again. The former status is not.
+                if *step == Step::Records && progress.begun == 0 && progress.counts == Counts::default() {
+                    progress.before = None;
+                }
             }
             Event::PutOff(put_off) => {
                 self.at(&put_off.step)?;

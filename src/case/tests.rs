@@ -94,7 +94,8 @@ fn proof() -> impl Strategy<Value = Proof> {
 
 fn before() -> impl Strategy<Value = Option<Before>> {
     let former = FormerStatus::new("active");
-    let records = Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new() };
+    let records =
+        Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new(), suppress: Vec::new() };
     prop_oneof![
         4 => Just(None),
         1 => Just(Some(Before::Status { status: Status::Active, former })),

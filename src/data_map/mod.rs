@@ -43,6 +43,7 @@ mod kind;
 mod link;
 mod moment;
 mod not_covered;
+mod period;
 mod recipient;
 mod record;
 mod time_zone;
@@ -63,6 +64,7 @@ pub(crate) use link::LetGo;
 pub use link::{Link, LinkRole, WhenGone};
 pub use moment::Moment;
 pub use not_covered::{IgnoredPart, NotCovered, RowsBecause, UnreachedRows};
+pub use period::{NotAPeriod, Period};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use recipient::KEY as RECIPIENT_KEY;
 pub use recipient::{IdentifiedBy, RecipientName};

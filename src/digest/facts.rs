@@ -178,7 +178,7 @@ mod in_a_whole_run {
     use crate::testing::{ManualClock, RepeatableEntropy};
     use crate::{MemoryLedger, Outcome, Plan, Planned, PolicyDocument, SqlMap, SqliteStore};
 
-    const BACKUPS: Schedule = Schedule { newest: Some(3), days: Some(30) };
+    const BACKUPS: Schedule = Schedule::new(Some(3), Some(30));
 
     const SCHEMA: &str = "
         PRAGMA foreign_keys = OFF;

@@ -60,7 +60,7 @@ impl<'t> Batch<'t> {
         }
         let (tenant, opened_at) = (run.binding().tenant(), run.new.opened_at);
         let plain = run.binding().treatment_digest();
-        let key = (tenant.clone(), plain, opened_at.date_naive());
+        let key = (tenant.clone(), plain, run.work.treatment.day(opened_at));
         let dated = self.dated.entry(key).or_insert_with(|| {
             let dated = engine.parts.policy.dated(tenant, &run.work.treatment, opened_at);
             (if dated.has_duties() { dated.digest() } else { plain }, dated)

@@ -34,18 +34,20 @@ use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
 use crate::hex;
 use crate::ledger::{
-    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken, TokenOf,
-    WorkerId,
+    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken,
+    SuppressionList, TokenOf, WorkerId,
 };
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Holidays, Mandate};
 use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::recipient::Recipient;
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, Inbox, KeepsMark, OwnerlessRecords, Reactivated, Reactivation,
-    RedactMentions, Scrub, StoreError,
+    ReadRecords, RedactMentions, Scrub, StoreError,
 };
 use crate::treatment::{GatewayAction, RecipientAction, Signs, TreatmentName};
 
+mod access;
+mod begin;
 mod census;
 mod clock;
 mod closing;
@@ -53,12 +55,15 @@ mod drive;
 mod error;
 mod expired;
 mod expiry;
+pub mod export;
 mod health;
 mod holds;
 mod impact;
 mod inbox;
 mod keys;
+mod look;
 mod outcomes;
+mod private_file;
 mod reconcile;
 mod replay;
 mod requests;
@@ -67,6 +72,7 @@ mod reviewed;
 mod run;
 mod signs;
 mod steps;
+mod suppression;
 mod survey;
 mod sweep;
 mod tenants;
@@ -75,6 +81,8 @@ mod unreadable;
 mod work;
 mod worker;
 
+pub use access::{Access, AccessEvent, AccessLog, AccessLogError, Accessed, MemoryAccessLog, Purpose};
+pub use begin::Begun;
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
@@ -83,6 +91,7 @@ pub use health::Health;
 pub use holds::NewHold;
 pub use inbox::Moved;
 pub use outcomes::Outcomes;
+pub use private_file::PrivateFile;
 pub use reconcile::Reconciliation;
 pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
 pub use requests::RequestList;
@@ -90,8 +99,8 @@ pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use steps::MentionsPass;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
-    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
+    SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
@@ -121,7 +130,10 @@ struct Parts {
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
+    suppression: Option<suppression::Suppressor>,
     mark: Option<Arc<dyn KeepsMark>>,
     /// Whether this engine keeps the mark, and how far it has raised it.
     marking: Mutex<replay::Marking>,
@@ -163,7 +175,10 @@ pub struct EngineBuilder {
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
+    suppression: Option<(Arc<dyn SuppressionList>, Arc<dyn KeyRing>)>,
     mark: Option<Arc<dyn KeepsMark>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -238,6 +253,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn holidays(mut self, holidays: Holidays) -> Self {
         self.holidays = holidays;
+        self
+    }
+
+    /// Sets the suppression list, and the key ring for its tokens, for policies that
+    /// [suppress](crate::policy#suppression) identifiers. The ledger can be the list. The key ring must not have a key of
+    /// the ledger's ring, so that it can be destroyed by itself.
+    #[must_use]
+    pub fn suppression(mut self, list: impl SuppressionList, keys: impl KeyRing) -> Self {
+        self.suppression = Some((Arc::new(list), Arc::new(keys)));
         self
     }
 
@@ -361,6 +385,13 @@ impl EngineBuilder {
                 "give EngineBuilder::mentions one, such as the SQLite store itself; or write { keep = \"reason\" }",
             ));
         }
+        if self.suppression.is_none() && policy.suppresses() {
+            problems.push(Problem::new(
+                "suppress",
+                "needs a suppression list",
+                "give EngineBuilder::suppression one, such as the ledger, and a key ring of its own",
+            ));
+        }
         Problems::none_or(problems)?;
         Ok(Engine {
             parts: Arc::new(Parts {
@@ -375,7 +406,10 @@ impl EngineBuilder {
                 scrub: self.scrub,
                 ownerless: self.ownerless,
                 inbox: self.inbox,
+                reads: self.reads,
+                access_log: self.access_log,
                 holidays: self.holidays,
+                suppression: self.suppression.map(suppression::Suppressor::new),
                 mark: self.mark,
                 marking: Mutex::default(),
                 clock: self.clock,
@@ -455,7 +489,10 @@ impl Engine {
             scrub: None,
             ownerless: None,
             inbox: None,
+            reads: None,
+            access_log: None,
             holidays: Holidays::default(),
+            suppression: None,
             mark: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

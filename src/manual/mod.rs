@@ -2,6 +2,7 @@
 //!
 //! | you want to know | read |
 //! |---|---|
+//! | how to get from an unknown database to a plan | [`first_map`] |
 //! | which lines to copy for your situation | [`cookbook`] |
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
@@ -20,6 +21,7 @@
 pub mod adapters;
 pub mod comparison;
 pub mod cookbook;
+pub mod first_map;
 pub mod free_text;
 pub mod gateways;
 pub mod measured;

@@ -18,7 +18,7 @@ use crate::data_map::{
 };
 use crate::digest::Digest;
 use crate::name::open_name;
-use crate::policy::{Policy, Trigger};
+use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{
     ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, SmallestGroup, Tally,
     Treatment,
@@ -133,6 +133,7 @@ pub struct Plan {
     identified_by: BTreeMap<RecipientName, IdentifiedBy>,
     no_deactivation: Option<String>,
     links_cut: LinksCut,
+    suppressing: Option<Suppressing>,
     not_covered: Vec<NotCovered>,
     planned_at: DateTime<Utc>,
 }
@@ -149,9 +150,10 @@ impl Plan {
         terms: Option<&Arc<Terms>>,
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
-        let treatment = effective.treatments().get(&due.treatment)?;
+        let today = effective.time_zone().day(planned_at);
+        let treatment = &effective.releasing(&due.treatment, &due.kept.over, today)?.0;
         let keeps = Keeps::counted(effective, &tally);
-        let binding = Binding::draft(policy, map, customer, due, keeps, terms)?;
+        let binding = Binding::draft(policy, map, customer, due, (keeps, today), terms)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
         let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
@@ -169,6 +171,7 @@ impl Plan {
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
             links_cut: links_cut(map, treatment),
+            suppressing: effective.suppressing(&due.treatment, planned_at).filter(|_| !due.is_deferred()),
             not_covered: map.unmapped().iter().chain(treatment.not_covered()).cloned().collect(),
             planned_at,
         })
@@ -249,9 +252,20 @@ impl Plan {
         &self.tombstones
     }
 
+    /// What stays in the suppression list if the plan is carried out today. `None`: nothing does. The policy's digest covers
+    /// the rule.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.suppressing.as_ref()
+    }
+
     /// What still leads to the person afterwards. If there is anything, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
+    }
+
+    /// What the plan does not cover, in words for a person. Not part of the digest.
+    pub fn not_covered(&self) -> &[NotCovered] {
+        &self.not_covered
     }
 
     /// Writes how many mentions in a field are uncertain, if there are any.
@@ -295,6 +309,7 @@ impl Plan {
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
+                    "kept_for": (!class.kept_for().is_empty()).then(|| kept_for(class)),
                     "unreadable": described(class.unreadable()),
                     "after_duty": described(class.after_duty()),
                     "uncertain_mentions": self.tally.uncertain.get(name),
@@ -331,6 +346,7 @@ impl Plan {
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.outcome(),
+            "suppressing": self.suppressing,
             "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links_cut": self.links_cut.cut,
             "links_handed_over": self.links_cut.handed_over,
@@ -340,6 +356,16 @@ impl Plan {
 }
 
 /// What is written, by field, in words. `None` if nothing is written.
+/// The fields that stay only for a time: how long, and what is written to them then.
+fn kept_for(class: &ClassTreatment) -> serde_json::Map<String, serde_json::Value> {
+    let each = class.kept_for().iter();
+    each.map(|(field, kept)| {
+        let says = json!({ "for": kept.period(), "then": kept.then().describe() });
+        (field.to_string(), says)
+    })
+    .collect()
+}
+
 fn described(
     fields: &BTreeMap<crate::data_map::FieldName, crate::anonymise::Strategy>,
 ) -> Option<BTreeMap<&str, String>> {
@@ -458,7 +484,7 @@ impl Plan {
             )?;
         }
         for (field, reason) in class.kept() {
-            writeln!(f, "      {field:<28} stays: {reason}")?;
+            writeln!(f, "      {field:<28} {}", class.describe_kept(field, reason))?;
         }
         if let Some(group) = class.smallest_group() {
             let of = |counted: &BTreeMap<ClassName, u64>| counted.get(name).copied().unwrap_or_default();
@@ -475,7 +501,8 @@ impl fmt::Display for Plan {
         writeln!(f, "  customer   {} of tenant {}", binding.customer().as_str(), binding.tenant())?;
         write!(f, "  because    {}", binding.trigger())?;
         if binding.is_deferred() {
-            write!(f, ", {}", Missing::Deferred)?;
+            let over = &binding.kept_before().over;
+            write!(f, ", {}", if over.is_empty() { Missing::Deferred } else { Missing::Kept })?;
         }
         writeln!(f)?;
         writeln!(f, "  treatment  {}", binding.treatment())?;
@@ -561,6 +588,9 @@ impl fmt::Display for Plan {
         if !self.links().is_empty() {
             let links: Vec<String> = self.links.iter().map(ToString::to_string).collect();
             write!(f, ", because these stay: {}", links.join(", "))?;
+        }
+        if let Some(suppressing) = &self.suppressing {
+            write!(f, "\n  suppressed: {suppressing}")?;
         }
         for what in &self.not_covered {
             write!(f, "\n  not covered: {what}")?;

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{After, Effective, GuardRule};
-use crate::data_map::DataMap;
+use super::{After, Effective, GuardRule, Suppression};
+use crate::data_map::{DataMap, Kind};
 use crate::document::{Reader, key};
 use crate::treatment::{
     ClassTreatment, GatewayAction, MentionAction, RecipientAction, RecordAction, Tombstone, Treatment,
@@ -188,9 +188,12 @@ impl Needed {
         for rule in effective.triggers().values() {
             self.names.extend(rule.since().iter().cloned());
         }
-        for (_, rule) in effective.guards() {
+        for (guard, rule) in effective.guards() {
             if let GuardRule::BlockBecause { reason, way_out, .. } = rule {
-                self.texts.insert(reason.clone());
+                // The words of this crate are known in every language.
+                if *reason != guard.why() {
+                    self.texts.insert(reason.clone());
+                }
                 self.texts.extend(way_out.clone());
             }
         }
@@ -205,6 +208,9 @@ impl Needed {
             self.fields
                 .extend(limit.classes().iter().map(|class| (class.to_string(), limit.from().to_string())));
         }
+        let kinds = effective.suppression().into_iter().flat_map(Suppression::kinds);
+        let own = kinds.filter(|kind| matches!(kind, Kind::Custom(_)));
+        self.names.extend(own.map(ToString::to_string));
         for treatment in effective.treatments().values() {
             self.add_treatment(treatment);
         }

@@ -15,6 +15,7 @@ mod mentions;
 mod recipient;
 mod repository;
 mod store;
+mod suppression;
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

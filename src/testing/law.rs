@@ -173,6 +173,14 @@ laws! {
         NoKeyIsSaid: "an epoch without a key is NoKey",
         KeyRingShowsNothing: "the Debug of a ring and its errors show no message",
     }
+    "suppression_list" {
+        SuppressedToLastDay: "a token that was added is found up to and including its last day, and not afterwards",
+        SuppressedInOrder: "suppressed gives one answer per token, in order",
+        SuppressedToLaterDay: "a token that is added again keeps the later of both days",
+        SuppressedTakenOut: "a token that is taken out is not found, no other is taken out, and the answer counts those that were there",
+        SuppressedForgotten: "a token whose last day is before the day is forgotten, no other is, and no more than asked for",
+        SuppressionKeysKept: "the keys come back by epoch, and the first one under an epoch stays",
+    }
     "backups" {
         ScheduleStays: "the schedule is the same each time",
         CopiesOldestFirst: "copies gives each copy once, the oldest first",

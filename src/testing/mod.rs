@@ -12,6 +12,7 @@
 //! | [`Recipient`](crate::Recipient) | [`recipient`] | `recipient(&sandbox).await?` |
 //! | [`ProfileListing`](crate::gateway::ProfileListing) | [`profile_listing`] | `profile_listing(&adapter, &profiles).await?` |
 //! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook), [`Register`](crate::ledger::Register), [`Rations`](crate::ledger::Rations) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
+//! | [`SuppressionList`](crate::ledger::SuppressionList) | [`suppression_list`] | `suppression_list(\|\| async { open() }).await?` |
 //! | `KeepsTree` (feature `checkpoints`) | `keeps_tree` | `keeps_tree(\|\| async { open() }).await?` |
 //! | [`KeyRing`](crate::ledger::KeyRing) | [`key_ring`] | `key_ring(\|\| async { open() }).await?` |
 //! | [`BackupRetention`](crate::BackupRetention) | [`backups`] | `backups(\|\| async { Copies::new(adapter()) }).await?` |
@@ -54,6 +55,7 @@ mod own_strategy;
 mod recipient;
 mod repository;
 mod stocked;
+mod suppression;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
@@ -70,5 +72,6 @@ pub use own_strategy::own_strategy;
 pub use recipient::{RecipientFixture, recipient};
 pub use repository::repository;
 pub use stocked::Stocked;
+pub use suppression::suppression_list;
 #[cfg(feature = "checkpoints")]
 pub use tree::keeps_tree;

@@ -20,3 +20,4 @@ mod same;
 mod schemas;
 mod server;
 mod shop;
+mod suppression;

@@ -238,7 +238,7 @@ impl Engine {
         for (run, one) in deciding.into_iter().zip(surveyed) {
             match one {
                 Ok(one) => {
-                    if let Some(because) = self.differs(run, &one) {
+                    if let Some(because) = self.differs(run, &one, now) {
                         self.supersede(run, because).await?;
                         continue;
                     }
@@ -304,10 +304,12 @@ impl Engine {
     }
 
     /// Why the plan is no longer valid, if so.
-    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed) -> Option<Because> {
+    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed, now: DateTime<Utc>) -> Option<Because> {
         let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
         let binding = run.binding();
-        let changed = binding.changed(&self.parts.policy, self.data_map(), &one.facts, due, one.tally());
+        let policy = &self.parts.policy;
+        let today = policy.effective(&one.facts.tenant).time_zone().day(now);
+        let changed = binding.changed(policy, self.data_map(), &one.facts, due, one.tally(), today);
         changed.map(Because::Plan)
     }
 

@@ -31,6 +31,9 @@ impl fmt::Display for Certificate {
             Some(ground) => writeln!(f, " ({})", self.privacy_law().cite_erasure(ground))?,
             None => writeln!(f, " (the policy names no ground for it)")?,
         }
+        if let Some(intake) = self.intake() {
+            writeln!(f, "  request    {intake}")?;
+        }
         let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
         writeln!(f, "  approved   by {by} at {at}")?;
         writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
@@ -76,6 +79,9 @@ impl fmt::Display for Certificate {
             for (field, count) in fields {
                 writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
             }
+        }
+        if let Some(suppressing) = self.suppressing() {
+            writeln!(f, "  suppressed {suppressing}")?;
         }
         for backup in self.backups() {
             writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
@@ -142,7 +148,10 @@ impl Certificate {
             )?;
         }
         for (field, reason) in &class.kept {
-            writeln!(f, "    {field:<28} stays: {reason}")?;
+            match class.kept_until.get(field) {
+                Some(day) => writeln!(f, "    {field:<28} stays until {day}: {reason}")?,
+                None => writeln!(f, "    {field:<28} stays as long as the record: {reason}")?,
+            }
         }
         Ok(())
     }

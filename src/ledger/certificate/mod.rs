@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger, LedgerError,
     MentionsResult, RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
@@ -19,7 +19,7 @@ use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
-use crate::policy::{ErasureGround, Guard, PrivacyLaw, Trigger};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
     ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Treatment, TreatmentName,
@@ -74,6 +74,9 @@ pub struct CertifiedClass {
     pub after_duty: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// The last day of each of these fields that stays only for a time. The others stay as long as their record.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_until: BTreeMap<FieldName, NaiveDate>,
 }
 
 /// What the ledger can prove about one erasure. It names nobody.
@@ -284,6 +287,12 @@ impl Certificate {
         self.under().closed_at
     }
 
+    /// The request of the register that the case carried out: receipt, identity, clock, and the letters until then. `None` if
+    /// nobody asked, or if the request did not come by the register.
+    pub fn intake(&self) -> Option<&Intake> {
+        self.result().intake.as_ref()
+    }
+
     /// How the deactivation ended.
     pub fn deactivation(&self) -> DeactivationOutcome {
         self.result().deactivation
@@ -354,6 +363,11 @@ impl Certificate {
         &self.under().backups
     }
 
+    /// What stays in the suppression list, so that no importer brings the person back. `None`: nothing does.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.rules.suppressing.as_ref()
+    }
+
     /// Whether old bytes may remain in the store's files.
     pub fn file_slack(&self) -> FileSlack {
         self.file_slack
@@ -383,6 +397,14 @@ impl Serialize for Certificate {
         map.serialize_entry("crate_version", self.crate_version())?;
         map.serialize_entry("treatment", self.treatment())?;
         map.serialize_entry("digests", &self.digests())?;
+        if let Some(intake) = self.intake() {
+            let Intake { request, channel, received_at, identity, clock, due, letters } = intake;
+            let intake = serde_json::json!({
+                "request": request.get(), "channel": channel, "received_at": received_at, "identity": identity,
+                "clock": clock, "due": due, "letters": letters,
+            });
+            map.serialize_entry("request", &intake)?;
+        }
         map.serialize_entry("approved_by", &self.approved_by())?;
         map.serialize_entry("approved_at", &self.approved_at())?;
         map.serialize_entry("opened_at", &self.opened_at())?;
@@ -408,6 +430,7 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("waived", &waived.collect::<Vec<_>>())?;
         map.serialize_entry("verified", &self.verified())?;
+        map.serialize_entry("suppressing", &self.suppressing())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;
@@ -444,6 +467,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 .iter()
                 .map(|(field, reason)| (field.clone(), in_group(class, field, reason.clone())))
                 .collect(),
+            kept_until: result.kept.get(name).cloned().unwrap_or_default(),
         })
         .collect()
 }

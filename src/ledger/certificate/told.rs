@@ -42,6 +42,7 @@ impl Certificate {
             remaining: result.verified.get(name).copied(),
             otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
             kept: class.kept().clone(),
+            kept_until: result.kept.get(name).cloned().unwrap_or_default(),
             kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
             group: class.smallest_group().map_or_else(Vec::new, |group| {
                 group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
@@ -117,6 +118,7 @@ impl Certificate {
                 + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
             not_covered: self.not_covered().into_iter().cloned().collect(),
             backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            suppressing: self.suppressing().cloned(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
     }

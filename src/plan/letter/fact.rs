@@ -71,6 +71,10 @@ pub enum Fact {
     NotCovered(NotCovered),
     /// How long backup copies linger.
     Backups(Lingering),
+    /// Tokens of identifiers stay in the suppression list until a day.
+    Suppressed(NaiveDate),
+    /// Tokens of identifiers will stay in the suppression list, and for how long.
+    WillBeSuppressed,
     /// Old bytes lie in the files until the next scrub.
     OldBytes,
     /// Who was told, or that the person may ask for it.

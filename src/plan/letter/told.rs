@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName};
 use crate::plan::Tombstones;
-use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Trigger};
+use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use crate::treatment::{Lead, Otherwise, RecordAction, Residue};
 
 /// What a closed case did, and what it left. [`Certificate::told`](crate::Certificate::told) takes it from the ledger.
@@ -40,6 +40,8 @@ pub struct Told {
     pub not_covered: Vec<NotCovered>,
     /// How long copies linger, per place of backups.
     pub backups: Vec<Lingering>,
+    /// What stays in the suppression list.
+    pub suppressing: Option<Suppressing>,
     /// Whether old bytes may lie in the files of the store until the next scrub.
     pub old_bytes: bool,
 }
@@ -60,6 +62,8 @@ pub struct ToldClass {
     pub otherwise: Otherwise,
     /// Personal fields that stay in treated records, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// The last day of each of these fields that stays only for a time.
+    pub kept_until: BTreeMap<FieldName, NaiveDate>,
     /// Personal fields that stay in tombstones, and why.
     pub kept_meanwhile: BTreeMap<FieldName, String>,
     /// Fields that stay in general form, where enough people share them.

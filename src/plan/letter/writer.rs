@@ -7,7 +7,7 @@ use super::{
     Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set, ToldRecipient,
     WhatWasTold,
 };
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, FieldName, Kind};
 use crate::policy::{Ground, Period, PrivacyLaw};
 
 pub(super) struct Writer<'h> {
@@ -121,6 +121,19 @@ impl<'h> Writer<'h> {
         found
             .map(|text| words::clause(&text))
             .ok_or_else(|| LetterError::NoText { language: self.head.language(), text: text.to_owned() })
+    }
+
+    /// Kinds of identifiers in a sentence. A kind of the host's own has the host's own name.
+    pub(super) fn identifiers<'k>(
+        &self,
+        kinds: impl IntoIterator<Item = &'k Kind>,
+    ) -> Result<String, LetterError> {
+        let called = |kind: &Kind| match (self.words.identifier)(kind) {
+            Some(name) => Ok(name.to_owned()),
+            None => self.name(kind.as_str()),
+        };
+        let names: Vec<String> = kinds.into_iter().map(called).collect::<Result<_, _>>()?;
+        Ok(self.listed(&names))
     }
 
     pub(super) fn listed(&self, items: &[String]) -> String {

@@ -25,9 +25,11 @@ mod duties;
 mod expire;
 mod field;
 mod group;
+mod keep;
 mod limits;
 mod reading;
 mod references;
+mod suppress;
 mod triggers;
 
 use field::{Impossible, Resolved, resolve};
@@ -135,6 +137,7 @@ fn compile(
     let guards = check_guards(reader, rules, map);
     duties::check_duties(reader, rules, map);
     limits::check_limits(reader, rules, map);
+    suppress::check_suppress(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
@@ -146,6 +149,7 @@ fn compile(
         check_who_shares(reader, &path, &classes, map);
         check_signs(reader, &path, &classes, map);
         check_values(reader, &path, &classes, rules, map);
+        keep::check_found_later(reader, &path, &classes, map);
         check_gateways(reader, &path, rule, map);
         check_recipients(reader, &path, rule, map);
         check_mentions(reader, &path, (rules, rule), map);
@@ -162,6 +166,7 @@ fn compile(
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
+            time_zone: rules.time_zone,
             other_signs: Arc::default(),
         }
         .with_links(map);
@@ -181,6 +186,7 @@ fn compile(
         guards,
         duties: rules.duties.clone(),
         limits: rules.limits.clone(),
+        suppression: rules.suppress.clone(),
         fiscal_year_ends: rules.fiscal_year_ends,
         digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,
@@ -188,6 +194,7 @@ fn compile(
         lines: effective::lines(&rules.json, own),
         at_most: OfDay::default(),
         as_it_stands: OfDay::default(),
+        releasing: OfDay::default(),
     }
 }
 
@@ -426,6 +433,8 @@ fn compile_class(
         action: rule.action.clone(),
         fields: BTreeMap::new(),
         kept: BTreeMap::new(),
+        kept_for: BTreeMap::new(),
+        kept_before: BTreeSet::new(),
         under_duty: Vec::new(),
         smallest_group: None,
         tombstone: None,
@@ -467,12 +476,12 @@ fn compile_class(
             reader.problem(join(&join(path, "keep"), name), "is also under fields", "leave one of them");
             continue;
         }
-        if let Some(reason) = keep {
+        if let Some(rule) = keep {
+            let path = join(&join(path, "keep"), name);
             if field.kind().is_none() {
-                let path = join(&join(path, "keep"), name);
-                reader.problem(path, "is not personal, so it stays anyway", "leave it out");
+                reader.problem(&path, "is not personal, so it stays anyway", "leave it out");
             }
-            compiled.kept.insert(field.name().clone(), reason.clone());
+            keep::put_kept(reader, &path, (rules, strategies), field, rule, &mut compiled);
             continue;
         }
         let (rule_path, field_rule) = match (named, field.kind(), &rule.blank) {
@@ -501,8 +510,8 @@ fn compile_class(
             Ok(Resolved::Write(strategy)) => {
                 compiled.fields.insert(field.name().clone(), strategy);
             }
-            Ok(Resolved::Keep(reason)) => {
-                compiled.kept.insert(field.name().clone(), reason);
+            Ok(Resolved::Keep(rule)) => {
+                keep::put_kept(reader, &rule_path, (rules, strategies), field, &rule, &mut compiled);
             }
             Err(Impossible { what, way_out }) => reader.problem(rule_path, what, way_out),
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::FieldRule;
-use super::anonymise::{read_field_rule, read_generalisation, read_instead, read_otherwise};
+use super::anonymise::{read_field_rule, read_generalisation, read_instead, read_kept, read_otherwise};
+use super::{FieldRule, KeepRule};
 use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, RecipientName};
@@ -20,7 +20,7 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
     /// The rule for blanking documents. It replaces the rule of `[anonymise]` for documents.
     pub(in crate::policy) blank: Option<FieldRule>,
-    pub(in crate::policy) keep: BTreeMap<String, String>,
+    pub(in crate::policy) keep: BTreeMap<String, KeepRule>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// The number of customers who have to share what stays.
     pub(in crate::policy) smallest_group: Option<SizeRule>,
@@ -302,13 +302,18 @@ fn read_size(reader: &mut Reader, path: &str, value: &Json) -> Option<SizeRule> 
     least.map(|least| SizeRule { least, coarser })
 }
 
-fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, String> {
+fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, KeepRule> {
     let mut keep = BTreeMap::new();
     if let Some(value) = table.get("keep") {
-        for (field, reason) in reader.open_table(path, value).into_iter().flatten() {
-            if let Some(reason) = reader.text(&join(path, field), reason) {
-                keep.insert(field.clone(), reason.to_owned());
-            }
+        for (field, value) in reader.open_table(path, value).into_iter().flatten() {
+            let path = join(path, field);
+            let rule = if value.is_object() {
+                read_kept(reader, &path, value, "reason")
+            } else {
+                let reason = reader.text(&path, value);
+                reason.map(|reason| KeepRule { reason: reason.to_owned(), period: None })
+            };
+            keep.extend(rule.map(|rule| (field.clone(), rule)));
         }
     }
     keep

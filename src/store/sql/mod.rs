@@ -326,6 +326,7 @@ mod coverage;
 mod dates;
 mod dialect;
 mod draft;
+mod drafting;
 mod fault;
 mod keys;
 mod links;
@@ -361,6 +362,7 @@ mod way;
 mod whose;
 mod written;
 
+pub use drafting::{Guess, MapDraft, Risk, Samples};
 pub use map::SqlMap;
 pub use notes::Note;
 pub use run::{INBOX_TABLE, MARK_TABLE};
@@ -368,9 +370,10 @@ pub use run::{INBOX_TABLE, MARK_TABLE};
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
 pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
+pub(crate) use drafting::draft;
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
-pub(crate) use run::{Frame, NoTable, Work, date_forms, is_unsearchable};
+pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};

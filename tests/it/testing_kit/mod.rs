@@ -14,6 +14,7 @@ mod ledger;
 pub(crate) mod own_strategy;
 mod recipient;
 mod repository;
+mod suppression;
 
 /// Persons of the tests, and of the contracts. No message shows any.
 const PERSONS: [&str; 6] =
@@ -43,6 +44,7 @@ const CAUGHT: &[&[Law]] = &[
     ledger::tree::CAUGHT,
     recipient::CAUGHT,
     repository::CAUGHT,
+    suppression::CAUGHT,
     own_strategy::CAUGHT,
     own_strategy::CAUGHT_ELSEWHERE,
 ];

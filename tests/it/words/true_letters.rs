@@ -8,14 +8,14 @@ use chrono::{Days, NaiveDate};
 use fastrand::Rng;
 use relinquish::customer::HoldKind;
 use relinquish::data_map::{
-    ClassName, Fact as StoreFact, Field, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
+    ClassName, Fact as StoreFact, Field, FieldName, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
 };
 use relinquish::plan::letter::{
     self, Authority, Controller, Fact, Language, Letter, LetterError, Letterhead, Lingering, Request, Told,
     ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold,
 };
 use relinquish::plan::{Tombstones, decide};
-use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Trigger};
+use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use relinquish::store::Otherwise;
 use relinquish::treatment::{Lead, RecordAction, Residue};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
@@ -113,6 +113,10 @@ fn class(rng: &mut Rng, name: &str) -> ToldClass {
             Vec::new()
         },
         kept_meanwhile: BTreeMap::new(),
+        kept_until: kept
+            .keys()
+            .filter_map(|field| Some((FieldName::clone(field), some(rng, day)?)))
+            .collect(),
         kept,
         otherwise,
         deferred: some(rng, |rng| {
@@ -203,6 +207,10 @@ fn case(rng: &mut Rng) -> Told {
         uncertain: rng.u64(0..3),
         not_covered,
         backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        suppressing: some(rng, |rng| Suppressing {
+            kinds: [Kind::Email, Kind::Phone].into_iter().take(rng.usize(1..3)).collect(),
+            until: day(rng),
+        }),
         old_bytes: rng.bool(),
     }
 }
@@ -278,7 +286,14 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
     if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
         for (field, reason) in &of.kept {
             let fact = Fact::KeptField(class.clone(), field.clone());
-            wanted.push((fact, vec![said(language, field.as_str()), name.clone(), said(language, reason)]));
+            let mut parts = vec![said(language, field.as_str()), name.clone(), said(language, reason)];
+            parts.push(match (of.kept_until.get(field), language) {
+                (Some(day), _) => written(language, *day),
+                (None, Language::Swedish) => "lika länge som".to_owned(),
+                (None, Language::German) => "so lange wie".to_owned(),
+                (None, _) => "as long as the record".to_owned(),
+            });
+            wanted.push((fact, parts));
         }
         for field in &of.group {
             let fact = Fact::SharedField(class.clone(), field.clone());
@@ -394,6 +409,13 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         _ => vec!["30".to_owned()],
     };
     wanted.push((Fact::Backups(lingering), parts));
+    if let Some(Suppressing { kinds, until }) = &told.suppressing {
+        let mail = if language == Language::Swedish { "e-post" } else { "ail" };
+        let phone = if language == Language::English { "telephone" } else { "elefonnummer" };
+        let mut parts = date(*until);
+        parts.extend(kinds.iter().map(|kind| if *kind == Kind::Email { mail } else { phone }.to_owned()));
+        wanted.push((Fact::Suppressed(*until), parts));
+    }
     if told.old_bytes {
         wanted.push((Fact::OldBytes, Vec::new()));
     }
@@ -593,8 +615,11 @@ fn guarded() -> (Policy, Vec<(Guard, Option<&'static str>)>) {
         .fold(DataMap::builder(class).class(bill), relinquish::data_map::DataMapBuilder::knows);
     let map = map.state("vip").build().unwrap();
     let text = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\nanonymise.name = 'clear'\n\
-                guards = { active_subscription = 'block', several_tenants = 'block', not_archived = { ignore = 'x' }, vip = { block = \
-                'statistics', ground = '17(3)(a)', data = 'bill' } }\n\
+                guards = { active_subscription = 'block', several_tenants = 'block', not_archived = { ignore = 'x' },\n\
+                unpaid_invoice = { data = ['bill', 'customer'] },\n\
+                open_dispute = { data = ['bill', 'customer'] },\n\
+                legal_claim = { data = ['bill', 'customer'] },\n\
+                vip = { block = 'statistics', ground = '17(3)(a)', data = 'bill' } }\n\
                 treatments.t = { customer = 'anonymise', bill = 'delete' }\n\
                 duties.books = { classes = 'bill', statute = 'SE/BFL/7:2', from = 'day' }";
     let checked = PolicyDocument::from_toml(text).and_then(|policy| policy.check(&map));

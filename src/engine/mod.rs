@@ -376,14 +376,8 @@ impl EngineBuilder {
                 ));
             }
         }
-        let treatments = policy.all().flat_map(|policy| policy.treatments().values());
-        let texts = treatments.flat_map(|treatment| treatment.redacted_mentions()).map(|(class, _)| class);
-        for class in texts.collect::<BTreeSet<_>>().into_iter().filter(|_| self.mentions.is_none()) {
-            problems.push(Problem::new(
-                format!("mention.{class}"),
-                "needs a store that can take people out of the texts of others",
-                "give EngineBuilder::mentions one, such as the SQLite store itself; or write { keep = \"reason\" }",
-            ));
+        if self.mentions.is_none() {
+            problems.extend(texts_without_store(&policy));
         }
         if self.suppression.is_none() && policy.suppresses() {
             problems.push(Problem::new(
@@ -424,6 +418,20 @@ impl EngineBuilder {
             }),
         })
     }
+}
+
+/// The texts of others that the policy has redacted, where no store can do so.
+fn texts_without_store(policy: &Policy) -> Vec<Problem> {
+    let treatments = policy.all().flat_map(|policy| policy.treatments().values());
+    let texts: BTreeSet<_> = treatments.flat_map(|treatment| treatment.redacted_mentions()).collect();
+    let problem = |(class, _)| {
+        Problem::new(
+            format!("mention.{class}"),
+            "needs a store that can take people out of the texts of others",
+            "give EngineBuilder::mentions one, such as the SQLite store itself; or write { keep = \"reason\" }",
+        )
+    };
+    texts.into_iter().map(problem).collect()
 }
 
 /// The recipients by name. Every recipient that the policy tells needs one adapter, whose calls are shorter than a claim.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Serialize, Serializer};
 
-use super::{Batch, Cursor, StoreError, TallyRequest};
+use super::{Batch, Cursor, HeldCustomers, StoreError, TallyRequest};
 use crate::anonymise::text::{Matcher, Scanner, TooManyPeople};
-use crate::customer::{CustomerId, Identifiers, TenantId};
+use crate::customer::{Identifiers, TenantId};
 use crate::data_map::{ClassName, FieldName, RecordKey};
 use crate::treatment::MentionCounts;
 
@@ -101,8 +101,8 @@ struct Group {
 #[non_exhaustive]
 pub struct MentionsRequest {
     groups: Arc<HashMap<TenantId, Vec<Group>>>,
-    /// Customers whose records must stay as they are, because a hold keeps them.
-    pub held: Vec<CustomerId>,
+    /// Customers whose records must stay as they are.
+    pub held: Arc<HeldCustomers>,
     /// The largest number of rows in one part.
     pub rows: usize,
 }
@@ -136,12 +136,13 @@ impl MentionsRequest {
                 matcher,
             });
         }
-        Ok(Self { groups: Arc::new(groups), held: Vec::new(), rows: ROWS })
+        Ok(Self { groups: Arc::new(groups), held: Arc::default(), rows: ROWS })
     }
 
-    /// The same request, and these customers' records stay as they are.
+    /// Names customers whose records must stay as they are. Whoever is mentioned there is counted in
+    /// [`MentionCounts::held`].
     #[must_use]
-    pub fn holding(self, held: Vec<CustomerId>) -> Self {
+    pub fn held(self, held: Arc<HeldCustomers>) -> Self {
         Self { held, ..self }
     }
 

@@ -4,7 +4,7 @@
 //! [`Engine::redact_mentions`] makes one pass for everybody who waits. Until then the customer's own records stay,
 //! deactivated: afterwards nobody knows whom to look for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +17,6 @@ use crate::engine::outcomes::Turns;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
 use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error, Outcome};
-use crate::ledger::{HoldOn, WhichHolds};
 use crate::plan::{CaseId, Step};
 use crate::store::{Mentioned, MentionsRequest, RedactMentions, StoreError};
 use crate::treatment::MentionCounts;
@@ -178,7 +177,7 @@ impl Engine {
         let failed = |error: crate::anonymise::text::TooManyPeople| {
             StoreError::failed("searching texts for people", error.to_string())
         };
-        let request = MentionsRequest::new(&people).map_err(failed)?.holding(self.held_customers().await?);
+        let request = MentionsRequest::new(&people).map_err(failed)?.held(self.held_customers().await?);
         drop(people);
         let mut counts = vec![MentionCounts::default(); searched.len()];
         let (mut of_tenants, mut refused) = (BTreeMap::new(), None::<String>);
@@ -231,25 +230,6 @@ impl Engine {
             }
         }
         self.save_in_pages(&mut searched).await
-    }
-
-    /// Customers whom a hold of an operator keeps. Their records must stay as they are.
-    async fn held_customers(&self) -> Result<Vec<CustomerId>, Error> {
-        let (mut held, mut after) = (BTreeSet::new(), None);
-        let texts: BTreeSet<_> = self.data_map().mentions().keys().collect();
-        loop {
-            let page =
-                self.parts.ledger.list_holds(WhichHolds::Standing, after.as_ref(), self.parts.batch).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id.clone());
-            for hold in page {
-                let keeps = hold.classes.is_empty() || hold.classes.iter().any(|class| texts.contains(class));
-                if let (HoldOn::Customer { customer, .. }, true) = (&hold.on, keeps) {
-                    held.insert(customer.clone());
-                }
-            }
-        }
-        Ok(held.into_iter().collect())
     }
 
     /// Writes something for every case when half of the lease has passed, so that no other worker takes the cases up.

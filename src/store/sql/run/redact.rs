@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Frame;
 use super::ownerless::Place;
-use crate::customer::{CustomerId, TenantId};
-use crate::data_map::{Datatype, Value};
+use crate::customer::TenantId;
+use crate::data_map::{ClassName, Datatype, Value};
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::{Fault, Trouble};
@@ -213,11 +213,15 @@ impl Page<'_> {
     /// The keys of the rows that belong to customers whom a hold keeps.
     fn held_rows(&self, session: &mut dyn Session) -> Result<BTreeSet<String>, Trouble> {
         let (bound, class) = (&self.frame.bound, self.class);
-        let customers: &[CustomerId] = &self.request.held;
-        if customers.is_empty() {
+        // A hold without classes keeps everything.
+        let keeps = |classes: &BTreeSet<ClassName>| classes.is_empty() || classes.contains(&class.name);
+        let held =
+            self.request.held.iter().filter(|(_, classes)| keeps(classes)).map(|(customer, _)| customer);
+        let mut held = held.peekable();
+        if held.peek().is_none() {
             return Ok(BTreeSet::new());
         }
-        self.frame.fill(session, customers.iter())?;
+        self.frame.fill(session, held)?;
         self.frame.find_each(session, &self.frame.held, std::iter::empty())?;
         let sql = Touched::by_link(bound, class, self.number)
             .held(&listed(&quoted(&class.table), &class.key), true);

@@ -30,11 +30,11 @@ pub(crate) async fn recipients(args: &RecipientsArgs) -> Result<Answer, Failure>
     let opened = args.documents.open()?;
     let policy = opened.policy.check(opened.store.data_map());
     let policy = policy.map_err(|found| Failure::Misfits(misfits(&args.documents.policy, &found)))?;
-    let mut text = String::new();
+    let mut lines = Vec::new();
     let mut list = Vec::new();
     for (name, by) in opened.store.data_map().recipients() {
         let words: Vec<&str> = by.words().collect();
-        text.push_str(&format!("recipient {name}, which knows a person by {}\n", words.join(", ")));
+        lines.push(format!("recipient {name}, which knows a person by {}", words.join(", ")));
         let mut treatments = BTreeMap::new();
         let tenants = policy.tenants().map(|tenant| policy.effective(tenant));
         for rules in std::iter::once(policy.everyone()).chain(tenants) {
@@ -45,14 +45,14 @@ pub(crate) async fn recipients(args: &RecipientsArgs) -> Result<Answer, Failure>
                     RecipientAction::Tell => "told".to_owned(),
                     RecipientAction::NotTold { why, reason } => format!("not told: {why}: {reason}"),
                 };
-                text.push_str(&format!("  {of}treatment {treatment}: {said}\n"));
+                lines.push(format!("  {of}treatment {treatment}: {said}"));
                 treatments.insert(format!("{of}{treatment}"), json!(action));
             }
         }
         list.push(json!({ "recipient": name, "identified_by": by, "treatments": treatments }));
     }
     if list.is_empty() {
-        text.push_str("the data map names no recipient; write [recipients]\n");
+        lines.push("the data map names no recipient; write [recipients]".to_owned());
     }
     let mut json = json!({ "recipients": list });
     if let (Some(ledger), Some(case)) = (&args.ledger, &args.case) {
@@ -65,13 +65,13 @@ pub(crate) async fn recipients(args: &RecipientsArgs) -> Result<Answer, Failure>
             let text = format!("refused: the ledger has no erasure under case {case}");
             return Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text));
         };
-        text.push_str(&format!("in case {case}\n"));
+        lines.push(format!("in case {case}"));
         for told in certificate.recipients() {
-            text.push_str(&format!("  {} {}\n", told.recipient, told.answer));
+            lines.push(format!("  {} {}", told.recipient, told.answer));
         }
         if let Value::Object(table) = &mut json {
             table.insert("answers".to_owned(), json!(certificate.recipients()));
         }
     }
-    Ok(Answer::done(text.trim_end(), json))
+    Ok(Answer::done(lines.join("\n"), json))
 }

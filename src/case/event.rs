@@ -11,7 +11,7 @@ use crate::customer::{FormerStatus, Status, SuppressionToken};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
-use crate::treatment::{Counts, Kept, Uncertain};
+use crate::treatment::{Counts, Kept, MentionCounts, Uncertain};
 
 /// How the deactivation ended: the reversible first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub enum Proof {
     },
     /// A recipient was told, and answered.
     Told(RecipientAnswer),
+    /// The person was taken out of the texts of others: in a part of a pass, or in the rest of it.
+    Mentions(MentionCounts),
     /// Records were treated: so many.
     Records(Counts),
     /// The step is done, but the answer with the counts was lost.
@@ -101,9 +103,10 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    /// Whether a person may skip the step. Only steps at an outside party can be skipped.
+    /// Whether a person may skip the step. Steps at an outside party can be skipped, and the texts
+    /// of others.
     pub fn is_waivable(&self) -> bool {
-        self.waivable && matches!(self.step, Step::Gateway(_) | Step::Recipient(_))
+        self.waivable && matches!(self.step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions)
     }
 }
 

@@ -50,14 +50,16 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     if !turn.decided {
         return Next::Decide;
     }
-    // No step comes before a step that is done.
-    let done = progress.steps().enumerate().filter(|(_, (_, step))| step.is_done());
+    // No step comes before a step that is done. The texts of others do not count: a new profile may exist since.
+    let ends = |step: &Step, done: &StepProgress| done.is_done() && *step != Step::Mentions;
+    let done = progress.steps().enumerate().filter(|(_, (step, done))| ends(step, done));
     let after = done.map(|(n, _)| n + 1).last().unwrap_or_default();
     let mut steps = progress.steps().map(|(step, _)| step).skip(after);
     // Only gateways and verification can be settled for a while. The other steps are done or not.
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
         Step::Recipient(_) => progress.step(step).is_some_and(StepProgress::is_told),
+        Step::Mentions => progress.step(step).is_some_and(StepProgress::is_done),
         Step::Deactivate | Step::Records | Step::Expire | Step::Copies => false,
     };
     steps

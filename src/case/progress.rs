@@ -9,7 +9,7 @@ use super::{
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
-use crate::treatment::Counts;
+use crate::treatment::{Counts, MentionCounts};
 
 /// An event that cannot happen in the case's present state. If a case book holds such an event, somebody else wrote
 /// to it.
@@ -74,6 +74,8 @@ pub struct StepProgress {
     pub answers: BTreeMap<Digest, GatewayAnswer>,
     /// The answer of a recipient.
     pub told: Option<RecipientAnswer>,
+    /// What the passes over the texts of others found of the person.
+    pub mentions: MentionCounts,
     /// Records treated so far.
     pub counts: Counts,
     /// The results of an expiry so far.
@@ -135,6 +137,56 @@ impl StepProgress {
         self.told.is_some() || !self.accepted.is_empty()
     }
 
+    /// Adds the result of a part.
+    fn add_part(&mut self, step: &Step, proof: &Proof) -> Result<(), OutOfOrder> {
+        match (step, proof) {
+            (Step::Gateway(_), Proof::Answer { profile, answer }) => {
+                if self.answers.contains_key(profile) {
+                    return Err(OutOfOrder::Over { step: step.clone() });
+                }
+                self.accepted.remove(profile);
+                self.answers.insert(*profile, answer.clone());
+            }
+            (Step::Recipient(_), Proof::Told(answer)) => {
+                self.accepted.clear();
+                self.told = Some(answer.clone());
+            }
+            (Step::Mentions, Proof::Mentions(counts)) => self.mentions.add(counts),
+            (Step::Records, Proof::Records(counts)) => self.counts.add(counts),
+            (Step::Copies, Proof::Removed(_)) => {}
+            (Step::Expire, Proof::Expired(part)) => {
+                self.expired.add(part, std::mem::take(&mut self.begun));
+            }
+            _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
+        }
+        Ok(())
+    }
+
+    /// Adds the last result.
+    fn end(&mut self, step: &Step, proof: &Proof) -> Result<(), OutOfOrder> {
+        // A second attempt cannot tell what the first attempt did.
+        let counted = if self.begun > 1 { Ended::Lost } else { Ended::Counted };
+        self.done = Some(match (step, proof) {
+            (Step::Deactivate, Proof::Deactivated(outcome)) => Ended::Deactivated(*outcome),
+            (Step::Records, Proof::Records(counts)) => {
+                self.counts.add(counts);
+                counted
+            }
+            (Step::Mentions, Proof::Mentions(counts)) => {
+                self.mentions.add(counts);
+                counted
+            }
+            (Step::Records, Proof::Lost) => Ended::Lost,
+            (Step::Copies, Proof::Removed(_)) => Ended::Counted,
+            (Step::Expire, Proof::Expired(part)) => {
+                self.expired.add(part, self.begun);
+                if self.expired.lost { Ended::Lost } else { Ended::Counted }
+            }
+            _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
+        });
+        Ok(())
+    }
+
     fn is_told_to(&self, step: &Step) -> bool {
         matches!(step, Step::Recipient(_)) && self.is_told()
     }
@@ -188,26 +240,7 @@ impl Progress {
             }
             Event::Part { step, proof } => {
                 self.under_way(step)?;
-                let progress = self.at(step)?;
-                match (step, proof) {
-                    (Step::Gateway(_), Proof::Answer { profile, answer }) => {
-                        if progress.answers.contains_key(profile) {
-                            return Err(OutOfOrder::Over { step: step.clone() });
-                        }
-                        progress.accepted.remove(profile);
-                        progress.answers.insert(*profile, answer.clone());
-                    }
-                    (Step::Recipient(_), Proof::Told(answer)) => {
-                        progress.accepted.clear();
-                        progress.told = Some(answer.clone());
-                    }
-                    (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
-                    (Step::Copies, Proof::Removed(_)) => {}
-                    (Step::Expire, Proof::Expired(part)) => {
-                        progress.expired.add(part, std::mem::take(&mut progress.begun));
-                    }
-                    _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
-                }
+                self.at(step)?.add_part(step, proof)?;
             }
             Event::Accepted { step, item, receipt } => {
                 self.under_way(step)?;
@@ -223,22 +256,7 @@ impl Progress {
             Event::Done { step, proof } => {
                 self.under_way(step)?;
                 self.in_order(step)?;
-                let progress = self.at(step)?;
-                progress.done = Some(match (step, proof) {
-                    (Step::Deactivate, Proof::Deactivated(outcome)) => Ended::Deactivated(*outcome),
-                    (Step::Records, Proof::Records(counts)) => {
-                        progress.counts.add(counts);
-                        // A second attempt cannot tell what the first attempt did.
-                        if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
-                    }
-                    (Step::Records, Proof::Lost) => Ended::Lost,
-                    (Step::Copies, Proof::Removed(_)) => Ended::Counted,
-                    (Step::Expire, Proof::Expired(part)) => {
-                        progress.expired.add(part, progress.begun);
-                        if progress.expired.lost { Ended::Lost } else { Ended::Counted }
-                    }
-                    _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
-                });
+                self.at(step)?.end(step, proof)?;
             }
             Event::Refused { step } => {
                 self.under_way(step)?;
@@ -292,7 +310,8 @@ impl Progress {
         let progress = self.at(step)?;
         let over = progress.is_done() || progress.is_told_to(step) || self.is_waived(step);
         let later = self.steps.iter().skip_while(|(known, _)| known != step).skip(1);
-        if over || later.into_iter().any(|(_, progress)| progress.is_done()) {
+        let ends = |(known, progress): &(Step, StepProgress)| progress.is_done() && *known != Step::Mentions;
+        if over || later.into_iter().any(ends) {
             return Err(OutOfOrder::Over { step: step.clone() });
         }
         Ok(())
@@ -304,6 +323,8 @@ impl Progress {
         let earlier = self.steps.iter().take_while(|(known, _)| known != step);
         let mut open = earlier.filter(|(known, progress)| match known {
             Step::Recipient(_) => *step == Step::Records && !progress.is_told() && !self.is_waived(known),
+            // The same holds for the values by which the person is found in texts.
+            Step::Mentions => *step == Step::Records && !progress.is_done() && !self.is_waived(known),
             known => !known.is_irreversible() && !progress.is_done(),
         });
         match open.next() {
@@ -366,6 +387,21 @@ impl Progress {
     /// Whether the counts of the records are complete. `None` while the records are not done.
     pub fn counts_are_exact(&self) -> Option<bool> {
         Some(self.step(&Step::Records)?.done? == Ended::Counted)
+    }
+
+    /// Whether the case only waits for a pass over the texts of others: everything before it was done, and that was
+    /// recorded.
+    pub fn waits_for_mentions(&self) -> bool {
+        let is_open = self.step(&Step::Mentions).is_some_and(|step| !step.is_done());
+        let waits = self.put_off.as_ref().is_some_and(|put_off| put_off.step == Step::Mentions);
+        is_open && waits && self.blocked.is_none() && !self.is_waived(&Step::Mentions)
+    }
+
+    /// What the passes over the texts of others found, and whether the counts are complete. `None` while that is not
+    /// done.
+    pub fn mentions(&self) -> Option<(&MentionCounts, bool)> {
+        let step = self.step(&Step::Mentions)?;
+        Some((&step.mentions, step.done? == Ended::Counted))
     }
 
     /// What blocks the case, if anything.

@@ -11,7 +11,7 @@ use super::*;
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf};
-use crate::treatment::Counts;
+use crate::treatment::{Counts, MentionCounts};
 
 fn profile(n: u8) -> Digest {
     Digest::of_bytes(&[n])
@@ -23,6 +23,10 @@ fn counts(rows: u64) -> Counts {
 
 fn answer(n: u8) -> Proof {
     Proof::Answer { profile: profile(n), answer: GatewayOutcome::Erased.into() }
+}
+
+fn texts(changed: u64) -> Proof {
+    Proof::Mentions(MentionCounts { changed, ..MentionCounts::default() })
 }
 
 fn told() -> Proof {
@@ -46,12 +50,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn erasure() -> impl Strategy<Value = Vec<Step>> {
-    (any::<bool>(), 0_usize..3, 0_usize..3).prop_map(|(deactivates, gateways, recipients)| {
-        let gateways = ["cards", "debits"].into_iter().take(gateways).map(|name| Step::Gateway(name.into()));
-        let told = ["mail", "search"].into_iter().take(recipients).map(|name| Step::Recipient(name.into()));
-        let first = deactivates.then_some(Step::Deactivate).into_iter();
-        first.chain(gateways).chain(told).chain([Step::Records, Step::Verify]).collect()
-    })
+    (any::<[bool; 2]>(), 0_usize..3, 0_usize..3).prop_map(
+        |([deactivates, searches], gateways, recipients)| {
+            let gateways =
+                ["cards", "debits"].into_iter().take(gateways).map(|name| Step::Gateway(name.into()));
+            let told =
+                ["mail", "search"].into_iter().take(recipients).map(|name| Step::Recipient(name.into()));
+            let first = deactivates.then_some(Step::Deactivate).into_iter();
+            let texts = searches.then_some(Step::Mentions);
+            first.chain(gateways).chain(told).chain(texts).chain([Step::Records, Step::Verify]).collect()
+        },
+    )
 }
 
 /// Any step, even if the case does not have it.
@@ -63,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         Step::Recipient("mail".into()),
         Step::Recipient("mail".into()),
         Step::Recipient("search".into()),
+        Step::Mentions,
         Step::Records,
         Step::Records,
         Step::Verify,
@@ -78,6 +88,7 @@ fn proof() -> impl Strategy<Value = Proof> {
         (0_u64..3).prop_map(|rows| Proof::Records(counts(rows))),
         Just(Proof::Lost),
         Just(told()),
+        (0_u64..3).prop_map(texts),
         (0_u64..3).prop_map(expired),
     ]
 }
@@ -160,7 +171,7 @@ impl History<'_> {
         !self.is_waived(step)
             && !self.is_told(step)
             && !self.is_done(step)
-            && !later.into_iter().any(|later| self.is_done(later))
+            && !later.into_iter().any(|later| *later != Step::Mentions && self.is_done(later))
     }
 
     fn comes_in_order(&self, step: &Step) -> bool {
@@ -168,6 +179,7 @@ impl History<'_> {
         earlier.into_iter().all(|earlier| match earlier {
             // Afterwards nobody has the values by which the recipient knows the person.
             Step::Recipient(_) if *step == Step::Records => self.is_told(earlier) || self.is_waived(earlier),
+            Step::Mentions if *step == Step::Records => self.is_done(earlier) || self.is_waived(earlier),
             earlier => earlier.is_irreversible() || self.is_done(earlier),
         })
     }
@@ -213,7 +225,8 @@ impl History<'_> {
             return match event {
                 Event::Retried => true,
                 Event::Waived(waiver) => {
-                    let outside = matches!(waiver.step, Step::Gateway(_) | Step::Recipient(_));
+                    let outside =
+                        matches!(waiver.step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions);
                     outside && obstacle.waivable && obstacle.step == waiver.step
                 }
                 _ => false,
@@ -236,6 +249,7 @@ impl History<'_> {
                     && match (step, proof) {
                         (Step::Gateway(_), Proof::Answer { profile, .. }) => !self.is_answered(step, profile),
                         (Step::Records, Proof::Records(_))
+                        | (Step::Mentions, Proof::Mentions(_))
                         | (Step::Expire, Proof::Expired(_))
                         | (Step::Copies, Proof::Removed(_))
                         | (Step::Recipient(_), Proof::Told(_)) => true,
@@ -253,6 +267,7 @@ impl History<'_> {
                     Proof::Records(_) | Proof::Lost => *step == Step::Records,
                     Proof::Expired(_) => *step == Step::Expire,
                     Proof::Removed(_) => *step == Step::Copies,
+                    Proof::Mentions(_) => *step == Step::Mentions,
                     Proof::Answer { .. } | Proof::Told(_) => false,
                 };
                 fits && under_way(step) && self.comes_in_order(step)
@@ -325,6 +340,10 @@ fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
                 happens(Event::Begun { step: step.clone(), before: None });
                 progress.apply(&Event::Done { step, proof: Proof::Records(counts(1)) }).unwrap();
             }
+            Step::Mentions => {
+                happens(Event::Begun { step: step.clone(), before: None });
+                progress.apply(&Event::Done { step, proof: texts(1) }).unwrap();
+            }
             Step::Verify => turn.settled(step),
             Step::Copies => {
                 happens(Event::Begun { step: step.clone(), before: None });
@@ -396,7 +415,8 @@ proptest! {
                 return Ok(());
             }
             let after = steps.iter().skip_while(|step| **step != taken).skip(1);
-            prop_assert!(!after.into_iter().any(|step| progress.step(step).unwrap().is_done()));
+            let ends = |step: &Step| *step != Step::Mentions && progress.step(step).unwrap().is_done();
+            prop_assert!(!after.into_iter().any(ends));
             // Reversible steps come first.
             let begins = Event::Begun { step: taken.clone(), before: None };
             prop_assert_eq!(progress.clone().apply(&begins), Ok(()));

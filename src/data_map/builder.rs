@@ -19,6 +19,7 @@ pub struct DataMapBuilder {
     pub(super) dates: BTreeSet<String>,
     pub(super) gateways: BTreeSet<GatewayName>,
     pub(super) recipients: BTreeMap<RecipientName, IdentifiedBy>,
+    pub(super) mentions: BTreeMap<ClassName, BTreeSet<FieldName>>,
     pub(super) deactivation: DeactivationSupport,
     pub(super) ignored: BTreeMap<IgnoredPart, String>,
     pub(super) counts_groups: bool,
@@ -67,6 +68,18 @@ impl DataMapBuilder {
     #[must_use]
     pub fn recipient(mut self, name: impl Into<RecipientName>, by: IdentifiedBy) -> Self {
         self.recipients.insert(name.into(), by);
+        self
+    }
+
+    /// Says that texts of a class belong to others and may mention a person. The store needs
+    /// [`RedactMentions`](crate::store::RedactMentions) to take people out of them.
+    #[must_use]
+    pub fn mentions<F: Into<FieldName>>(
+        mut self,
+        class: impl Into<ClassName>,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Self {
+        self.mentions.insert(class.into(), fields.into_iter().map(Into::into).collect());
         self
     }
 
@@ -161,6 +174,7 @@ impl DataMapBuilder {
             dates: self.dates,
             gateways: self.gateways,
             recipients: self.recipients,
+            mentions: self.mentions,
             deactivation: self.deactivation,
             ignored: self.ignored,
             counts_groups: self.counts_groups,
@@ -169,15 +183,39 @@ impl DataMapBuilder {
             source: self.source,
             digest: None,
         };
-        Problems::none_or(map.recipient_problems())?;
+        let mut problems = map.recipient_problems();
+        problems.extend(map.mention_problems());
+        Problems::none_or(problems)?;
         map.digest = Some(Digest::of(&map));
         Ok(map)
     }
 }
 
+impl DataMap {
+    /// What is wrong with the texts of others.
+    fn mention_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, fields) in &self.mentions {
+            let path = format!("mentions.{name}");
+            let Some(class) = self.class(name.as_str()) else {
+                problems.push(Problem::new(path, "is no class of this map", "map that class too"));
+                continue;
+            };
+            for field in fields {
+                let is_text = |found: &super::Field| found.role == Role::Value && !found.json;
+                if !class.find(field.as_str()).is_some_and(is_text) {
+                    let what = format!("names {field}, which is no field of plain text of {name}");
+                    problems.push(Problem::new(&path, what, "write a field that holds plain text"));
+                }
+            }
+        }
+        problems
+    }
+}
+
 /// Whether policies use a word for something else, so that it cannot be the name of a class.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    ["gateway", "recipient"].contains(&name)
+    ["gateway", "recipient", "mention"].contains(&name)
 }
 
 pub(super) fn class_name_problems(name: &ClassName) -> Vec<Problem> {

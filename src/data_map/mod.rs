@@ -616,6 +616,8 @@ pub struct DataMap {
     gateways: BTreeSet<GatewayName>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     recipients: BTreeMap<RecipientName, IdentifiedBy>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    mentions: BTreeMap<ClassName, BTreeSet<FieldName>>,
     deactivation: DeactivationSupport,
     #[serde(serialize_with = "parts")]
     ignored: BTreeMap<IgnoredPart, String>,
@@ -648,6 +650,7 @@ impl DataMap {
             dates: BTreeSet::new(),
             gateways: BTreeSet::new(),
             recipients: BTreeMap::new(),
+            mentions: BTreeMap::new(),
             deactivation: DeactivationSupport::Supported,
             ignored: BTreeMap::new(),
             counts_groups: false,
@@ -695,6 +698,11 @@ impl DataMap {
     /// The recipients of customers' data outside the store, and by what each of them knows a person.
     pub fn recipients(&self) -> &BTreeMap<RecipientName, IdentifiedBy> {
         &self.recipients
+    }
+
+    /// The texts that belong to others and may mention a person, by class.
+    pub fn mentions(&self) -> &BTreeMap<ClassName, BTreeSet<FieldName>> {
+        &self.mentions
     }
 
     /// Whether customers can be deactivated.

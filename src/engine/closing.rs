@@ -18,8 +18,9 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, Count, DeactivationOutcome,
     DeferredRecords, EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    GatewayResult, Intake, KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules,
-    Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
+    GatewayResult, Intake, KeyRingError, MentionsResult, NewCase, ProfileResult, RecipientResult,
+    RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver,
+    WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -193,6 +194,7 @@ impl Engine {
             .unwrap_or_default(),
             gateways: gateways?,
             recipients: told(progress).collect(),
+            mentions: progress.mentions().map(|(counts, exact)| MentionsResult { counts: *counts, exact }),
             waived: around.waived(progress.waived())?,
             uncertain,
             verified: run

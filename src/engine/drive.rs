@@ -134,9 +134,23 @@ impl Engine {
         mut runs: Vec<Run<'_, W>>,
         turns: &Turns,
     ) -> Result<Vec<(NewCase, Outcome)>, Error> {
+        self.drive_to(&mut runs, turns, |_| false).await?;
+        self.let_go(&mut runs).await?;
+        let ended = |run: Run<'_, W>| run.outcome.map(|outcome| (run.new, outcome));
+        Ok(runs.into_iter().filter_map(ended).collect())
+    }
+
+    /// Carries out cases until each has ended, rests, or has come to an action at which it is to stop.
+    pub(super) async fn drive_to<W: Work>(
+        &self,
+        runs: &mut [Run<'_, W>],
+        turns: &Turns,
+        is_end: impl Fn(&Next) -> bool,
+    ) -> Result<(), Error> {
         let mut batch = Batch::new(turns);
         // Cases at earlier steps go first, so that one request can serve the whole batch where possible.
-        while let Some(next) = runs.iter().filter_map(Run::next).min() {
+        let next = |run: &Run<'_, W>| run.next().filter(|next| !is_end(next));
+        while let Some(next) = runs.iter().filter_map(next).min() {
             let mut waiting: Vec<_> = runs.iter_mut().filter(|run| is_now(run, &next)).collect();
             for run in &mut waiting {
                 run.moved = false;
@@ -151,10 +165,7 @@ impl Engine {
                 });
             }
         }
-        drop(batch);
-        self.let_go(&mut runs).await?;
-        let ended = |run: Run<'_, W>| run.outcome.map(|outcome| (run.new, outcome));
-        Ok(runs.into_iter().filter_map(ended).collect())
+        Ok(())
     }
 
     /// Takes one step of a case, and the checks before the step. Returns the outcome, or `None` if there is more to
@@ -180,7 +191,7 @@ impl Engine {
     }
 
     /// Records what is not recorded yet, and gives open cases back.
-    async fn let_go<W: Work>(&self, runs: &mut [Run<'_, W>]) -> Result<(), Error> {
+    pub(super) async fn let_go<W: Work>(&self, runs: &mut [Run<'_, W>]) -> Result<(), Error> {
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         let open: Vec<_> = runs.iter().filter(|run| !run.is_closed()).collect();
         if let Some(fence) = open.first().map(|run| run.fence) {

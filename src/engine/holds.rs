@@ -111,12 +111,14 @@ fn keeps(hold: &Hold, treatment: Option<&Treatment>) -> bool {
 
 /// Whether a case may still change something: not everything but the verification is done.
 fn may_still_touch(progress: &Progress) -> bool {
-    let done = progress.steps().enumerate().filter(|(_, (_, step))| step.is_done());
+    let ends = |step: &Step, done: &StepProgress| done.is_done() && *step != Step::Mentions;
+    let done = progress.steps().enumerate().filter(|(_, (step, done))| ends(step, done));
     let after = done.map(|(n, _)| n + 1).last().unwrap_or_default();
     let mut open = progress.steps().skip(after);
     let may_touch = |step: &Step, done: &StepProgress| match step {
         Step::Verify => false,
         Step::Recipient(_) => !done.is_told(),
+        Step::Mentions => !done.is_done(),
         _ => done.answers.is_empty(),
     };
     open.any(|(step, done)| !progress.is_waived(step) && may_touch(step, done))

@@ -9,10 +9,11 @@
 //!    changed, the case is superseded.
 //! 3. **Deactivate** by compare-and-set. The former status is recorded first.
 //! 4. **Gateways and recipients.** Guards are checked again right before each. A refusal blocks the case.
-//! 5. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
-//! 6. **Verify.** The records are read back and checked.
-//! 7. **Recipients** that accepted a notice are asked until they confirm.
-//! 8. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.
+//! 5. **Mentions** in the texts of others: the case waits for [a pass](Engine::redact_mentions) for everybody.
+//! 6. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
+//! 7. **Verify.** The records are read back and checked.
+//! 8. **Recipients** that accepted a notice are asked until they confirm.
+//! 9. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.
 //!
 //! Each step is recorded before it begins, and *done* is written last. Wherever a process dies, [`Engine::resume`]
 //! continues. At rest every customer is untouched, erased as planned, or blocked with the step and the reason.
@@ -41,7 +42,7 @@ use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::recipient::Recipient;
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, Inbox, KeepsMark, OwnerlessRecords, Reactivated, Reactivation,
-    ReadRecords, Scrub, StoreError,
+    ReadRecords, RedactMentions, Scrub, StoreError,
 };
 use crate::treatment::{GatewayAction, RecipientAction, Signs, TreatmentName};
 
@@ -100,6 +101,7 @@ pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotRepla
 pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
+pub use steps::MentionsPass;
 pub use sweep::{
     Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
     SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
@@ -125,6 +127,7 @@ struct Parts {
     policy: Policy,
     gateways: BTreeMap<GatewayName, Arc<dyn PaymentGatewayEraser>>,
     recipients: BTreeMap<RecipientName, Arc<dyn Recipient>>,
+    mentions: Option<Arc<dyn RedactMentions>>,
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     ledger: Arc<dyn Ledger>,
     keys: Arc<dyn KeyRing>,
@@ -171,6 +174,7 @@ pub struct EngineBuilder {
     keys: Arc<dyn KeyRing>,
     gateways: Vec<Arc<dyn PaymentGatewayEraser>>,
     recipients: Vec<Arc<dyn Recipient>>,
+    mentions: Option<Arc<dyn RedactMentions>>,
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
@@ -222,6 +226,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn ownerless(mut self, records: impl OwnerlessRecords) -> Self {
         self.ownerless = Some(Arc::new(records));
+        self
+    }
+
+    /// Sets the adapter that takes people out of the texts of others, for policies that say so. The pass is
+    /// [`Engine::redact_mentions`].
+    #[must_use]
+    pub fn mentions(mut self, texts: impl RedactMentions) -> Self {
+        self.mentions = Some(Arc::new(texts));
         self
     }
 
@@ -376,6 +388,9 @@ impl EngineBuilder {
                 ));
             }
         }
+        if self.mentions.is_none() {
+            problems.extend(texts_without_store(&policy));
+        }
         if self.suppression.is_none() && policy.suppresses() {
             problems.push(Problem::new(
                 "suppress",
@@ -390,6 +405,7 @@ impl EngineBuilder {
                 policy,
                 gateways,
                 recipients,
+                mentions: self.mentions,
                 backups: self.backups,
                 ledger: self.ledger,
                 keys: self.keys,
@@ -414,6 +430,20 @@ impl EngineBuilder {
             }),
         })
     }
+}
+
+/// The texts of others that the policy has redacted, where no store can do so.
+fn texts_without_store(policy: &Policy) -> Vec<Problem> {
+    let treatments = policy.all().flat_map(|policy| policy.treatments().values());
+    let texts: BTreeSet<_> = treatments.flat_map(|treatment| treatment.redacted_mentions()).collect();
+    let problem = |(class, _)| {
+        Problem::new(
+            format!("mention.{class}"),
+            "needs a store that can take people out of the texts of others",
+            "give EngineBuilder::mentions one, such as the SQLite store itself; or write { keep = \"reason\" }",
+        )
+    };
+    texts.into_iter().map(problem).collect()
 }
 
 /// The recipients by name. Every recipient that the policy tells needs one adapter, whose calls are shorter than a claim.
@@ -474,6 +504,7 @@ impl Engine {
             keys: Arc::new(keys),
             gateways: Vec::new(),
             recipients: Vec::new(),
+            mentions: None,
             backups: Vec::new(),
             scrub: None,
             ownerless: None,

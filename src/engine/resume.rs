@@ -130,46 +130,77 @@ impl Engine {
         after: &mut Option<CaseId>,
         due_at: Option<DateTime<Utc>>,
     ) -> Result<Option<Vec<ResumedCase>>, Error> {
-        let page = self.parts.ledger.list(after.as_ref(), self.parts.batch).await?;
-        let Some(last) = page.last() else { return Ok(None) };
-        *after = Some(last.saved.new.id.clone());
         let mut outcomes = Vec::new();
-        let mut claims = BTreeMap::new();
-        for listed in page {
+        let sorted = self.claim_page(after, |listed, progress| {
             let case = &listed.saved.new.id;
-            let progress = listed.saved.progress()?;
             if due_at.is_some_and(|now| {
                 progress.blocked().is_some() || progress.put_off().is_some_and(|put_off| put_off.until > now)
             }) {
-                continue;
+                return Ok(false);
             }
             if let Some(Obstacle { step, reason, .. }) = progress.blocked().cloned() {
                 let reason = reason.to_string();
                 outcomes.push(resumed(&listed.saved, Outcome::Blocked { case: case.clone(), step, reason }));
-            } else if listed.held_by.is_some_and(|worker| worker != self.parts.lease.worker) {
+            } else if listed.held_by.as_ref().is_some_and(|worker| *worker != self.parts.lease.worker) {
                 tracing::debug!(case = %case, "left to the worker who has it");
             } else if let Some(outcome) = self.other_rules(&listed.saved)? {
                 outcomes.push(resumed(&listed.saved, outcome));
-            } else if let Some(claim) = self.claim(case) {
-                claims.insert(case.clone(), claim);
+            } else {
+                return Ok(true);
+            }
+            Ok(false)
+        });
+        let Some(sorted) = sorted.await? else { return Ok(None) };
+        outcomes.extend(self.drive_all(sorted).await?);
+        Ok(Some(outcomes))
+    }
+
+    /// Claims those of the next page of open cases that are wanted. `None` after the last page.
+    async fn claim_page(
+        &self,
+        after: &mut Option<CaseId>,
+        mut wants: impl FnMut(&ListedCase, &Progress) -> Result<bool, Error> + Send,
+    ) -> Result<Option<Sorted<'_>>, Error> {
+        let page = self.parts.ledger.list(after.as_ref(), self.parts.batch).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        *after = Some(last.saved.new.id.clone());
+        let mut claims = BTreeMap::new();
+        for listed in page {
+            let progress = listed.saved.progress()?;
+            if wants(&listed, &progress)?
+                && let Some(claim) = self.claim(&listed.saved.new.id)
+            {
+                claims.insert(listed.saved.new.id.clone(), claim);
             }
         }
+        let mut sorted = Sorted::default();
         let wanted: Vec<CaseId> = claims.keys().cloned().collect();
         if wanted.is_empty() {
-            return Ok(Some(outcomes));
+            return Ok(Some(sorted));
         }
         self.begin_marking().await?;
         let now = self.parts.clock.now();
         let claimed = self.parts.ledger.claim(&wanted, &self.parts.lease).await?;
-        let mut sorted = Sorted::default();
         for saved in claimed.cases {
             // A case may have moved on since it was listed.
             if let Some(claim) = claims.remove(&saved.new.id) {
                 sorted.add(as_mandated(saved)?, claimed.fence, now, claim)?;
             }
         }
-        outcomes.extend(self.drive_all(sorted).await?);
-        Ok(Some(outcomes))
+        Ok(Some(sorted))
+    }
+
+    /// Claims the erasures of the next page that only wait for a pass over the texts of others. `None` after the last
+    /// page.
+    pub(super) async fn claim_waiting_for_mentions(
+        &self,
+        after: &mut Option<CaseId>,
+    ) -> Result<Option<Vec<Run<'_, ErasureWork>>>, Error> {
+        let sorted = self.claim_page(after, |listed, progress| {
+            let is_others = listed.held_by.as_ref().is_some_and(|worker| *worker != self.parts.lease.worker);
+            Ok(progress.waits_for_mentions() && !is_others && self.other_rules(&listed.saved)?.is_none())
+        });
+        Ok(sorted.await?.map(|sorted| sorted.erasures))
     }
 
     /// Carries out cases of every kind.

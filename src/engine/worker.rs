@@ -62,6 +62,8 @@ pub struct Turned {
     pub held: usize,
     /// Requests whose answer is due soon, or overdue. They are counted and logged once a day.
     pub due_soon: usize,
+    /// Cases whose customers were taken out of the texts of others.
+    pub redacted: usize,
     /// Requests that were forgotten.
     pub forgotten: usize,
     /// Tokens of the suppression list that were deleted because their last day was over.
@@ -102,6 +104,8 @@ pub struct Worker {
     retries: Retries,
     warn_within: u32,
     expiries: Vec<(DateTime<Utc>, ApprovedExpiry)>,
+    /// When the next pass over the texts of others is due, if the worker makes any.
+    mentions: Option<DateTime<Utc>>,
     sweeps: Vec<DailySweep>,
     /// The last day on which the work of a day was done.
     done_on: Option<NaiveDate>,
@@ -117,9 +121,14 @@ struct DailySweep {
 impl DailySweep {
     /// The next time at the same hour that is still to come.
     fn next_after(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let days = now.signed_duration_since(self.next).num_days().saturating_add(1).max(1);
-        TimeDelta::try_days(days).and_then(|days| self.next.checked_add_signed(days)).unwrap_or(now)
+        next_day(self.next, now)
     }
+}
+
+/// The next time at the same hour that is still to come.
+fn next_day(last: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let days = now.signed_duration_since(last).num_days().saturating_add(1).max(1);
+    TimeDelta::try_days(days).and_then(|days| last.checked_add_signed(days)).unwrap_or(now)
 }
 
 /// Whether the worker was told to stop.
@@ -152,6 +161,7 @@ impl Engine {
             retries: Retries::default(),
             warn_within: 7,
             expiries: Vec::new(),
+            mentions: None,
             sweeps: Vec::new(),
             done_on: None,
         }
@@ -178,6 +188,12 @@ impl Worker {
     pub fn expire_at(mut self, at: DateTime<Utc>, approved: ApprovedExpiry) -> Self {
         self.expiries.push((at, approved));
         self
+    }
+
+    /// Takes everybody who waits for it [out of the texts of others](Engine::redact_mentions) at an instant, and every day
+    /// after it at the same time (UTC). A pass that was missed is made up for once.
+    pub fn redact_mentions_daily(self, from: DateTime<Utc>) -> Self {
+        Self { mentions: Some(from), ..self }
     }
 
     /// Sweeps at an instant, and every day after it at the same time (UTC), under a standing approval.
@@ -232,6 +248,7 @@ impl Worker {
             }
         }
         first = first.and(self.requests(&mut turned, told).await);
+        first = first.and(self.mentions(&mut turned).await);
         first = first.and(self.cases(&mut turned, told).await);
         first = first.and(self.scheduled(&mut turned, told).await);
         first = first.and(self.sweeps(&mut turned, told).await);
@@ -359,6 +376,15 @@ impl Worker {
         Ok(noted.into_inner())
     }
 
+    /// The pass over the texts of others, if its time has come. The cases then go on in the same turn.
+    async fn mentions(&mut self, turned: &mut Turned) -> Result<(), Error> {
+        let now = self.engine.parts.clock.now();
+        let Some(due) = self.mentions.filter(|due| *due <= now) else { return Ok(()) };
+        turned.redacted = self.engine.redact_mentions().await?.done;
+        self.mentions = Some(next_day(due, now));
+        Ok(())
+    }
+
     /// Open cases whose time has come: those that were interrupted, and those that were put off.
     async fn cases(&self, turned: &mut Turned, told: Stop<'_>) -> Result<(), Error> {
         let now = self.engine.parts.clock.now();
@@ -414,7 +440,12 @@ impl Worker {
         let (since, tries) = before.map_or((now, 0), |put_off| (put_off.since, put_off.tries));
         let is_accepted = progress.step(&step).is_some_and(|step| !step.accepted.is_empty());
         let Retries { first, longest, failing_for, accepted_for } = self.retries;
-        let limit = if is_accepted { accepted_for } else { failing_for };
+        let limit = match (&step, is_accepted) {
+            // A case that waits for a pass over the texts of others does not fail.
+            (Step::Mentions, _) => Duration::MAX,
+            (_, true) => accepted_for,
+            (_, false) => failing_for,
+        };
         let is_over = now.signed_duration_since(since).to_std().is_ok_and(|since| since >= limit);
         let event = if is_over {
             let reason = Hindrance::GivenUp { since, what };

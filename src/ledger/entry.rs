@@ -23,7 +23,7 @@ use crate::policy::{
     Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Suppressing, Trigger,
 };
 use crate::store::{Census, Otherwise};
-use crate::treatment::{KeptUntil, TreatmentName, Uncertain};
+use crate::treatment::{KeptUntil, MentionCounts, TreatmentName, Uncertain};
 
 /// The number of treated records: counted, or unknown because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,16 @@ pub struct RecipientResult {
     pub recipient: RecipientName,
     /// The answer.
     pub answer: RecipientAnswer,
+}
+
+/// What a pass over the texts of others found of the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MentionsResult {
+    /// The counts.
+    pub counts: MentionCounts,
+    /// Whether the counts are complete. After an interruption the pass is made again, and what the first one changed is
+    /// not counted.
+    pub exact: bool,
 }
 
 /// A step that a person decided to skip.
@@ -191,6 +201,9 @@ pub struct ErasureResult {
     /// The recipients' answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<RecipientResult>,
+    /// What a pass over the texts of others found of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<MentionsResult>,
     /// Steps that a person decided to skip.
     pub waived: Vec<WaivedStep>,
     /// Records of each class that belonged to the customer when everything was read back. The treatment would change

@@ -63,7 +63,8 @@ pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, CopiesSeen, Count,
     DeferredRecords, EndedEarly, Entry, EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    GatewayResult, PlaceSeen, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
+    GatewayResult, MentionsResult, PlaceSeen, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed,
+    WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};

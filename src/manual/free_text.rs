@@ -95,6 +95,43 @@
 //! report ([`detect`](crate::anonymise::text::detect)), unless the policy names them: `{ redact = "[removed]", also = ["email", "iban"] }` takes
 //! out every e-mail address and every IBAN. A text in which a named detector still finds something is due.
 //!
+//! # In the texts of others
+//!
+//! A comment belongs to whoever wrote it, and may speak of somebody else. Name such texts in the map, and say in every treatment what
+//! becomes of mentions in them:
+//!
+//! ```toml
+//! # map.toml
+//! [mentions]
+//! comment = "body"                                                       # one tenant in the whole database
+//! ticket = { fields = ["subject", "text"], tenant = "organisation_id" }  # a column, or { sql = "…" }
+//! ```
+//!
+//! ```toml
+//! # policy.toml
+//! [treatments.clear]
+//! mention.comment = { redact = "[removed]" }
+//! mention.ticket = { keep = "tickets are deleted after ninety days" }
+//! ```
+//!
+//! Reading a million comments takes as long for one customer as for ten thousand. So a case waits before the customer's own records are
+//! erased, and [`Engine::redact_mentions`](crate::Engine::redact_mentions) makes one pass for everybody who waits, at times that you choose. A
+//! [worker](crate::engine::Worker::redact_mentions_daily) does so every day. Then the cases go on.
+//!
+//! * Until the pass the customer's row stays, deactivated: afterwards nobody knows whom to look for. Make passes often enough for the
+//!   deadlines of the requests.
+//! * A plan reads none of these texts.
+//! * Only texts of the person's own tenant are searched.
+//! * A name alone is never certain there, and people who wait together make each other's common names less certain.
+//! * The texts are read in parts by key. A pass that is interrupted is made again; the certificate then says *or more*.
+//! * A text of a customer who is held stays, and whoever is mentioned in it waits. A text that the database refuses to change blocks the
+//!   case of whoever is mentioned in it.
+//! * A record that a duty keeps cannot be changed: the policy is refused.
+//! * Values that are no text are counted, and are not searched. Columns with JSON documents cannot be named.
+//!
+//! The certificate says how many texts were read, how many changed, how many mentions are not certain, and how many texts cannot be read.
+//! `cargo bench --bench mentions` holds a pass against reading the same texts.
+//!
 //! # In documents
 //!
 //! Each text of a JSON document, and each string of data that PHP serialised, is searched by itself, after its escapes are resolved:

@@ -127,6 +127,9 @@ impl Binding {
         steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
         let told = treatment.recipients().iter().filter(|(_, action)| **action == RecipientAction::Tell);
         steps.extend(told.map(|(name, _)| Step::Recipient(name.clone())));
+        if treatment.redacted_mentions().next().is_some() {
+            steps.push(Step::Mentions);
+        }
         steps.extend([Step::Records, Step::Verify]);
         let terms = Terms {
             version: 1,

@@ -20,7 +20,8 @@ use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, SmallestGroup, Tally, Treatment,
+    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, SmallestGroup, Tally,
+    Treatment,
 };
 use crate::words::plural;
 
@@ -87,6 +88,8 @@ pub enum Step {
     /// Tells a recipient of the customer's data that they are erased. A recipient may finish later: the case waits for
     /// it before it closes.
     Recipient(RecipientName),
+    /// Takes the customer out of the texts of others. One pass does so for everybody whose case waits at this step.
+    Mentions,
     /// Erases the customer's records in the root store.
     Records,
     /// Reads everything back and verifies the result.
@@ -100,7 +103,15 @@ pub enum Step {
 impl Step {
     /// Whether the step cannot be undone.
     pub fn is_irreversible(&self) -> bool {
-        matches!(self, Self::Gateway(_) | Self::Recipient(_) | Self::Records | Self::Expire | Self::Copies)
+        matches!(
+            self,
+            Self::Gateway(_)
+                | Self::Recipient(_)
+                | Self::Mentions
+                | Self::Records
+                | Self::Expire
+                | Self::Copies
+        )
     }
 }
 
@@ -110,6 +121,7 @@ impl fmt::Display for Step {
             Self::Deactivate => f.write_str("deactivate"),
             Self::Gateway(name) => write!(f, "gateway.{name}"),
             Self::Recipient(name) => write!(f, "recipient.{name}"),
+            Self::Mentions => f.write_str("mentions"),
             Self::Records => f.write_str("records"),
             Self::Verify => f.write_str("verify"),
             Self::Expire => f.write_str("expire"),
@@ -339,6 +351,7 @@ impl Plan {
             "deferred": self.deferred(),
             "tombstones": self.tombstones,
             "gateways": self.treatment.gateways(),
+            "mentions": self.treatment.mentions(),
             "recipients": self.treatment.recipients().iter().map(|(name, action)| (name.to_string(), json!({
                 "action": action,
                 "identified_by": self.identified_by.get(name),
@@ -528,6 +541,11 @@ impl fmt::Display for Plan {
                         "tell recipient {name}, identifying the person by {by}; this CANNOT be taken back"
                     )
                 }
+                Step::Mentions => {
+                    "take the person out of the texts of others, in the next pass over them; this CANNOT be \
+                                   taken back"
+                        .to_owned()
+                }
                 Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
                 Step::Verify => "read back, then issue the certificate".to_owned(),
                 Step::Expire => "erase what has expired; this CANNOT be taken back".to_owned(),
@@ -545,6 +563,12 @@ impl fmt::Display for Plan {
         for (name, action) in self.treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {
                 writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
+            }
+        }
+        for (name, action) in self.treatment.mentions() {
+            match action {
+                MentionAction::Redact(with) => writeln!(f, "    mention.{name:<12} replaced by {with:?}")?,
+                MentionAction::Keep { reason } => writeln!(f, "    mention.{name:<12} keep   {reason}")?,
             }
         }
         for (name, action) in self.treatment.recipients() {

@@ -257,6 +257,11 @@ fn treatments() -> Json {
         "type": "object",
         "additionalProperties": { "oneOf": [{ "const": "erase" }, { "$ref": "#/$defs/keep" }] },
     });
+    let redact = object(&[("redact", json!({ "$ref": TEXT }))], &["redact"]);
+    let mentions = json!({
+        "type": "object",
+        "additionalProperties": { "oneOf": [redact, { "$ref": "#/$defs/keep" }] },
+    });
     let not_told =
         WhyNotTold::ALL.map(|why| object(&[(why.as_str(), json!({ "$ref": TEXT }))], &[why.as_str()]));
     let told = [json!({ "const": "tell" })].into_iter().chain(not_told).collect::<Vec<_>>();
@@ -265,7 +270,7 @@ fn treatments() -> Json {
         "type": "object",
         "additionalProperties": {
             "type": "object",
-            "properties": { "gateway": gateways, "recipient": recipients },
+            "properties": { "gateway": gateways, "recipient": recipients, "mention": mentions },
             "additionalProperties": { "$ref": "#/$defs/class_rule" },
         },
     })

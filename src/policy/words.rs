@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{After, Effective, GuardRule, Suppression};
 use crate::data_map::{DataMap, Kind};
 use crate::document::{Reader, key};
-use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction, RecordAction, Tombstone, Treatment};
+use crate::treatment::{
+    ClassTreatment, GatewayAction, MentionAction, RecipientAction, RecordAction, Tombstone, Treatment,
+};
 
 /// The language of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -230,6 +232,11 @@ impl Needed {
         }
         for action in treatment.gateways().values() {
             if let GatewayAction::Keep { reason } = action {
+                self.texts.insert(reason.clone());
+            }
+        }
+        for action in treatment.mentions().values() {
+            if let MentionAction::Keep { reason } = action {
                 self.texts.insert(reason.clone());
             }
         }

@@ -48,7 +48,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::treatment::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
+pub use crate::treatment::{ClassTally, Counts, Kept, MentionCounts, Otherwise, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
@@ -57,7 +57,10 @@ pub use groups::CountGroups;
 pub use inbox::{Inbox, InboxRow};
 pub use mark::{KeepsMark, Mark};
 pub use memory::{MemoryRepository, MemoryStore};
-pub use mentions::{ListUncertain, UncertainMention};
+pub use mentions::{
+    ListUncertain, Mentioned, MentionsPart, MentionsRequest, RedactMentions, Searched, Searcher,
+    UncertainMention,
+};
 pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
 pub use read::{Had, ReadRecord, ReadRecords, ReadRequest, RecordPage, Whose};

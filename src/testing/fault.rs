@@ -11,6 +11,7 @@ mod backups;
 mod gateway;
 mod key_ring;
 mod ledger;
+mod mentions;
 mod recipient;
 mod repository;
 mod store;

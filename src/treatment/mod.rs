@@ -26,6 +26,7 @@ use crate::name::open_name;
 mod group;
 mod kept;
 mod lead;
+mod mention;
 mod ownerless;
 mod recipient;
 mod residue;
@@ -41,6 +42,7 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
+pub use mention::{MentionAction, MentionCounts};
 pub use ownerless::Ownerless;
 pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
@@ -284,6 +286,8 @@ pub struct Treatment {
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) recipients: BTreeMap<RecipientName, RecipientAction>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) mentions: BTreeMap<ClassName, MentionAction>,
     pub(crate) links: Vec<Lead>,
     pub(crate) not_covered: Vec<NotCovered>,
     /// Whether the treatment is for records that expire. The customers of these records stay.
@@ -338,6 +342,19 @@ impl Treatment {
     /// What is done at each gateway.
     pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
         &self.gateways
+    }
+
+    /// What becomes of mentions of the person in the texts of others, by class.
+    pub fn mentions(&self) -> &BTreeMap<ClassName, MentionAction> {
+        &self.mentions
+    }
+
+    /// The texts that replace mentions of the person, by class.
+    pub(crate) fn redacted_mentions(&self) -> impl Iterator<Item = (&ClassName, &str)> {
+        self.mentions.iter().filter_map(|(class, action)| match action {
+            MentionAction::Redact(with) => Some((class, with.as_str())),
+            MentionAction::Keep { .. } => None,
+        })
     }
 
     /// Which recipients are told of the erasure, and why the others are not.

@@ -26,6 +26,8 @@ pub enum Shortfall {
     Gateway(GatewayName),
     /// The recipient was told, and now it is not.
     Recipient(RecipientName),
+    /// The person was taken out of the texts of the class, and now is not.
+    Mentions(ClassName),
 }
 
 impl fmt::Display for Shortfall {
@@ -35,6 +37,9 @@ impl fmt::Display for Shortfall {
             Self::Records(class) => write!(f, "records of {class} were removed, and would stay now"),
             Self::Field { class, field } => write!(f, "{class}.{field} was erased, and would stay now"),
             Self::Gateway(gateway) => write!(f, "profiles at {gateway} were erased, and would stay now"),
+            Self::Mentions(class) => {
+                write!(f, "mentions in the texts of {class} were taken out, and would stay now")
+            }
             Self::Recipient(recipient) => {
                 write!(f, "recipient {recipient} was told, and would not be told now")
             }
@@ -63,6 +68,14 @@ impl Treatment {
         for (gateway, _) in earlier.gateways.iter().filter(|(_, action)| erased(action)) {
             if !self.gateways.get(gateway).is_some_and(erased) {
                 short.push(Shortfall::Gateway(gateway.clone()));
+            }
+        }
+        let redacted = |treatment: &Self, class: &ClassName| {
+            treatment.redacted_mentions().any(|(redacted, _)| redacted == class)
+        };
+        for class in earlier.mentions.keys().filter(|class| redacted(earlier, class)) {
+            if !redacted(self, class) {
+                short.push(Shortfall::Mentions(class.clone()));
             }
         }
         let told = |action: &RecipientAction| *action == RecipientAction::Tell;

@@ -12,6 +12,7 @@ mod hosts;
 mod inbox;
 mod journey;
 mod ledger;
+mod mentions;
 mod ownership;
 mod proxy;
 mod restored;

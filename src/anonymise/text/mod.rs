@@ -240,6 +240,31 @@ impl<'m> Scanner<'m> {
         Redacted { text: Some(sought::replaced(text, &certain, with)), review }
     }
 
+    /// The text with `with` in place of every certain mention, or `None`. Tells of each mention whom it means, and whether
+    /// it is certain.
+    pub(crate) fn redact_telling(
+        &mut self,
+        text: &str,
+        with: &str,
+        mut tell: impl FnMut(&[u32], bool),
+    ) -> Option<String> {
+        let (mut all, mut certain) = (Vec::new(), Vec::new());
+        self.each(text, |mention| all.push(mention));
+        for mention in &all {
+            if mention.is_certain {
+                tell(mention.people, true);
+                join(text, &mut certain, mention.range.clone());
+            }
+        }
+        let is_taken_out = |range: &Range<usize>| {
+            certain.iter().any(|taken| taken.start < range.end && range.start < taken.end)
+        };
+        for mention in all.iter().filter(|mention| !mention.is_certain && !is_taken_out(&mention.range)) {
+            tell(mention.people, false);
+        }
+        (!certain.is_empty()).then(|| sought::replaced(text, &certain, with))
+    }
+
     /// What is replaced in a text: in order, and none overlaps another.
     pub(crate) fn certain(&mut self, text: &str) -> Vec<Range<usize>> {
         self.sift(text, |_| ())
@@ -253,15 +278,19 @@ impl<'m> Scanner<'m> {
                 uncertain(mention);
                 return;
             }
-            let mut range = mention.range;
-            // One that starts with initials may reach back over several.
-            while let Some(last) = certain.pop_if(|last| is_joined(text, last, &range)) {
-                range = last.start.min(range.start)..last.end.max(range.end);
-            }
-            certain.push(range);
+            join(text, &mut certain, mention.range);
         });
         certain
     }
+}
+
+/// Adds a mention, joined with those before it that belong to it.
+fn join(text: &str, certain: &mut Vec<Range<usize>>, mut range: Range<usize>) {
+    // One that starts with initials may reach back over several.
+    while let Some(last) = certain.pop_if(|last| is_joined(text, last, &range)) {
+        range = last.start.min(range.start)..last.end.max(range.end);
+    }
+    certain.push(range);
 }
 
 /// Whether two mentions overlap, or are one name: `Ashworth, Maud`.

@@ -12,7 +12,7 @@ use super::Perform;
 use super::gateway::{AtGateways as _, LONGEST, PAUSE, TRIES};
 use crate::case::{Because, Event, Hindrance, Obstacle, Proof};
 use crate::customer::{CustomerId, Identifiers};
-use crate::data_map::RecipientName;
+use crate::data_map::{IdentifiedBy, RecipientName};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
@@ -143,7 +143,7 @@ impl Engine {
         runs: &mut Runs<'_, '_>,
     ) -> Result<Option<HashMap<CustomerId, Result<Identifiers, StoreError>>>, Error> {
         let known = self.data_map().recipients();
-        if !names.iter().any(|name| known.get(name).is_some_and(|by| by.has_values())) {
+        if !names.iter().any(|name| known.get(name).is_some_and(IdentifiedBy::has_values)) {
             return Ok(Some(HashMap::new()));
         }
         let ids: Vec<CustomerId> = runs.iter().map(|run| run.binding().customer().clone()).collect();

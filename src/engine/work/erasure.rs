@@ -52,6 +52,7 @@ impl Work for ErasureWork {
             Step::Deactivate => Some(&steps::Deactivate),
             Step::Gateway(_) => Some(&steps::Gateways),
             Step::Recipient(_) => Some(&steps::Recipients),
+            Step::Mentions => Some(&steps::Mentions),
             Step::Records => Some(&steps::Records),
             Step::Verify => Some(&steps::Verify),
             Step::Expire | Step::Copies => None,
@@ -98,10 +99,10 @@ impl Run<'_, ErasureWork> {
         self.progress.step(&Step::Records).map_or(0, |step| step.begun)
     }
 
-    /// Whether an outside party may have erased something already.
+    /// Whether something may be erased already, at an outside party or in the texts of others.
     pub(in crate::engine) fn outside_begun(&self) -> bool {
         let mut steps = self.progress.steps();
-        let is_outside = |step: &Step| matches!(step, Step::Gateway(_) | Step::Recipient(_));
+        let is_outside = |step: &Step| matches!(step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions);
         steps.any(|(step, progress)| is_outside(step) && progress.may_have_touched())
     }
 
@@ -258,7 +259,10 @@ impl Engine {
     /// Why the mandate is no longer valid for a case, if so. A mandate for a single plan is used once.
     fn not_mandated(&self, run: &Run<'_, ErasureWork>, done: &Before, now: DateTime<Utc>) -> Option<Because> {
         let mandate = &run.new.mandate;
-        if let Err(error) = mandate.valid_at(now) {
+        // A case that was ready in time may wait for the next pass over the texts of others.
+        if let Err(error) = mandate.valid_at(now)
+            && !run.progress.waits_for_mentions()
+        {
             return Some(Because::mandate(&error));
         }
         let this = || (run.new.task.digest(), mandate.given_at(), mandate.kind());

@@ -77,6 +77,7 @@ impl Work for ExpiryWork {
             Step::Deactivate
             | Step::Gateway(_)
             | Step::Recipient(_)
+            | Step::Mentions
             | Step::Records
             | Step::Verify
             | Step::Copies => None,

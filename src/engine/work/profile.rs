@@ -69,6 +69,7 @@ impl Work for ProfileWork {
             Step::Gateway(_) => Some(&steps::Gateways),
             Step::Deactivate
             | Step::Recipient(_)
+            | Step::Mentions
             | Step::Records
             | Step::Verify
             | Step::Expire

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Certificate, CertifiedClass, FileSlack};
-use crate::ledger::{Count, DeferredRecords};
+use crate::ledger::{Count, DeferredRecords, MentionsResult};
 use crate::plan::not_certain;
 use crate::store::Otherwise;
 use crate::treatment::{ClassTreatment, RecipientAction};
@@ -58,6 +58,17 @@ impl fmt::Display for Certificate {
                 writeln!(f, "  recipient.{name:<10} was not told: {why}: {reason}")?;
             }
         }
+        if let Some(MentionsResult { counts, exact }) = self.mentions() {
+            let least = if exact { "" } else { " or more" };
+            writeln!(
+                f,
+                "  texts of others: {} read, {}{least} changed, {} not certain, {} that cannot be read",
+                counts.read,
+                counts.changed,
+                plural_of(counts.uncertain, "mention"),
+                counts.unreadable,
+            )?;
+        }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }
@@ -99,6 +110,10 @@ impl fmt::Display for Certificate {
         writeln!(f, "  made by    relinquish {}", self.crate_version())?;
         write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf(), self.entry)
     }
+}
+
+fn plural_of(count: u64, what: &str) -> String {
+    format!("{count} {}", plural(count, what))
 }
 
 impl Certificate {

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, CopiesSeen, Count, DeactivationOutcome,
     DeferredRecords, EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger,
-    LedgerError, RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
+    LedgerError, MentionsResult, RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
 use crate::case::RecipientOutcome;
@@ -349,6 +349,12 @@ impl Certificate {
         not_told.map(|(name, action)| (name.as_str(), action)).collect()
     }
 
+    /// What a pass over the texts of others found of the person. `None` if the treatment makes none, or the step was
+    /// waived.
+    pub fn mentions(&self) -> Option<MentionsResult> {
+        self.result().mentions
+    }
+
     /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
@@ -438,6 +444,7 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("gateways", &gateways.collect::<Vec<_>>())?;
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
+        map.serialize_entry("mentions", &self.mentions())?;
         map.serialize_entry("recipients", self.recipients())?;
         map.serialize_entry("recipients_not_told", &self.recipients_not_told())?;
         map.serialize_entry("tombstones", self.tombstones())?;

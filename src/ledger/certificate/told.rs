@@ -114,7 +114,8 @@ impl Certificate {
             gateways: gateways.chain(waived).chain(kept).collect(),
             recipients: answered.chain(unconfirmed).chain(not_told).collect(),
             tombstones: self.tombstones().to_vec(),
-            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
+            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum::<u64>()
+                + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
             not_covered: self.not_covered().into_iter().cloned().collect(),
             backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
             suppressing: self.suppressing().cloned(),

@@ -282,6 +282,7 @@ fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) ->
         classes: classes.map(|name| (name.clone(), rule(name))).collect(),
         gateways: BTreeMap::new(),
         recipients: BTreeMap::new(),
+        mentions: BTreeMap::new(),
     }
 }
 
@@ -323,6 +324,7 @@ fn compile(
         classes,
         gateways: BTreeMap::new(),
         recipients: BTreeMap::new(),
+        mentions: BTreeMap::new(),
         links: Vec::new(),
         not_covered: not_covered(map),
         expiry: true,

@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 
 use super::by_tenant::ByTenant;
 use super::document::{
-    ClassRule, FieldRule, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
+    ClassRule, FieldRule, MENTION_WAY_OUT, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
 };
 use super::of_day::OfDay;
-use super::{Effective, Guard, GuardRule, Policy, Trigger, effective};
+use super::{Duty, Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
@@ -19,7 +19,7 @@ use crate::data_map::{
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
-use crate::treatment::{ClassTreatment, RecordAction, Treatment, knowing, signs_of};
+use crate::treatment::{ClassTreatment, MentionAction, RecordAction, Treatment, knowing, signs_of};
 
 mod duties;
 mod expire;
@@ -152,6 +152,7 @@ fn compile(
         keep::check_found_later(reader, &path, &classes, map);
         check_gateways(reader, &path, rule, map);
         check_recipients(reader, &path, rule, map);
+        check_mentions(reader, &path, (rules, rule), map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
         triggers::check_copies(reader, &path, &classes, map);
@@ -161,6 +162,7 @@ fn compile(
             classes,
             gateways: rule.gateways.clone(),
             recipients: rule.recipients.clone(),
+            mentions: rule.mentions.clone(),
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
@@ -352,6 +354,32 @@ fn check_recipients(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
     }
     for recipient in known.keys().filter(|recipient| !ruled.contains_key(*recipient)) {
         reader.problem(join(&path, recipient.as_str()), "is not covered", RECIPIENT_WAY_OUT);
+    }
+}
+
+fn check_mentions(
+    reader: &mut Reader,
+    path: &str,
+    (rules, treatment): (&Rules, &TreatmentRule),
+    map: &DataMap,
+) {
+    let path = join(path, "mention");
+    let (known, said) = (map.mentions(), &treatment.mentions);
+    for (class, action) in said {
+        let path = join(&path, class.as_str());
+        if !known.contains_key(class) {
+            let way_out = suggest(class.as_str(), known.keys().map(ClassName::as_str));
+            reader.problem(path, "is no class whose texts the data map names as mentions", way_out);
+            continue;
+        }
+        let keeps = |duty: &&Duty| duty.classes().contains_key(class);
+        if let (MentionAction::Redact(_), Some(duty)) = (action, rules.duties.iter().find(keeps)) {
+            let what = format!("would change records that the duty {} keeps as they are", duty.name());
+            reader.problem(path, what, "write { keep = \"reason\" }, or take the class out of the duty");
+        }
+    }
+    for class in known.keys().filter(|class| !said.contains_key(*class)) {
+        reader.problem(join(&path, class.as_str()), "is not covered", MENTION_WAY_OUT);
     }
 }
 

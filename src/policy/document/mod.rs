@@ -33,7 +33,9 @@ pub use choice::Choice;
 
 pub(in crate::policy) use anonymise::{FieldRule, KeepRule, Otherwise};
 pub(in crate::policy) use expire::ExpireRule;
-pub(in crate::policy) use treatments::{ClassRule, RECIPIENT_WAY_OUT, SizeRule, TreatmentRule};
+pub(in crate::policy) use treatments::{
+    ClassRule, MENTION_WAY_OUT, RECIPIENT_WAY_OUT, SizeRule, TreatmentRule,
+};
 pub(in crate::policy) use triggers::keys as trigger_keys;
 
 use anonymise::read_anonymise;

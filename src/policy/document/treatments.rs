@@ -10,7 +10,9 @@ use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, RecipientName};
 use crate::document::{Reader, join, suggest};
-use crate::treatment::{GatewayAction, RecipientAction, RecordAction, TreatmentName, WhyNotTold};
+use crate::treatment::{
+    GatewayAction, MentionAction, RecipientAction, RecordAction, TreatmentName, WhyNotTold,
+};
 
 /// The rule for a record class in one treatment.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +59,7 @@ pub(in crate::policy) struct TreatmentRule {
     pub(in crate::policy) classes: BTreeMap<ClassName, ClassRule>,
     pub(in crate::policy) gateways: BTreeMap<GatewayName, GatewayAction>,
     pub(in crate::policy) recipients: BTreeMap<RecipientName, RecipientAction>,
+    pub(in crate::policy) mentions: BTreeMap<ClassName, MentionAction>,
 }
 
 pub(super) fn read_treatments(
@@ -73,6 +76,8 @@ pub(super) fn read_treatments(
             let path = join(&path, key);
             if key == "gateway" {
                 treatment.gateways = read_gateways(reader, &path, rule);
+            } else if key == "mention" {
+                treatment.mentions = read_mentions(reader, &path, rule);
             } else if key == "recipient" {
                 treatment.recipients = read_recipients(reader, &path, rule);
             } else if let Some(rule) = read_class_rule(reader, &path, rule) {
@@ -101,6 +106,35 @@ fn read_gateways(reader: &mut Reader, path: &str, value: &Json) -> BTreeMap<Gate
         }
     }
     gateways
+}
+
+/// What to write for the texts of others.
+pub(in crate::policy) const MENTION_WAY_OUT: &str =
+    "write { redact = \"[removed]\" } or { keep = \"reason\" }";
+
+fn read_mentions(reader: &mut Reader, path: &str, value: &Json) -> BTreeMap<ClassName, MentionAction> {
+    let mut mentions = BTreeMap::new();
+    for (name, rule) in reader.open_table(path, value).into_iter().flatten() {
+        let path = join(path, name);
+        let Some(table) = reader.table(&path, rule, &["redact", "keep"]) else { continue };
+        let action = match (table.contains_key("redact"), table.contains_key("keep")) {
+            (true, false) => reader
+                .required_text(&path, table, "redact")
+                .map(|with| MentionAction::Redact(with.to_owned())),
+            (false, true) => {
+                let reason = reader.required_text(&path, table, "keep");
+                reason.map(|reason| MentionAction::Keep { reason: reason.to_owned() })
+            }
+            _ => {
+                reader.problem(&path, "is no rule for the texts of others", MENTION_WAY_OUT);
+                None
+            }
+        };
+        if let Some(action) = action {
+            mentions.insert(name.as_str().into(), action);
+        }
+    }
+    mentions
 }
 
 /// What to write for a recipient.

@@ -19,7 +19,7 @@ pub enum WebhookBody {
     /// The body of this crate, as the [module](super) describes it.
     #[default]
     Own,
-    /// The body of OpenDSR 2.0: an `erasure` request, with the identities `email` and `controller_customer_id`. The
+    /// The body of `OpenDSR` 2.0: an `erasure` request, with the identities `email` and `controller_customer_id`. The
     /// recipient's `completed` is the confirmation. The status is read from the webhook's address, a slash, and the id of
     /// the request.
     OpenDsr,
@@ -38,7 +38,7 @@ struct Own {
     until: Option<NaiveDate>,
 }
 
-/// An answer in the words of OpenDSR.
+/// An answer in the words of `OpenDSR`.
 #[derive(Deserialize)]
 struct OpenDsr {
     subject_request_id: String,
@@ -114,11 +114,11 @@ impl WebhookBody {
         match self {
             Self::Own => {
                 let own: Own = serde_json::from_slice(body).map_err(|_| NOT_READ)?;
-                if own.id != notice { Err(OTHER) } else { own.outcome().map(Into::into).ok_or(NOT_READ) }
+                if own.id == notice { own.outcome().map(Into::into).ok_or(NOT_READ) } else { Err(OTHER) }
             }
             Self::OpenDsr => {
                 let open: OpenDsr = serde_json::from_slice(body).map_err(|_| NOT_READ)?;
-                if open.subject_request_id != notice { Err(OTHER) } else { open.answer(now).ok_or(NOT_READ) }
+                if open.subject_request_id == notice { open.answer(now).ok_or(NOT_READ) } else { Err(OTHER) }
             }
         }
     }

@@ -10,6 +10,7 @@ use super::links::{
     EndMap, LinkMap, LinkRef, NobodyMap, SharedMap, When, read_ends, read_named, read_nobody, read_owner,
     read_shared, read_when,
 };
+use super::mentions::{MentionMap, read_mentions};
 use super::paste::TODO;
 use super::recipients::read_recipients;
 use crate::anonymise::json::Pointer;
@@ -174,6 +175,8 @@ pub struct SqlMap {
     pub(crate) links: BTreeMap<String, LinkMap>,
     /// Who else has customers' data, and by what each of them knows a person.
     pub(crate) recipients: BTreeMap<RecipientName, IdentifiedBy>,
+    /// The texts of others that may speak of a person.
+    pub(crate) mentions: BTreeMap<ClassName, MentionMap>,
     pub(crate) ignore: BTreeMap<String, Ignored>,
     /// Whether every class has `ends = "schema"`.
     pub(crate) by_schema: bool,
@@ -292,8 +295,8 @@ fn take_marks_away(value: &mut Json, fills_in: bool) {
 }
 
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    const KEYS: [&str; 8] =
-        ["version", "ends", "customers", "links", "alike", "records", "recipients", "ignore"];
+    const KEYS: [&str; 9] =
+        ["version", "ends", "customers", "links", "alike", "records", "recipients", "mentions", "ignore"];
     let mended = reader.mended("", value, &KEYS);
     let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
@@ -325,6 +328,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     }
     let recipients =
         table.get("recipients").map_or_else(BTreeMap::new, |value| read_recipients(reader, value));
+    let mentions = table.get("mentions").map_or_else(BTreeMap::new, |value| read_mentions(reader, value));
     let (ignore, ignored_triggers) = table
         .get("ignore")
         .map_or_else(|| (BTreeMap::new(), BTreeMap::new()), |value| read_ignored(reader, value));
@@ -333,6 +337,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
         records,
         links,
         recipients,
+        mentions,
         ignore,
         by_schema,
         ignored_triggers,
@@ -542,7 +547,7 @@ fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<
     })
 }
 
-fn read_source(reader: &mut Reader, path: &str, value: &Json) -> Option<Source> {
+pub(super) fn read_source(reader: &mut Reader, path: &str, value: &Json) -> Option<Source> {
     match value {
         Json::String(_) => reader.text(path, value).map(|text| Source::Column(text.to_owned())),
         Json::Object(_) => {

@@ -101,6 +101,7 @@ impl super::SqlMap {
                 "links": by_name(&json!({ "$ref": "#/$defs/named" })),
                 "records": by_name(&record),
                 "alike": { "type": "array", "items": alike },
+                "mentions": by_name(&mention(&source)),
                 "recipients": by_name(&json!({ "$ref": "#/$defs/texts" })),
                 "ignore": {
                     "type": "object",
@@ -111,6 +112,13 @@ impl super::SqlMap {
             "$defs": definitions(&text),
         })
     }
+}
+
+/// Texts of others: columns, or columns with the source of the tenant.
+fn mention(source: &Json) -> Json {
+    let texts = json!({ "$ref": "#/$defs/texts" });
+    let table = object(&[("fields", texts.clone()), ("tenant", source.clone())], &["fields"]);
+    json!({ "anyOf": [texts, table] })
 }
 
 fn definitions(text: &Json) -> Json {

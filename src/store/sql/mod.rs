@@ -45,6 +45,9 @@
 //! search = "key"
 //! newsletter = "email"
 //!
+//! [mentions]                                 # texts of others that may speak of a person; or { fields = […], tenant = "…" }
+//! comment = "body"
+//!
 //! [ignore]                                   # tables that foreign keys tie to the customer, left out on purpose
 //! audit_marks = "row numbers and hashes only"
 //! ```
@@ -330,6 +333,7 @@ mod links;
 mod map;
 mod map_schema;
 mod mend;
+mod mentions;
 mod notes;
 mod paste;
 mod recipients;

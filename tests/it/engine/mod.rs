@@ -22,5 +22,6 @@ pub(crate) mod suppression;
 pub(crate) mod sweep;
 pub(crate) mod sweep_model;
 pub(crate) mod sweeping;
+pub(crate) mod texts_of_others;
 pub(crate) mod worker;
 pub(crate) mod workers;

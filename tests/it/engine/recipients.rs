@@ -95,9 +95,12 @@ impl Recipient for Partner {
 
     async fn poll(&self, pending: &[Pending], _: DateTime<Utc>) -> Answers {
         let known = |task: &Pending| self.people.lock().unwrap().contains_key(task.id.as_str());
-        let answer = |task: &Pending| match known(task) {
-            true => Ok(self.answers.lock().unwrap()[1].clone().into()),
-            false => Ok(RecipientOutcome::Refused { reason: "no_such_task".to_owned() }.into()),
+        let answer = |task: &Pending| {
+            if known(task) {
+                Ok(self.answers.lock().unwrap()[1].clone().into())
+            } else {
+                Ok(RecipientOutcome::Refused { reason: "no_such_task".to_owned() }.into())
+            }
         };
         pending.iter().map(answer).collect()
     }
@@ -186,7 +189,7 @@ async fn a_recipient_hears_what_the_map_says_and_the_ledger_hears_nothing_of_the
     assert_eq!(notice.customer.as_ref(), Some(&telling.host.due));
     assert!(notice.identifiers.is_empty());
     assert_eq!(format!("{notice:?}").find("17"), None, "{notice:?}");
-    let told: Vec<_> = certificate.recipients().iter().map(|told| told.to_owned()).collect();
+    let told = certificate.recipients();
     assert_eq!(told.len(), 2);
     assert!(told.iter().all(|told| told.answer.outcome == RecipientOutcome::Confirmed));
     let shown = certificate.to_string();
@@ -357,35 +360,36 @@ async fn whoever_has_none_of_the_values_is_not_told_about_and_the_certificate_sa
     assert!(shown.contains("was not told: the host has no value by which it knows the person"), "{shown}");
 }
 
+/// Places a hold right before the first notice.
+#[derive(Debug)]
+struct Holding(Mutex<Option<(Engine, relinquish::CustomerId)>>);
+#[async_trait]
+impl relinquish::testing::Interfere for Holding {
+    async fn before(&self, call: &'static str) -> bool {
+        let taken = if call == "identifiers" { self.0.lock().unwrap().take() } else { None };
+        if let Some((engine, due)) = taken {
+            let by = Authority::new("operator-7", ["1".into()]);
+            let hold = NewHold::on_customer(due, HoldGround::LegalClaim, "claim-1".parse().unwrap());
+            engine.place_hold(&hold, &by).await.unwrap();
+        }
+        false
+    }
+    async fn after(&self, _: &'static str) -> bool {
+        false
+    }
+}
+
 #[tokio::test]
 async fn a_hold_stops_the_case_before_anybody_is_told() {
     let telling = Telling::new(Partner::confirms("newsletter"), Partner::confirms("search"));
     let engine = telling.engine().await;
     let plan = approved(&engine, &telling.host.due, &request("clear")).await;
     let (holding, due) = (engine.clone(), telling.host.due.clone());
-    // Right before the first notice.
-    #[derive(Debug)]
-    struct Hold(Mutex<Option<(Engine, relinquish::CustomerId)>>);
-    #[async_trait]
-    impl relinquish::testing::Interfere for Hold {
-        async fn before(&self, call: &'static str) -> bool {
-            let taken = if call == "identifiers" { self.0.lock().unwrap().take() } else { None };
-            if let Some((engine, due)) = taken {
-                let by = Authority::new("operator-7", ["1".into()]);
-                let hold = NewHold::on_customer(due, HoldGround::LegalClaim, "claim-1".parse().unwrap());
-                engine.place_hold(&hold, &by).await.unwrap();
-            }
-            false
-        }
-        async fn after(&self, _: &'static str) -> bool {
-            false
-        }
-    }
-    let hold = Hold(Mutex::new(Some((holding, due))));
+    let around = Holding(Mutex::new(Some((holding, due))));
     let store = SqliteStore::open(telling.host.path(), &SqlMap::from_toml(&map()).unwrap()).unwrap();
     let keys = hosts::keys_beside(&telling.host.folder.path().join("ledger.sqlite"));
     let policy = PolicyDocument::from_toml(&policy()).unwrap();
-    let held = Engine::builder(Faulty::new(store, hold), policy, telling.ledger(), keys)
+    let held = Engine::builder(Faulty::new(store, around), policy, telling.ledger(), keys)
         .gateway(telling.host.gateway.clone().unwrap())
         .recipient(Arc::clone(&telling.newsletter))
         .recipient(Arc::clone(&telling.search))

@@ -207,6 +207,9 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
     for name in customers.gateways.keys() {
         builder = builder.gateway(name.clone());
     }
+    for (name, mention) in &map.mentions {
+        builder = builder.mentions(name.clone(), mention.fields.iter().map(String::as_str));
+    }
     for (name, by) in &map.recipients {
         builder = builder.recipient(name.clone(), by.clone());
     }

@@ -8,6 +8,7 @@ use super::dialect::Dialect;
 use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
 use super::mend::{Mended, fold_alike, mended};
+use super::mentions::{MentionMap, check_mentions};
 use super::notes::{Note, notes};
 use super::schema::{OnDelete, Schema, Table, Trigger};
 use super::tokens::TriggerEvent;
@@ -135,6 +136,8 @@ pub(crate) struct Bound {
     /// All classes in order of deletion: a class comes before the classes that its rows reference. The customers come
     /// last.
     pub(crate) classes: Vec<BoundClass>,
+    /// The texts of others that may speak of a person, by class.
+    pub(crate) mentions: BTreeMap<ClassName, MentionMap>,
     /// Full-text indexes over mapped tables.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "other databases have none"))]
     pub(crate) indexes: Vec<String>,
@@ -221,6 +224,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     check_table_triggers(&mut reader, map, schema);
     Problems::none_or(fold_alike(reader.into_problems(), map))?;
     mark_echoes(map, schema, &mut classes);
+    check_mentions(map, schema, &classes)?;
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
     check_same(&data_map)?;
@@ -242,6 +246,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     Ok(Bound {
         data_map,
         customers: map.customers.clone(),
+        mentions: map.mentions.clone(),
         classes,
         indexes,
         triggers,

@@ -33,6 +33,7 @@ mod mentions;
 mod ownerless;
 mod page;
 mod read;
+mod redact;
 mod rounds;
 mod status;
 mod tally;

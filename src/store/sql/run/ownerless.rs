@@ -19,19 +19,19 @@ use crate::treatment::RecordAction;
 const MOST_AT_ONCE: usize = 10_000;
 
 /// The place that the parts have reached: a class, and the key of its last record.
-struct Place {
-    class: ClassName,
-    key: Vec<Value>,
+pub(super) struct Place {
+    pub(super) class: ClassName,
+    pub(super) key: Vec<Value>,
 }
 
 impl Place {
-    fn cursor(&self) -> Result<Cursor, Fault> {
+    pub(super) fn cursor(&self) -> Result<Cursor, Fault> {
         let key: Option<Vec<KeyPart>> = self.key.iter().map(KeyPart::of_value).collect();
         let failed = |error: serde_json::Error| Fault::Other(format!("the place cannot be written: {error}"));
         Ok(Cursor::new(serde_json::to_string(&(&self.class, key)).map_err(failed)?))
     }
 
-    fn read(cursor: &Cursor) -> Result<Self, Fault> {
+    pub(super) fn read(cursor: &Cursor) -> Result<Self, Fault> {
         let read: Option<(ClassName, Vec<KeyPart>)> = serde_json::from_str(cursor.as_str()).ok();
         let place = read.and_then(|(class, key)| {
             let key: Option<Vec<Value>> = key.iter().map(KeyPart::value).collect();

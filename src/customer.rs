@@ -20,7 +20,7 @@ use crate::name::{closed_name, open_name};
 mod alike;
 mod held;
 
-pub(crate) use alike::normalised;
+pub(crate) use alike::{Form, normalised};
 pub use held::{Held, HoldGround, HoldId};
 
 closed_name! {

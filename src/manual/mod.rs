@@ -7,6 +7,7 @@
 //! | what a policy can say | [`policies`] |
 //! | how everybody who is due is erased, by schedule or after a review | [`sweeps`] |
 //! | how requests are recorded, and how the engine runs by itself | [`running`] |
+//! | how people are found, and how they get what is held about them | [`finding`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
@@ -19,6 +20,7 @@
 pub mod adapters;
 pub mod comparison;
 pub mod cookbook;
+pub mod finding;
 pub mod free_text;
 pub mod gateways;
 pub mod measured;

@@ -75,6 +75,7 @@ mod words;
 
 pub(crate) use detect::first_of;
 pub use detect::{Detected, Detector, UnknownDetector, detect};
+pub(crate) use phones::phone_numbers;
 pub(crate) use sought::{Sought, replaced};
 
 use context::View;

@@ -16,6 +16,12 @@ const LONGEST_PREFIX: usize = 7;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Prefix(Option<u16>);
 
+/// The telephone numbers in a field: the national part of each, and the code of its country if it is known.
+pub(crate) fn phone_numbers(field: &str) -> Vec<(String, Option<u16>)> {
+    let numbers = in_field(&field.to_lowercase());
+    numbers.into_iter().map(|(number, Prefix(code))| (number, code)).collect()
+}
+
 /// The numbers in a folded field, which may hold several, labels and extensions: `mobile: 07700 900123 / 020 7946 0018 x12`.
 pub(super) fn in_field(folded: &str) -> Vec<(String, Prefix)> {
     // `+46 (0)70`: the zero is dialled within the country only.

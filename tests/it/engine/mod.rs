@@ -3,6 +3,7 @@
 pub(crate) mod as_done;
 pub(crate) mod end_to_end;
 pub(crate) mod expire;
+pub(crate) mod export;
 pub(crate) mod holds;
 pub(crate) mod interruption;
 pub(crate) mod limits;
@@ -14,8 +15,10 @@ pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod requests;
 pub(crate) mod review;
+pub(crate) mod search;
 pub(crate) mod sweep;
 pub(crate) mod sweep_model;
 pub(crate) mod sweeping;
+pub(crate) mod traces;
 pub(crate) mod worker;
 pub(crate) mod workers;

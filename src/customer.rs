@@ -17,10 +17,8 @@ use crate::data_map::{Kind, is_filler, is_plain_instant, is_plausible};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
-mod alike;
 mod held;
 
-pub(crate) use alike::{Form, normalised};
 pub use held::{Held, HoldGround, HoldId};
 
 closed_name! {

@@ -26,8 +26,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Access, Accessed, Engine, Error};
+use crate::anonymise::Form;
 use crate::anonymise::json::{self, Pointer};
-use crate::customer::{CustomerId, Form};
+use crate::customer::CustomerId;
 use crate::data_map::{
     ClassName, DataMap, Datatype, Field, FieldName, Kind, RecordClass, RecordKey, Role, Value, spelled_key,
 };

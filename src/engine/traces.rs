@@ -25,8 +25,9 @@ use serde::{Serialize, Serializer};
 
 use super::search::{ClassFields, may_stand_in};
 use super::{Access, Accessed, Engine, Error};
+use crate::anonymise::Form;
 use crate::anonymise::text::Matcher;
-use crate::customer::{CustomerId, Form, Identifiers, TenantId};
+use crate::customer::{CustomerId, Identifiers, TenantId};
 use crate::data_map::{ClassName, FieldName, Kind, RecordClass, RecordKey};
 use crate::store::{Cursor, Had, ReadRecord, ReadRecords, ReadRequest, StoreError, Whose};
 

@@ -76,7 +76,7 @@ const POLICY: &str = r#"
     name = "Post"
     sweep = false
     triggers.requested = { treatment = "clear" }
-    guards = { not_archived = { ignore = "people have no state" }, several_tenants = { ignore = "one" } }
+    guards = { active_subscription = { ignore = "none is sold" }, not_archived = { ignore = "people have no state" }, several_tenants = { ignore = "one" } }
     anonymise = { name = "remove", email = "remove", password = "invalidate", username = "remove", access_token = "clear", free_text = "clear", document = "clear" }
     [treatments.clear]
     person = "anonymise"

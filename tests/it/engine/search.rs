@@ -43,14 +43,14 @@ const MAP: &str = r#"
     key = ["no", "part"]
     owner = "client_id"
     nobody = "of guests"
-    fields = { mail = "email", street = "address" }
+    fields = { no = "not personal", mail = "email", street = "address" }
 "#;
 
 const POLICY: &str = r#"
     version = 1
     sweep = false
     triggers.requested = { treatment = "clear" }
-    guards = { not_archived = { ignore = "none" }, several_tenants = { ignore = "one" } }
+    guards = { active_subscription = { ignore = "none is sold" }, not_archived = { ignore = "none" }, several_tenants = { ignore = "one" } }
     anonymise = { name = "remove", email = "remove", phone = "remove", username = "remove", address = "remove" }
     treatments.clear = { customer = "anonymise", order = "delete" }
 "#;

@@ -64,8 +64,8 @@ const POLICY: &str = r#"
     version = 1
     sweep = false
     triggers.requested = { treatment = "clear" }
-    guards = { not_archived = { ignore = "none" }, several_tenants = { ignore = "one" } }
-    anonymise = { name = "remove", email = "remove", phone = "remove", birth_date = "clear", address = "remove", username = "remove", free_text = "clear" }
+    guards = { active_subscription = { ignore = "none is sold" }, not_archived = { ignore = "none" }, several_tenants = { ignore = "one" } }
+    anonymise = { name = "remove", email = "remove", phone = "remove", birth_date = "clear", address = "remove", username = "token", free_text = "clear" }
     treatments.clear = { person = "anonymise", order = "delete", comment = "delete", letter = "delete" }
 "#;
 

@@ -4,7 +4,7 @@ use caseless::default_case_fold_str;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::anonymise::text::phone_numbers;
+use super::text::phone_numbers;
 use crate::data_map::Kind;
 
 /// A text without the space around it, in one Unicode form, and without case.

@@ -197,7 +197,7 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
         let page = match &request.whose {
-            Whose::Everybody => self.read_everybody(&mut *transaction, request, &reading, place)?,
+            Whose::Everybody => self.read_everybody(&mut *transaction, request, &reading, place.as_ref())?,
             Whose::Of(customers) => {
                 // Customers before the place are read.
                 let first = place.as_ref().map_or(0, |place| place.customer);
@@ -210,8 +210,7 @@ impl Frame {
                 if !is_plain {
                     self.find_each(&mut *transaction, &self.held, std::iter::empty())?;
                 }
-                let read = self.read_batch(&mut *transaction, request, &reading, place, first);
-                read.map_err(|trouble| Trouble { class: trouble.class, ..trouble })?
+                self.read_batch(&mut *transaction, request, &reading, place.as_ref(), first)?
             }
         };
         transaction.commit().map_err(at)?;
@@ -232,13 +231,13 @@ impl Frame {
         session: &mut dyn Session,
         request: &ReadRequest,
         reading: &Reading<'_>,
-        place: Option<Place>,
+        place: Option<&Place>,
     ) -> Result<RecordPage, Trouble> {
         let class = reading.class;
         let table = quoted(&class.table);
         let handle = listed(&table, &class.handle);
         let mut parameters = vec![count(request.limit)];
-        let after = self.after(class, &table, place.as_ref(), &mut parameters)?;
+        let after = self.after(class, &table, place, &mut parameters)?;
         let only = self.only(class, &table, request, &mut parameters);
         let owner = if request.owners { self.owner(class, &table) } else { Vec::new() };
         let gives =
@@ -258,7 +257,7 @@ impl Frame {
             let owner = if parts.is_empty() { None } else { keys::written(&parts).map(CustomerId::new) };
             Ok(ReadRecord { owner, ..ReadRecord::default() })
         };
-        self.page_of(session, request, reading, (&sql, &parameters), known, 0)
+        Self::page_of(session, request, reading, (&sql, &parameters), known, 0)
     }
 
     fn read_batch(
@@ -266,7 +265,7 @@ impl Frame {
         session: &mut dyn Session,
         request: &ReadRequest,
         reading: &Reading<'_>,
-        place: Option<Place>,
+        place: Option<&Place>,
         first: usize,
     ) -> Result<RecordPage, Trouble> {
         let class = reading.class;
@@ -278,7 +277,7 @@ impl Frame {
         let known = if is_in_set { "relinquish_r.had, relinquish_r.other" } else { "0, 0" };
         let gives: Vec<String> = [known.to_owned()].into_iter().chain(homes).collect();
         let mut parameters = vec![count(request.limit)];
-        let after = self.after(class, &table, place.as_ref(), &mut parameters)?;
+        let after = self.after(class, &table, place, &mut parameters)?;
         let only = self.only(class, &table, request, &mut parameters);
         let is_one = matches!(&request.whose, Whose::Of(customers) if customers.len() == first + 1);
         // With one customer, an index gives the rows in order. The first of several is the one in whose records the
@@ -331,7 +330,7 @@ impl Frame {
             record.of_others.dedup();
             Ok(record)
         };
-        self.page_of(session, request, reading, (&sql, &parameters), known, first)
+        Self::page_of(session, request, reading, (&sql, &parameters), known, first)
     }
 
     /// The condition that a field has one of the values that are asked for.
@@ -390,7 +389,6 @@ impl Frame {
 
     /// The rows of a statement: handle, fields, and what `known` reads behind them.
     fn page_of(
-        &self,
         session: &mut dyn Session,
         request: &ReadRequest,
         reading: &Reading<'_>,

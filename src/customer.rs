@@ -18,8 +18,10 @@ use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
 mod held;
+mod suppressed;
 
 pub use held::{Held, HoldGround, HoldId};
+pub use suppressed::{Identifier, SuppressionToken};
 
 closed_name! {
     /// The host's own id of a customer. It identifies a person, so neither `Debug` nor an error shows it.

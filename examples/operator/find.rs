@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clap::Args;
+use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
-use relinquish::engine::{Access, AccessEvent, AccessLog, AccessLogError, Purpose, Search};
+use relinquish::engine::{
+    Access, AccessEvent, AccessLog, AccessLogError, Certainty, Purpose, Search, TracesOf,
+};
 use relinquish::plan::{Authority, NotAReasonCode};
 use relinquish::request::RequestId;
 use relinquish::store::PageRequest;
-use relinquish::{CustomerStore, Engine, Error, MemoryLedger, SqliteStore, TenantId};
+use relinquish::{CustomerId, CustomerStore, Engine, Error, MemoryLedger, SqliteStore, TenantId};
 use serde_json::json;
 
 use crate::answer::{Answer, Failure, misfits};
@@ -168,4 +171,60 @@ pub(crate) async fn find(args: &FindArgs) -> Result<Answer, Failure> {
         lines.push("there are more: raise --limit".to_owned());
     }
     Ok(Answer::done(lines.join("\n"), json!({ "found": page.found, "more": page.next.is_some() })))
+}
+
+/// Arguments of `traces`.
+#[derive(Args)]
+pub(crate) struct TracesArgs {
+    #[command(flatten)]
+    looking: Looking,
+    /// The customer whose traces are looked for
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "value")]
+    customer: Option<String>,
+    /// For a person who is no customer: a value of this kind
+    #[arg(long, requires = "value", conflicts_with = "customer")]
+    kind: Option<Kind>,
+    /// The value
+    #[arg(long, requires = "kind", allow_hyphen_values = true)]
+    value: Option<String>,
+    /// How certain at least: possible, likely or certain
+    #[arg(long, value_name = "WORD", default_value = "possible", value_parser = certainty)]
+    at_least: Certainty,
+}
+
+fn certainty(text: &str) -> Result<Certainty, &'static str> {
+    match text {
+        "possible" => Ok(Certainty::Possible),
+        "likely" => Ok(Certainty::Likely),
+        "certain" => Ok(Certainty::Certain),
+        _ => Err("write possible, likely or certain"),
+    }
+}
+
+/// Lists every other place in which a person appears.
+pub(crate) async fn traces(args: &TracesArgs) -> Result<Answer, Failure> {
+    let (engine, access) = args.looking.open().await?;
+    let of = match (&args.customer, &args.kind, &args.value) {
+        (None, Some(kind), Some(value)) => {
+            let mut known = Identifiers::new();
+            known.insert(kind.clone(), value.as_str());
+            TracesOf::Person(known)
+        }
+        (customer, ..) => TracesOf::Customer(CustomerId::new(customer.as_deref().unwrap_or_default())),
+    };
+    let mut tracing = engine.traces(&of, &access).await?;
+    let mut all = Vec::new();
+    while let Some(traces) = tracing.next().await? {
+        all.extend(traces.into_iter().filter(|trace| trace.certainty >= args.at_least));
+    }
+    let lines = all.iter().map(|trace| {
+        let fields: Vec<&str> = trace.fields.iter().map(|field| field.as_str()).collect();
+        let of =
+            trace.customer.as_ref().map_or_else(String::new, |of| format!(", of customer {}", of.as_str()));
+        let (class, key) = (&trace.class, trace.key.as_str());
+        format!("{:?}: {class} {key}, {}: {:?}{of}", trace.certainty, fields.join(" and "), trace.reason)
+    });
+    let lines: Vec<String> = lines.collect();
+    let text = if lines.is_empty() { "no other place was found".to_owned() } else { lines.join("\n") };
+    Ok(Answer::done(text, json!({ "traces": all })))
 }

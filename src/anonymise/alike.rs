@@ -4,7 +4,7 @@ use caseless::default_case_fold_str;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::text::phone_numbers;
+use super::text::Forms as Identity;
 use crate::data_map::Kind;
 
 /// A text without the space around it, in one Unicode form, and without case.
@@ -15,11 +15,11 @@ pub(crate) fn normalised(text: &str) -> String {
 
 /// A value of a kind in the form in which it is compared. It has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// One text.
-    Text(String),
-    /// Telephone numbers: the national part, and the code of the country if it is known.
-    Phones(Vec<(String, Option<u16>)>),
+pub(crate) struct Form {
+    /// What a stored value is compared by.
+    kept: Vec<String>,
+    /// What a value that is sought is compared by.
+    asked: Vec<String>,
 }
 
 impl Form {
@@ -29,39 +29,42 @@ impl Form {
     /// |---|---|
     /// | names | the words in alphabetical order, without case, marks and punctuation |
     /// | addresses | the words in their order, without case, marks and punctuation |
-    /// | telephone numbers | the national number; the codes of countries differ only where both are known |
-    /// | e-mail addresses, user names | without case and the space around |
+    /// | e-mail addresses, user names, telephone numbers, numbers of people and accounts | [`Identity`] |
     /// | anything else | letters and digits alone, without case |
     pub(crate) fn of(kind: &Kind, text: &str) -> Option<Self> {
-        let text = match kind {
-            Kind::Phone | Kind::Communication => {
-                let numbers = phone_numbers(text);
-                return (!numbers.is_empty()).then_some(Self::Phones(numbers));
-            }
+        let form = match kind {
             Kind::Name | Kind::CompanyName => {
                 let mut words = words(text);
                 words.sort_unstable();
-                words.join(" ")
+                Self::one(words.join(" "))
             }
-            Kind::Address => words(text).join(" "),
-            Kind::Email | Kind::Username => normalised(text),
-            _ => words(text).concat(),
+            Kind::Address => Self::one(words(text).join(" ")),
+            Kind::Communication => Self::identity(&Kind::Phone, text),
+            Kind::Email
+            | Kind::Username
+            | Kind::Phone
+            | Kind::NationalId
+            | Kind::TaxId
+            | Kind::BankAccount
+            | Kind::CustomerNumber => Self::identity(kind, text),
+            _ => Self::one(words(text).concat()),
         };
-        (!text.is_empty()).then_some(Self::Text(text))
+        (!form.kept.is_empty()).then_some(form)
     }
 
-    /// Whether two values of one kind are the same.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Text(one), Self::Text(other)) => one == other,
-            (Self::Phones(some), Self::Phones(others)) => some.iter().any(|(number, code)| {
-                let is_same = |(other, of): &(String, Option<u16>)| {
-                    number == other && (code == of || code.is_none() || of.is_none())
-                };
-                others.iter().any(is_same)
-            }),
-            (Self::Text(_), Self::Phones(_)) | (Self::Phones(_), Self::Text(_)) => false,
-        }
+    fn one(text: String) -> Self {
+        let kept: Vec<String> = (!text.is_empty()).then_some(text).into_iter().collect();
+        Self { asked: kept.clone(), kept }
+    }
+
+    fn identity(kind: &Kind, text: &str) -> Self {
+        let Identity { kept, asked } = Identity::of(kind, text);
+        Self { kept, asked }
+    }
+
+    /// Whether a stored value of the same kind is the value that is sought.
+    pub(crate) fn is_like(&self, stored: &Self) -> bool {
+        self.asked.iter().any(|asked| stored.kept.contains(asked))
     }
 }
 

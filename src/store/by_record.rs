@@ -294,7 +294,7 @@ impl<R: Repository> ByRecord<R> {
         let (mut rare, mut alone) = (BTreeMap::new(), BTreeMap::new());
         let mut uncertain = Uncertain::new();
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
-        let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
+        let day = at.map_or(NaiveDate::MIN, |at| treatment.day(at));
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
         let standings = self.standings(&records, treatment, tenant, day).await?;
         let shared = self.are_others_too(customer, &records, treatment).await?;
@@ -333,7 +333,7 @@ impl<R: Repository> ByRecord<R> {
                 let under =
                     treatment.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
                 for duty in under {
-                    let on = at.map(|at| at.date_naive());
+                    let on = at.map(|at| treatment.day(at));
                     let read = duty.read(record, &records, map, on);
                     let date = read.and_then(ReadDate::moment);
                     if duty.keeps(date) {
@@ -355,7 +355,7 @@ impl<R: Repository> ByRecord<R> {
         let records = self.records(customer).await?;
         let Some(people) = self.people(&records, treatment)? else { return Ok(Vec::new()) };
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
-        let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
+        let day = at.map_or(NaiveDate::MIN, |at| treatment.day(at));
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
         let standings = self.standings(&records, treatment, tenant, day).await?;
         let shared = self.are_others_too(customer, &records, treatment).await?;
@@ -388,7 +388,7 @@ impl<R: Repository> ByRecord<R> {
                 return Ok(Erased::Changed);
             }
             let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-            let date = request.at.date_naive();
+            let date = request.treatment.day(request.at);
             let mut counts = Counts::default();
             let mut writes = Vec::new();
             let people = self.people(&loaded.records, &request.treatment)?;

@@ -323,7 +323,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             if !is_kept && standing != Standing::Kept {
                 *counts.classes.entry(class.clone()).or_default() += 1;
             }
-            match treatment.treat(&record, standing, &request.seed, request.at.date_naive(), 0) {
+            match treatment.treat(&record, standing, &request.seed, treatment.day(request.at), 0) {
                 RecordChange::Nothing => {}
                 RecordChange::Delete => documents.delete(&meta.location).await?,
                 RecordChange::Write(fields) | RecordChange::Reassign(fields) => match fields.get(FILE) {

@@ -16,12 +16,6 @@ const LONGEST_PREFIX: usize = 7;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Prefix(Option<u16>);
 
-/// The telephone numbers in a field: the national part of each, and the code of its country if it is known.
-pub(crate) fn phone_numbers(field: &str) -> Vec<(String, Option<u16>)> {
-    let numbers = in_field(&field.to_lowercase());
-    numbers.into_iter().map(|(number, Prefix(code))| (number, code)).collect()
-}
-
 /// The numbers in a folded field, which may hold several, labels and extensions: `mobile: 07700 900123 / 020 7946 0018 x12`.
 pub(super) fn in_field(folded: &str) -> Vec<(String, Prefix)> {
     // `+46 (0)70`: the zero is dialled within the country only.
@@ -155,6 +149,11 @@ pub(super) fn place(
 }
 
 impl Prefix {
+    /// The code, if it is known.
+    pub(super) fn number(self) -> Option<u16> {
+        self.0
+    }
+
     /// Whether these digits can stand before the national number.
     fn allows(self, digits: &[Digit]) -> bool {
         let mut value = [0_u8; LONGEST_PREFIX];

@@ -399,9 +399,13 @@ fn as_text(value: Cell<'_>) -> Option<String> {
     }
 }
 
-/// A value in the form in which a link compares it.
+/// A value in the form in which a link compares it. A blank text is no value, and leads nowhere.
 pub(crate) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
     let text = as_text(value)?;
+    let folds = matches!(compare, Compare::NoCase | Compare::Normalised);
+    if folds && text.trim().is_empty() {
+        return None;
+    }
     Some(match compare {
         Compare::Exact | Compare::Text => text,
         Compare::NoCase => caseless::default_case_fold_str(&text),

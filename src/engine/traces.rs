@@ -317,7 +317,16 @@ fn mentions(matcher: &Matcher, values: &Values) -> Option<(Certainty, TraceReaso
 }
 
 impl Engine {
-    /// Looks for every other place in which a person appears. Reads all records of the classes with personal fields, page by
+    /// Looks for every other place in which a person appears, so that no twin is left behind and no shared login is taken from
+    /// other accounts. Values are compared in whatever [spelling](super::Search::alike).
+    ///
+    /// | certainty | reason |
+    /// |---|---|
+    /// | certain | the same e-mail address, national number, tax number, customer number or profile at a gateway; the same name with the same telephone number, date of birth or bank account; a text with such an address or number |
+    /// | likely | the same user name; the same name at the same address; the same telephone number or bank account; a text that certainly names the person |
+    /// | possible | the same name alone; a text that may name the person |
+    ///
+    /// Reads all records of the classes with personal fields, page by
     /// page: take it for a review, not for a login. The host's access log hears of it before anything is read.
     ///
     /// Traces in records of customers of other tenants than the operator's are counted and not told.

@@ -277,6 +277,9 @@ async fn a_request_allows_an_export_of_its_person_once_the_identity_is_confirmed
     export("1").await.unwrap();
     let refused = export("2").await.unwrap_err().to_string();
     assert!(refused.contains("it is a request of somebody else"), "{refused}");
+    // One person's request is no reason to export everybody.
+    let refused = engine.export(&Export::tenant("acme"), &access).await.unwrap_err().to_string();
+    assert!(refused.contains("it is one person's"), "{refused}");
     assert_eq!(world.log.events().len(), 1);
 }
 

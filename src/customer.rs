@@ -17,11 +17,9 @@ use crate::data_map::{Kind, is_filler, is_plain_instant, is_plausible};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
-mod alike;
 mod held;
 mod suppressed;
 
-pub(crate) use alike::normalised;
 pub use held::{Held, HoldGround, HoldId};
 pub use suppressed::{Identifier, SuppressionToken};
 

@@ -44,6 +44,10 @@
 //!     --approver op-17 approve --digest 6b1f…
 //! cargo run --example operator -- request list --database … --map … --policy … --ledger ledger.sqlite --near-deadline 7
 //! cargo run --example operator -- worker --database … --map … --policy … --ledger ledger.sqlite --once
+//! cargo run --example operator -- find --database … --map … --policy … --approver op-17 --purpose ticket-4711 \
+//!     --access-log access.jsonl --kind email --value maud@example.org
+//! cargo run --features export --example operator -- export --database … --map … --policy … --approver op-17 \
+//!     --purpose ticket-4711 --access-log access.jsonl --customer 5 --zip data.zip --contact … --authority … --authority-address …
 //! cargo run --example operator -- status --ledger ledger.sqlite --overdue
 //! cargo run --features checkpoints --example operator -- ledger signer --out ledger.signer --name erasures.example.com
 //! cargo run --features checkpoints --example operator -- ledger checkpoint --ledger ledger.sqlite --signer ledger.signer
@@ -71,6 +75,9 @@ mod answer;
 mod backups;
 mod commands;
 mod expiry;
+#[cfg(feature = "export")]
+mod export;
+mod find;
 mod holds;
 mod opening;
 #[cfg(feature = "checkpoints")]
@@ -117,6 +124,13 @@ enum Command {
     Concept(words::ConceptArgs),
     /// The JSON Schema of a policy or a map, for editors
     Schema(words::SchemaArgs),
+    /// Say in which records and fields a value stands; touches nothing
+    Find(find::FindArgs),
+    /// List every other place in which a person appears; touches nothing
+    Traces(find::TracesArgs),
+    /// Export everything about a customer, one class or a tenant, to a file that only its owner may read
+    #[cfg(feature = "export")]
+    Export(Box<export::ExportArgs>),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
     /// Survey all customers, and write those who are due as a CSV for a person to check; touches nothing
@@ -183,6 +197,10 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Recipients(args) => recipients::recipients(args).await,
             Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
+            Command::Find(args) => find::find(args).await,
+            Command::Traces(args) => find::traces(args).await,
+            #[cfg(feature = "export")]
+            Command::Export(args) => export::export(args).await,
             Command::Draft(args) => words::draft(args),
             Command::Erase(args) => commands::erase(args).await,
             Command::Survey(args) => sweep::survey(args).await,

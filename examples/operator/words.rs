@@ -123,7 +123,7 @@ pub(crate) struct Head {
     controller: Option<String>,
     /// How the person reaches the controller: a postal or an e-mail address
     #[arg(long, default_value = "", value_name = "TEXT")]
-    contact: String,
+    pub(crate) contact: String,
     /// The data protection officer, with contact
     #[arg(long, value_name = "TEXT")]
     officer: Option<String>,
@@ -151,7 +151,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    fn letterhead(&self, policy: &Policy, zone: TimeZone) -> Result<Letterhead, LetterError> {
+    pub(crate) fn letterhead(&self, policy: &Policy, zone: TimeZone) -> Result<Letterhead, LetterError> {
         let name = self.controller.as_deref().or(policy.name()).unwrap_or_default();
         let mut controller = Controller::new(name, &*self.contact);
         controller.officer.clone_from(&self.officer);

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_map::Value;
 
+mod alike;
 pub mod document;
 mod draw;
 mod generalise;
@@ -25,6 +26,7 @@ pub(crate) mod readable;
 pub mod text;
 mod token;
 
+pub(crate) use alike::{Form, normalised};
 pub use draw::{Draw, Seed};
 pub use generalise::Generalisation;
 pub(crate) use own::Unbound;

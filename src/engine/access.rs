@@ -192,6 +192,10 @@ impl Engine {
             access.by.over(tenant)?;
         }
         if let Purpose::Request(id) = &access.purpose {
+            if matches!(what, Accessed::Class { .. } | Accessed::Tenant { .. }) {
+                let why = "it is one person's; the data of many need a reason of their own";
+                return Err(Error::NotForRequest { request: id.clone(), why });
+            }
             self.is_confirmed(id, customer).await?;
         }
         let log = self.parts.access_log.as_ref().ok_or(Error::NoAccessLog)?;

@@ -234,6 +234,15 @@ pub enum Error {
     /// The host's log did not record who looks at personal data, so nothing was read.
     #[error("the access log did not record the access, so nothing was read: {0}")]
     AccessLog(#[source] AccessLogError),
+    /// A search would read every record of some classes, because no index helps, and nobody allowed that. Nothing was read.
+    #[error(
+        "the search would read every record of {}, because no index begins with a field that it looks in; add an index and          search for the exact value, or allow it with Search::reading_whole_tables",
+        .classes.iter().map(ClassName::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    ReadsWholeTables {
+        /// The classes.
+        classes: Vec<ClassName>,
+    },
     /// A request is no purpose for looking at these data. Nothing was read.
     #[error("request {request} does not allow this: {why}")]
     NotForRequest {

@@ -72,13 +72,14 @@ mod requests;
 mod resume;
 mod reviewed;
 mod run;
+mod search;
 mod signs;
 mod steps;
 mod suppression;
 mod survey;
 mod sweep;
 mod tenants;
-
+mod traces;
 mod unreadable;
 mod work;
 mod worker;
@@ -101,12 +102,14 @@ pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotRepla
 pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
+pub use search::{Found, FoundPage, Search, SearchPlan};
 pub use steps::MentionsPass;
 pub use sweep::{
     Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
     SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
+pub use traces::{Certainty, Trace, TraceReason, TracesOf, Tracing};
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 pub use worker::{Retries, Turned, Worker};
 

@@ -8,6 +8,7 @@
 //! | what a policy can say | [`policies`] |
 //! | how everybody who is due is erased, by schedule or after a review | [`sweeps`] |
 //! | how requests are recorded, and how the engine runs by itself | [`running`] |
+//! | how people are found, and how they get what is held about them | [`finding`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how backup copies and logs age out, what a restore or an import brings back, and what lost keys cost | [`copies`] |
@@ -23,6 +24,7 @@ pub mod adapters;
 pub mod comparison;
 pub mod cookbook;
 pub mod copies;
+pub mod finding;
 pub mod first_map;
 pub mod free_text;
 pub mod gateways;

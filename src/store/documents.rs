@@ -600,6 +600,10 @@ impl<S: CustomerStore + ReadRecords> ReadRecords for WithDocuments<S> {
             self.root.read_records(request).await
         }
     }
+
+    fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {
+        !self.classes.contains_key(class) && self.root.finds_by(class, field)
+    }
 }
 
 #[async_trait]

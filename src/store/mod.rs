@@ -35,7 +35,6 @@ mod inbox;
 mod mark;
 mod memory;
 mod mentions;
-#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "it has a second user"))]
 mod one_by_one;
 mod ownerless;
 mod page;

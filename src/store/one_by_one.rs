@@ -48,6 +48,10 @@ pub(super) trait OneByOne: Sync {
     /// A page of records, from one customer after the other.
     async fn one_by_one(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
         let fields = self.fields_of(&request.class)?;
+        let is_wanted =
+            |field: &FieldName| request.fields.as_ref().is_none_or(|wanted| wanted.contains(field));
+        let wanted: Vec<bool> = fields.iter().map(is_wanted).collect();
+        let given: Arc<[FieldName]> = fields.iter().filter(|field| is_wanted(field)).cloned().collect();
         let place: Option<Place> = request
             .after
             .as_ref()
@@ -82,26 +86,50 @@ pub(super) trait OneByOne: Sync {
                     }
                 }
             };
-            let Some(customer) = customer else { return Ok(RecordPage::new(fields, records, None)) };
+            let Some(customer) = customer else { return Ok(RecordPage::new(given, records, None)) };
             let most = request.limit - records.len();
             let found = self.some_of(&request.class, &customer, place.key.as_deref(), most).await?;
             let last = found.records.last().map(|(key, _)| key.clone());
             let of = if request.whose == Whose::Everybody { 0 } else { place.customer };
-            records
-                .extend(found.records.into_iter().map(|(_, record)| ReadRecord { customer: of, ..record }));
+            let owner = request.owners.then_some(customer);
+            let asked_for =
+                found.records.into_iter().filter(|(_, record)| is_asked_for(request, &fields, record));
+            records.extend(asked_for.map(|(_, record)| ReadRecord {
+                customer: of,
+                owner: owner.clone(),
+                ..chosen(&wanted, record)
+            }));
             match (found.more, last, next) {
                 (true, Some(key), _) => {
                     place.key = Some(key);
                     break;
                 }
                 (_, _, Some(next)) => place = next,
-                (_, _, None) => return Ok(RecordPage::new(fields, records, None)),
+                (_, _, None) => return Ok(RecordPage::new(given, records, None)),
             }
         }
         let failed = |error: serde_json::Error| StoreError::failed("reading records", error.to_string());
         let next = serde_json::to_string(&place).map_err(failed)?;
-        Ok(RecordPage::new(fields, records, Some(Cursor::new(next))))
+        Ok(RecordPage::new(given, records, Some(Cursor::new(next))))
     }
+}
+
+/// Whether a record has one of the values that are asked for.
+fn is_asked_for(request: &ReadRequest, fields: &[FieldName], record: &ReadRecord) -> bool {
+    request.only.as_ref().is_none_or(|(field, values)| {
+        let place = fields.iter().position(|own| own == field);
+        place.and_then(|place| record.values.get(place)).is_some_and(|value| values.contains(value))
+    })
+}
+
+/// A record with the wanted fields alone.
+fn chosen(wanted: &[bool], record: ReadRecord) -> ReadRecord {
+    let is_wanted = |place: &usize| wanted.get(*place) == Some(&true);
+    let places: Vec<usize> = (0..wanted.len()).filter(is_wanted).collect();
+    let of_others =
+        (0..).zip(&places).filter(|(_, old)| record.of_others.contains(old)).map(|(new, _)| new).collect();
+    let values = record.values.into_iter().enumerate().filter(|(place, _)| is_wanted(place));
+    ReadRecord { values: values.map(|(_, value)| value).collect(), of_others, ..record }
 }
 
 /// Some records of a customer.

@@ -1,5 +1,6 @@
 //! Reading whole records: for an export, a hand-over or a search.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -29,6 +30,12 @@ pub struct ReadRequest {
     pub whose: Whose,
     /// The cursor after which the page begins. `None`: the first page.
     pub after: Option<Cursor>,
+    /// The fields to read. `None`: all. A value inside a JSON document is read with its document.
+    pub fields: Option<BTreeSet<FieldName>>,
+    /// Only records in which a field has one of some values, compared exactly. `None`: all.
+    pub only: Option<(FieldName, Vec<Value>)>,
+    /// Whether to tell the customer from whom each record hangs: [`ReadRecord::owner`].
+    pub owners: bool,
     /// The most records of a page, at least 1. A page may have fewer records and still be followed by another page.
     pub limit: usize,
 }
@@ -36,7 +43,29 @@ pub struct ReadRequest {
 impl ReadRequest {
     /// A request for the first page.
     pub fn new(class: ClassName, whose: Whose, limit: usize) -> Self {
-        Self { class, whose, after: None, limit: limit.max(1) }
+        let (fields, only, owners) = (None, None, false);
+        Self { class, whose, after: None, fields, only, owners, limit: limit.max(1) }
+    }
+
+    /// Reads only some fields.
+    #[must_use]
+    pub fn fields(mut self, fields: impl IntoIterator<Item = FieldName>) -> Self {
+        self.fields = Some(fields.into_iter().collect());
+        self
+    }
+
+    /// Reads only records in which a field has one of these values.
+    #[must_use]
+    pub fn only(mut self, field: FieldName, values: Vec<Value>) -> Self {
+        self.only = Some((field, values));
+        self
+    }
+
+    /// Tells the customer from whom each record hangs.
+    #[must_use]
+    pub fn with_owners(mut self) -> Self {
+        self.owners = true;
+        self
     }
 
     /// Continues after another page.
@@ -69,6 +98,9 @@ pub struct ReadRecord {
     pub values: Vec<Value>,
     /// Who else has the record.
     pub had: Had,
+    /// The customer from whom the record hangs by owner links, if this was asked for. `None` if it hangs from nobody, or
+    /// only by other links.
+    pub owner: Option<CustomerId>,
     /// The places of values that belong to somebody else, in order: [fields of others](crate::data_map::Field::whose),
     /// and links that lead to another customer.
     pub of_others: Vec<usize>,
@@ -109,6 +141,10 @@ pub trait ReadRecords: Debug + Send + Sync + 'static {
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`]; also
     /// for a class that the store does not hold, and for a cursor of another store or request.
     async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError>;
+
+    /// Whether [records with a value](ReadRequest::only) of this field are found without reading all records of the
+    /// class, because an index begins with the field.
+    fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool;
 }
 
 macro_rules! forward {
@@ -117,6 +153,10 @@ macro_rules! forward {
         impl<T: ReadRecords + ?Sized> ReadRecords for $pointer<T> {
             async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
                 (**self).read_records(request).await
+            }
+
+            fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {
+                (**self).finds_by(class, field)
             }
         }
     )*};

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use relinquish::anonymise::Seed;
+use relinquish::data_map::Value;
 use relinquish::store::{
     CensusRequest, CustomerStore, EraseRequest, ListUncertain, OwnerlessRecords, OwnerlessRequest,
-    PageRequest, TakeCensus, TallyRequest, Target,
+    PageRequest, ReadRecords, ReadRequest, TakeCensus, TallyRequest, Target, Whose,
 };
 use relinquish::treatment::{Ownerless, Treatment};
-use relinquish::{PolicyDocument, PostgresStore, SqlMap, SqliteStore};
+use relinquish::{CustomerId, PolicyDocument, PostgresStore, SqlMap, SqliteStore};
 use rusqlite::Connection;
 
 use crate::server::Database;
@@ -171,8 +172,47 @@ fn rows(rng: &mut Rng) -> String {
 }
 
 /// What both databases have to say the same.
-trait Both: CustomerStore + ListUncertain + OwnerlessRecords + TakeCensus {}
-impl<T: CustomerStore + ListUncertain + OwnerlessRecords + TakeCensus> Both for T {}
+trait Both: CustomerStore + ListUncertain + OwnerlessRecords + ReadRecords + TakeCensus {}
+impl<T: CustomerStore + ListUncertain + OwnerlessRecords + ReadRecords + TakeCensus> Both for T {}
+
+/// Every record as it is read for an export: the customers' own, and everybody's with its owner.
+async fn read(store: &dyn Both, customers: &[CustomerId]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let spelled = |value: &Value| match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Blob(bytes) => format!("{bytes:?}"),
+    };
+    for class in store.data_map().classes() {
+        for whose in [Whose::Of(customers.to_vec()), Whose::Everybody] {
+            let asked = ReadRequest::new(class.name().clone(), whose, 3).with_owners();
+            let mut after = None;
+            loop {
+                let page = store.read_records(&asked.clone().after(after)).await.unwrap();
+                assert!(page.records.len() <= 3);
+                for record in page.records {
+                    let values: Vec<String> = record.values.iter().map(spelled).collect();
+                    let owner = record.owner.as_ref().map(CustomerId::as_str);
+                    lines.push(format!(
+                        "read {} of {} {owner:?} {:?} {:?} {}",
+                        class.name(),
+                        record.customer,
+                        record.had,
+                        record.of_others,
+                        values.join("|")
+                    ));
+                }
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+        }
+    }
+    lines
+}
 
 /// An answer in words. A constraint has a name of its own in each database.
 fn said<T: Debug, E: std::fmt::Display>(answers: Vec<Result<T, E>>) -> Vec<String> {
@@ -198,6 +238,7 @@ async fn story(
     let page = store.page(&PageRequest::new(100)).await.unwrap();
     let customers: Vec<_> = page.customers.iter().map(|facts| facts.id.clone()).collect();
     told.push(format!("{:?}", page.customers));
+    told.extend(read(store, &customers).await);
     for found in store.identifiers(&customers).await.unwrap() {
         let found = found.map(|found| {
             let mut values: Vec<String> =

@@ -35,7 +35,7 @@ pub(super) struct Preview {
 
 impl Preview {
     /// Adds a record, with the files of its bytes.
-    pub(super) fn add(&mut self, record: &ExportRecord, files: Vec<(usize, String)>) {
+    pub(super) fn add(&mut self, record: &ExportRecord, files: &[(usize, String)]) {
         if self.rows.len() >= SHOWN {
             return;
         }

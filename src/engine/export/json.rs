@@ -155,7 +155,7 @@ struct Reasons<'w>(&'w Written<'w>);
 impl Serialize for Reasons<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Written { page, record } = self.0;
-        let name = |place: &usize| page.fields.get(*place).map(|field| field.as_str());
+        let name = |place: &usize| page.fields.get(*place).map(crate::data_map::FieldName::as_str);
         serializer.collect_map(record.left_out.iter().filter_map(|(place, why)| Some((name(place)?, why))))
     }
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::ExportRecord;
 use crate::anonymise::json::{Edit, Pointer, edit};
-use crate::customer::{Identifiers, normalised};
+use crate::anonymise::normalised;
+use crate::customer::Identifiers;
 use crate::data_map::{FieldName, Kind, RecordClass, Value};
 use crate::store::{Had, ReadRecord};
 

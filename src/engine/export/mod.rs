@@ -198,7 +198,13 @@ impl Engine {
                 self.access(access, Some(customer), tenants_of(&facts), what).await?;
                 let found = self.parts.store.identifiers(std::slice::from_ref(customer)).await?;
                 for identifiers in found {
-                    own.add(&identifiers?);
+                    match identifiers {
+                        Ok(identifiers) => own.add(&identifiers),
+                        // Nobody is refused access because of a document that cannot be read. Then less is known to be the
+                        // customer's, and more is masked in records that others have too.
+                        Err(StoreError::Unreadable { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 tenant_of = Some(facts.tenant);
             }

@@ -129,7 +129,7 @@ impl<'h> ZipExport<'h> {
                     files.push((place, name.clone()));
                     Ok(Some(name))
                 })?;
-                preview.add(record, files);
+                preview.add(record, &files);
             }
             if preview.fields.is_empty() {
                 preview.fields = page.fields.to_vec();

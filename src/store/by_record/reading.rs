@@ -112,4 +112,9 @@ impl<R: Repository> ReadRecords for ByRecord<R> {
     async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
         self.one_by_one(request).await
     }
+
+    /// Every record is read with its customer.
+    fn finds_by(&self, _: &ClassName, _: &FieldName) -> bool {
+        false
+    }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{SqliteStore, scrub};
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, Identifiers};
-use crate::data_map::DataMap;
+use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
 use crate::request::RequestId;
 use crate::store::by_record::fits;
@@ -86,6 +86,10 @@ impl ReadRecords for SqliteStore {
     async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
         let request = request.clone();
         self.call("reading records", move |frame, session| frame.read_records(session, &request)).await?
+    }
+
+    fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {
+        self.frame.finds_by(class, field)
     }
 }
 

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Frame;
 use super::page::Part;
-use crate::data_map::{FieldName, LinkRole, Value};
+use crate::customer::CustomerId;
+use crate::data_map::{ClassName, Datatype, FieldName, LinkRole, Value};
 use crate::store::read::{no_such_class, not_our_cursor};
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::keys;
 use crate::store::sql::session::{Purpose, Row, Session};
-use crate::store::sql::spelling::{columns, flag, listed, quoted};
+use crate::store::sql::spelling::{columns, flag, json_rows, listed, quoted};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{
     From, Set, Touched, Toward, Ways, handle_names, is_row, of_class, same_handle,
@@ -62,7 +64,15 @@ impl Frame {
         let (Some((number, class)), Some(described)) = (found, described) else {
             return Err(no_such_class(&request.class));
         };
-        let is_column = |name: &&FieldName| !class.json.contains_key(*name);
+        let is_wanted = |name: &FieldName| {
+            let wanted = request.fields.as_ref();
+            // A value inside a document is read with its document.
+            wanted.is_none_or(|wanted| {
+                let inside = class.json.iter().filter(|(field, _)| wanted.contains(*field));
+                wanted.contains(name) || inside.into_iter().any(|(_, json)| json.column == name.as_str())
+            })
+        };
+        let is_column = |name: &&FieldName| !class.json.contains_key(*name) && is_wanted(name);
         let fields: Arc<[FieldName]> =
             described.fields().iter().map(crate::data_map::Field::name).filter(is_column).cloned().collect();
         let foreign = self.foreign(class, &fields);
@@ -159,6 +169,14 @@ impl Frame {
         )
     }
 
+    /// Whether an index begins with a field.
+    pub(crate) fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {
+        self.bound.class(class).is_some_and(|class| {
+            let is_key = class.key.first().is_some_and(|key| key.eq_ignore_ascii_case(field.as_str()));
+            is_key || class.is_indexed(field.as_str())
+        })
+    }
+
     pub(crate) fn read_records(
         &self,
         session: &mut dyn Session,
@@ -179,7 +197,7 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
         let page = match &request.whose {
-            Whose::Everybody => self.read_everybody(&mut *transaction, request, &reading, place)?,
+            Whose::Everybody => self.read_everybody(&mut *transaction, request, &reading, place.as_ref())?,
             Whose::Of(customers) => {
                 // Customers before the place are read.
                 let first = place.as_ref().map_or(0, |place| place.customer);
@@ -192,8 +210,7 @@ impl Frame {
                 if !is_plain {
                     self.find_each(&mut *transaction, &self.held, std::iter::empty())?;
                 }
-                let read = self.read_batch(&mut *transaction, request, &reading, place, first);
-                read.map_err(|trouble| Trouble { class: trouble.class, ..trouble })?
+                self.read_batch(&mut *transaction, request, &reading, place.as_ref(), first)?
             }
         };
         transaction.commit().map_err(at)?;
@@ -214,21 +231,33 @@ impl Frame {
         session: &mut dyn Session,
         request: &ReadRequest,
         reading: &Reading<'_>,
-        place: Option<Place>,
+        place: Option<&Place>,
     ) -> Result<RecordPage, Trouble> {
         let class = reading.class;
         let table = quoted(&class.table);
         let handle = listed(&table, &class.handle);
         let mut parameters = vec![count(request.limit)];
-        let after = self.after(class, &table, place.as_ref(), &mut parameters)?;
+        let after = self.after(class, &table, place, &mut parameters)?;
+        let only = self.only(class, &table, request, &mut parameters);
+        let owner = if request.owners { self.owner(class, &table) } else { Vec::new() };
+        let gives =
+            [listed(&table, &class.handle), listed(&table, &names(&reading.fields)), owner.join(", ")];
+        let gives: Vec<String> = gives.into_iter().filter(|part| !part.is_empty()).collect();
         let sql = format!(
-            "SELECT {handle}, {} FROM {} AS {table} WHERE {after}{} ORDER BY {handle} LIMIT {}",
-            listed(&table, &names(&reading.fields)),
+            "SELECT {} FROM {} AS {table} WHERE {after}{only}{} ORDER BY {handle} LIMIT {}",
+            gives.join(", "),
             self.bound.table(&class.table),
             of_class(&self.bound, &table, &class.rows),
             self.bound.dialect.parameter(1),
         );
-        self.page_of(session, request, reading, (&sql, &parameters), |_, _| Ok(ReadRecord::default()), 0)
+        let behind = class.handle.len() + reading.fields.len();
+        let known = |row: &dyn Row, _| {
+            let parts = (0..owner.len()).map(|part| Ok(row.cell(behind + part)?.to_value()));
+            let parts = parts.collect::<Result<Vec<Value>, Fault>>()?;
+            let owner = if parts.is_empty() { None } else { keys::written(&parts).map(CustomerId::new) };
+            Ok(ReadRecord { owner, ..ReadRecord::default() })
+        };
+        Self::page_of(session, request, reading, (&sql, &parameters), known, 0)
     }
 
     fn read_batch(
@@ -236,7 +265,7 @@ impl Frame {
         session: &mut dyn Session,
         request: &ReadRequest,
         reading: &Reading<'_>,
-        place: Option<Place>,
+        place: Option<&Place>,
         first: usize,
     ) -> Result<RecordPage, Trouble> {
         let class = reading.class;
@@ -248,7 +277,8 @@ impl Frame {
         let known = if is_in_set { "relinquish_r.had, relinquish_r.other" } else { "0, 0" };
         let gives: Vec<String> = [known.to_owned()].into_iter().chain(homes).collect();
         let mut parameters = vec![count(request.limit)];
-        let after = self.after(class, &table, place.as_ref(), &mut parameters)?;
+        let after = self.after(class, &table, place, &mut parameters)?;
+        let only = self.only(class, &table, request, &mut parameters);
         let is_one = matches!(&request.whose, Whose::Of(customers) if customers.len() == first + 1);
         // With one customer, an index gives the rows in order. The first of several is the one in whose records the
         // last page ended.
@@ -258,8 +288,8 @@ impl Frame {
             (format!("(relinquish_r.n > 0 OR {after})"), format!("relinquish_r.n, {handle}"))
         };
         let sql = format!(
-            "SELECT {handle}, {}, relinquish_r.n, {} {} WHERE {which} ORDER BY {order} LIMIT {}",
-            listed(&table, &names(&reading.fields)),
+            "SELECT {}, relinquish_r.n, {} {} WHERE {which}{only} ORDER BY {order} LIMIT {}",
+            listed(&table, &[class.handle.clone(), names(&reading.fields)].concat()),
             gives.join(", "),
             self.source(reading),
             self.bound.dialect.parameter(1),
@@ -267,6 +297,9 @@ impl Frame {
         let behind = class.handle.len() + reading.fields.len();
         let known = |row: &dyn Row, first: usize| {
             let mut record = ReadRecord::new(first + row.natural::<usize>(behind)?, Vec::new());
+            if let (true, Whose::Of(customers)) = (request.owners, &request.whose) {
+                record.owner = customers.get(record.customer).cloned();
+            }
             let (is_shared, is_other) = (row.flag(behind + 1)?, row.flag(behind + 2)?);
             record.had = match (is_shared, is_other) {
                 (_, true) => Had::ByOthers,
@@ -297,7 +330,41 @@ impl Frame {
             record.of_others.dedup();
             Ok(record)
         };
-        self.page_of(session, request, reading, (&sql, &parameters), known, first)
+        Self::page_of(session, request, reading, (&sql, &parameters), known, first)
+    }
+
+    /// The condition that a field has one of the values that are asked for.
+    fn only(
+        &self,
+        class: &BoundClass,
+        table: &str,
+        request: &ReadRequest,
+        parameters: &mut Vec<Value>,
+    ) -> String {
+        let Some((field, values)) = &request.only else { return String::new() };
+        let datatype =
+            self.bound.data_map.class(class.name.as_str()).and_then(|described| {
+                described.find(field.as_str()).map(|field| field.constraints().datatype)
+            });
+        parameters.push(json_rows(values.iter().map(|value| vec![value.clone()])));
+        let dialect = self.bound.dialect;
+        let list = dialect.rows(parameters.len(), &[("value".to_owned(), datatype.unwrap_or(Datatype::Any))]);
+        let value = dialect.in_type_of(&self.bound.table(&class.table), field.as_str(), "list.value");
+        format!(" AND {table}.{} IN (SELECT {value} FROM {list} AS list)", quoted(field.as_str()))
+    }
+
+    /// The key of the customer from whom a row hangs, a column for each part.
+    fn owner(&self, class: &BoundClass, table: &str) -> Vec<String> {
+        let key = self.bound.root().map_or(&[][..], |root| &root.key);
+        let ways = Ways { bound: &self.bound };
+        let part = |column: &String| {
+            if class.is_root {
+                return format!("{table}.{}", quoted(column));
+            }
+            let value = format!("person.{}", quoted(column));
+            ways.of_person(class, table, &value).unwrap_or_else(|| "NULL".to_owned())
+        };
+        key.iter().map(part).collect()
     }
 
     /// The condition that a row comes after the last page.
@@ -322,7 +389,6 @@ impl Frame {
 
     /// The rows of a statement: handle, fields, and what `known` reads behind them.
     fn page_of(
-        &self,
         session: &mut dyn Session,
         request: &ReadRequest,
         reading: &Reading<'_>,

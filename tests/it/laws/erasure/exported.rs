@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use relinquish::data_map::Value as Stored;
+use relinquish::data_map::{ClassName, FieldName, Value as Stored};
 use relinquish::engine::export::{Export, write_json};
 use relinquish::engine::{Access, MemoryAccessLog, Purpose};
 use relinquish::plan::Authority;
@@ -189,6 +189,10 @@ impl ReadRecords for Losing {
             *value = Stored::from("somebody else's");
         }
         Ok(page)
+    }
+
+    fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {
+        self.store.finds_by(class, field)
     }
 }
 

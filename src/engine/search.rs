@@ -1,0 +1,558 @@
+//! Searches: in which records, and in which fields, a value stands.
+//!
+//! A search says which record and which field matched, and nothing else of the record. It looks in every class of the store
+//! that the engine [reads records](super::EngineBuilder::records) from.
+//!
+//! ```no_run
+//! use relinquish::data_map::Kind;
+//! use relinquish::engine::{Access, Search};
+//!
+//! # async fn find(engine: relinquish::Engine, access: Access) -> Result<(), relinquish::Error> {
+//! let search = Search::new().exact(Kind::Email, "maud@example.org");
+//! for class in engine.plan_search(&search)?.reads_whole {
+//!     println!("reads all records of {class}: no index begins with the field");
+//! }
+//! let mut page = engine.search(&search.clone().reading_whole_tables(), &access).await?;
+//! for found in &page.found {
+//!     println!("{} {} in {}", found.class, found.key.as_str(), found.field);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Access, Accessed, Engine, Error};
+use crate::anonymise::Form;
+use crate::anonymise::json::{self, Pointer};
+use crate::customer::CustomerId;
+use crate::data_map::{
+    ClassName, DataMap, Datatype, Field, FieldName, Kind, RecordClass, RecordKey, Role, Value, spelled_key,
+};
+use crate::store::{Cursor, ReadRecord, ReadRecords, ReadRequest, StoreError, Whose};
+
+/// The most records that are in memory at once.
+const PAGE: usize = 2_000;
+/// The default for the most places of a page.
+const PLACES: usize = 100;
+
+/// A value that is searched for.
+#[derive(Clone)]
+struct Term {
+    /// `None`: a customer's key.
+    kind: Option<Kind>,
+    value: String,
+    is_exact: bool,
+}
+
+/// What is searched for. Its `Debug` shows the kinds and no value.
+#[derive(Clone)]
+pub struct Search {
+    terms: Vec<Term>,
+    whole_tables: bool,
+    limit: usize,
+    after: Option<Cursor>,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Search {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Search").field("kinds", &self.kinds()).finish_non_exhaustive()
+    }
+}
+
+impl Search {
+    /// A search for nothing yet.
+    pub fn new() -> Self {
+        Self { terms: Vec::new(), whole_tables: false, limit: PLACES, after: None }
+    }
+
+    fn term(mut self, kind: Option<Kind>, value: impl Into<String>, is_exact: bool) -> Self {
+        self.terms.push(Term { kind, value: value.into(), is_exact });
+        self
+    }
+
+    /// Also searches for the customer with this key, as the store spells it.
+    #[must_use]
+    pub fn key(self, key: impl Into<String>) -> Self {
+        self.term(None, key, true)
+    }
+
+    /// Also searches for this very value, in the fields of its kind. An e-mail address is searched for among user names, too,
+    /// and a telephone number among those that took part in calls.
+    #[must_use]
+    pub fn exact(self, kind: Kind, value: impl Into<String>) -> Self {
+        self.term(Some(kind), value, true)
+    }
+
+    /// Also searches for this value in whatever spelling: without case and marks, names in any order of their words, telephone
+    /// numbers with or without the code of the country. No index finds these, so such a search reads whole tables.
+    #[must_use]
+    pub fn alike(self, kind: Kind, value: impl Into<String>) -> Self {
+        self.term(Some(kind), value, false)
+    }
+
+    /// Allows the search to read all records of a class where no index helps. [`Engine::plan_search`] says where.
+    #[must_use]
+    pub fn reading_whole_tables(mut self) -> Self {
+        self.whole_tables = true;
+        self
+    }
+
+    /// Sets the most places of a page: at least 1. The default is 100.
+    #[must_use]
+    pub fn limit(mut self, places: usize) -> Self {
+        self.limit = places.max(1);
+        self
+    }
+
+    /// Continues after another page.
+    #[must_use]
+    pub fn after(mut self, cursor: Option<Cursor>) -> Self {
+        self.after = cursor;
+        self
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        let kinds: BTreeSet<&Kind> = self.terms.iter().filter_map(|term| term.kind.as_ref()).collect();
+        kinds.into_iter().cloned().collect()
+    }
+}
+
+/// How a search will be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SearchPlan {
+    /// The fields whose index is used, by class.
+    pub by_index: Vec<(ClassName, FieldName)>,
+    /// The classes of which every record is read.
+    pub reads_whole: Vec<ClassName>,
+}
+
+/// A place in which a value was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Found {
+    /// The record class.
+    pub class: ClassName,
+    /// The record's key. It is the host's own key and may be personal: show it only to the person who searched.
+    #[serde(serialize_with = "spelled")]
+    pub key: RecordKey,
+    /// The field. For a value inside a JSON document, the column and the pointer.
+    pub field: FieldName,
+    /// The place of the value among those that were searched for.
+    pub term: usize,
+    /// Whether the value is stored exactly as it was searched for.
+    pub is_exact: bool,
+}
+
+fn spelled<S: Serializer>(key: &RecordKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(key.as_str())
+}
+
+/// A page of a search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FoundPage {
+    /// The places, by class.
+    pub found: Vec<Found>,
+    /// How many places are not told, because the operator has no authority over the tenant of the customer.
+    pub withheld: u64,
+    /// The cursor of the next page. `None`: this is the last page.
+    #[serde(skip)]
+    pub next: Option<Cursor>,
+}
+
+/// One reading of a search.
+#[derive(Clone)]
+enum Step {
+    /// The customer with a key.
+    Key { term: usize },
+    /// Records with a value in an indexed field.
+    Index { class: ClassName, field: FieldName, term: usize },
+    /// All records of a class.
+    Whole { class: ClassName, terms: Vec<usize> },
+}
+
+/// Where a search goes on.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    step: usize,
+    after: Option<Cursor>,
+    /// The places of the page of records that were told already.
+    told: usize,
+}
+
+/// Whether values of a kind may stand in fields of another kind.
+pub(super) fn may_stand_in(sought: &Kind, field: &Kind) -> bool {
+    sought == field
+        || matches!(
+            (sought, field),
+            (Kind::Email, Kind::Username)
+                | (Kind::Username, Kind::Email)
+                | (Kind::Phone, Kind::Communication)
+                | (Kind::Communication, Kind::Phone)
+                | (Kind::Name, Kind::CompanyName)
+                | (Kind::CompanyName, Kind::Name)
+        )
+}
+
+/// A field that is read, and how its texts are found in the record.
+pub(super) struct ReadField {
+    pub(super) name: FieldName,
+    pub(super) kind: Kind,
+    /// The place of the value, or of its document.
+    place: usize,
+    pointer: Option<Pointer>,
+}
+
+/// The fields of a class that are searched, as a page of records has them.
+pub(super) struct ClassFields {
+    pub(super) fields: Vec<ReadField>,
+    keys: Vec<usize>,
+}
+
+impl ClassFields {
+    /// The fields to ask for: the key, and those that pass.
+    pub(super) fn wanted(class: &RecordClass, is_searched: impl Fn(&Kind) -> bool) -> BTreeSet<FieldName> {
+        let is_wanted = |field: &&Field| field.role() == Role::Key || field.kind().is_some_and(&is_searched);
+        class.fields().iter().filter(is_wanted).map(|field| field.name().clone()).collect()
+    }
+
+    pub(super) fn of(class: &RecordClass, given: &[FieldName], is_searched: impl Fn(&Kind) -> bool) -> Self {
+        let place = |name: &str| given.iter().position(|field| field.as_str() == name);
+        let keys = class.fields().iter().filter(|field| field.role() == Role::Key);
+        let keys = keys.filter_map(|field| place(field.name().as_str())).collect();
+        let read = |field: &Field| {
+            let kind = field.kind().filter(|kind| is_searched(kind))?.clone();
+            let name = field.name().clone();
+            if let Some(place) = place(name.as_str()) {
+                return Some(ReadField { name, kind, place, pointer: None });
+            }
+            let inside = (0..).zip(given).find_map(|(place, column)| {
+                let pointer = name.as_str().strip_prefix(column.as_str())?;
+                Some((place, pointer.parse().ok()?))
+            });
+            inside.map(|(place, pointer)| ReadField { name, kind, place, pointer: Some(pointer) })
+        };
+        Self { fields: class.fields().iter().filter_map(read).collect(), keys }
+    }
+
+    /// The key of a record as one text.
+    pub(super) fn key(&self, record: &ReadRecord) -> Option<RecordKey> {
+        let parts: Option<Vec<Value>> =
+            self.keys.iter().map(|place| record.values.get(*place).cloned()).collect();
+        spelled_key(&parts?).map(RecordKey::new)
+    }
+}
+
+impl ReadField {
+    /// The texts of the field in a record. A document that cannot be read has none.
+    pub(super) fn texts(&self, record: &ReadRecord) -> Vec<String> {
+        let Some(value) = record.values.get(self.place) else { return Vec::new() };
+        match (value, &self.pointer) {
+            (Value::Text(text), None) => vec![text.clone()],
+            (Value::Integer(number), None) => vec![number.to_string()],
+            (Value::Text(text), Some(pointer)) => {
+                let found = json::values(text, pointer).unwrap_or_default();
+                let texts = found.into_iter().filter_map(|found| match found {
+                    json::Found::Text(text) => Some(text.into_owned()),
+                    json::Found::Number(number) => Some(number.to_owned()),
+                    _ => None,
+                });
+                texts.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Engine {
+    /// Says how a search will be carried out: where an index is used, and where every record is read. Reads nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoRecords`] if the engine was built without a store to read records from.
+    pub fn plan_search(&self, search: &Search) -> Result<SearchPlan, Error> {
+        let reads = self.parts.reads.as_ref().ok_or(Error::NoRecords)?;
+        let mut plan = SearchPlan { by_index: Vec::new(), reads_whole: Vec::new() };
+        for step in steps(self.data_map(), &**reads, search) {
+            match step {
+                Step::Key { .. } => {}
+                Step::Index { class, field, .. } => plan.by_index.push((class, field)),
+                Step::Whole { class, .. } => plan.reads_whole.push(class),
+            }
+        }
+        plan.by_index.sort();
+        plan.by_index.dedup();
+        Ok(plan)
+    }
+
+    /// Searches, and gives a page of the places that were found. The host's access log hears of every page before anything
+    /// is read.
+    ///
+    /// Places in records of customers of other tenants than the operator's are counted and not told.
+    ///
+    /// # Errors
+    /// [`Error::ReadsWholeTables`] if the search would read all records of a class, and nobody
+    /// [allowed](Search::reading_whole_tables) it. [`Error::NoRecords`], [`Error::NoAccessLog`], [`Error::AccessLog`],
+    /// [`Error::Approval`] for an operator without a valid id, [`Error::NotForRequest`]. A store out of reach; also for a
+    /// cursor of another search.
+    pub async fn search(&self, search: &Search, access: &Access) -> Result<FoundPage, Error> {
+        let reads = Arc::clone(self.parts.reads.as_ref().ok_or(Error::NoRecords)?);
+        let steps = steps(self.data_map(), &*reads, search);
+        let classes: Vec<ClassName> = steps
+            .iter()
+            .filter_map(|step| if let Step::Whole { class, .. } = step { Some(class.clone()) } else { None })
+            .collect();
+        if !search.whole_tables && !classes.is_empty() {
+            return Err(Error::ReadsWholeTables { classes });
+        }
+        self.access(access, None, [], Accessed::Search { kinds: search.kinds() }).await?;
+        let place = match &search.after {
+            None => Some(Place { step: 0, after: None, told: 0 }),
+            Some(cursor) => serde_json::from_str(cursor.as_str()).ok(),
+        };
+        let not_ours =
+            || StoreError::failed("searching", "the cursor is of another search; begin with the first page");
+        let mut place = place.ok_or_else(not_ours)?;
+        let mut page = FoundPage { found: Vec::new(), withheld: 0, next: None };
+        let forms = Forms::of(search);
+        while let Some(step) = steps.get(place.step) {
+            let (mut found, next) = self.look_in(step, search, &forms, &*reads, place.after.as_ref()).await?;
+            found.sort();
+            let withheld = self.withhold(&mut found, access).await?;
+            let more = found.split_off(place.told.min(found.len()));
+            let room = search.limit - page.found.len();
+            if place.told == 0 {
+                page.withheld += withheld;
+            }
+            if more.len() > room {
+                page.found.extend(more.into_iter().take(room).map(|(found, _)| found));
+                place.told += room;
+                break;
+            }
+            page.found.extend(more.into_iter().map(|(found, _)| found));
+            place = match next {
+                Some(after) => Place { step: place.step, after: Some(after), told: 0 },
+                None => Place { step: place.step + 1, after: None, told: 0 },
+            };
+            if page.found.len() == search.limit {
+                break;
+            }
+        }
+        if place.step < steps.len() {
+            let failed = |error: serde_json::Error| StoreError::failed("searching", error.to_string());
+            page.next = Some(Cursor::new(serde_json::to_string(&place).map_err(failed)?));
+        }
+        Ok(page)
+    }
+
+    /// The places that one page of records has, each with the customer to whom the record belongs.
+    async fn look_in(
+        &self,
+        step: &Step,
+        search: &Search,
+        forms: &Forms,
+        reads: &dyn ReadRecords,
+        after: Option<&Cursor>,
+    ) -> Result<(Vec<(Found, Option<CustomerId>)>, Option<Cursor>), Error> {
+        let map = self.data_map();
+        let class = match step {
+            Step::Key { term } => {
+                let id = search.terms.get(*term).map(|term| CustomerId::new(term.value.clone()));
+                let facts = self.parts.store.facts(id.as_slice()).await?;
+                let key = map.class(map.root().as_str()).and_then(key_field);
+                let found = facts.into_iter().filter_map(|facts| {
+                    let found = Found {
+                        class: map.root().clone(),
+                        key: RecordKey::new(facts.id.as_str()),
+                        field: key.clone()?,
+                        term: *term,
+                        is_exact: true,
+                    };
+                    Some((found, Some(facts.id)))
+                });
+                return Ok((found.collect(), None));
+            }
+            Step::Index { class, .. } | Step::Whole { class, .. } => class,
+        };
+        let Some(described) = map.class(class.as_str()) else { return Ok((Vec::new(), None)) };
+        let of_step: BTreeSet<usize> = match step {
+            Step::Key { term } | Step::Index { term, .. } => BTreeSet::from([*term]),
+            Step::Whole { terms, .. } => terms.iter().copied().collect(),
+        };
+        let is_searched = |kind: &Kind| of_step.iter().any(|term| forms.stands_in(*term, kind));
+        let wanted = ClassFields::wanted(described, is_searched);
+        let mut request = ReadRequest::new(class.clone(), Whose::Everybody, PAGE)
+            .after(after.cloned())
+            .fields(wanted)
+            .with_owners();
+        if let Step::Index { field, term, .. } = step
+            && let (Some(term), Some(field)) = (search.terms.get(*term), described.find(field.as_str()))
+        {
+            request = request.only(field.name().clone(), stored(&term.value, field.constraints().datatype));
+        }
+        let page = reads.read_records(&request).await?;
+        let fields = ClassFields::of(described, &page.fields, is_searched);
+        let mut found = Vec::new();
+        for record in &page.records {
+            let Some(key) = fields.key(record) else { continue };
+            for (field, term, is_exact) in forms.places(&of_step, &fields, record) {
+                if let Step::Index { field: only, .. } = step
+                    && *only != field
+                {
+                    continue;
+                }
+                let place = Found { class: class.clone(), key: key.clone(), field, term, is_exact };
+                found.push((place, record.owner.clone()));
+            }
+        }
+        Ok((found, page.next))
+    }
+
+    /// Removes places in records of customers of other tenants than the operator's. Returns how many.
+    async fn withhold(
+        &self,
+        found: &mut Vec<(Found, Option<CustomerId>)>,
+        access: &Access,
+    ) -> Result<u64, Error> {
+        let owners: BTreeSet<CustomerId> = found.iter().filter_map(|(_, owner)| owner.clone()).collect();
+        let owners: Vec<CustomerId> = owners.into_iter().collect();
+        let before = found.len();
+        if !owners.is_empty() {
+            let facts = self.parts.store.facts(&owners).await?;
+            let own = access.by().tenants();
+            let of_others: BTreeSet<CustomerId> = facts
+                .into_iter()
+                .filter(|facts| !own.contains(&facts.tenant))
+                .map(|facts| facts.id)
+                .collect();
+            found.retain(|(_, owner)| owner.as_ref().is_none_or(|owner| !of_others.contains(owner)));
+        }
+        Ok((before - found.len()) as u64)
+    }
+}
+
+/// The only field of a class's key, or its first.
+fn key_field(class: &RecordClass) -> Option<FieldName> {
+    class.fields().iter().find(|field| field.role() == Role::Key).map(|field| field.name().clone())
+}
+
+/// A text as a field of this type may store it.
+fn stored(text: &str, datatype: Datatype) -> Vec<Value> {
+    let number = text.parse().ok().map(Value::Integer);
+    match datatype {
+        Datatype::Integer => number.into_iter().collect(),
+        Datatype::Any | Datatype::Numeric => number.into_iter().chain([Value::from(text)]).collect(),
+        Datatype::Text | Datatype::Real | Datatype::Blob => vec![Value::from(text)],
+    }
+}
+
+/// The readings of a search, in a fixed order: keys, then class by class.
+fn steps(map: &DataMap, reads: &dyn ReadRecords, search: &Search) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    steps.extend(
+        (0..).zip(&search.terms).filter(|(_, term)| term.kind.is_none()).map(|(term, _)| Step::Key { term }),
+    );
+    for class in map.classes() {
+        let mut whole = BTreeSet::new();
+        for (n, term) in search.terms.iter().enumerate() {
+            let Some(kind) = &term.kind else { continue };
+            let of_kind = |field: &&Field| field.kind().is_some_and(|of| may_stand_in(kind, of));
+            for field in class.fields().iter().filter(of_kind) {
+                if term.is_exact && reads.finds_by(class.name(), field.name()) {
+                    let (class, field) = (class.name().clone(), field.name().clone());
+                    steps.push(Step::Index { class, field, term: n });
+                } else {
+                    whole.insert(n);
+                }
+            }
+        }
+        // Whatever an index would have found, a reading of all records finds too.
+        if !whole.is_empty() {
+            let covered = |step: &Step| matches!(step, Step::Index { class: of, term, .. } if of == class.name() && whole.contains(term));
+            steps.retain(|step| !covered(step));
+            steps.push(Step::Whole { class: class.name().clone(), terms: whole.into_iter().collect() });
+        }
+    }
+    steps
+}
+
+/// The values that are searched for, in the form in which they are compared with each kind of field.
+struct Forms {
+    terms: Vec<(Term, BTreeMap<Kind, Form>)>,
+}
+
+impl Forms {
+    fn of(search: &Search) -> Self {
+        let forms = |term: &Term| {
+            let mut forms = BTreeMap::new();
+            if let Some(kind) = &term.kind {
+                for of in
+                    Kind::KNOWN.iter().filter_map(|name| name.parse::<Kind>().ok()).chain([kind.clone()])
+                {
+                    if may_stand_in(kind, &of)
+                        && let Some(form) = Form::of(&of, &term.value)
+                    {
+                        forms.insert(of, form);
+                    }
+                }
+            }
+            (term.clone(), forms)
+        };
+        Self { terms: search.terms.iter().map(forms).collect() }
+    }
+
+    fn stands_in(&self, term: usize, kind: &Kind) -> bool {
+        self.terms.get(term).and_then(|(term, _)| term.kind.as_ref()).is_some_and(|of| may_stand_in(of, kind))
+    }
+
+    /// The fields of a record in which the values stand.
+    fn places(
+        &self,
+        of_step: &BTreeSet<usize>,
+        fields: &ClassFields,
+        record: &ReadRecord,
+    ) -> Vec<(FieldName, usize, bool)> {
+        let mut places = Vec::new();
+        let texts: Vec<(&ReadField, Vec<String>)> =
+            fields.fields.iter().map(|field| (field, field.texts(record))).collect();
+        for n in of_step {
+            let Some((term, forms)) = self.terms.get(*n) else { continue };
+            let mut is_found = false;
+            for (field, texts) in &texts {
+                if !self.stands_in(*n, &field.kind) {
+                    continue;
+                }
+                let is_exact = texts.contains(&term.value);
+                let is_like = |text: &String| {
+                    let (form, own) = (forms.get(&field.kind), Form::of(&field.kind, text));
+                    form.zip(own).is_some_and(|(form, own)| form.is_like(&own))
+                };
+                if is_exact || (!term.is_exact && texts.iter().any(is_like)) {
+                    places.push((field.name.clone(), *n, is_exact));
+                    is_found = true;
+                }
+            }
+            // A name may be spread over several fields: a first name and a last name.
+            let names =
+                || texts.iter().filter(|(field, texts)| field.kind == Kind::Name && !texts.is_empty());
+            if !is_found && !term.is_exact && term.kind == Some(Kind::Name) && names().count() > 1 {
+                let whole: Vec<&str> = names().flat_map(|(_, texts)| texts).map(String::as_str).collect();
+                let own = Form::of(&Kind::Name, &whole.join(" "));
+                if forms.get(&Kind::Name).zip(own).is_some_and(|(form, own)| form.is_like(&own)) {
+                    places.extend(names().map(|(field, _)| (field.name.clone(), *n, false)));
+                }
+            }
+        }
+        places
+    }
+}

@@ -16,9 +16,9 @@ use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, Intake,
-    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken,
-    Task, TokenOf, WaivedStep, Waiver, WhichRequests,
+    EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, FoundRecords,
+    GatewayResult, Intake, KeyRingError, LookedFor, NewCase, ProfileResult, RecordedDuty, Rules, Running,
+    Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -186,14 +186,40 @@ impl Engine {
             deferred: deferred.collect(),
             kept,
             tombstones,
+            looked_for: self.looked_for(run, around)?,
             intake: around.intake(run.id())?,
         })
+    }
+
+    /// What was found when the erased values were looked for in texts that stay. `None` if the store does not look.
+    fn looked_for(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        around: &mut Around<'_>,
+    ) -> Result<Option<LookedFor>, Error> {
+        if !self.parts.store.looks_for_leftovers() {
+            return Ok(None);
+        }
+        let mut looked = LookedFor::default();
+        let step = run.progress.step(&Step::Records);
+        for (class, fields) in step.iter().flat_map(|step| &step.counts.leftovers) {
+            for (field, left) in fields {
+                let keys = Sealed::new(around.salts.draw(), left.keys.clone())?;
+                let of_class = looked.found.entry(class.clone()).or_default();
+                of_class.insert(field.clone(), FoundRecords { rows: left.rows, keys });
+            }
+        }
+        if run.progress.counts_are_exact() != Some(true) {
+            looked.unknown = run.work.treatment.sought(self.data_map().classes());
+        }
+        Ok(Some(looked))
     }
 
     /// The requests of the register whose cases are about to be closed.
     async fn running(&self, done: &[&mut Run<'_, ErasureWork>]) -> Result<Vec<Running>, Error> {
         let is_asked = |run: &&mut Run<'_, ErasureWork>| run.binding().trigger() == Trigger::Requested;
-        let cases: BTreeSet<CaseId> = done.iter().filter(|run| is_asked(run)).map(|run| run.id().clone()).collect();
+        let cases: BTreeSet<CaseId> =
+            done.iter().filter(|run| is_asked(run)).map(|run| run.id().clone()).collect();
         let (mut found, mut after) = (Vec::new(), None);
         while found.len() < cases.len() {
             let which = WhichRequests::At(Stage::Running);
@@ -232,7 +258,16 @@ impl Engine {
         let mut drawn = [0; 32];
         self.parts.entropy.fill(&mut drawn)?;
         let (salts, closed_at) = (Salts::new(drawn), self.parts.clock.now());
-        Ok(Around { engine: self, signed, salts, backups, unmapped, closed_at, running: Vec::new(), last: None })
+        Ok(Around {
+            engine: self,
+            signed,
+            salts,
+            backups,
+            unmapped,
+            closed_at,
+            running: Vec::new(),
+            last: None,
+        })
     }
 
     /// The entry of a case that ended without an effect.

@@ -59,8 +59,8 @@ pub use case::{
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
-    EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, ProfileResult,
-    RecordedDuty, Rules, Scrubbed, WaivedStep,
+    EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, FoundRecords, GatewayResult,
+    LookedFor, ProfileResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};

@@ -321,6 +321,7 @@ pub mod statute;
 mod trigger;
 mod words;
 
+pub use crate::data_map::{NotAPeriod, Period};
 pub use blast_radius::{BlastRadius, NotAShare, Share};
 use by_tenant::ByTenant;
 pub use concept::{Concept, ConceptRow};
@@ -332,7 +333,6 @@ pub use expiry::{After, Expiry, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use limit::Limit;
-pub use crate::data_map::{NotAPeriod, Period};
 pub(crate) use privacy_law::fadp;
 pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
 pub use schema::schema;

@@ -343,7 +343,8 @@ fn otherwise() -> Json {
     described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
 }
 
-const FOR: &str = "How long the field stays after the erasure. Without it, the field stays as long as its record";
+const FOR: &str =
+    "How long the field stays after the erasure. Without it, the field stays as long as its record";
 const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, another encoding, no JSON";
 const AFTER_DUTY: &str =
     "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";

@@ -80,7 +80,11 @@ impl ClassTreatment {
     pub(crate) fn describe_kept(&self, field: &FieldName, reason: &str) -> String {
         match self.kept_for.get(field) {
             Some(kept) => {
-                format!("stays for {} after the erasure ({reason}), then: {}", kept.period, kept.then.describe())
+                format!(
+                    "stays for {} after the erasure ({reason}), then: {}",
+                    kept.period,
+                    kept.then.describe()
+                )
             }
             None => format!("stays as long as the record: {reason}"),
         }

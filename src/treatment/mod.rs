@@ -464,7 +464,12 @@ impl Treatment {
         for class in bound.classes.values_mut() {
             let tombstone = class.tombstone.iter_mut().flat_map(|tombstone| tombstone.fields.values_mut());
             let later = class.kept_for.values_mut().map(|kept| &mut kept.then);
-            class.fields.values_mut().chain(later).chain(tombstone).try_for_each(|strategy| strategy.bind(strategies))?;
+            class
+                .fields
+                .values_mut()
+                .chain(later)
+                .chain(tombstone)
+                .try_for_each(|strategy| strategy.bind(strategies))?;
         }
         Ok(bound)
     }

@@ -298,12 +298,7 @@ impl Engine {
     }
 
     /// Why the plan is no longer valid, if so.
-    fn differs(
-        &self,
-        run: &Run<'_, ErasureWork>,
-        one: &Surveyed,
-        now: DateTime<Utc>,
-    ) -> Option<Because> {
+    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed, now: DateTime<Utc>) -> Option<Because> {
         let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
         let binding = run.binding();
         let policy = &self.parts.policy;

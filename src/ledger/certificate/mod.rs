@@ -9,9 +9,8 @@ use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger, LedgerError,
-    RecordedDuty,
-    SubjectToken, WaivedStep,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, FoundRecords, GatewayResult, Intake, Ledger,
+    LedgerError, LookedFor, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
 use crate::customer::TenantId;
@@ -172,7 +171,8 @@ impl Certificate {
     /// What is left of the person. A profile that was not erased, or that the gateway keeps in part, names the person.
     pub fn residue(&self) -> Residue {
         let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
-        if !self.waived().is_empty() || self.gateways().iter().any(keeps) {
+        let is_left = self.looked_for().is_some_and(|looked| !looked.found.is_empty());
+        if is_left || !self.waived().is_empty() || self.gateways().iter().any(keeps) {
             return Residue::InPart;
         }
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
@@ -195,6 +195,9 @@ impl Certificate {
     /// gateway.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
+        let looked = self.looked_for().into_iter().flat_map(|looked| &looked.found);
+        let fields = looked.flat_map(|(class, fields)| fields.keys().map(move |field| (class, field)));
+        links.extend(fields.map(|(class, field)| format!("{class}.{field} (still holds an erased value)")));
         links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
         links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
             GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
@@ -316,6 +319,11 @@ impl Certificate {
         &self.result().tombstones
     }
 
+    /// What was found when the erased values were looked for in texts that stay. `None`: the store does not look.
+    pub fn looked_for(&self) -> Option<&LookedFor> {
+        self.result().looked_for.as_ref()
+    }
+
     /// What was checked before the certificate was issued.
     pub fn verified(&self) -> Vec<&'static str> {
         verified(&self.treatment, self.result())
@@ -391,6 +399,17 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("waived", &waived.collect::<Vec<_>>())?;
         map.serialize_entry("verified", &self.verified())?;
+        if let Some(looked) = self.looked_for() {
+            let keys =
+                |found: &FoundRecords| serde_json::json!({ "rows": found.rows, "keys": found.keys.get() });
+            let found = looked.found.iter().map(|(class, fields)| {
+                let fields = fields.iter().map(|(field, found)| (field.to_string(), keys(found)));
+                (class.to_string(), fields.collect::<serde_json::Map<_, _>>().into())
+            });
+            let found: serde_json::Map<String, serde_json::Value> = found.collect();
+            let looked = serde_json::json!({ "found": found, "unknown": looked.unknown });
+            map.serialize_entry("looked_for", &looked)?;
+        }
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;
@@ -457,6 +476,9 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> 
     if treatment.classes().values().any(|class| *class.action() == RecordAction::Reassign) {
         // See `manual::promises`: by then these records belong to the "Unknown Customer", together with many others.
         list.push("records that were handed over were counted when it was done, and not read back");
+    }
+    if result.looked_for.as_ref().is_some_and(|looked| looked.unknown.is_empty()) {
+        list.push("texts of the customer that stay were searched for the values that were erased");
     }
     let gone = |result: &GatewayResult| {
         matches!(result.answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)

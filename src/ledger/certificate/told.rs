@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Certificate, FileSlack};
 use crate::backup::Horizon;
+use crate::data_map::ClassName;
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
 use crate::plan::letter::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
@@ -85,11 +86,20 @@ impl Certificate {
             classes: classes.collect(),
             gateways: gateways.chain(waived).chain(kept).collect(),
             tombstones: self.tombstones().to_vec(),
+            leftovers: self.leftovers(),
             uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
             not_covered: self.not_covered().into_iter().cloned().collect(),
             backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
+    }
+}
+
+impl Certificate {
+    /// The number of records that still held an erased value, by class. A record counts once for each such field.
+    fn leftovers(&self) -> BTreeMap<ClassName, u64> {
+        let found = self.looked_for().into_iter().flat_map(|looked| &looked.found);
+        found.map(|(class, fields)| (class.clone(), fields.values().map(|found| found.rows).sum())).collect()
     }
 }
 

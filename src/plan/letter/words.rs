@@ -63,6 +63,7 @@ pub(super) struct Words {
     /// What is left: nothing, anonymised, pseudonymised, erased in part.
     pub(super) left: [&'static str; 4],
     pub(super) leads: &'static str,
+    pub(super) leftover: &'static str,
     pub(super) lead_field: &'static str,
     pub(super) lead_gateway: &'static str,
     pub(super) lead_token: &'static str,

@@ -96,7 +96,11 @@ impl OwnerlessRule {
 }
 
 /// Whether records of a class may find their customer by a value, or hang from records that do.
-pub(super) fn is_by_value<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+pub(super) fn is_by_value<'m>(
+    map: &'m DataMap,
+    name: &'m ClassName,
+    seen: &mut BTreeSet<&'m ClassName>,
+) -> bool {
     let Some(class) = map.class(name.as_str()).filter(|_| seen.insert(name)) else { return false };
     let mut owners = class.links().iter().filter(|link| link.is_owner());
     owners.any(|link| link.is_by_value() || is_by_value(map, link.to(), seen))

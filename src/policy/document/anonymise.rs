@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::duties::read_period;
 use crate::anonymise::text::{Detector, first_of};
 use crate::anonymise::{Generalisation, Template, TokenForm};
 use crate::data_map::{Kind, Period, Value};
-use super::duties::read_period;
 use crate::document::{Reader, join, suggest};
 
 /// The policy's rule for a kind of personal data, or for one field.

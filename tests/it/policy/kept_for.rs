@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
 use relinquish::engine::Clock;
 use relinquish::plan::Missing;
-use relinquish::policy::{Concept, Trigger};
 use relinquish::plan::letter::{self, Authority, Controller, Language, Letterhead, Request};
+use relinquish::policy::{Concept, Trigger};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
     Approval, Asked, Certificate, DataMap, Decision, Engine, MemoryLedger, Outcome, Planned, PolicyDocument,
@@ -43,7 +43,8 @@ fn policy(keep: &str) -> String {
     )
 }
 
-const TWO_YEARS: &str = "{ postcode = { reason = 'where guests come from', for = '2 years' }, city = 'how far they travel' }";
+const TWO_YEARS: &str =
+    "{ postcode = { reason = 'where guests come from', for = '2 years' }, city = 'how far they travel' }";
 
 struct World {
     engine: Engine,
@@ -86,7 +87,8 @@ impl World {
                 match self.engine.erase(plan.approve(approval).unwrap()).await.unwrap() {
                     Outcome::Erased(certificate) => {
                         // The ledger says the same as the outcome.
-                        let read = Certificate::read(&*self.ledger, certificate.case()).await.unwrap().unwrap();
+                        let read =
+                            Certificate::read(&*self.ledger, certificate.case()).await.unwrap().unwrap();
                         assert_eq!(read.to_string(), certificate.to_string());
                         Ok((because, *certificate))
                     }
@@ -114,7 +116,8 @@ fn day(text: &str) -> NaiveDate {
 
 fn until(certificate: &Certificate) -> Vec<String> {
     let classes = certificate.records();
-    let each = classes.iter().flat_map(|class| class.kept_until.iter().map(|(field, day)| format!("{field} {day}")));
+    let each =
+        classes.iter().flat_map(|class| class.kept_until.iter().map(|(field, day)| format!("{field} {day}")));
     each.collect()
 }
 
@@ -138,11 +141,18 @@ async fn a_field_that_is_kept_for_a_time_goes_by_itself_when_the_time_is_over() 
     let (because, last) = world.go("2028-11-28", &Asked::Sweep).await.unwrap();
     assert_eq!((because, until(&last)), (Missing::Kept, Vec::new()));
     let [_, postcode, city] = world.guest();
-    assert_eq!((postcode.as_deref(), city.as_deref()), (Some("90"), Some("Umeå")), "by the rule for its kind");
+    assert_eq!(
+        (postcode.as_deref(), city.as_deref()),
+        (Some("90"), Some("Umeå")),
+        "by the rule for its kind"
+    );
     // Nothing is due again, and the plan of the last case says nothing of the field any more.
     for day in ["2028-11-29", "2040-01-01"] {
         let decision = world.go(day, &Asked::Sweep).await.unwrap_err();
-        assert!(matches!(&decision, Decision::NotYet(not_yet) if not_yet.trigger == Trigger::Inactive), "{decision}");
+        assert!(
+            matches!(&decision, Decision::NotYet(not_yet) if not_yet.trigger == Trigger::Inactive),
+            "{decision}"
+        );
     }
 }
 
@@ -207,14 +217,18 @@ fn a_time_is_refused_where_nobody_could_find_the_field_later() {
         );
         PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map))
     };
-    let rules = "anonymise = { name = 'remove', postcode = 'remove', city = { keep = 'why', for = '2 years' } }\n";
+    let rules =
+        "anonymise = { name = 'remove', postcode = 'remove', city = { keep = 'why', for = '2 years' } }\n";
     let good = "treatments.t = { guest = 'anonymise', visit = 'anonymise' }";
     let policy = check(&format!("{rules}{good}")).unwrap();
     let kept = &policy.treatments()["t"].class("visit").unwrap().kept_for()["city"];
     assert_eq!(kept.period(), "2 years".parse().unwrap());
     for (lines, path) in [
         ("treatments.t = { guest = 'delete', visit = 'anonymise' }", "treatments.t.visit.city"),
-        ("treatments.t = { guest = 'anonymise', visit = 'delete' }\nexpire.visit = { from = 'made_on', after = '1 year', action = 'anonymise' }", "expire.visit.city"),
+        (
+            "treatments.t = { guest = 'anonymise', visit = 'delete' }\nexpire.visit = { from = 'made_on', after = '1 year', action = 'anonymise' }",
+            "expire.visit.city",
+        ),
     ] {
         let problems = check(&format!("{rules}{lines}")).unwrap_err().to_string();
         assert!(problems.contains(path) && problems.contains("only for a time"), "{lines}: {problems}");
@@ -230,7 +244,9 @@ fn a_time_is_refused_where_nobody_could_find_the_field_later() {
         assert!(problems.contains(what), "{keep}: {problems}");
     }
     // What stays without an end is noted.
-    let policy = check(&format!("anonymise = {{ name = 'remove', postcode = 'remove', city = {{ keep = 'why' }} }}\n{good}"));
+    let policy = check(&format!(
+        "anonymise = {{ name = 'remove', postcode = 'remove', city = {{ keep = 'why' }} }}\n{good}"
+    ));
     let notes = policy.unwrap().notes();
     assert!(notes.iter().any(|note| note.path == "treatments.t.visit.city"), "{notes:?}");
 }

@@ -113,7 +113,10 @@ fn class(rng: &mut Rng, name: &str) -> ToldClass {
             Vec::new()
         },
         kept_meanwhile: BTreeMap::new(),
-        kept_until: kept.keys().filter_map(|field| Some((FieldName::clone(field), some(rng, day)?))).collect(),
+        kept_until: kept
+            .keys()
+            .filter_map(|field| Some((FieldName::clone(field), some(rng, day)?)))
+            .collect(),
         kept,
         otherwise,
         deferred: some(rng, |rng| {
@@ -188,6 +191,7 @@ fn case(rng: &mut Rng) -> Told {
         })
         .into_iter()
         .collect(),
+        leftovers: some(rng, |rng| (CLASSES[rng.usize(0..5)].into(), rng.u64(1..90))).into_iter().collect(),
         uncertain: rng.u64(0..3),
         not_covered,
         backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
@@ -357,6 +361,10 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         wanted.push((Fact::Needed(stays.class.clone()), parts));
     }
     wanted.push((Fact::Left(told.residue), Vec::new()));
+    for (class, rows) in &told.leftovers {
+        let parts = vec![said(language, class.as_str()), format!(": {rows})")];
+        wanted.push((Fact::Leftover(class.clone()), parts));
+    }
     for lead in &told.leads {
         let parts = match lead {
             Lead::Class { class, .. } => vec![said(language, class.as_str())],

@@ -68,8 +68,12 @@ fn draw(rng: &mut Rng) -> Drawn {
             continue;
         }
         let (n, treatment) = (rng.u32(1..9), rng.usize(0..2));
-        writeln!(text, "triggers.{trigger} = {{ {}, treatment = 't{treatment}' }}", rule.replace("{n}", &n.to_string()))
-            .unwrap();
+        writeln!(
+            text,
+            "triggers.{trigger} = {{ {}, treatment = 't{treatment}' }}",
+            rule.replace("{n}", &n.to_string())
+        )
+        .unwrap();
         if sweep {
             let mut parts: Vec<Said> = vec![Said::Word(n.to_string())];
             parts.extend((!date.is_empty()).then(|| host(date)));
@@ -81,7 +85,9 @@ fn draw(rng: &mut Rng) -> Drawn {
         for class in CLASSES {
             let (name, fact_of) = (class.into(), format!("field{class}"));
             let (rule, facts): (String, Vec<(Fact, Vec<Said>)>) = match rng.u32(0..5) {
-                0 if class != CLASSES[0] => ("'delete'".to_owned(), vec![(Fact::Deleted(name), vec![host(class)])]),
+                0 if class != CLASSES[0] => {
+                    ("'delete'".to_owned(), vec![(Fact::Deleted(name), vec![host(class)])])
+                }
                 1 if class != CLASSES[0] => {
                     let parts = vec![host(class), host("statistics")];
                     ("{ keep = 'statistics' }".to_owned(), vec![(Fact::Kept(name), parts)])
@@ -90,7 +96,9 @@ fn draw(rng: &mut Rng) -> Drawn {
                     let n = rng.u32(2..9);
                     let kept = Fact::KeptField(name.clone(), fact_of.as_str().into());
                     let parts = vec![host(class), host(&fact_of), host("refunds"), Said::Word(n.to_string())];
-                    let rule = format!("{{ action = 'anonymise', keep = {{ {fact_of} = {{ reason = 'refunds', for = '{n} years' }} }} }}");
+                    let rule = format!(
+                        "{{ action = 'anonymise', keep = {{ {fact_of} = {{ reason = 'refunds', for = '{n} years' }} }} }}"
+                    );
                     (rule, vec![(Fact::Cleared(name), vec![host(class)]), (kept, parts)])
                 }
                 3 => {
@@ -110,7 +118,10 @@ fn draw(rng: &mut Rng) -> Drawn {
         let (rule, fact) = if rng.bool() {
             ("'erase'", ToldGateway::Erased { gateway: "stripe".into() })
         } else {
-            ("{ keep = 'refunds' }", ToldGateway::Kept { gateway: "stripe".into(), reason: "refunds".to_owned() })
+            (
+                "{ keep = 'refunds' }",
+                ToldGateway::Kept { gateway: "stripe".into(), reason: "refunds".to_owned() },
+            )
         };
         writeln!(text, "treatments.t{treatment}.gateway.stripe = {rule}").unwrap();
         if used.contains(&treatment) {
@@ -139,8 +150,12 @@ fn draw(rng: &mut Rng) -> Drawn {
     }
     if sweep && rng.bool() {
         let n = rng.u32(1..9);
-        writeln!(text, "expire.echo = {{ from = 'madeecho', after = '{n} years', action = 'delete' }}").unwrap();
-        wanted.push((Fact::Expires("echo".into()), vec![host("echo"), host("madeecho"), Said::Word(n.to_string())]));
+        writeln!(text, "expire.echo = {{ from = 'madeecho', after = '{n} years', action = 'delete' }}")
+            .unwrap();
+        wanted.push((
+            Fact::Expires("echo".into()),
+            vec![host("echo"), host("madeecho"), Said::Word(n.to_string())],
+        ));
     }
     Drawn { text, wanted }
 }
@@ -162,7 +177,8 @@ fn policy(drawn: &str) -> Policy {
          guards.unpaid_invoice = {{ ignore = 'x' }}\nguards.open_dispute = {{ ignore = 'x' }}\n\
          anonymise = {{ name = 'clear', city = 'clear' }}\n"
     );
-    let names = CLASSES.iter().flat_map(|name| [(*name).to_owned(), format!("field{name}"), format!("made{name}")]);
+    let names =
+        CLASSES.iter().flat_map(|name| [(*name).to_owned(), format!("field{name}"), format!("made{name}")]);
     let names: Vec<String> = names.chain(["seen".to_owned(), "cancelled".to_owned()]).collect();
     for language in [Language::Swedish, Language::German] {
         for name in &names {
@@ -208,7 +224,8 @@ fn every_sentence_of_a_statement_comes_from_a_rule_and_each_rule_is_told() {
         let mut rng = Rng::with_seed(seed);
         let drawn = draw(&mut rng);
         let language = Language::ALL[rng.usize(0..3)];
-        let found = faults(&told(&policy(&drawn.text), language), in_words(&drawn.wanted, language), language);
+        let found =
+            faults(&told(&policy(&drawn.text), language), in_words(&drawn.wanted, language), language);
         assert!(found.is_empty(), "seed {seed}, {language}\n{}\n{}", found.join("\n"), drawn.text);
     }
 }

@@ -203,7 +203,7 @@ pub struct LookedFor {
 pub struct FoundRecords {
     /// The number of records.
     pub rows: u64,
-    /// The keys of the first of them, as the store spells them. Sealed: a key may identify a person.
+    /// The keys of the first of them, if they are numbers and lead to no customer. Sealed, so that they can be destroyed.
     pub keys: Sealed<Vec<String>>,
 }
 

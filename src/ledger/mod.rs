@@ -56,7 +56,7 @@ pub use case::{
     CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases,
     ReviewedProfile, SavedCase, Task, WorkerId,
 };
-pub use certificate::{Certificate, CertifiedClass, FileSlack};
+pub use certificate::{Certificate, CertifiedClass, FileSlack, Verified};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
     EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, FoundRecords, GatewayResult,

@@ -37,7 +37,8 @@ impl OnLeftover {
 pub struct Leftover {
     /// The number of records.
     pub rows: u64,
-    /// The keys of the first [`MOST_KEYS`](Self::MOST_KEYS) of them, as the store spells them.
+    /// The keys of the first [`MOST_KEYS`](Self::MOST_KEYS) of them: keys of numbers, which name nobody. Empty for customers' own
+    /// records, and for keys that lead to a customer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
 }
@@ -49,11 +50,11 @@ impl Leftover {
     /// The number of keys that are kept.
     pub const MOST_KEYS: usize = 20;
 
-    /// Adds a record.
-    pub fn add(&mut self, key: String) {
+    /// Adds a record, with its key if the key names nobody.
+    pub fn add(&mut self, key: Option<String>) {
         self.rows += 1;
         if self.keys.len() < Self::MOST_KEYS {
-            self.keys.push(key);
+            self.keys.extend(key);
         }
     }
 }

@@ -66,8 +66,8 @@ impl fmt::Display for Certificate {
                     found.rows
                 )?;
                 match found.keys.get() {
-                    Some(keys) => writeln!(f, ": {}", keys.join("; "))?,
-                    None => writeln!(f)?,
+                    Some(keys) if !keys.is_empty() => writeln!(f, ": {}", keys.join("; "))?,
+                    Some(_) | None => writeln!(f)?,
                 }
             }
         }

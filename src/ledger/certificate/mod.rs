@@ -25,7 +25,11 @@ use crate::treatment::{
 };
 
 mod display;
+mod page;
 mod told;
+
+#[cfg(feature = "checkpoints")]
+pub(crate) use page::Proof;
 
 /// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -40,6 +44,34 @@ pub enum FileSlack {
     },
     /// This store has no scrub. Ask the operator of the store.
     NotKnown,
+}
+
+/// What was checked before a certificate was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verified {
+    /// The store was read back.
+    ReadBack,
+    /// Records that were handed over cannot be read back. They were counted when it was done.
+    HandedOver,
+    /// Texts that stay were searched for the erased values.
+    Searched,
+    /// Each gateway was asked again.
+    Gateways,
+}
+
+impl Verified {
+    /// The check, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadBack => "the store was read back: no record of the customer is left to treat",
+            Self::HandedOver => {
+                "records that were handed over were counted when it was done, and not read back"
+            }
+            Self::Searched => "texts of the customer that stay were searched for the values that were erased",
+            Self::Gateways => "each gateway was asked again after its answer, and has the profile no more",
+        }
+    }
 }
 
 /// What was done to one record class.
@@ -324,8 +356,13 @@ impl Certificate {
         self.result().looked_for.as_ref()
     }
 
-    /// What was checked before the certificate was issued.
+    /// What was checked before the certificate was issued, in words.
     pub fn verified(&self) -> Vec<&'static str> {
+        self.verifications().into_iter().map(Verified::as_str).collect()
+    }
+
+    /// What was checked before the certificate was issued.
+    pub fn verifications(&self) -> Vec<Verified> {
         verified(&self.treatment, self.result())
     }
 
@@ -471,20 +508,20 @@ fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
     }
 }
 
-fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> {
-    let mut list = vec!["the store was read back: no record of the customer is left to treat"];
+fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<Verified> {
+    let mut list = vec![Verified::ReadBack];
     if treatment.classes().values().any(|class| *class.action() == RecordAction::Reassign) {
         // See `manual::promises`: by then these records belong to the "Unknown Customer", together with many others.
-        list.push("records that were handed over were counted when it was done, and not read back");
+        list.push(Verified::HandedOver);
     }
     if result.looked_for.as_ref().is_some_and(|looked| looked.unknown.is_empty()) {
-        list.push("texts of the customer that stay were searched for the values that were erased");
+        list.push(Verified::Searched);
     }
     let gone = |result: &GatewayResult| {
         matches!(result.answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
     };
     if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
-        list.push("each gateway was asked again after its answer, and has the profile no more");
+        list.push(Verified::Gateways);
     }
     list
 }

@@ -163,7 +163,7 @@ pub(super) fn of(language: Language) -> &'static Words {
 }
 
 /// Fills in what a text leaves open, in one pass: nothing that is filled in is looked at again.
-pub(super) fn fill(text: &str, parts: &[(&str, &str)]) -> String {
+pub(crate) fn fill(text: &str, parts: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

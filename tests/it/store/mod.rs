@@ -9,6 +9,7 @@ pub(crate) mod drift;
 pub(crate) mod found_by_trying;
 pub(crate) mod hard_schemas;
 pub(crate) mod json;
+pub(crate) mod leftovers;
 pub(crate) mod named_others;
 pub(crate) mod other_tenants;
 pub(crate) mod own_connection;

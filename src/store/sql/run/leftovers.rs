@@ -43,26 +43,14 @@ impl Person {
     }
 }
 
-/// A key as a person reads it. `true` if it consists of numbers, which name nobody.
-fn key(row: &dyn Row, columns: std::ops::Range<usize>) -> Result<(String, bool), Fault> {
-    let mut is_number = true;
+/// A key of numbers. `None` for any other key: it may name a person.
+fn key(row: &dyn Row, columns: std::ops::Range<usize>) -> Result<Option<String>, Fault> {
     let mut parts = Vec::new();
     for column in columns {
-        parts.push(match row.cell(column)? {
-            Cell::Integer(number) => number.to_string(),
-            Cell::Text(bytes) => {
-                is_number = false;
-                String::from_utf8_lossy(bytes).into_owned()
-            }
-            Cell::Blob(bytes) => {
-                is_number = false;
-                crate::hex::encode(bytes)
-            }
-            Cell::Real(number) => number.to_string(),
-            Cell::Null => "NULL".to_owned(),
-        });
+        let Cell::Integer(number) = row.cell(column)? else { return Ok(None) };
+        parts.push(number.to_string());
     }
-    Ok((parts.join(", "), is_number))
+    Ok((!parts.is_empty()).then(|| parts.join(", ")))
 }
 
 impl Frame {
@@ -111,9 +99,9 @@ impl Frame {
                         if text.is_empty() || !person.is_in(scanner, &text) {
                             continue;
                         }
-                        let (key, is_number) = key(row, fields.len() + 1..fields.len() + 1 + parts)?;
+                        let key = key(row, fields.len() + 1..fields.len() + 1 + parts)?;
                         if blocks {
-                            first.get_or_insert((field, is_number.then_some(key)));
+                            first.get_or_insert((field, key));
                         } else if let Some(counts) = counts.get_mut(n) {
                             let of_class = counts.leftovers.entry(class.class.clone()).or_default();
                             of_class.entry(field.clone()).or_default().add(key);

@@ -262,16 +262,16 @@ impl Writer<'_> {
             return None;
         }
         let table = quoted(&class.table);
-        let texts: Vec<String> =
-            fields.iter().map(|field| format!("{table}.{}", quoted(field.as_str()))).collect();
+        // The key of a customer, or one with a link in it, would say whose record it is.
+        let is_link = |column: &String| class.links.iter().any(|link| link.columns.contains(column));
+        let tells = class.is_root || class.key.iter().any(is_link);
+        let key: &[String] = if tells { &[] } else { &class.key };
+        let columns = fields.iter().map(FieldName::as_str).chain(key.iter().map(String::as_str));
+        let columns: Vec<String> = columns.map(|column| format!("{table}.{}", quoted(column))).collect();
         let is_whole = is_whole.map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"));
         let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
-        let sql = format!(
-            "SELECT relinquish_r.n, {}, {} {from} WHERE {is_whole}{had}",
-            texts.join(", "),
-            key_of_row(class)
-        );
-        Some(Left { sql, fields, key: class.key.len() })
+        let sql = format!("SELECT relinquish_r.n, {} {from} WHERE {is_whole}{had}", columns.join(", "),);
+        Some(Left { sql, fields, key: key.len() })
     }
 
     /// How the selected rows of a class are found.

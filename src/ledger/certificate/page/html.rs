@@ -63,6 +63,13 @@ impl Html {
         self.raw("</section>\n");
     }
 
+    /// A section with a table. Without rows there is none.
+    pub(super) fn table_section(&mut self, title: &str, columns: &[&str], rows: Vec<Vec<Cell>>) {
+        if !rows.is_empty() {
+            self.section(title, |html| html.table(columns, rows));
+        }
+    }
+
     /// Names with what they stand for.
     pub(super) fn list(&mut self, rows: Vec<(&str, Cell)>) {
         self.raw("<dl>\n");

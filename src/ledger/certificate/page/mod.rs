@@ -98,9 +98,9 @@ impl Page<'_> {
         }
         html.section(words.done, |html| self.done(html));
         html.section(words.stays, |html| self.stays(html));
-        self.table(html, words.duties, &[words.duty, words.law, words.period, words.from], self.duties());
-        self.table(html, words.parties, &[words.what, words.answer], self.parties());
-        self.table(html, words.guards, &[words.what, words.finding], self.guards());
+        html.table_section(words.duties, &[words.duty, words.law, words.period, words.from], self.duties());
+        html.table_section(words.parties, &[words.what, words.answer], self.parties());
+        html.table_section(words.guards, &[words.what, words.finding], self.guards());
         html.section(words.verified, |html| self.verified(html));
         html.section(words.copies, |html| self.copies(html));
         html.section(words.not_covered, |html| html.items(&self.not_covered()));
@@ -108,13 +108,6 @@ impl Page<'_> {
         let version = self.certificate.crate_version();
         html.within("<footer>", &fill(words.made_by, &[("version", version)]), "</footer>\n");
         html.raw("</main>\n</body>\n</html>");
-    }
-
-    /// A section with a table. Without rows there is none.
-    fn table(&self, html: &mut Html, title: &str, columns: &[&str], rows: Vec<Vec<Cell>>) {
-        if !rows.is_empty() {
-            html.section(title, |html| html.table(columns, rows));
-        }
     }
 
     fn date(&self, day: NaiveDate) -> String {
@@ -436,9 +429,7 @@ impl Page<'_> {
             let mut says = match &result.answer.outcome {
                 GatewayOutcome::Erased => words.erased_there.to_owned(),
                 GatewayOutcome::AlreadyAbsent => words.absent_there.to_owned(),
-                GatewayOutcome::Retained { what, .. } => {
-                    fill(words.retained_there, &[("what", &what.to_string())])
-                }
+                GatewayOutcome::Retained { what, .. } => fill(words.retained_there, &[("what", what)]),
                 GatewayOutcome::Accepted { .. } | GatewayOutcome::Blocked { .. } => {
                     words.open_there.to_owned()
                 }

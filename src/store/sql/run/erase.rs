@@ -98,7 +98,7 @@ impl Frame {
             let mut counts = vec![nothing; targets.len()];
             self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
             if let Some(sought) = sought {
-                self.look_for_leftovers(&mut *transaction, &sought, work, &mut counts)?;
+                Self::look_for_leftovers(&mut *transaction, &sought, work, &mut counts)?;
             }
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {

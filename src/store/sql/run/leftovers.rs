@@ -76,7 +76,6 @@ impl Frame {
 
     /// Looks for these values in the texts that stay. If the policy says so, the first one found undoes everything.
     pub(super) fn look_for_leftovers(
-        &self,
         session: &mut dyn Session,
         sought: &Sought,
         work: &Work,

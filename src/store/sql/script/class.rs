@@ -270,7 +270,7 @@ impl Writer<'_> {
         let columns: Vec<String> = columns.map(|column| format!("{table}.{}", quoted(column))).collect();
         let is_whole = is_whole.map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"));
         let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
-        let sql = format!("SELECT relinquish_r.n, {} {from} WHERE {is_whole}{had}", columns.join(", "),);
+        let sql = format!("SELECT relinquish_r.n, {} {from} WHERE {is_whole}{had}", columns.join(", "));
         Some(Left { sql, fields, key: key.len() })
     }
 

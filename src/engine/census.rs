@@ -193,6 +193,19 @@ impl Engine {
         }))
     }
 
+    /// The last census, if plans may rely on it now. `None` if the store takes none.
+    ///
+    /// # Errors
+    /// [`Error::Census`] with the reason: there is none, it is too old, or the schema has changed since. A store or ledger
+    /// out of reach.
+    pub async fn valid_census(&self) -> Result<Option<Arc<Census>>, Error> {
+        match self.counted(self.parts.clock.now()).await?.found {
+            None => Ok(None),
+            Some(Ok(census)) => Ok(Some(census)),
+            Some(Err(why)) => Err(Error::Census { why, way_out: "take a census: Engine::census".to_owned() }),
+        }
+    }
+
     /// The result of the last census.
     pub(super) async fn counted(&self, now: DateTime<Utc>) -> Result<Counted<'_>, Error> {
         let found = match self.parts.store.takes_census() {

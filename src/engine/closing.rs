@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::run::{Run, Work, lost_case};
+use super::suppression::suppressing;
 use super::work::{ErasureWork, ExpiryWork, ProfileWork};
 use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon, NoHorizon, Schedule};
@@ -17,8 +18,8 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, FoundRecords,
-    GatewayResult, Intake, KeyRingError, LookedFor, NewCase, ProfileResult, RecordedDuty, Rules, Running,
-    Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
+    GatewayResult, Intake, KeyRingError, LookedFor, NewCase, ProfileResult, RecipientResult, RecordedDuty,
+    Rules, Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -126,9 +127,12 @@ impl Engine {
         let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
         let (uncertain, keeping) = match before {
-            Some(Before::Records { uncertain, keeping }) => (uncertain.clone(), keeping.clone()),
+            Some(Before::Records { uncertain, keeping, suppress: _ }) => (uncertain.clone(), keeping.clone()),
             Some(Before::Status { .. }) | None => Default::default(),
         };
+        let found = verified.kept_in_all();
+        verified.kept = found;
+        verified.kept_fields.clear();
         for (class, before) in &keeping {
             let kept = verified.kept.entry(class.clone()).or_default();
             if kept.rows < before.rows {
@@ -174,6 +178,7 @@ impl Engine {
             }
             .unwrap_or_default(),
             gateways: gateways?,
+            recipients: told(progress).collect(),
             waived: around.waived(progress.waived())?,
             uncertain,
             verified: run
@@ -388,6 +393,7 @@ impl Around<'_> {
                     ground: effective.triggers().get(&binding.trigger()).and_then(TriggerRule::ground),
                     guards: binding.guards().clone(),
                     duties: duties.map(|duty| (duty.name().to_owned(), RecordedDuty::from(duty))).collect(),
+                    suppressing: suppressing(policy, case, binding),
                     time_zone: effective.time_zone(),
                 }))
             }
@@ -442,6 +448,16 @@ fn named(case: &NewCase, progress: &Progress) -> Vec<TokenOf> {
     let profiles =
         answers(progress).map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
     subject(&case.task).into_iter().chain(profiles).collect()
+}
+
+/// The answers of recipients.
+fn told(progress: &Progress) -> impl Iterator<Item = RecipientResult> {
+    progress.steps().filter_map(|(step, done)| match step {
+        Step::Recipient(recipient) => {
+            Some(RecipientResult { recipient: recipient.clone(), answer: done.told.clone()? })
+        }
+        _ => None,
+    })
 }
 
 /// The answers of gateways, each with the digest of the profile's id.

@@ -237,8 +237,8 @@ impl Engine {
         because: Because,
     ) -> Result<(), Error> {
         if run.progress.is_irreversible() {
-            // A person may skip a gateway without an adapter. Nothing else can be skipped.
-            let waivable = matches!(because, Because::NoAdapter { .. });
+            // A person may skip an outside party without an adapter. Nothing else can be skipped.
+            let waivable = matches!(because, Because::NoAdapter { .. } | Because::NoRecipient { .. });
             self.block(run, Obstacle { step, reason: because.into(), waivable }).await
         } else {
             self.supersede(run, because).await

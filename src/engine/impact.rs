@@ -4,8 +4,9 @@ use super::survey::Surveyed;
 use super::tenants::Sought;
 use super::{Engine, Error};
 use crate::customer::CustomerId;
+use crate::document::Problems;
 use crate::plan::{Asked, Explanation, Impact, explain};
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyDocument};
 use crate::store::{Page, PageRequest};
 
 impl Engine {
@@ -31,6 +32,15 @@ impl Engine {
             found.decision.clone_from(&one.decision);
         }
         Ok(found)
+    }
+
+    /// Checks another policy against the store's data map, with the host's own strategies, as
+    /// [`EngineBuilder::build`](super::EngineBuilder::build) does. The policy in force stays in force.
+    ///
+    /// # Errors
+    /// Everything that is impossible or undecided, all at once.
+    pub fn check_policy(&self, new: &PolicyDocument) -> Result<Policy, Problems> {
+        new.check_with(self.data_map(), &self.parts.strategies)
     }
 
     /// The effect of another policy on all customers of the store, in the memory of one batch. Touches nothing.

@@ -11,8 +11,8 @@ use super::{Claim, Engine, Error, Outcome};
 use crate::case::{Event, Obstacle, Progress, Waiver};
 use crate::customer::{CustomerId, TenantId};
 use crate::ledger::{
-    CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, SavedCase, Task,
-    TokenOf, WorkerId,
+    CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, ListedCase, NewCase,
+    SavedCase, Task, TokenOf, WorkerId,
 };
 use crate::plan::{ApprovalError, Authority, CaseId, ExpiryOf, ReasonCode, Step};
 
@@ -34,6 +34,17 @@ pub struct OpenCase {
     pub irreversible: bool,
     /// The worker who has claimed the case, if any.
     pub held_by: Option<WorkerId>,
+    /// How far each step is.
+    pub progress: Progress,
+}
+
+impl OpenCase {
+    pub(super) fn of(listed: ListedCase) -> Result<Self, LedgerError> {
+        let progress = listed.saved.progress()?;
+        let NewCase { id: case, task, opened_at, .. } = listed.saved.new;
+        let (blocked, irreversible) = (progress.blocked().cloned(), progress.is_irreversible());
+        Ok(Self { case, task, opened_at, blocked, irreversible, held_by: listed.held_by, progress })
+    }
 }
 
 /// The result of an open case that was taken up again.
@@ -386,20 +397,8 @@ impl Engine {
     /// # Errors
     /// A ledger out of reach.
     pub async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<OpenCase>, Error> {
-        let mut open = Vec::new();
-        for listed in self.parts.ledger.list(after, limit).await? {
-            let progress = listed.saved.progress()?;
-            let case = listed.saved.new;
-            open.push(OpenCase {
-                task: case.task,
-                opened_at: case.opened_at,
-                case: case.id,
-                blocked: progress.blocked().cloned(),
-                irreversible: progress.is_irreversible(),
-                held_by: listed.held_by,
-            });
-        }
-        Ok(open)
+        let listed = self.parts.ledger.list(after, limit).await?;
+        Ok(listed.into_iter().map(OpenCase::of).collect::<Result<_, _>>()?)
     }
 
     /// Every entry of the ledger about one customer, in order: what was done to the customer, and when. Row ids are

@@ -222,6 +222,7 @@ impl Engine {
     ) -> Result<Batch<Tally>, Error> {
         let asked = customers.len();
         let request = TallyRequest::new(customers, Arc::clone(treatment)).at(self.parts.clock.now());
+        let request = request.held(self.held_customers().await?);
         let batch = self.parts.store.tally(&request).await?;
         if batch.len() == asked {
             Ok(batch)
@@ -269,6 +270,8 @@ impl Engine {
         let deferred = deferred.filter(|_| is_same_policy);
         let kept = result.kept.values().flat_map(BTreeMap::values).filter_map(NaiveDate::succ_opt).min();
         let from = match (result.deferred.is_empty(), kept) {
+            // When somebody else's record lets go of a tombstone is not known.
+            (true, _) if !result.tombstones.is_empty() => None,
             (true, kept) => kept,
             (false, Some(kept)) => deferred.map(|from| from.min(kept)),
             (false, None) => deferred,
@@ -280,12 +283,14 @@ impl Engine {
             name: rules.treatment.clone(),
             treatment: rules.treatment_digest,
             anything_left: true,
-            rest: (!result.deferred.is_empty() || !result.kept.is_empty()).then(|| Rest {
-                from,
-                archived: result.deactivation != DeactivationOutcome::Unsupported,
-                anything_left: true,
-                kept: result.kept.clone(),
-            }),
+            // A tombstone may be needed by a kept record of another customer, and then nothing here is deferred.
+            rest: (!result.deferred.is_empty() || !result.tombstones.is_empty() || !result.kept.is_empty())
+                .then(|| Rest {
+                    from,
+                    archived: result.deactivation != DeactivationOutcome::Unsupported,
+                    anything_left: true,
+                    kept: result.kept.clone(),
+                }),
         }
     }
 }

@@ -10,15 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::sealed::{Gather, Open, Sealed, Visit};
 use super::{DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken};
 use crate::backup::Horizon;
-use crate::case::Because;
+use crate::case::{Because, RecipientAnswer};
 use crate::customer::{AccountId, GatewayName, TenantId};
-use crate::data_map::{ClassName, FieldName, NotCovered, TimeZone};
+use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName, TimeZone};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{
     CaseId, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones,
 };
-use crate::policy::{Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Trigger};
+use crate::policy::{
+    Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Suppressing, Trigger,
+};
 use crate::store::{Census, Otherwise};
 use crate::treatment::{KeptUntil, TreatmentName, Uncertain};
 
@@ -41,6 +43,15 @@ pub struct GatewayResult {
     pub profile: Sealed<SubjectToken>,
     /// The answer.
     pub answer: GatewayAnswer,
+}
+
+/// A recipient's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientResult {
+    /// The recipient.
+    pub recipient: RecipientName,
+    /// The answer.
+    pub answer: RecipientAnswer,
 }
 
 /// A step that a person decided to skip.
@@ -160,6 +171,9 @@ pub struct ErasureResult {
     pub otherwise: BTreeMap<ClassName, Otherwise>,
     /// The gateways' answers, per profile. A gateway that is missing here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,
+    /// The recipients' answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<RecipientResult>,
     /// Steps that a person decided to skip.
     pub waived: Vec<WaivedStep>,
     /// Records of each class that belonged to the customer when everything was read back. The treatment would change
@@ -397,6 +411,9 @@ pub struct ErasureRules {
     /// The duties in force, by their names in the policy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub duties: BTreeMap<String, RecordedDuty>,
+    /// What stays in the suppression list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressing: Option<Suppressing>,
     /// The time zone in which days are counted.
     pub time_zone: TimeZone,
 }

@@ -90,6 +90,9 @@
 //! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
 //! * Send the letters, and note that they were sent. Then decide and end the request.
 //!
+//! The operator's console (`examples/console` of the repository) has a screen for each of these. A service mounts it as one tower service;
+//! `examples/service` is a whole program.
+//!
 //! [`Engine::health`](crate::Engine::health) counts it, for a monitor:
 //!
 //! | field | alarm |

@@ -11,7 +11,7 @@ use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::digest::Digest;
 use crate::policy::{Guard, Policy, Trigger};
-use crate::treatment::{GatewayAction, KeptBefore, Tally, TreatmentName};
+use crate::treatment::{GatewayAction, KeptBefore, RecipientAction, Tally, TreatmentName};
 
 /// Everything that makes up the digest of a plan: all facts on which the decision depended, and what duties keep. The
 /// binding has no instant of planning, nothing that will be erased, and no sentence. It has only names, numbers,
@@ -125,6 +125,8 @@ impl Binding {
         }
         let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
         steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
+        let told = treatment.recipients().iter().filter(|(_, action)| **action == RecipientAction::Tell);
+        steps.extend(told.map(|(name, _)| Step::Recipient(name.clone())));
         steps.extend([Step::Records, Step::Verify]);
         let terms = Terms {
             version: 1,

@@ -13,12 +13,15 @@ use serde_json::json;
 
 use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, FieldName, NotCovered, UnreachedRows, WhenGone,
+    ClassName, DataMap, DeactivationSupport, FieldName, IdentifiedBy, NotCovered, RecipientName,
+    UnreachedRows, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
-use crate::policy::{Policy, Trigger};
-use crate::treatment::{ClassTreatment, GatewayAction, Lead, RecordAction, SmallestGroup, Tally, Treatment};
+use crate::policy::{Policy, Suppressing, Trigger};
+use crate::treatment::{
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, SmallestGroup, Tally, Treatment,
+};
 use crate::words::plural;
 
 mod approval;
@@ -79,6 +82,9 @@ pub enum Step {
     Deactivate,
     /// Erases the customer's profiles at a payment gateway.
     Gateway(GatewayName),
+    /// Tells a recipient of the customer's data that they are erased. A recipient may finish later: the case waits for
+    /// it before it closes.
+    Recipient(RecipientName),
     /// Erases the customer's records in the root store.
     Records,
     /// Reads everything back and verifies the result.
@@ -90,7 +96,7 @@ pub enum Step {
 impl Step {
     /// Whether the step cannot be undone.
     pub fn is_irreversible(&self) -> bool {
-        matches!(self, Self::Gateway(_) | Self::Records | Self::Expire)
+        matches!(self, Self::Gateway(_) | Self::Recipient(_) | Self::Records | Self::Expire)
     }
 }
 
@@ -99,6 +105,7 @@ impl fmt::Display for Step {
         match self {
             Self::Deactivate => f.write_str("deactivate"),
             Self::Gateway(name) => write!(f, "gateway.{name}"),
+            Self::Recipient(name) => write!(f, "recipient.{name}"),
             Self::Records => f.write_str("records"),
             Self::Verify => f.write_str("verify"),
             Self::Expire => f.write_str("expire"),
@@ -119,8 +126,10 @@ pub struct Plan {
     tally: Tally,
     tombstones: Vec<Tombstones>,
     links: Vec<Lead>,
+    identified_by: BTreeMap<RecipientName, IdentifiedBy>,
     no_deactivation: Option<String>,
     links_cut: LinksCut,
+    suppressing: Option<Suppressing>,
     not_covered: Vec<NotCovered>,
     planned_at: DateTime<Utc>,
 }
@@ -152,11 +161,13 @@ impl Plan {
             links: links_of(treatment, is_kept, &tombstones),
             tombstones,
             tally,
+            identified_by: map.recipients().clone(),
             no_deactivation: match map.deactivation() {
                 DeactivationSupport::Supported => None,
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
             links_cut: links_cut(map, treatment),
+            suppressing: effective.suppressing(&due.treatment, planned_at).filter(|_| !due.is_deferred()),
             not_covered: map.unmapped().iter().chain(treatment.not_covered()).cloned().collect(),
             planned_at,
         })
@@ -237,9 +248,20 @@ impl Plan {
         &self.tombstones
     }
 
+    /// What stays in the suppression list if the plan is carried out today. `None`: nothing does. The policy's digest covers
+    /// the rule.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.suppressing.as_ref()
+    }
+
     /// What still leads to the person afterwards. If there is anything, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
+    }
+
+    /// What the plan does not cover, in words for a person. Not part of the digest.
+    pub fn not_covered(&self) -> &[NotCovered] {
+        &self.not_covered
     }
 
     /// Writes how many mentions in a field are uncertain, if there are any.
@@ -312,9 +334,14 @@ impl Plan {
             "deferred": self.deferred(),
             "tombstones": self.tombstones,
             "gateways": self.treatment.gateways(),
+            "recipients": self.treatment.recipients().iter().map(|(name, action)| (name.to_string(), json!({
+                "action": action,
+                "identified_by": self.identified_by.get(name),
+            }))).collect::<serde_json::Map<_, _>>(),
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.outcome(),
+            "suppressing": self.suppressing,
             "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links_cut": self.links_cut.cut,
             "links_handed_over": self.links_cut.handed_over,
@@ -489,6 +516,13 @@ impl fmt::Display for Plan {
                     let account = account.map_or_else(String::new, |account| format!(" (account {account})"));
                     format!("erase the profiles at {name}{account}; this CANNOT be taken back")
                 }
+                Step::Recipient(name) => {
+                    let by = self.identified_by.get(name).map(|by| by.words().collect::<Vec<_>>().join(", "));
+                    let by = by.unwrap_or_default();
+                    format!(
+                        "tell recipient {name}, identifying the person by {by}; this CANNOT be taken back"
+                    )
+                }
                 Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
                 Step::Verify => "read back, then issue the certificate".to_owned(),
                 Step::Expire => "erase what has expired; this CANNOT be taken back".to_owned(),
@@ -505,6 +539,11 @@ impl fmt::Display for Plan {
         for (name, action) in self.treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {
                 writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
+            }
+        }
+        for (name, action) in self.treatment.recipients() {
+            if let RecipientAction::NotTold { why, reason } = action {
+                writeln!(f, "    recipient.{name:<10} not told: {why}: {reason}")?;
             }
         }
         for link in &self.links_cut.cut {
@@ -533,6 +572,9 @@ impl fmt::Display for Plan {
         if !self.links().is_empty() {
             let links: Vec<String> = self.links.iter().map(ToString::to_string).collect();
             write!(f, ", because these stay: {}", links.join(", "))?;
+        }
+        if let Some(suppressing) = &self.suppressing {
+            write!(f, "\n  suppressed: {suppressing}")?;
         }
         for what in &self.not_covered {
             write!(f, "\n  not covered: {what}")?;

@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 
 use super::of_day::OfDay;
 use super::{
-    BlastRadius, Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Trigger,
-    TriggerRule,
+    BlastRadius, Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Suppressing,
+    Suppression, Trigger, TriggerRule,
 };
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, TimeZone};
@@ -61,6 +61,7 @@ pub struct Effective {
     pub(super) guards: Vec<(Guard, GuardRule)>,
     pub(super) duties: Vec<Duty>,
     pub(super) limits: Vec<Limit>,
+    pub(super) suppression: Option<Suppression>,
     pub(super) fiscal_year_ends: FiscalYearEnd,
     pub(super) treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
     pub(super) digests: BTreeMap<TreatmentName, Digest>,
@@ -130,6 +131,16 @@ impl Effective {
     /// The limits: records that may be kept at most so long.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// Which identifiers of erased customers stay in the suppression list. `None`: none do.
+    pub fn suppression(&self) -> Option<&Suppression> {
+        self.suppression.as_ref()
+    }
+
+    /// What stays in the suppression list after a treatment at an instant. `None`: nothing does.
+    pub(crate) fn suppressing(&self, treatment: &TreatmentName, at: DateTime<Utc>) -> Option<Suppressing> {
+        self.suppression.as_ref()?.after(treatment, self.time_zone.day(at))
     }
 
     /// When the tenant's fiscal year ends.

@@ -21,10 +21,11 @@
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
 //! | `limits` | record classes that may be kept at most so long: `{ classes = ["call_record"], from = "made_at", at_most = "6 months", law = "…" }`. The check makes sure that they [expire](#expiry) in time |
+//! | `suppress` | identifiers of erased customers that stay as keyed tokens, so that no importer brings anybody back: `{ kinds = ["email", "phone"], treatments = ["clear"], for = "3 years" }`. See [below](#suppression) |
 //! | `privacy_law` | `"gdpr"`, `"uk_gdpr"`, `"fadp"` or `"dpdp"`: which articles and remedies [letters](crate::plan::letter) name. Without it the statutes of the duties [decide](PrivacyLaw) |
 //! | `language`, `words` | the language of names and reasons in policy and map (`"en"` unless it says otherwise), and per further language what they are called there. See [below](#words) |
 //! | `anonymise` | per kind of personal data, what is written in its place; see [below](#what-is-written) |
-//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
+//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"`; per [recipient](crate::manual::recipients): `recipient.search = "tell"`, or `{ impossible = "reason" }`, `{ disproportionate = "reason" }`, `{ unconcerned = "reason" }` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! ```toml
@@ -252,6 +253,26 @@
 //! records. The person who approves needs authority over every tenant that the policy names. To see what would expire
 //! under a changed policy, make a plan under it. [`impact`](crate::plan::impact) only counts customers who are due.
 //!
+//! # Suppression
+//! ```toml
+//! # policy.toml
+//! suppress = { kinds = ["email", "phone"], treatments = ["clear"], for = "3 years" }
+//! ```
+//! After a treatment that it names, keyed tokens of these identifiers stay in the
+//! [suppression list](crate::ledger::SuppressionList). Importers, webhook handlers and mailing lists ask
+//! [`Engine::was_erased`](crate::Engine::was_erased) before they write a person.
+//!
+//! * A kind has to say alone who is meant: `email`, `phone`, `username`, `national_id`, `tax_id`, `bank_account`,
+//!   `payment_profile`, `customer_number`, or a kind of your own. A name does not.
+//! * Spellings do not matter: identifiers are compared as the [search in texts](crate::anonymise::text) compares them.
+//! * Beside a token there is its last day: the end of the calendar year in which the period ends. There is no case, no
+//!   customer and no other date.
+//! * Each tenant has its own tokens. What one tenant erased, another does not learn.
+//! * Whoever has an address that an erased person shared, such as that of a family, counts as erased, too. Nobody can tell
+//!   the two apart. [`Engine::let_in`](crate::Engine::let_in) takes an address out of the list: for such a stranger, and for
+//!   a person who returns.
+//! * The tokens have a key of their own. When you destroy it, the list is empty to everybody.
+//!
 //! # Words
 //! Names and reasons in policy and map are written in one `language`. A [letter](crate::plan::letter) in another language needs a word
 //! for each class, date and kept field, and each reason of the policy and the map in that language. What is missing is an error of the
@@ -318,6 +339,7 @@ mod of_day;
 mod privacy_law;
 mod schema;
 pub mod statute;
+mod suppression;
 mod trigger;
 mod words;
 
@@ -337,6 +359,7 @@ pub(crate) use privacy_law::fadp;
 pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
 pub use schema::schema;
 pub use statute::{StartRule, Statute};
+pub use suppression::{Suppressing, Suppression};
 pub use trigger::{ErasureGround, Trigger, TriggerRule};
 use words::Words;
 pub use words::{Dictionary, Language, NotALanguage};
@@ -371,6 +394,11 @@ impl Policy {
     /// `None`: the policy does not say, and nothing is forgotten.
     pub fn requests_kept(&self) -> Option<Period> {
         self.requests_kept
+    }
+
+    /// Whether identifiers of erased customers stay in the suppression list, for anybody.
+    pub fn suppresses(&self) -> bool {
+        self.all().any(|effective| effective.suppression().is_some())
     }
 
     /// Who is responsible for the erasure of a class: the entry under `owners`, or else the one of `default`.

@@ -8,7 +8,7 @@ use crate::anonymise::Generalisation;
 use crate::anonymise::text::Detector;
 use crate::data_map::{Kind, TimeZone};
 use crate::json_schema::{DRAFT, object};
-use crate::treatment::{OnLeftover, Ownerless};
+use crate::treatment::{OnLeftover, Ownerless, WhyNotTold};
 
 const TEXT: &str = "#/$defs/text";
 
@@ -88,6 +88,7 @@ pub fn schema() -> Json {
             "expire": { "type": "object", "additionalProperties": { "oneOf": expire_rules() } },
             "privacy_law": { "enum": PrivacyLaw::ALL.map(PrivacyLaw::as_str) },
             "limits": { "type": "object", "additionalProperties": limit_rule() },
+            "suppress": suppress_rule(),
             "blast_radius": blast_radius(),
             "words": object(
                 &[("names", json!({ "$ref": "#/$defs/words_of" })), ("texts", json!({ "$ref": "#/$defs/words_of" }))],
@@ -117,6 +118,10 @@ fn tenant_properties() -> Map<String, Json> {
         ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
         ("privacy_law", "The data protection law of the controller, for letters"),
         ("limits", "Record classes that may be kept at most so long"),
+        (
+            "suppress",
+            "Identifiers of erased customers that stay as keyed tokens, so that no importer brings anybody back",
+        ),
         ("blast_radius", "How many customers one run may hit before it stops and asks"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
@@ -218,6 +223,13 @@ fn limit_rule() -> Json {
     json!({ "oneOf": [off, object(&rules, &["classes", "from", "at_most", "law"])] })
 }
 
+fn suppress_rule() -> Json {
+    let texts = json!({ "$ref": "#/$defs/texts" });
+    let rules =
+        [("kinds", texts.clone()), ("treatments", texts), ("for", json!({ "$ref": "#/$defs/period" }))];
+    json!({ "oneOf": [json!({ "const": "off" }), object(&rules, &["kinds", "treatments", "for"])] })
+}
+
 /// The kinds of expiry: by age, when the last duty ends, or because the owner is gone. The last one can be combined
 /// with the others.
 fn expire_rules() -> Vec<Json> {
@@ -248,11 +260,15 @@ fn treatments() -> Json {
         "type": "object",
         "additionalProperties": { "oneOf": [{ "const": "erase" }, { "$ref": "#/$defs/keep" }] },
     });
+    let not_told =
+        WhyNotTold::ALL.map(|why| object(&[(why.as_str(), json!({ "$ref": TEXT }))], &[why.as_str()]));
+    let told = [json!({ "const": "tell" })].into_iter().chain(not_told).collect::<Vec<_>>();
+    let recipients = json!({ "type": "object", "additionalProperties": { "oneOf": told } });
     json!({
         "type": "object",
         "additionalProperties": {
             "type": "object",
-            "properties": { "gateway": gateways },
+            "properties": { "gateway": gateways, "recipient": recipients },
             "additionalProperties": { "$ref": "#/$defs/class_rule" },
         },
     })

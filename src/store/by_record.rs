@@ -19,6 +19,8 @@ use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId}
 use crate::data_map::{self, DataMap, Datatype, FieldName, ReadDate, Record, Value};
 use crate::treatment::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
 
+mod reading;
+
 /// A customer's records, as the host loads them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -124,6 +126,10 @@ impl<T: Repository + ?Sized> Repository for Arc<T> {
     async fn save(&self, changes: &Changes) -> Result<Saved, StoreError> {
         (**self).save(changes).await
     }
+}
+
+fn not_all_told() -> StoreError {
+    StoreError::failed("asking who else has records", "not of every record was told who else has it")
 }
 
 /// The result of setting a status.
@@ -264,8 +270,7 @@ impl<R: Repository> ByRecord<R> {
         };
         let told = who.have_others(customer, &asked).await?;
         if told.len() != asked.len() {
-            let what = "not of every record was told who else has it";
-            return Err(StoreError::failed("asking who else has records", what));
+            return Err(not_all_told());
         }
         for (answer, told) in answers.into_iter().zip(told) {
             *answer = told;

@@ -17,7 +17,8 @@ use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
 use crate::data_map::{
-    ClassName, DataMap, Field, FieldName, Kind, NotCovered, Record, RecordClass, TimeZone, Value, WhenGone,
+    ClassName, DataMap, Field, FieldName, Kind, NotCovered, RecipientName, Record, RecordClass, TimeZone,
+    Value, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -27,6 +28,7 @@ mod kept;
 mod lead;
 mod leftover;
 mod ownerless;
+mod recipient;
 mod residue;
 mod short;
 mod signs;
@@ -42,6 +44,7 @@ pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
 pub use leftover::{Leftover, Leftovers, OnLeftover};
 pub use ownerless::Ownerless;
+pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
 pub use short::Shortfall;
 pub(crate) use signs::{Signs, knowing, signs_of};
@@ -281,6 +284,8 @@ pub struct Treatment {
     pub(crate) root: ClassName,
     pub(crate) classes: BTreeMap<ClassName, ClassTreatment>,
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) recipients: BTreeMap<RecipientName, RecipientAction>,
     pub(crate) links: Vec<Lead>,
     pub(crate) not_covered: Vec<NotCovered>,
     /// Whether the treatment is for records that expire. The customers of these records stay.
@@ -342,6 +347,11 @@ impl Treatment {
     /// What is done at each gateway.
     pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
         &self.gateways
+    }
+
+    /// Which recipients are told of the erasure, and why the others are not.
+    pub fn recipients(&self) -> &BTreeMap<RecipientName, RecipientAction> {
+        &self.recipients
     }
 
     /// Whether the treatment is for records that expire. The customers of these records stay.

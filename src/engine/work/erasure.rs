@@ -51,6 +51,7 @@ impl Work for ErasureWork {
         match step {
             Step::Deactivate => Some(&steps::Deactivate),
             Step::Gateway(_) => Some(&steps::Gateways),
+            Step::Recipient(_) => Some(&steps::Recipients),
             Step::Records => Some(&steps::Records),
             Step::Verify => Some(&steps::Verify),
             Step::Expire => None,
@@ -97,10 +98,11 @@ impl Run<'_, ErasureWork> {
         self.progress.step(&Step::Records).map_or(0, |step| step.begun)
     }
 
-    /// Whether a profile at a gateway may be erased already.
-    pub(in crate::engine) fn gateway_begun(&self) -> bool {
+    /// Whether an outside party may have erased something already.
+    pub(in crate::engine) fn outside_begun(&self) -> bool {
         let mut steps = self.progress.steps();
-        steps.any(|(step, progress)| matches!(step, Step::Gateway(_)) && progress.may_have_touched())
+        let is_outside = |step: &Step| matches!(step, Step::Gateway(_) | Step::Recipient(_));
+        steps.any(|(step, progress)| is_outside(step) && progress.may_have_touched())
     }
 
     /// Why the customer cannot be erased now: another customer has the id, a guard forbids it, or somebody

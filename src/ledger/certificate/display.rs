@@ -7,7 +7,7 @@ use crate::data_map::FieldName;
 use crate::ledger::{Count, DeferredRecords};
 use crate::plan::not_certain;
 use crate::store::Otherwise;
-use crate::treatment::ClassTreatment;
+use crate::treatment::{ClassTreatment, RecipientAction};
 use crate::words::plural;
 
 impl fmt::Display for Certificate {
@@ -51,6 +51,14 @@ impl fmt::Display for Certificate {
         for result in self.gateways() {
             writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
         }
+        for result in self.recipients() {
+            writeln!(f, "  recipient.{:<10} {}", result.recipient, result.answer)?;
+        }
+        for (name, action) in self.recipients_not_told() {
+            if let RecipientAction::NotTold { why, reason } = action {
+                writeln!(f, "  recipient.{name:<10} was not told: {why}: {reason}")?;
+            }
+        }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }
@@ -83,6 +91,9 @@ impl fmt::Display for Certificate {
             for (field, count) in fields {
                 writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
             }
+        }
+        if let Some(suppressing) = self.suppressing() {
+            writeln!(f, "  suppressed {suppressing}")?;
         }
         for backup in self.backups() {
             writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;

@@ -10,18 +10,20 @@ use serde::{Serialize, Serializer};
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EntryBody, EntryKey, ErasureResult, ErasureRules, Find, FoundRecords, GatewayResult, Intake, Ledger,
-    LedgerError, LookedFor, RecordedDuty, SubjectToken, WaivedStep,
+    LedgerError, LookedFor, RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
+use crate::case::RecipientOutcome;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
-use crate::policy::{ErasureGround, Guard, PrivacyLaw, Trigger};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Treatment, TreatmentName,
+    Uncertain,
 };
 
 mod display;
@@ -200,11 +202,18 @@ impl Certificate {
         self.residue().word(is_all_claimed(&self.under().unmapped))
     }
 
-    /// What is left of the person. A profile that was not erased, or that the gateway keeps in part, names the person.
+    /// What is left of the person. What a waived step did not erase names the person, and so does what a gateway or a
+    /// recipient keeps.
     pub fn residue(&self) -> Residue {
         let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
         let is_left = self.looked_for().is_some_and(|looked| !looked.found.is_empty());
-        if is_left || !self.waived().is_empty() || self.gateways().iter().any(keeps) {
+        let retains =
+            |result: &RecipientResult| matches!(result.answer.outcome, RecipientOutcome::Retained { .. });
+        if is_left
+            || !self.waived().is_empty()
+            || self.gateways().iter().any(keeps)
+            || self.recipients().iter().any(retains)
+        {
             return Residue::InPart;
         }
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
@@ -223,8 +232,8 @@ impl Certificate {
         leads
     }
 
-    /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived at a
-    /// gateway.
+    /// What still leads to the person: what the treatment keeps, what a gateway or a recipient keeps, and what was
+    /// waived.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
         let looked = self.looked_for().into_iter().flat_map(|looked| &looked.found);
@@ -233,6 +242,12 @@ impl Certificate {
         links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
         links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
             GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
+            _ => None,
+        }));
+        links.extend(self.recipients().iter().filter_map(|result| match &result.answer.outcome {
+            RecipientOutcome::Retained { what, .. } => {
+                Some(format!("recipient.{} ({what})", result.recipient))
+            }
             _ => None,
         }));
         links
@@ -341,6 +356,18 @@ impl Certificate {
             .collect()
     }
 
+    /// The recipients' answers.
+    pub fn recipients(&self) -> &[RecipientResult] {
+        &self.result().recipients
+    }
+
+    /// Recipients that the policy does not tell, each with the policy's words.
+    pub fn recipients_not_told(&self) -> BTreeMap<&str, &RecipientAction> {
+        let recipients = self.treatment.recipients().iter();
+        let not_told = recipients.filter(|(_, action)| **action != RecipientAction::Tell);
+        not_told.map(|(name, action)| (name.as_str(), action)).collect()
+    }
+
     /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
@@ -375,6 +402,11 @@ impl Certificate {
     /// The backups that may still hold copies, and until when.
     pub fn backups(&self) -> &[BackupResidue] {
         &self.under().backups
+    }
+
+    /// What stays in the suppression list, so that no importer brings the person back. `None`: nothing does.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.rules.suppressing.as_ref()
     }
 
     /// Whether old bytes may remain in the store's files.
@@ -429,6 +461,8 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("gateways", &gateways.collect::<Vec<_>>())?;
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
+        map.serialize_entry("recipients", self.recipients())?;
+        map.serialize_entry("recipients_not_told", &self.recipients_not_told())?;
         map.serialize_entry("tombstones", self.tombstones())?;
         let waived = self.waived().iter().map(|waived| {
             let WaivedStep { step, operator, reason, at } = waived;
@@ -447,6 +481,7 @@ impl Serialize for Certificate {
             let looked = serde_json::json!({ "found": found, "unknown": looked.unknown });
             map.serialize_entry("looked_for", &looked)?;
         }
+        map.serialize_entry("suppressing", &self.suppressing())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
 use crate::plan::Tombstones;
-use crate::policy::{Ground, Trigger};
+use crate::policy::{Ground, Suppressing, Trigger};
 use crate::treatment::{Lead, RecordAction, Residue};
 
 /// Confirms an erasure: what was done, what is kept and why, what it does not cover, and the remedies. In the part that
@@ -60,10 +60,15 @@ pub fn confirmation(
     for lingering in backups {
         writer.backups(lingering);
     }
+    if let Some(Suppressing { kinds, until }) = &told.suppressing {
+        let (kinds, date) = (writer.identifiers(kinds)?, writer.date(*until));
+        let text = fill(words.suppressed, &[("kinds", &kinds), ("date", &date)]);
+        writer.paragraph(Fact::Suppressed(*until), text);
+    }
     if told.old_bytes {
         writer.paragraph(Fact::OldBytes, words.old_bytes);
     }
-    writer.recipients();
+    writer.recipients(&told.recipients)?;
     writer.close(true);
     Ok(writer.letter())
 }
@@ -355,7 +360,7 @@ impl Writer<'_> {
         })
     }
 
-    fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
+    pub(super) fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
         let words = self.words;
         Ok(match what {
             NotCovered::Ignored { reason, .. } => fill(words.ignored, &[("reason", &self.text(reason)?)]),

@@ -54,6 +54,7 @@ mod english;
 mod extension;
 mod fact;
 mod german;
+mod html;
 mod law;
 mod refusal;
 mod statement;
@@ -67,6 +68,8 @@ pub(crate) use words::fill;
 pub use confirmation::confirmation;
 pub use extension::extension;
 pub use fact::Fact;
+#[cfg(feature = "export")]
+pub(crate) use html::{date_in, filled, html_escaped, uncovered};
 pub use refusal::refusal;
 pub use statement::statement;
 /// How a language writes dates, periods and laws.
@@ -95,7 +98,7 @@ impl OfLanguage {
 }
 
 pub(crate) use law::cited;
-pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
+pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold};
 
 /// Who is responsible for the data, and how the person reaches them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +151,8 @@ pub enum Recipients {
     OnRequest,
     /// These recipients were told of the erasure.
     Told(Vec<String>),
+    /// The person has asked who they are. The confirmation names all recipients of the case, and what each was told.
+    Named,
 }
 
 /// The request that a letter answers.

@@ -46,6 +46,11 @@ pub fn statement(
         policy.ownerless().map_or(Ok(()), |ownerless| writer.ownerless(ownerless))
     })?;
     writer.section(2, words.obstacles, |writer| writer.obstacles(effective))?;
+    if let Some(rule) = effective.suppression() {
+        let (kinds, period) = (writer.identifiers(rule.kinds())?, writer.period(rule.period()));
+        let text = fill(words.will_be_suppressed, &[("kinds", &kinds), ("period", &period)]);
+        writer.paragraph(Fact::WillBeSuppressed, text);
+    }
     writer.heading(2, words.backups);
     writer.backups(head.backups);
     writer.close(true);

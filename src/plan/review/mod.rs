@@ -15,13 +15,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Approval, NotApproved, OperatorId};
+use super::{Approval, NotApproved, OperatorId, Plan};
 use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
 use crate::policy::Trigger;
 use crate::treatment::TreatmentName;
 
-mod cell;
+pub(crate) mod cell;
 mod csv;
 
 pub use csv::{Column, NotAColumn, ReviewCsv};
@@ -42,6 +42,20 @@ pub struct ReviewedPlan {
     pub treatment: Option<TreatmentName>,
     /// The plan.
     pub plan: Digest,
+}
+
+impl ReviewedPlan {
+    /// A plan that a person confirms, as it was shown.
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            customer: plan.customer().clone(),
+            tenant: plan.tenant().clone(),
+            planned_by: plan.planner().cloned(),
+            trigger: Some(plan.trigger()),
+            treatment: Some(plan.due().treatment.clone()),
+            plan: plan.digest(),
+        }
+    }
 }
 
 impl std::fmt::Debug for ReviewedPlan {

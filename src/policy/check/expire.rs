@@ -283,6 +283,7 @@ fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) ->
     TreatmentRule {
         classes: classes.map(|name| (name.clone(), rule(name))).collect(),
         gateways: BTreeMap::new(),
+        recipients: BTreeMap::new(),
     }
 }
 
@@ -323,6 +324,7 @@ fn compile(
         root: map.root().clone(),
         classes,
         gateways: BTreeMap::new(),
+        recipients: BTreeMap::new(),
         links: Vec::new(),
         not_covered: not_covered(map),
         expiry: true,

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::by_tenant::ByTenant;
-use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule, own_path};
+use super::document::{
+    ClassRule, FieldRule, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
+};
 use super::of_day::OfDay;
 use super::{Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecordClass, Role,
-    StateName, Value,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecipientName,
+    RecordClass, Role, StateName, Value,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -27,6 +29,7 @@ mod keep;
 mod limits;
 mod reading;
 mod references;
+mod suppress;
 mod triggers;
 
 use field::{Impossible, Resolved, resolve};
@@ -134,6 +137,7 @@ fn compile(
     let guards = check_guards(reader, rules, map);
     duties::check_duties(reader, rules, map);
     limits::check_limits(reader, rules, map);
+    suppress::check_suppress(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
@@ -147,6 +151,7 @@ fn compile(
         check_values(reader, &path, &classes, rules, map);
         keep::check_found_later(reader, &path, &classes, map);
         check_gateways(reader, &path, rule, map);
+        check_recipients(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
         triggers::check_copies(reader, &path, &classes, map);
@@ -155,6 +160,7 @@ fn compile(
             root: map.root().clone(),
             classes,
             gateways: rule.gateways.clone(),
+            recipients: rule.recipients.clone(),
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
@@ -179,6 +185,7 @@ fn compile(
         guards,
         duties: rules.duties.clone(),
         limits: rules.limits.clone(),
+        suppression: rules.suppress.clone(),
         fiscal_year_ends: rules.fiscal_year_ends,
         digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,
@@ -331,6 +338,21 @@ fn check_gateways(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &D
             "is not covered",
             "write \"erase\" or { keep = \"reason\" }",
         );
+    }
+}
+
+fn check_recipients(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
+    let path = join(path, "recipient");
+    let (known, ruled) = (map.recipients(), &rule.recipients);
+    for recipient in ruled.keys().filter(|recipient| !known.contains_key(*recipient)) {
+        reader.problem(
+            join(&path, recipient.as_str()),
+            "is no recipient of the data map",
+            suggest(recipient.as_str(), known.keys().map(RecipientName::as_str)),
+        );
+    }
+    for recipient in known.keys().filter(|recipient| !ruled.contains_key(*recipient)) {
+        reader.problem(join(&path, recipient.as_str()), "is not covered", RECIPIENT_WAY_OUT);
     }
 }
 

@@ -11,12 +11,12 @@ use crate::data_map::DataMap;
 use crate::digest::Digest;
 use crate::request::RequestId;
 use crate::store::by_record::fits;
-use crate::store::sql::{NoTable, Work, values};
+use crate::store::sql::{Count, NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
-    Page, PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally,
-    TallyRequest, UncertainMention,
+    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, Scrub,
+    StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -55,7 +55,8 @@ impl RecordStore for PostgresStore {
         self.call("counting records", move |frame, session| {
             let day = request.day();
             let mut answers = Vec::with_capacity(request.customers.len());
-            frame.tally(session, &request.customers, &request.treatment, day, &mut answers)?;
+            let count = Count { treatment: &request.treatment, day, held: &request.held };
+            frame.tally(session, &request.customers, count, &mut answers)?;
             Ok(answers)
         })
         .await
@@ -70,6 +71,7 @@ impl RecordStore for PostgresStore {
                 treatment: Arc::clone(&request.treatment),
                 seed: request.seed.clone(),
                 at: request.at,
+                held: Arc::clone(&request.held),
             };
             let mut answers = Vec::with_capacity(request.targets.len());
             match frame.erase(session, &request.targets, &work, &mut answers) {
@@ -79,6 +81,14 @@ impl RecordStore for PostgresStore {
             }
         })
         .await
+    }
+}
+
+#[async_trait]
+impl ReadRecords for PostgresStore {
+    async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
+        let request = request.clone();
+        self.call("reading records", move |frame, session| frame.read_records(session, &request)).await?
     }
 }
 
@@ -196,6 +206,7 @@ impl OwnerlessRecords for PostgresStore {
             script: Arc::clone(&nobodys.script),
             seed: seed.clone(),
             at: request.at,
+            held: Arc::default(),
         };
         let after = after.cloned();
         self.call("erasing records without an owner", move |frame, session| {

@@ -16,13 +16,14 @@ pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every test under `tests` and `src`, by its file and its name: `it::laws::broken::name`, `src::case::tests::name`. Modules
+/// Every test under `tests` and `src` and of the console, by its file and its name: `it::laws::broken::name`, `src::case::tests::name`. Modules
 /// within a file are left out.
 pub(crate) fn all() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     sources(&root.join("tests"), &mut files);
     sources(&root.join("src"), &mut files);
+    sources(&root.join("examples/console"), &mut files);
     let mut tests = BTreeSet::new();
     for file in files {
         let module = module(file.strip_prefix(root).unwrap());

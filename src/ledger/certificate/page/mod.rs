@@ -9,7 +9,8 @@ use self::words::Words;
 use super::{Certificate, CertifiedClass, FileSlack, Verified};
 use crate::anonymise::{Generalisation, Strategy};
 use crate::backup::Horizon;
-use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows, Value};
+use crate::case::RecipientOutcome;
+use crate::data_map::{ClassName, FieldName, Kind, NotCovered, UnreachedRows, Value};
 use crate::gateway::GatewayOutcome;
 use crate::ledger::{Count, DeactivationOutcome, DeferredRecords, Intake, RecordedDuty};
 use crate::plan::letter::{cited, fill, of_language};
@@ -439,6 +440,22 @@ impl Page<'_> {
             }
             rows.push(vec![code(format!("gateway.{}", result.gateway)), text(says)]);
         }
+        let [confirmed, nothing_there, unidentified] = words.told;
+        for result in self.certificate.recipients() {
+            let says = match &result.answer.outcome {
+                RecipientOutcome::Confirmed => confirmed.to_owned(),
+                RecipientOutcome::NothingThere => nothing_there.to_owned(),
+                RecipientOutcome::Unidentified => unidentified.to_owned(),
+                RecipientOutcome::Retained { what, .. } => fill(words.retained_there, &[("what", what)]),
+                RecipientOutcome::Accepted { .. } | RecipientOutcome::Refused { .. } => {
+                    words.open_there.to_owned()
+                }
+            };
+            rows.push(vec![code(format!("recipient.{}", result.recipient)), text(says)]);
+        }
+        for recipient in self.certificate.recipients_not_told().keys() {
+            rows.push(vec![code(format!("recipient.{recipient}")), text(words.not_told)]);
+        }
         for waived in self.certificate.waived() {
             let by = waived.operator.get().map_or(words.destroyed, |by| by.as_str());
             let parts = [("by", by), ("at", &*self.at(waived.at)), ("reason", waived.reason.as_str())];
@@ -492,6 +509,11 @@ impl Page<'_> {
                 Horizon::Unknown { .. } => words.lingers_unknown.to_owned(),
             };
             rows.push((fill(words.backups, &[("name", &backup.backups)]), text(says)));
+        }
+        if let Some(suppressing) = self.certificate.suppressing() {
+            let kinds: Vec<&str> = suppressing.kinds.iter().map(Kind::as_str).collect();
+            let parts = [("kinds", &*kinds.join(", ")), ("date", &*self.date(suppressing.until))];
+            rows.push((words.suppressed.to_owned(), text(fill(words.suppressed_until, &parts))));
         }
         let files = match self.certificate.file_slack() {
             FileSlack::Pending => words.files_pending.to_owned(),

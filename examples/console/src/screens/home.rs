@@ -1,0 +1,136 @@
+//! The first page: what needs a person today, and what the coming months bring.
+
+use chrono::{Datelike, NaiveDate};
+use maud::html;
+use relinquish::CustomerId;
+use relinquish::engine::RequestList;
+use relinquish::ledger::WhichHolds;
+
+use crate::answer::{Answer, Failure};
+use crate::auth::Right;
+use crate::chart;
+use crate::layout::{card, empty};
+use crate::survey::Counts;
+use crate::tried::{Field, Tried};
+use crate::visit::Visit;
+
+/// How many open things are counted. Beyond, the page says "1,000+".
+const COUNTED: usize = 1_000;
+/// For how many days before its end a request is near its deadline.
+const NEAR: u32 = 7;
+/// How many months the chart shows.
+const MONTHS: u32 = 12;
+
+pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> {
+    visit.needs(Right::See)?;
+    let (words, engine) = (visit.words, &visit.console.engine);
+    let requests = |of| async move {
+        let found = engine.requests(of, None, COUNTED).await?;
+        let ours = found.iter().filter(|request| super::requests::is_ours(visit, request));
+        Ok::<_, Failure>(ours.count())
+    };
+    let (overdue, near) =
+        (requests(RequestList::Overdue).await?, requests(RequestList::DueWithin(NEAR)).await?);
+    let open = engine.open_cases(None, COUNTED).await?;
+    let ours: Vec<_> = open.iter().filter(|case| super::cases::is_ours(visit, &case.task)).collect();
+    let stuck = ours.iter().filter(|case| case.blocked.is_some()).count();
+    let holds = engine.holds(WhichHolds::Standing, None, COUNTED).await?;
+    let stopped = holds.iter().any(super::holds::is_stop);
+    let survey = visit.console.desk.survey.look();
+    let counts = survey.last.as_ref().map(|(_, _, survey)| survey.counts(visit.operator.tenants()));
+    let many = |count: usize| match count {
+        COUNTED.. => format!("{}+", visit.number(COUNTED as u64)),
+        count => visit.number(count as u64),
+    };
+    let tone = |count: usize, bad: &'static str| if count == 0 { "calm" } else { bad };
+    let content = html! {
+        (tried.summary(words))
+        @if stopped {
+            div.stopped role="status" {
+                p { strong { (words.stopped) } " " a href=(visit.url("/holds")) { (words.holds_see) } }
+            }
+        }
+        h1 { (words.home) }
+        @if visit.operator.may(Right::Plan) {
+            form.find method="post" action=(visit.url("/person")) {
+                input type="hidden" name="token" value=(visit.token("find", ""));
+                (Field { tried, name: "key", label: words.find_label, hint: words.find_hint }.input("search"))
+                button { (words.find_button) }
+            }
+        }
+        section aria-labelledby="today" {
+            h2 #today { (words.today) }
+            div.cards {
+                (card(&many(overdue), words.requests_overdue, Some(visit.url("/requests?which=overdue")), tone(overdue, "bad")))
+                (card(&many(near.saturating_sub(overdue)), words.requests_near, Some(visit.url("/requests?which=near")), tone(near.saturating_sub(overdue), "warn")))
+                (card(&many(stuck), words.cases_stuck, Some(visit.url("/cases")), tone(stuck, "bad")))
+                (card(&many(ours.len() - stuck), words.cases_running, Some(visit.url("/cases")), "calm"))
+                (card(&many(holds.len()), words.holds_standing, Some(visit.url("/holds")), if stopped { "bad" } else { "calm" }))
+            }
+        }
+        section aria-labelledby="survey" {
+            h2 #survey { (words.survey) }
+            @match (&counts, &survey.last) {
+                (Some(counts), Some((by, at, _))) => {
+                    p.hint { (visit.words.say(words.survey_of, &[&visit.instant(*at), by.as_str()])) }
+                    div.cards {
+                        (card(&visit.number(counts.due), words.due, Some(visit.url("/review")), if counts.due == 0 { "calm" } else { "warn" }))
+                        (card(&visit.number(counts.all_blocked()), words.blocked, None, "calm"))
+                        (card(&visit.number(counts.not_yet), words.not_yet, None, "calm"))
+                        (card(&visit.number(counts.customers), words.customers, None, "calm"))
+                        @if counts.unreadable + counts.unsurveyed > 0 {
+                            (card(&visit.number(counts.unreadable + counts.unsurveyed), words.unreadable, None, "bad"))
+                        }
+                    }
+                    @if !counts.blocked.is_empty() {
+                        h3 { (words.blocked_by) }
+                        dl.facts {
+                            @for (by, count) in &counts.blocked {
+                                dt { (words.guard(by)) } dd { (visit.number(*count)) }
+                            }
+                        }
+                    }
+                    h3 { (words.coming_months) }
+                    (chart::months(visit, &coming(counts, visit.today())))
+                }
+                _ => { (empty(words.survey_none)) }
+            }
+            (super::review::survey_form(visit, &survey.running, survey.failed.as_deref(), "/"))
+        }
+    };
+    Ok(visit.page_tried(words.home, tried, &content))
+}
+
+/// How many customers become due in each of the coming months. Who is due already is due this month.
+fn coming(counts: &Counts, today: NaiveDate) -> Vec<(NaiveDate, u64)> {
+    let first = today.with_day(1).unwrap_or(today);
+    let months = (0..MONTHS).filter_map(|n| first.checked_add_months(chrono::Months::new(n)));
+    months
+        .map(|month| {
+            let later = counts.months.get(&month).copied().unwrap_or_default();
+            (month, if month == first { later + counts.due } else { later })
+        })
+        .collect()
+}
+
+/// Opens the page of a customer by the host's own key. The key is in the form, never in an address.
+pub(crate) async fn find(visit: &Visit<'_>) -> Result<Answer, Failure> {
+    visit.needs(Right::Plan)?;
+    let mut tried = visit.tried("find", "");
+    let Some(key) = visit.form.get("key") else {
+        tried.complain("key", visit.words.find_empty);
+        return show(visit, &tried).await;
+    };
+    if tried.is_fine() {
+        let customer = CustomerId::from(key);
+        match visit.console.engine.customer(&customer).await {
+            Ok(facts) if visit.operator.tenants().contains(&facts.tenant) => {
+                return Ok(visit.see(&visit.person(&customer)));
+            }
+            // Of a customer of another tenant nothing is said.
+            Ok(_) | Err(relinquish::Error::NoSuchCustomer) => tried.complain("key", visit.words.find_none),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    show(visit, &tried).await
+}

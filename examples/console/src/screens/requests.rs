@@ -1,0 +1,449 @@
+//! The register: requests with their clocks, what was noted, and what can be noted next.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use maud::{Markup, html};
+use relinquish::engine::{Error, RequestList};
+use relinquish::ledger::RequestNote;
+use relinquish::plan::{ExtensionReason, ReasonCode, Regime};
+use relinquish::request::{
+    Address, Answer as Given, Channel, Identity, NewRequest, Note, Request, RequestEvent, RequestId,
+    RequestKind, Stage, Who,
+};
+
+use super::plan::{PlanOf, Why};
+use crate::access::Shown;
+use crate::answer::{Answer, Failure, told};
+use crate::auth::Right;
+use crate::fields::encode;
+use crate::layout::{badge, empty, table};
+use crate::tried::{Field, Tried};
+use crate::visit::Visit;
+
+const PAGE: usize = 50;
+/// Within how many days a request is near its deadline.
+const NEAR: u32 = 7;
+
+/// Whether an operator may see a request. A request of somebody who is no customer belongs to no tenant, and everybody at
+/// the console may see it.
+pub(crate) fn is_ours(visit: &Visit<'_>, request: &Request) -> bool {
+    request.new.tenant.as_ref().is_none_or(|tenant| visit.operator.tenants().contains(tenant))
+}
+
+pub(crate) fn path(request: &RequestId) -> String {
+    format!("/requests/{}", encode(request.as_str()))
+}
+
+/// The requests, page by page.
+pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
+    visit.needs(Right::See)?;
+    let words = visit.words;
+    let which = visit.query.get("which").unwrap_or("open");
+    let of = match which {
+        "overdue" => RequestList::Overdue,
+        "near" => RequestList::DueWithin(NEAR),
+        "all" => RequestList::All,
+        _ => RequestList::Open,
+    };
+    let after = visit.query.get("after").map(RequestId::new);
+    let found = visit.console.engine.requests(of, after.as_ref(), PAGE).await?;
+    let next = found.last().filter(|_| found.len() == PAGE).map(|last| last.new.id.clone());
+    let ours: Vec<&Request> = found.iter().filter(|request| is_ours(visit, request)).collect();
+    let tabs = [
+        ("open", words.requests_open),
+        ("near", words.requests_near),
+        ("overdue", words.requests_overdue),
+        ("all", words.all),
+    ];
+    let content = html! {
+        h1 { (words.requests) }
+        @if visit.operator.may(Right::Plan) {
+            p.actions { a.button href=(visit.url("/requests/new")) { (words.request_new) } }
+        }
+        p.tabs {
+            @for (name, label) in tabs {
+                a href=(visit.url(&format!("/requests?which={name}"))) aria-current=[(name == which).then_some("true")] { (label) }
+            }
+        }
+        @if ours.is_empty() { (empty(words.requests_none)) }
+        @else {
+            (table(words.requests, &[words.request, words.request_kind, words.received, words.answer_by, words.state], &html! {
+                @for request in ours {
+                    tr {
+                        th scope="row" { a href=(visit.url(&path(&request.new.id))) { code { (request.new.id) } } }
+                        td { (words.request_kind_of(request.new.kind)) }
+                        td { (visit.date(request.new.received_on)) }
+                        td { (due(visit, request)) }
+                        td { (words.stage(request.stage())) }
+                    }
+                }
+            }))
+        }
+        @if let Some(next) = next {
+            p { a href=(visit.url(&format!("/requests?which={}&after={}", encode(which), encode(next.as_str())))) { (words.next_page) } }
+        }
+    };
+    Ok(visit.page(words.requests, &content))
+}
+
+/// By when the person must have an answer, in the colour of how near it is.
+fn due(visit: &Visit<'_>, request: &Request) -> Markup {
+    let words = visit.words;
+    if request.ended.is_some() {
+        return html! { (words.stage(Stage::Ended)) };
+    }
+    let Some(due) = request.due(visit.console.engine.holidays()) else {
+        return badge(words.clock_stopped, "calm");
+    };
+    let left = due.signed_duration_since(visit.today()).num_days();
+    let text = visit.date(due);
+    html! {
+        @if left < 0 { (badge(words.overdue, "bad")) " " }
+        @else if left <= i64::from(NEAR) { (badge(&words.say(words.days_left, &[&left.to_string()]), "warn")) " " }
+        (text)
+    }
+}
+
+/// The form of a new request.
+pub(crate) fn new(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> {
+    visit.needs(Right::Plan)?;
+    let words = visit.words;
+    let kinds = RequestKind::ALL.iter().map(|kind| (kind.as_str().to_owned(), words.request_kind_of(*kind)));
+    let channels = Channel::ALL.iter().map(|channel| (channel.as_str().to_owned(), words.channel(*channel)));
+    let regimes = [("eu", words.regime_eu), ("uk", words.regime_uk), ("california", words.regime_california)]
+        .map(|(name, label)| (name.to_owned(), label));
+    let content = html! {
+        (tried.summary(words))
+        p.crumb { a href=(visit.url("/requests")) { (words.requests) } }
+        h1 { (words.request_new) }
+        form.boxed method="post" action=(visit.url("/requests/new")) {
+            input type="hidden" name="token" value=(visit.token("request", "new"));
+            (Field { tried, name: "kind", label: words.request_kind, hint: "" }.choice(kinds))
+            (Field { tried, name: "channel", label: words.channel_label, hint: "" }.choice(channels))
+            (Field { tried, name: "received", label: words.received, hint: words.received_hint }.input("date"))
+            (Field { tried, name: "customer", label: words.customer_key, hint: words.customer_key_hint }.input("text"))
+            (Field { tried, name: "address", label: words.address, hint: words.address_hint }.input("email"))
+            (Field { tried, name: "regime", label: words.regime, hint: "" }.choice(regimes))
+            button { (words.request_record) }
+        }
+    };
+    Ok(visit.page_tried(words.request_new, tried, &content))
+}
+
+/// Records a new request.
+pub(crate) async fn receive(visit: &Visit<'_>) -> Result<Answer, Failure> {
+    visit.needs(Right::Plan)?;
+    let words = visit.words;
+    let mut tried = visit.tried("request", "new");
+    let kind = visit.form.get("kind").and_then(RequestKind::named);
+    let channel = visit.form.get("channel").and_then(Channel::named);
+    let received = visit.form.get("received").and_then(|day| day.parse::<NaiveDate>().ok());
+    match received {
+        None => tried.complain("received", words.received_bad),
+        Some(day) if day > visit.today() => tried.complain("received", words.received_later),
+        Some(_) => {}
+    }
+    let who = match (visit.form.get("customer"), visit.form.get("address")) {
+        (Some(customer), None) => {
+            if super::person::is_ours(visit, &customer.into()).await? {
+                Some(Who::Customer { customer: customer.into() })
+            } else {
+                tried.complain("customer", words.find_none);
+                None
+            }
+        }
+        (None, Some(address)) if address.contains('@') => {
+            Some(Who::Person { address: Address::new(address) })
+        }
+        (None, Some(_)) => {
+            tried.complain("address", words.address_bad);
+            None
+        }
+        (None, None) => {
+            tried.complain("customer", words.who_missing);
+            None
+        }
+        (Some(_), Some(_)) => {
+            tried.complain("address", words.who_both);
+            None
+        }
+    };
+    let (Some(kind), Some(channel), Some(received), Some(who), true) =
+        (kind, channel, received, who, tried.is_fine())
+    else {
+        return new(visit, &tried);
+    };
+    let regime = match visit.form.get("regime") {
+        Some("uk") => Regime::Uk,
+        Some("california") => Regime::California,
+        _ => Regime::Eu,
+    };
+    let id = random_id()?;
+    let at =
+        DateTime::<Utc>::from_naive_utc_and_offset(received.and_time(NaiveTime::MIN), Utc).min(visit.now);
+    let request = NewRequest::new(id.clone(), kind, channel, who, at).received_on(received).under(regime);
+    visit.console.engine.receive(request).await?;
+    Ok(visit.see(&path(&id)))
+}
+
+fn random_id() -> Result<RequestId, Failure> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Other(error.to_string()))?;
+    Ok(RequestId::new(bytes.iter().fold("r-".to_owned(), |id, byte| format!("{id}{byte:02x}"))))
+}
+
+/// One request.
+pub(crate) async fn show(visit: &Visit<'_>, id: &str, tried: &Tried) -> Result<Answer, Failure> {
+    page(visit, id, tried, false).await
+}
+
+/// One request with the address of whoever asks. The host hears of it first.
+pub(crate) async fn reveal(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure> {
+    visit.needs(Right::Plan)?;
+    let tried = visit.tried("reveal", id);
+    page(visit, id, &tried, tried.is_fine()).await
+}
+
+pub(crate) async fn found(visit: &Visit<'_>, id: &str) -> Result<Request, Failure> {
+    let found = visit.console.engine.request(&RequestId::new(id)).await?;
+    found.filter(|request| is_ours(visit, request)).ok_or(Failure::NotFound)
+}
+
+async fn page(visit: &Visit<'_>, id: &str, tried: &Tried, reveals: bool) -> Result<Answer, Failure> {
+    visit.needs(Right::See)?;
+    let words = visit.words;
+    let request = found(visit, id).await?;
+    let notes = visit.console.engine.notes_of(&request.new.id).await?;
+    if reveals {
+        visit.looks_at(Shown::Request { request: request.new.id.clone() }).await?;
+    }
+    let content = html! {
+        (tried.summary(words))
+        p.crumb { a href=(visit.url("/requests")) { (words.requests) } }
+        h1 { (words.request_kind_of(request.new.kind)) " " (badge(words.stage(request.stage()), "calm")) }
+        dl.facts {
+            dt { (words.number) } dd { code { (request.new.id) } }
+            dt { (words.who_asks) } dd { (who(visit, &request, reveals)) }
+            dt { (words.channel_label) } dd { (words.channel(request.new.channel)) }
+            dt { (words.received) } dd { (visit.date(request.new.received_on)) }
+            dt { (words.answer_by) } dd { (due(visit, &request)) }
+            dt { (words.identity) } dd { (words.identity_of(request.identity)) }
+            @if let Some((answer, on)) = &request.answer {
+                dt { (words.answer) } dd { (words.answer_given(*answer)) " · " (visit.date(*on)) }
+            }
+            @if let Some(case) = request.running.as_ref().or(request.erased.as_ref()) {
+                dt { (words.case) } dd { a href=(visit.url(&Visit::case_path(case))) { code { (case) } } }
+            }
+        }
+        @if request.ended.is_none() && visit.operator.may(Right::Plan) { (next(visit, &request, tried)) }
+        section aria-labelledby="notes" {
+            h2 #notes { (words.notes) }
+            (timeline(visit, &request, &notes))
+        }
+    };
+    Ok(visit.page_tried(words.request, tried, &content))
+}
+
+fn who(visit: &Visit<'_>, request: &Request, reveals: bool) -> Markup {
+    let words = visit.words;
+    match &request.new.who {
+        Some(Who::Customer { customer }) if visit.operator.may(Right::Plan) => html! {
+            a href=(visit.url(&visit.person(customer))) { (words.one_customer) }
+        },
+        Some(Who::Customer { .. }) => html! { (words.one_customer) },
+        Some(Who::Person { address }) if reveals => {
+            html! { (address.as_str()) " " span.hint { (words.who_recorded) } }
+        }
+        Some(Who::Person { .. }) => html! {
+            (words.no_customer)
+            @if visit.operator.may(Right::Plan) {
+                form.inline method="post" action=(visit.url(&path(&request.new.id))) {
+                    input type="hidden" name="token" value=(visit.token("reveal", request.new.id.as_str()));
+                    button.second { (words.who_button) }
+                }
+            }
+        },
+        None => html! { (words.who_wiped) },
+    }
+}
+
+/// What can be noted now. A note that does not fit where the request stands is not offered.
+fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
+    let words = visit.words;
+    let token = visit.token("note", request.new.id.as_str());
+    let fits = |note: &Note| {
+        let mut after = request.clone();
+        let events = request.events_of(note, visit.today(), visit.console.engine.holidays());
+        events.is_ok_and(|events| events.iter().all(|event| after.apply(event).is_ok()))
+    };
+    let form = |what: &str, label: &str, second: bool, content: Markup| {
+        html! {
+            form.note method="post" action=(visit.url(&format!("{}/{what}", path(&request.new.id)))) {
+                input type="hidden" name="token" value=(token);
+                (content)
+                button.second[second] { (label) }
+            }
+        }
+    };
+    let simple = [
+        ("ask-identity", words.note_ask_identity, Note::AskIdentity),
+        ("ask-meaning", words.note_ask_meaning, Note::AskMeaning),
+        ("remind", words.note_remind, Note::Remind),
+        ("answered", words.note_answered, Note::Answered),
+    ];
+    let simple: Vec<_> = simple.iter().filter(|(.., note)| fits(note)).collect();
+    let reference = "reference".parse::<ReasonCode>();
+    let extension = [("complexity", words.complexity), ("number", words.number_of_requests)]
+        .map(|(name, label)| (name.to_owned(), label));
+    let answers = ANSWERS
+        .iter()
+        .filter(|(_, answer)| fits(&Note::Decide { answer: *answer }))
+        .map(|(name, answer)| ((*name).to_owned(), words.answer_given(*answer)));
+    let answers: Vec<_> = answers.collect();
+    let planned = match &request.new.who {
+        Some(Who::Customer { customer })
+            if request.new.kind == RequestKind::Erasure
+                && request.stage() == Stage::Open
+                && request.identity == Identity::Confirmed =>
+        {
+            Some(PlanOf::new(customer, Why::Request, visit.operator.id()).answering(&request.new.id))
+        }
+        _ => None,
+    };
+    html! {
+        section aria-labelledby="next" {
+            h2 #next { (words.next) }
+            @if let Some(of) = planned {
+                p.actions { a.button href=(visit.url(&of.path(visit))) { (words.plan_by_request) } }
+            }
+            @if request.identity != Identity::Confirmed && let Ok(reference) = reference
+                && fits(&Note::ConfirmIdentity { reference }) {
+                (form("confirm", words.note_confirm, false, html! {
+                    (Field { tried, name: "reference", label: words.reference, hint: words.reference_hint }.input("text"))
+                }))
+            }
+            @if fits(&Note::Extend { reason: ExtensionReason::Complexity }) {
+                (form("extend", words.note_extend, true, html! {
+                    (Field { tried, name: "why", label: words.why, hint: words.extend_hint }.choice(extension))
+                }))
+            }
+            @if !answers.is_empty() {
+                (form("decide", words.note_decide, true, html! {
+                    (Field { tried, name: "answer", label: words.answer, hint: "" }.choice(answers))
+                }))
+            }
+            @if !simple.is_empty() {
+                p.hint { (words.note_simple) }
+                div.notes { @for (what, label, _) in simple { (form(what, label, true, html! {})) } }
+            }
+            @if visit.console.letters.is_some() {
+                p.actions { a.button.second href=(visit.url(&format!("{}/letter", path(&request.new.id)))) { (words.letters) } }
+            }
+            @if fits(&Note::End) {
+                (form("end", words.note_end, false, html! { p.hint { (words.end_hint) } }))
+            }
+        }
+    }
+}
+
+const ANSWERS: [(&str, Given); 6] = [
+    ("granted", Given::Granted),
+    ("in_part", Given::GrantedInPart),
+    ("refused", Given::Refused),
+    ("nothing_held", Given::NothingHeld),
+    ("withdrawn", Given::Withdrawn),
+    ("not_identified", Given::NotIdentified),
+];
+
+/// Everything that was noted, with who noted it, and when.
+fn timeline(visit: &Visit<'_>, request: &Request, notes: &[RequestNote]) -> Markup {
+    let words = visit.words;
+    html! {
+        ol.timeline {
+            li { span.when { (visit.instant(request.new.received_at)) } " " (words.event_received) }
+            @for note in notes {
+                li {
+                    span.when { (visit.instant(note.at)) } " " (event(visit, &note.event))
+                    @if let Some(by) = &note.by { " · " (by.as_str()) }
+                }
+            }
+        }
+    }
+}
+
+fn event(visit: &Visit<'_>, event: &RequestEvent) -> Markup {
+    let words = visit.words;
+    match event {
+        RequestEvent::IdentityAsked { .. } => html! { (words.event_identity_asked) },
+        RequestEvent::IdentityConfirmed { reference, .. } => {
+            html! { (words.event_identity_confirmed) " (" code { (reference) } ")" }
+        }
+        RequestEvent::Stopped { .. } => html! { (words.event_stopped) },
+        RequestEvent::Reminded { .. } => html! { (words.event_reminded) },
+        RequestEvent::Resumed { .. } => html! { (words.event_resumed) },
+        RequestEvent::Extended { .. } => html! { (words.event_extended) },
+        RequestEvent::Approved { .. } => html! { (words.event_approved) },
+        RequestEvent::NotApproved => html! { (words.event_not_approved) },
+        RequestEvent::Opened { case } => {
+            html! { (words.event_opened) " " a href=(visit.url(&Visit::case_path(case))) { code { (case) } } }
+        }
+        RequestEvent::Closed { case, .. } => {
+            html! { (words.event_closed) " " a href=(visit.url(&Visit::case_path(case))) { code { (case) } } }
+        }
+        RequestEvent::Decided { answer, .. } => {
+            html! { (words.event_decided) ": " (words.answer_given(*answer)) }
+        }
+        RequestEvent::Sent(letter) => html! { (words.event_sent) ": " (words.letter_kind(letter.kind)) },
+        RequestEvent::Ended { .. } => html! { (words.event_ended) },
+    }
+}
+
+/// Notes something.
+pub(crate) async fn note(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answer, Failure> {
+    visit.needs(Right::Plan)?;
+    let request = found(visit, id).await?;
+    let mut tried = visit.tried("note", id);
+    let Some(note) = note_of(visit, what, &mut tried)? else { return show(visit, id, &tried).await };
+    if !tried.is_fine() {
+        return show(visit, id, &tried).await;
+    }
+    let noted =
+        visit.console.engine.note(&request.new.id, &note, visit.today(), visit.operator.authority()).await;
+    match noted {
+        Ok(_) => Ok(visit.see(&path(&request.new.id))),
+        Err(error @ (Error::OutOfTurn { .. } | Error::Approval(_))) => {
+            tried.complain("", told(&error));
+            show(visit, id, &tried).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn note_of(visit: &Visit<'_>, what: &str, tried: &mut Tried) -> Result<Option<Note>, Failure> {
+    Ok(Some(match what {
+        "ask-identity" => Note::AskIdentity,
+        "ask-meaning" => Note::AskMeaning,
+        "remind" => Note::Remind,
+        "answered" => Note::Answered,
+        "end" => Note::End,
+        "confirm" => match visit.form.get("reference").unwrap_or_default().parse() {
+            Ok(reference) => Note::ConfirmIdentity { reference },
+            Err(_) => {
+                tried.complain("reference", visit.words.reference_bad);
+                return Ok(None);
+            }
+        },
+        "extend" => Note::Extend {
+            reason: match visit.form.get("why") {
+                Some("number") => ExtensionReason::NumberOfRequests,
+                _ => ExtensionReason::Complexity,
+            },
+        },
+        "decide" => {
+            let given = visit.form.get("answer");
+            let (_, answer) =
+                ANSWERS.iter().find(|(name, _)| Some(*name) == given).ok_or(Failure::NotFound)?;
+            Note::Decide { answer: *answer }
+        }
+        _ => return Err(Failure::NotFound),
+    }))
+}

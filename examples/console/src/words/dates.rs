@@ -1,0 +1,122 @@
+//! Days, instants and numbers as each language writes them.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use super::Words;
+
+const ENGLISH: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const SWEDISH: [&str; 12] = [
+    "januari",
+    "februari",
+    "mars",
+    "april",
+    "maj",
+    "juni",
+    "juli",
+    "augusti",
+    "september",
+    "oktober",
+    "november",
+    "december",
+];
+const GERMAN: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+];
+
+fn name(words: &Words, day: NaiveDate) -> &'static str {
+    let names = match words.code {
+        "sv" => SWEDISH,
+        "de" => GERMAN,
+        _ => ENGLISH,
+    };
+    names.get(day.month0() as usize).copied().unwrap_or_default()
+}
+
+/// `2 November 2026`, `2. November 2026`.
+pub(crate) fn day(words: &Words, day: NaiveDate) -> String {
+    let point = if words.code == "de" { "." } else { "" };
+    format!("{}{point} {} {}", day.day(), name(words, day), day.year())
+}
+
+/// `2 November 2026 09:30 UTC`.
+pub(crate) fn instant(words: &Words, at: DateTime<Utc>) -> String {
+    format!("{} {} UTC", day(words, at.date_naive()), at.format("%H:%M"))
+}
+
+/// The first letters of a month: `Nov`.
+pub(crate) fn month(words: &Words, day: NaiveDate) -> String {
+    name(words, day).chars().take(3).collect()
+}
+
+pub(crate) fn month_and_year(words: &Words, day: NaiveDate) -> String {
+    format!("{} {}", name(words, day), day.year())
+}
+
+/// `1,234`, `1 234` or `1.234`.
+pub(crate) fn number(words: &Words, number: u64) -> String {
+    let digits = number.to_string();
+    let between = match words.code {
+        "sv" => '\u{a0}',
+        "de" => '.',
+        _ => ',',
+    };
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(between);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ENGLISH, GERMAN, SWEDISH};
+    use super::*;
+
+    #[test]
+    fn days_and_numbers_are_written_as_the_language_writes_them() {
+        let on = "2026-11-02".parse().unwrap();
+        assert_eq!(day(&ENGLISH, on), "2 November 2026");
+        assert_eq!(day(&SWEDISH, on), "2 november 2026");
+        assert_eq!(day(&GERMAN, on), "2. November 2026");
+        assert_eq!(month(&GERMAN, "2026-03-01".parse().unwrap()), "Mär");
+        assert_eq!(instant(&ENGLISH, "2026-11-02T09:05:00Z".parse().unwrap()), "2 November 2026 09:05 UTC");
+        for (count, english, swedish, german) in [
+            (0, "0", "0", "0"),
+            (999, "999", "999", "999"),
+            (1_000, "1,000", "1\u{a0}000", "1.000"),
+            (1_234_567, "1,234,567", "1\u{a0}234\u{a0}567", "1.234.567"),
+        ] {
+            assert_eq!(
+                [number(&ENGLISH, count), number(&SWEDISH, count), number(&GERMAN, count)],
+                [english, swedish, german]
+            );
+        }
+    }
+}

@@ -99,7 +99,11 @@ impl Page<'_> {
         }
         html.section(words.done, |html| self.done(html));
         html.section(words.stays, |html| self.stays(html));
-        html.table_section(words.duties, &[words.duty, words.law, words.period, words.from], self.duties());
+        html.table_section(
+            words.duties,
+            &[words.duty, words.by_law, words.period, words.from],
+            self.duties(),
+        );
         html.table_section(words.parties, &[words.what, words.answer], self.parties());
         html.table_section(words.guards, &[words.what, words.finding], self.guards());
         html.section(words.verified, |html| self.verified(html));
@@ -180,13 +184,13 @@ impl Page<'_> {
         let law = certificate.privacy_law();
         let ground = certificate.ground().map_or_else(|| words.no_ground.to_owned(), |g| law.cite_erasure(g));
         let subject = certificate.subject().map_or_else(
-            || vec![words.destroyed.to_owned()],
-            |subject| vec![subject.to_string(), words.subject_says.to_owned()],
+            || text(words.destroyed),
+            |subject| Cell::Fields(vec![(subject.to_string(), words.subject_says.to_owned())]),
         );
         html.list(vec![
             (words.case, code(certificate.case().as_str())),
             (words.tenant, text(certificate.tenant().as_str())),
-            (words.subject, Cell::Lines(subject)),
+            (words.subject, subject),
             (words.trigger, code(certificate.trigger().as_str())),
             (words.ground, text(ground)),
             (words.law, code(law.as_str())),

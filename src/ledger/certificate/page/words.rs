@@ -79,6 +79,7 @@ pub(super) struct Words {
 
     pub(super) duties: &'static str,
     pub(super) duty: &'static str,
+    pub(super) by_law: &'static str,
     pub(super) period: &'static str,
     pub(super) from: &'static str,
 
@@ -233,6 +234,7 @@ const ENGLISH: Words = Words {
     leftover: "still holds a value that was erased",
     duties: "Duties in force",
     duty: "Duty",
+    by_law: "Law",
     period: "Period",
     from: "Counted from",
     parties: "Other parties, and steps left out",
@@ -379,6 +381,7 @@ const SWEDISH: Words = Words {
     leftover: "innehåller fortfarande ett raderat värde",
     duties: "Gällande skyldigheter att spara",
     duty: "Skyldighet",
+    by_law: "Lag",
     period: "Tid",
     from: "Räknas från",
     parties: "Andra parter och steg som har utelämnats",
@@ -529,6 +532,7 @@ const GERMAN: Words = Words {
     leftover: "enthält noch einen gelöschten Wert",
     duties: "Geltende Aufbewahrungspflichten",
     duty: "Pflicht",
+    by_law: "Gesetz",
     period: "Frist",
     from: "Beginn",
     parties: "Andere Stellen und ausgelassene Schritte",

@@ -8,6 +8,7 @@ use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
+use relinquish::plan::letter::Language;
 use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
@@ -324,6 +325,9 @@ pub(crate) struct CertificateArgs {
     /// The closed case
     #[arg(long)]
     case: String,
+    /// Print a page of HTML instead, in this language: en, sv or de
+    #[arg(long, value_name = "LANGUAGE")]
+    html: Option<Language>,
 }
 
 /// Prints a certificate again: after a scrub it says so.
@@ -333,6 +337,10 @@ pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failur
     let certificate = Certificate::read(&ledger, &case)
         .await
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })?;
+    if let (Some(certificate), Some(language)) = (&certificate, args.html) {
+        let html = certificate.to_html(language, None);
+        return Ok(Answer::done(html.as_str(), json!({ "html": html })));
+    }
     if let Some(certificate) = certificate {
         return Ok(Answer::done(certificate.to_string(), json!(certificate)));
     }

@@ -34,6 +34,7 @@
 //! cargo run --example operator -- schema --of policy > policy.schema.json
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
 //! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65…
+//! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65… --html sv > certificate.html
 //! cargo run --example operator -- hold add --database … --map … --policy … --ledger ledger.sqlite --customer 5 \
 //!     --ground legal_claim --reference file-2026-7 --approver op-17
 //! cargo run --example operator -- stop --ledger ledger.sqlite --reference ticket-4711 --approver op-17

@@ -10,6 +10,7 @@ use relinquish::ledger::proof::{
     self, Checkpoint, FileSigner, ProofError, ProvenCertificate, PublicKey, Signer as _,
 };
 use relinquish::plan::CaseId;
+use relinquish::plan::letter::Language;
 use serde_json::json;
 
 use crate::answer::{Answer, Failure};
@@ -69,6 +70,9 @@ enum What {
         /// The public key, as `ledger signer` printed it
         #[arg(long)]
         key: PublicKey,
+        /// Print a page of HTML instead, in this language: en, sv or de
+        #[arg(long, value_name = "LANGUAGE")]
+        html: Option<Language>,
     },
 }
 
@@ -105,10 +109,11 @@ pub(crate) async fn ledger(args: &LedgerArgs) -> Result<Answer, Failure> {
             proof::export(&ledger, &mut writer).await.map_err(of(file))?;
             Ok(Answer::done(format!("written to {}", out.display()), json!({ "file": out })))
         }
-        What::Certificate { ledger: file, case, checkpoint, key } => {
+        What::Certificate { ledger: file, case, checkpoint, key, html } => {
             let ledger = existing_ledger(file)?;
             let checkpoint = read_checkpoint(checkpoint, key)?;
-            certificate(&ledger, file, &CaseId::new(case.as_str()), &checkpoint).await
+            certificate(&ledger, file, &CaseId::new(case.as_str()), &checkpoint, html.map(|in_| (in_, key)))
+                .await
         }
     }
 }
@@ -118,6 +123,7 @@ async fn certificate(
     file: &Path,
     case: &CaseId,
     checkpoint: &Checkpoint,
+    html: Option<(Language, &PublicKey)>,
 ) -> Result<Answer, Failure> {
     let Some(proven) = ProvenCertificate::read(ledger, case, checkpoint).await.map_err(of(file))? else {
         let text =
@@ -125,6 +131,11 @@ async fn certificate(
         return Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text));
     };
     let text = proven.to_text().map_err(|error| of(file)(error.into()))?;
+    if let Some((language, key)) = html {
+        let verified = ProvenCertificate::verify(&text, key).map_err(of(file))?;
+        let html = verified.to_html(language, None);
+        return Ok(Answer::done(html.as_str(), json!({ "html": html })));
+    }
     Ok(Answer::done(text.as_str(), json!({ "certificate": text })))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, RequestList, SystemClock};
 use relinquish::ledger::{LedgerError, Register, WhichRequests};
 use relinquish::plan::letter::Language;
@@ -169,6 +170,9 @@ pub(crate) struct Due {
     /// Only requests whose answer was due before today
     #[arg(long)]
     overdue: bool,
+    /// The zone in which `status`, which reads no policy, counts days: the policy's time_zone
+    #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
+    time_zone: TimeZone,
 }
 
 /// Arguments of `worker`.
@@ -293,10 +297,10 @@ async fn list(engine: &Engine, due: &Due) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json!({ "requests": listed })))
 }
 
-/// The requests that `status` lists: by the register alone, so without holidays, and by days in UTC. `None`: nobody asked
+/// The requests that `status` lists: by the register alone, so without holidays. `None`: nobody asked
 /// for them.
 pub(crate) async fn due(ledger: &impl Register, due: &Due) -> Result<Option<Vec<Value>>, LedgerError> {
-    let today = SystemClock.now().date_naive();
+    let today = due.time_zone.day(SystemClock.now());
     let latest = match (due.near_deadline, due.overdue) {
         (Some(days), _) => today.checked_add_days(Days::new(days.into())),
         (None, true) => today.pred_opt(),

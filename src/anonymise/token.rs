@@ -218,7 +218,7 @@ impl Token {
     }
 
     /// Its shape, with dots for the random part.
-    pub(super) fn example(&self) -> String {
+    pub(crate) fn example(&self) -> String {
         match self.form {
             TokenForm::Uuid => "a UUID".to_owned(),
             TokenForm::Integer if self.mark => "a negative number of 19 digits".to_owned(),

@@ -18,9 +18,9 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, Count, DeactivationOutcome,
     DeferredRecords, EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    GatewayResult, Intake, KeyRingError, MentionsResult, NewCase, ProfileResult, RecipientResult,
-    RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver,
-    WhichRequests,
+    FoundRecords, GatewayResult, Intake, KeyRingError, LookedFor, MentionsResult, NewCase, ProfileResult,
+    RecipientResult, RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf,
+    WaivedStep, Waiver, WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -207,8 +207,33 @@ impl Engine {
             deferred: deferred.collect(),
             kept,
             tombstones,
+            looked_for: self.looked_for(run, around)?,
             intake: around.intake(run.id())?,
         })
+    }
+
+    /// What was found when the erased values were looked for in texts that stay. `None` if the store does not look.
+    fn looked_for(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        around: &mut Around<'_>,
+    ) -> Result<Option<LookedFor>, Error> {
+        if !self.parts.store.looks_for_leftovers() {
+            return Ok(None);
+        }
+        let mut looked = LookedFor::default();
+        let step = run.progress.step(&Step::Records);
+        for (class, fields) in step.iter().flat_map(|step| &step.counts.leftovers) {
+            for (field, left) in fields {
+                let keys = Sealed::new(around.salts.draw(), left.keys.clone())?;
+                let of_class = looked.found.entry(class.clone()).or_default();
+                of_class.insert(field.clone(), FoundRecords { rows: left.rows, keys });
+            }
+        }
+        if run.progress.counts_are_exact() != Some(true) {
+            looked.unknown = run.work.treatment.sought(self.data_map().classes());
+        }
+        Ok(Some(looked))
     }
 
     /// The requests of the register whose cases are about to be closed.

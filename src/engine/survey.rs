@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
@@ -268,7 +268,7 @@ impl Engine {
         // A class in which no date can be read has no known day. The other classes say when to look again.
         let deferred = result.deferred.values().filter_map(|deferred| deferred.from).min();
         let deferred = deferred.filter(|_| is_same_policy);
-        let kept = result.kept.values().flat_map(BTreeMap::values).filter_map(|last| last.succ_opt()).min();
+        let kept = result.kept.values().flat_map(BTreeMap::values).filter_map(NaiveDate::succ_opt).min();
         let from = match (result.deferred.is_empty(), kept) {
             // When somebody else's record lets go of a tombstone is not known.
             (true, _) if !result.tombstones.is_empty() => None,

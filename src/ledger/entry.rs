@@ -222,9 +222,33 @@ pub struct ErasureResult {
     /// Records that stay for now, anonymised, because a kept record needs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tombstones: Vec<Tombstones>,
+    /// What was found when the erased values were looked for in texts that stay. `None`: the store does not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_for: Option<LookedFor>,
     /// The request of the register that the case carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<Intake>,
+}
+
+/// What was found when the erased values were looked for in texts that stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedFor {
+    /// Records that still held one, by class and field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<ClassName, BTreeMap<FieldName, FoundRecords>>,
+    /// The fields whose values were not known any more, because an answer of the store was lost. Nobody could look for these
+    /// values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown: BTreeMap<ClassName, Vec<FieldName>>,
+}
+
+/// Records in which something was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundRecords {
+    /// The number of records.
+    pub rows: u64,
+    /// The keys of the first of them, if they are numbers and lead to no customer. Sealed, so that they can be destroyed.
+    pub keys: Sealed<Vec<String>>,
 }
 
 /// Records of a class that duties keep for now.
@@ -281,6 +305,10 @@ impl Closing {
                 let result = Arc::make_mut(result);
                 for gateway in &mut result.gateways {
                     visit.sealed(&mut gateway.profile)?;
+                }
+                let found = result.looked_for.iter_mut().flat_map(|looked| looked.found.values_mut());
+                for found in found.flat_map(BTreeMap::values_mut) {
+                    visit.sealed(&mut found.keys)?;
                 }
                 if let Some(intake) = &mut result.intake {
                     visit.sealed(&mut intake.request)?;

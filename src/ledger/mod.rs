@@ -59,12 +59,12 @@ pub use case::{
     CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases,
     ReviewedProfile, SavedCase, Task, WorkerId,
 };
-pub use certificate::{Certificate, CertifiedClass, FileSlack};
+pub use certificate::{Certificate, CertifiedClass, FileSlack, Verified};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, CopiesSeen, Count,
     DeferredRecords, EndedEarly, Entry, EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    GatewayResult, MentionsResult, PlaceSeen, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed,
-    WaivedStep,
+    FoundRecords, GatewayResult, LookedFor, MentionsResult, PlaceSeen, ProfileResult, RecipientResult,
+    RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};

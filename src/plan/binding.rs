@@ -139,7 +139,7 @@ impl Binding {
             guards: due.guards.clone(),
             steps,
             deferred: due.is_deferred(),
-            kept: due.kept.clone(),
+            kept: KeptBefore::clone(&due.kept),
             tenants: customer.tenants,
             connected: customer.connected.clone(),
             accounts: customer.gateway_accounts.clone(),

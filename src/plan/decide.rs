@@ -111,7 +111,7 @@ pub struct Due {
     pub again: Option<Again>,
     /// Fields that earlier cases kept for a time: which of them stay, and which are treated now.
     #[serde(default, skip_serializing_if = "KeptBefore::is_empty")]
-    pub kept: KeptBefore,
+    pub kept: Arc<KeptBefore>,
     /// What duties defer, class by class.
     #[serde(skip_serializing_if = "is_none")]
     pub deferred: Arc<[Deferred]>,
@@ -417,7 +417,15 @@ fn guarded(
             guards.insert(guard.clone(), finding);
         }
     }
-    Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, kept, deferred })
+    Decision::Due(Due {
+        trigger,
+        treatment: treatment.clone(),
+        since,
+        guards,
+        again,
+        kept: Arc::new(kept),
+        deferred,
+    })
 }
 
 /// The sweep's decision for a customer for whom no trigger applies. Duties may have deferred something in an earlier

@@ -13,6 +13,7 @@
 //! | `sweep` | the switch: `false` means that nothing is ever erased without a request |
 //! | `blast_radius` | how many customers one run may hit: `{ customers = 500, share = "2 %" }`, or one of the two. A run that would hit more stops before anything is touched, and asks. See [below](#one-run) |
 //! | `four_eyes` | `true`: whoever made a plan must not approve it. See [below](#one-run) |
+//! | `leftovers` | what happens when a record that stays still holds a value that was erased: `"list"` (the certificate names class and field; the default) or `"block"` (everything is undone, and the case waits for a person). See [below](#leftovers) |
 //! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
 //! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, `{ data = ["invoice"] }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…", data = ["invoice"] }`: `data` limits the ground to some record classes, and a legal claim needs it for a [letter](crate::plan::letter::refusal); what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
@@ -179,6 +180,13 @@
 //! needed rows stay as tombstones: they are anonymised at once, by the lines of `anonymise`, and deleted with the last record that needs
 //! them. Plan and certificate say so, and until when. Every personal field of a tombstone needs a line in `anonymise` that the field can
 //! take; anything else is an error. A tombstone cannot be handed over.
+//!
+//! # Leftovers
+//! A copy of a name may be in a column that the map calls *not personal*: a search index, a note, a label. Inside the erasing
+//! transaction, after the writes and before the commit, an SQL store looks for the identifying values that it has just erased
+//! in the texts that stay in this customer's records: whole values, and certain mentions as free text is searched. Not looked at are
+//! fields that the policy keeps although they name a person, and records that a duty keeps. The certificate says class, field, and the
+//! number of records. After a crash the values are no longer known, and the certificate says that too.
 //!
 //! # Kept for a time
 //! ```toml

@@ -8,7 +8,7 @@ use crate::anonymise::Generalisation;
 use crate::anonymise::text::Detector;
 use crate::data_map::{Kind, TimeZone};
 use crate::json_schema::{DRAFT, object};
-use crate::treatment::{Ownerless, WhyNotTold};
+use crate::treatment::{OnLeftover, Ownerless, WhyNotTold};
 
 const TEXT: &str = "#/$defs/text";
 
@@ -129,6 +129,9 @@ fn tenant_properties() -> Map<String, Json> {
     properties.insert("sweep".to_owned(), described(sweep, &json!({ "type": "boolean" })));
     let four_eyes = "Whether a plan must be approved by another operator than the one who made it";
     properties.insert("four_eyes".to_owned(), described(four_eyes, &json!({ "type": "boolean" })));
+    let leftovers = "What happens when a record that stays still holds a value that was erased";
+    let words = json!({ "enum": OnLeftover::ALL.map(OnLeftover::as_str) });
+    properties.insert("leftovers".to_owned(), described(leftovers, &words));
     for (name, says) in lines {
         properties.insert(name.to_owned(), described(says, &json!({ "$ref": format!("#/$defs/{name}") })));
     }

@@ -498,6 +498,10 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
         self.root.takes_census().map(|_| self as &dyn TakeCensus)
     }
 
+    fn looks_for_leftovers(&self) -> bool {
+        self.root.looks_for_leftovers()
+    }
+
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
         fits(&request.treatment, &self.map)?;
         let mut own = request.clone();

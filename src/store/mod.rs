@@ -47,7 +47,9 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::treatment::{ClassTally, Counts, Kept, MentionCounts, Otherwise, Tally, Uncertain};
+pub use crate::treatment::{
+    ClassTally, Counts, Kept, Leftover, Leftovers, MentionCounts, Otherwise, Tally, Uncertain,
+};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
@@ -234,6 +236,13 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// store that wraps another store returns the answer of the wrapped store.
     fn takes_census(&self) -> Option<&dyn TakeCensus>;
 
+    /// Whether an erasure looks for erased values in the texts that stay, and tells of them in
+    /// [`Counts::leftovers`](crate::store::Counts). The certificate says whether somebody has looked. A store that wraps
+    /// another store returns the answer of the wrapped store.
+    fn looks_for_leftovers(&self) -> bool {
+        false
+    }
+
     /// Counts each customer's records, and the records to which a treatment would still do something. A plan counts
     /// before the erasure, and a case verifies with the same method afterwards. So the method must read what is
     /// really stored. If the treatment has a [smallest group](crate::treatment::SmallestGroup), the answer also says
@@ -316,6 +325,10 @@ macro_rules! forward_store {
 
             fn takes_census(&self) -> Option<&dyn TakeCensus> {
                 (**self).takes_census()
+            }
+
+            fn looks_for_leftovers(&self) -> bool {
+                (**self).looks_for_leftovers()
             }
 
             async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {

@@ -26,6 +26,7 @@ use crate::name::open_name;
 mod group;
 mod kept;
 mod lead;
+mod leftover;
 mod mention;
 mod ownerless;
 mod recipient;
@@ -42,6 +43,7 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
+pub use leftover::{Leftover, Leftovers, OnLeftover};
 pub use mention::{MentionAction, MentionCounts};
 pub use ownerless::Ownerless;
 pub use recipient::{RecipientAction, WhyNotTold};
@@ -296,6 +298,9 @@ pub struct Treatment {
     /// The zone in which the policy counts days.
     #[serde(default = "utc", skip_serializing_if = "is_utc")]
     pub(crate) time_zone: TimeZone,
+    /// What happens when a record that stays still holds a value that was erased.
+    #[serde(default, skip_serializing_if = "is_list")]
+    pub(crate) on_leftover: OnLeftover,
     /// What other treatments write to a customer's own record, if they leave nothing personal there: those of the policy, and
     /// those under which a case was ever opened. A customer whose record shows this has left too. The digest does not cover
     /// it: another treatment may change, and this treatment is still the same.
@@ -303,12 +308,16 @@ pub struct Treatment {
     pub(crate) other_signs: Arc<[BTreeMap<FieldName, Strategy>]>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_list(on: &OnLeftover) -> bool {
+    *on == OnLeftover::List
+}
+
 fn utc() -> TimeZone {
     TimeZone::UTC
 }
 
-// Serde requires a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_utc(zone: &TimeZone) -> bool {
     *zone == TimeZone::UTC
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::leftover::{self, Leftovers};
 use crate::data_map::{ClassName, FieldName};
 
 /// The number of a customer's records of one class.
@@ -70,6 +71,9 @@ pub struct Counts {
     /// What was done instead of the action, by class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub otherwise: BTreeMap<ClassName, Otherwise>,
+    /// Records that stay and still held a value that was erased, if the store [looks for them](crate::store::RecordStore).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leftovers: Leftovers,
 }
 
 /// What was done to records of a class instead of the class's action. Each record counts once.
@@ -130,6 +134,7 @@ impl Counts {
         for (class, otherwise) in &other.otherwise {
             self.otherwise.entry(class.clone()).or_default().add(otherwise);
         }
+        leftover::add(&mut self.leftovers, &other.leftovers);
     }
 
     /// Whether nothing was done to any record.

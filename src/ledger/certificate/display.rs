@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Certificate, CertifiedClass, FileSlack};
+use crate::data_map::FieldName;
 use crate::ledger::{Count, DeferredRecords, MentionsResult};
 use crate::plan::not_certain;
 use crate::store::Otherwise;
@@ -74,6 +75,28 @@ impl fmt::Display for Certificate {
         }
         for verified in self.verified() {
             writeln!(f, "  verified   {verified}")?;
+        }
+        for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.found) {
+            for (field, found) in fields {
+                let records = plural(found.rows, "record");
+                write!(
+                    f,
+                    "  leftover   {class}.{field} still holds an erased value in {} {records}",
+                    found.rows
+                )?;
+                match found.keys.get() {
+                    Some(keys) if !keys.is_empty() => writeln!(f, ": {}", keys.join("; "))?,
+                    Some(_) | None => writeln!(f)?,
+                }
+            }
+        }
+        for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.unknown) {
+            let fields: Vec<&str> = fields.iter().map(FieldName::as_str).collect();
+            writeln!(
+                f,
+                "  not searched for: the values of {class} ({}), which were not known any more",
+                fields.join(", ")
+            )?;
         }
         for (class, fields) in self.uncertain() {
             for (field, count) in fields {

@@ -9,8 +9,9 @@ use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, CopiesSeen, Count, DeactivationOutcome,
-    DeferredRecords, EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger,
-    LedgerError, MentionsResult, RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
+    DeferredRecords, EntryBody, EntryKey, ErasureResult, ErasureRules, Find, FoundRecords, GatewayResult,
+    Intake, Ledger, LedgerError, LookedFor, MentionsResult, RecipientResult, RecordedDuty, SubjectToken,
+    WaivedStep,
 };
 use crate::anonymise::Strategy;
 use crate::case::RecipientOutcome;
@@ -27,7 +28,11 @@ use crate::treatment::{
 };
 
 mod display;
+mod page;
 mod told;
+
+#[cfg(feature = "checkpoints")]
+pub(crate) use page::Proof;
 
 /// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +47,34 @@ pub enum FileSlack {
     },
     /// This store has no scrub. Ask the operator of the store.
     NotKnown,
+}
+
+/// What was checked before a certificate was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verified {
+    /// The store was read back.
+    ReadBack,
+    /// Records that were handed over cannot be read back. They were counted when it was done.
+    HandedOver,
+    /// Texts that stay were searched for the erased values.
+    Searched,
+    /// Each gateway was asked again.
+    Gateways,
+}
+
+impl Verified {
+    /// The check, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadBack => "the store was read back: no record of the customer is left to treat",
+            Self::HandedOver => {
+                "records that were handed over were counted when it was done, and not read back"
+            }
+            Self::Searched => "texts of the customer that stay were searched for the values that were erased",
+            Self::Gateways => "each gateway was asked again after its answer, and has the profile no more",
+        }
+    }
 }
 
 /// What was done to one record class.
@@ -192,9 +225,11 @@ impl Certificate {
     /// recipient keeps.
     pub fn residue(&self) -> Residue {
         let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
+        let is_left = self.looked_for().is_some_and(|looked| !looked.found.is_empty());
         let retains =
             |result: &RecipientResult| matches!(result.answer.outcome, RecipientOutcome::Retained { .. });
-        if !self.waived().is_empty()
+        if is_left
+            || !self.waived().is_empty()
             || self.gateways().iter().any(keeps)
             || self.recipients().iter().any(retains)
         {
@@ -220,6 +255,9 @@ impl Certificate {
     /// waived.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
+        let looked = self.looked_for().into_iter().flat_map(|looked| &looked.found);
+        let fields = looked.flat_map(|(class, fields)| fields.keys().map(move |field| (class, field)));
+        links.extend(fields.map(|(class, field)| format!("{class}.{field} (still holds an erased value)")));
         links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
         links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
             GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
@@ -365,8 +403,18 @@ impl Certificate {
         &self.result().tombstones
     }
 
-    /// What was checked before the certificate was issued.
+    /// What was found when the erased values were looked for in texts that stay. `None`: the store does not look.
+    pub fn looked_for(&self) -> Option<&LookedFor> {
+        self.result().looked_for.as_ref()
+    }
+
+    /// What was checked before the certificate was issued, in words.
     pub fn verified(&self) -> Vec<&'static str> {
+        self.verifications().into_iter().map(Verified::as_str).collect()
+    }
+
+    /// What was checked before the certificate was issued.
+    pub fn verifications(&self) -> Vec<Verified> {
         verified(&self.treatment, self.result())
     }
 
@@ -454,6 +502,17 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("waived", &waived.collect::<Vec<_>>())?;
         map.serialize_entry("verified", &self.verified())?;
+        if let Some(looked) = self.looked_for() {
+            let keys =
+                |found: &FoundRecords| serde_json::json!({ "rows": found.rows, "keys": found.keys.get() });
+            let found = looked.found.iter().map(|(class, fields)| {
+                let fields = fields.iter().map(|(field, found)| (field.to_string(), keys(found)));
+                (class.to_string(), fields.collect::<serde_json::Map<_, _>>().into())
+            });
+            let found: serde_json::Map<String, serde_json::Value> = found.collect();
+            let looked = serde_json::json!({ "found": found, "unknown": looked.unknown });
+            map.serialize_entry("looked_for", &looked)?;
+        }
         map.serialize_entry("suppressing", &self.suppressing())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
@@ -517,17 +576,20 @@ fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
     }
 }
 
-fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> {
-    let mut list = vec!["the store was read back: no record of the customer is left to treat"];
+fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<Verified> {
+    let mut list = vec![Verified::ReadBack];
     if treatment.classes().values().any(|class| *class.action() == RecordAction::Reassign) {
         // See `manual::promises`: by then these records belong to the "Unknown Customer", together with many others.
-        list.push("records that were handed over were counted when it was done, and not read back");
+        list.push(Verified::HandedOver);
+    }
+    if result.looked_for.as_ref().is_some_and(|looked| looked.unknown.is_empty()) {
+        list.push(Verified::Searched);
     }
     let gone = |result: &GatewayResult| {
         matches!(result.answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
     };
     if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
-        list.push("each gateway was asked again after its answer, and has the profile no more");
+        list.push(Verified::Gateways);
     }
     list
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{Certificate, FileSlack};
 use crate::backup::Horizon;
 use crate::case::RecipientOutcome;
+use crate::data_map::ClassName;
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
 use crate::plan::letter::{
@@ -114,6 +115,7 @@ impl Certificate {
             gateways: gateways.chain(waived).chain(kept).collect(),
             recipients: answered.chain(unconfirmed).chain(not_told).collect(),
             tombstones: self.tombstones().to_vec(),
+            leftovers: self.leftovers(),
             uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum::<u64>()
                 + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
             not_covered: self.not_covered().into_iter().cloned().collect(),
@@ -121,6 +123,14 @@ impl Certificate {
             suppressing: self.suppressing().cloned(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
+    }
+}
+
+impl Certificate {
+    /// The number of records that still held an erased value, by class. A record counts once for each such field.
+    fn leftovers(&self) -> BTreeMap<ClassName, u64> {
+        let found = self.looked_for().into_iter().flat_map(|looked| &looked.found);
+        found.map(|(class, fields)| (class.clone(), fields.values().map(|found| found.rows).sum())).collect()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,12 +11,14 @@ use super::export::Texts;
 use super::{Checkpoint, KeepsTree, ProofError, PublicKey, path};
 use crate::digest::{Digest, canonical};
 use crate::format::Format;
+use crate::ledger::certificate::Proof;
 use crate::ledger::entry::leaf_of;
 use crate::ledger::tree::{inclusion, is_included};
 use crate::ledger::{
     Certificate, Circumstances, ClosedCase, Entry, EntryBody, EntryKey, Find, LedgerError, Scrubbed,
 };
 use crate::plan::CaseId;
+use crate::policy::{Dictionary, Language};
 use crate::treatment::Treatment;
 
 /// A [`Certificate`] together with its proof. Whoever has the public key can check it, without the ledger and without a
@@ -62,6 +66,19 @@ pub struct VerifiedCertificate {
     pub certificate: Certificate,
     /// The checkpoint that covers its entry.
     pub checkpoint: Checkpoint,
+    /// The text that was verified.
+    text: String,
+}
+
+impl VerifiedCertificate {
+    /// The certificate as a page of HTML that stands alone, with the checkpoint, and with the text that was verified as a
+    /// link in the page. See [`Certificate::to_html`].
+    pub fn to_html(&self, language: Language, words: Option<&Dictionary>) -> String {
+        let link = format!("data:application/json;base64,{}", STANDARD.encode(&self.text));
+        let checkpoint = self.checkpoint.to_string();
+        let proof = Proof { checkpoint, covered: self.checkpoint.size(), link: &link };
+        self.certificate.page(language, words, Some(&proof))
+    }
 }
 
 fn malformed(why: &'static str) -> ProofError {
@@ -188,7 +205,7 @@ impl ProvenCertificate {
         }
         let checkpoint = Checkpoint::read(&proven.checkpoint, key)?;
         let certificate = proven.is_in(&checkpoint)?;
-        Ok(VerifiedCertificate { certificate, checkpoint })
+        Ok(VerifiedCertificate { certificate, checkpoint, text: text.to_owned() })
     }
 
     /// Checks everything but the signature of the checkpoint.

@@ -310,6 +310,10 @@ impl Writer<'_> {
         };
         self.paragraph(Fact::Left(told.residue), text);
         self.introduced(self.words.leads, |writer| {
+            for (class, rows) in &told.leftovers {
+                let parts = [("what", &*writer.class(class)?), ("n", &*rows.to_string())];
+                writer.item(Fact::Leftover(class.clone()), fill(writer.words.leftover, &parts));
+            }
             for lead in &told.leads {
                 let until = lead.class_while_kept().and_then(|class| until_of(told, class));
                 let text = writer.lead(lead, until)?;

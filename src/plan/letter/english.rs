@@ -236,6 +236,7 @@ pub(super) const WORDS: Words = Words {
         "Records that name you are left. They are listed above.",
     ],
     leads: "What can still be linked to you, or names you:",
+    leftover: "texts under {what} that still hold data about you (their number: {n})",
     lead_field: "{field} ({what})",
     lead_gateway: "the payment service {what}",
     lead_token: "the number under which we keep your record, as long as the key of our erasure log exists",

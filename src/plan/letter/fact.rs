@@ -61,6 +61,8 @@ pub enum Fact {
     Gateway(ToldGateway),
     /// What is left of the person.
     Left(Residue),
+    /// Records of the class stay and still held an erased value.
+    Leftover(ClassName),
     /// Something that still leads to the person.
     Lead(Lead),
     /// Rows without a class may be about the person.

@@ -280,6 +280,7 @@ pub(super) const WORDS: Words = Words {
         "Daten, die Sie identifizieren, sind noch vorhanden. Sie sind oben genannt.",
     ],
     leads: "Dies kann Ihnen noch zugeordnet werden oder identifiziert Sie:",
+    leftover: "Texte unter {what}, die noch Daten über Sie enthalten (Anzahl: {n})",
     lead_field: "{field} ({what})",
     lead_gateway: "der Zahlungsdienst {what}",
     lead_token: "die Nummer Ihres Datensatzes, solange der Schlüssel unseres Löschprotokolls besteht",

@@ -25,7 +25,7 @@ pub(super) fn of_duty(
 }
 
 /// A law is cited as in its own country, with the name of the country where the letter has another language.
-fn cited(language: Language, statute: &Statute) -> String {
+pub(crate) fn cited(language: Language, statute: &Statute) -> String {
     let own = match language {
         Language::English => return statute.english.to_owned(),
         Language::Swedish => statute.country == "SE",

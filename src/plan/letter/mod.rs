@@ -46,7 +46,7 @@ use std::fmt;
 use chrono::NaiveDate;
 
 use crate::data_map::ClassName;
-use crate::policy::{Dictionary, Guard, Policy, PrivacyLaw};
+use crate::policy::{Dictionary, Guard, Period, Policy, PrivacyLaw, StartRule};
 pub use crate::policy::{Language, NotALanguage};
 
 mod confirmation;
@@ -63,6 +63,8 @@ mod told;
 mod words;
 mod writer;
 
+pub(crate) use words::fill;
+
 pub use confirmation::confirmation;
 pub use extension::extension;
 pub use fact::Fact;
@@ -70,6 +72,32 @@ pub use fact::Fact;
 pub(crate) use html::{date_in, filled, html_escaped, uncovered};
 pub use refusal::refusal;
 pub use statement::statement;
+/// How a language writes dates, periods and laws.
+pub(crate) struct OfLanguage(&'static words::Words);
+
+pub(crate) fn of_language(language: Language) -> OfLanguage {
+    OfLanguage(words::of(language))
+}
+
+impl OfLanguage {
+    pub(crate) fn date(&self, day: NaiveDate) -> String {
+        (self.0.date_format)(day)
+    }
+
+    pub(crate) fn period(&self, period: Period) -> String {
+        (self.0.period)(period)
+    }
+
+    pub(crate) fn start(&self, start: StartRule) -> &'static str {
+        (self.0.start)(start)
+    }
+
+    pub(crate) fn ground(&self, law: PrivacyLaw, article: &str) -> String {
+        (self.0.ground)(law, article)
+    }
+}
+
+pub(crate) use law::cited;
 pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold};
 
 /// Who is responsible for the data, and how the person reaches them.

@@ -270,6 +270,7 @@ pub(super) const WORDS: Words = Words {
         "Uppgifter som visar vem du är finns kvar. De anges ovan.",
     ],
     leads: "Detta kan fortfarande kopplas till dig eller visar vem du är:",
+    leftover: "texter under {what} som fortfarande innehåller uppgifter om dig (antal: {n})",
     lead_field: "{field} ({what})",
     lead_gateway: "betaltjänsten {what}",
     lead_token: "numret på din kunduppgift, så länge som nyckeln till vår raderingslogg finns",

@@ -34,6 +34,8 @@ pub struct Told {
     pub recipients: Vec<ToldRecipient>,
     /// Records that stay without what identifies the person, because a kept record needs them.
     pub tombstones: Vec<Tombstones>,
+    /// The number of records that stay and still held an erased value, by class.
+    pub leftovers: BTreeMap<ClassName, u64>,
     /// The number of mentions in texts that may mean the person, and stay.
     pub uncertain: u64,
     /// What the erasure does not cover.

@@ -73,6 +73,7 @@ pub(super) struct Words {
     /// What is left: nothing, anonymised, pseudonymised, erased in part.
     pub(super) left: [&'static str; 4],
     pub(super) leads: &'static str,
+    pub(super) leftover: &'static str,
     pub(super) lead_field: &'static str,
     pub(super) lead_gateway: &'static str,
     pub(super) lead_token: &'static str,
@@ -174,7 +175,7 @@ pub(super) fn of(language: Language) -> &'static Words {
 }
 
 /// Fills in what a text leaves open, in one pass: nothing that is filled in is looked at again.
-pub(super) fn fill(text: &str, parts: &[(&str, &str)]) -> String {
+pub(crate) fn fill(text: &str, parts: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

@@ -14,7 +14,9 @@ use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
 use crate::policy::{After, Duty, Expiry, Ground, OwnerlessExpiry, Period, PrivacyLaw, StartRule};
-use crate::treatment::{ClassTreatment, DOES_NOT_EXPIRE, EXPIRE, Ownerless, RecordAction, Treatment};
+use crate::treatment::{
+    ClassTreatment, DOES_NOT_EXPIRE, EXPIRE, OnLeftover, Ownerless, RecordAction, Treatment,
+};
 
 /// The reason code under which the classes are kept that do not expire.
 const STAYS: &str = DOES_NOT_EXPIRE;
@@ -329,6 +331,7 @@ fn compile(
         not_covered: not_covered(map),
         expiry: true,
         time_zone: rules.0.time_zone,
+        on_leftover: OnLeftover::List,
         other_signs: Arc::default(),
     }
 }

@@ -60,14 +60,13 @@ pub(super) fn check_found_later(
     for (name, treated) in classes {
         let is_found_by_value = || is_by_value(map, name, &mut std::collections::BTreeSet::new());
         let why = match treated.action {
-            RecordAction::Keep { .. } => continue,
             RecordAction::Delete => "its records are deleted",
             RecordAction::Reassign => "its records belong to the \"Unknown Customer\" by then",
             RecordAction::Anonymise if deletes_root => "the customer's own record is deleted",
             RecordAction::Anonymise if is_found_by_value() => {
                 "its records are found by a value that is erased before"
             }
-            RecordAction::Anonymise => continue,
+            RecordAction::Keep { .. } | RecordAction::Anonymise => continue,
         };
         refuse(reader, &join(path, name.as_str()), treated, &format!("{why}, so nobody would find it then"));
     }

@@ -167,6 +167,7 @@ fn compile(
             not_covered: not_covered(map),
             expiry: false,
             time_zone: rules.time_zone,
+            on_leftover: rules.leftovers,
             other_signs: Arc::default(),
         }
         .with_links(map);

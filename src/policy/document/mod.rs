@@ -15,7 +15,7 @@ use crate::data_map::TimeZone;
 use crate::data_map::{ClassName, DataMap, Kind};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, nearest};
-use crate::treatment::TreatmentName;
+use crate::treatment::{OnLeftover, TreatmentName};
 
 mod anonymise;
 mod choice;
@@ -54,6 +54,7 @@ pub(in crate::policy) struct Rules {
     pub(in crate::policy) sweep: bool,
     pub(in crate::policy) blast_radius: Option<BlastRadius>,
     pub(in crate::policy) four_eyes: bool,
+    pub(in crate::policy) leftovers: OnLeftover,
     pub(in crate::policy) time_zone: TimeZone,
     pub(in crate::policy) privacy_law: PrivacyLaw,
     pub(in crate::policy) triggers: BTreeMap<Trigger, TriggerRule>,
@@ -146,10 +147,11 @@ impl PolicyDocument {
 }
 
 /// The keys that a tenant's entry may have.
-const TENANT_KEYS: [&str; 14] = [
+const TENANT_KEYS: [&str; 15] = [
     "sweep",
     "blast_radius",
     "four_eyes",
+    "leftovers",
     "time_zone",
     "privacy_law",
     "fiscal_year_ends",
@@ -201,11 +203,27 @@ fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     })
 }
 
+/// Reads what happens when a record that stays still holds an erased value.
+fn read_leftovers(reader: &mut Reader, value: &Json) -> Option<OnLeftover> {
+    let text = reader.text("leftovers", value)?;
+    let found = OnLeftover::ALL.into_iter().find(|on| on.as_str() == text);
+    if found.is_none() {
+        reader.problem(
+            "leftovers",
+            "does not say what happens when an erased value is found in a record that stays",
+            "write \"list\" or \"block\"",
+        );
+    }
+    found
+}
+
 fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let table = value.as_object()?;
     let sweep = reader.required("", table, "sweep").and_then(|value| reader.boolean("sweep", value));
     let blast_radius = table.get("blast_radius").map(|value| read_blast_radius(reader, value));
     let four_eyes = table.get("four_eyes").map_or(Some(false), |value| reader.boolean("four_eyes", value));
+    let leftovers =
+        table.get("leftovers").map_or(Some(OnLeftover::List), |value| read_leftovers(reader, value));
     let time_zone = table.get("time_zone").map_or(Some(TimeZone::UTC), |value| read_zone(reader, value));
     let privacy_law = table.get("privacy_law").map(|value| read_privacy_law(reader, value));
     let triggers = reader.required("", table, "triggers").and_then(|value| read_triggers(reader, value));
@@ -239,6 +257,7 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
             None => None,
         },
         four_eyes: four_eyes?,
+        leftovers: leftovers?,
         time_zone: time_zone?,
         triggers: triggers?,
         guards: guards?,

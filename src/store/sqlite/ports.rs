@@ -46,6 +46,10 @@ impl RecordStore for SqliteStore {
         Some(self)
     }
 
+    fn looks_for_leftovers(&self) -> bool {
+        true
+    }
+
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();

@@ -25,6 +25,10 @@ impl<T: RecordStore> RecordStore for Faulty<T> {
         self.inner.takes_census()
     }
 
+    fn looks_for_leftovers(&self) -> bool {
+        self.inner.looks_for_leftovers()
+    }
+
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
         self.call("tally", self.inner.tally(request), lost("counting records")).await
     }

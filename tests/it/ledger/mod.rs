@@ -5,4 +5,5 @@ pub(crate) mod backups;
 mod checkpoints;
 pub(crate) mod formats;
 pub(crate) mod keys;
+pub(crate) mod page;
 pub(crate) mod proof;

@@ -12,6 +12,7 @@ pub(crate) mod found_by_trying;
 pub(crate) mod hard_schemas;
 pub(crate) mod json;
 pub(crate) mod kept_of_others;
+pub(crate) mod leftovers;
 pub(crate) mod named_others;
 pub(crate) mod other_tenants;
 pub(crate) mod own_connection;

@@ -11,7 +11,7 @@ use relinquish::plan::{
     Due, ExtensionReason, Holidays, Impact, Reason, Regime, RequestClock, StopReason, TreatedBefore, decide,
     explain, impact,
 };
-use relinquish::policy::{Choice, PrivacyLaw, Trigger};
+use relinquish::policy::{Choice, Guard, PrivacyLaw, Trigger};
 use relinquish::{Asked, Customer, DataMap, Decision, Policy, PolicyDocument};
 
 const POLICY: &str = r#"
@@ -26,7 +26,6 @@ inactive = { since = ["last_transaction", "created"], after = "4 years", treatme
 active_subscription = "block"
 several_tenants = "block sweep"
 not_archived = { ignore = "each case archives first" }
-legal_claim = { data = ["customer", "ticket"] }
 not_white_label = { block = "the *theatre* shares its guests", ground = "17(1)(a)", way_out = "ask the theatre" }
 [anonymise]
 name = "remove"
@@ -155,7 +154,7 @@ fn the_statement_says_what_the_policy_in_force_says() {
             "* 4 years after we last heard from you (counted from the first of these dates that we have: last transaction, \
              created).",
             "* **customer**: kept, and the fields that identify you directly are removed.",
-            "* **postcode** (customer): kept. Reason: where the audience comes from.",
+            "* **postcode** (customer): kept as long as the record. Reason: where the audience comes from.",
             "* **ticket**: kept unchanged. Reason: the hall's statistics.",
             "What can still be linked to you, or names you:\n\n* postcode (customer)\n* the payment service stripe\n",
             "* When you ask us to.",
@@ -288,7 +287,7 @@ fn a_letter_in_another_language_needs_its_words_and_the_check_names_what_is_miss
             "* 4 år efter att vi senast hade kontakt med dig (räknat från det första av dessa datum som finns: senaste köpet, \
              registreringen).",
             "* **kunduppgifter**: sparas, och de uppgifter som direkt visar vem du är tas bort.",
-            "* **postnummer** (kunduppgifter): sparas. Skäl: varifrån publiken kommer.",
+            "* **postnummer** (kunduppgifter): sparas lika länge som de övriga uppgifterna i samma post. Skäl: varifrån publiken kommer.",
             "* **biljetter**: sparas oförändrat. Skäl: salongens statistik.",
             "* \\*teatern\\* delar sina gäster (artikel 17.1 a i GDPR).",
             "längst till och med den 1 juli 2026",
@@ -377,8 +376,15 @@ fn what_every_letter_has_to_say_is_never_left_out() {
 
 #[test]
 fn a_refusal_names_ground_data_remedy_and_way_out_and_nobody() {
-    let policy = checked(POLICY);
+    // A claim that does not say which data it needs has no letter.
     let mut one = customer();
+    one.holds.insert(HoldKind::LegalClaim);
+    let blocked = decide(&checked(POLICY), &one, &Asked::request(), &[], now());
+    let guard = Some(Guard::Hold(HoldKind::LegalClaim));
+    assert_eq!(refusal(&checked(POLICY), &blocked), Err(LetterError::WhichData { guard }));
+    let named = POLICY.replace("[guards]", "[guards]\nlegal_claim = { data = [\"customer\", \"ticket\"] }");
+    let policy = checked(&named);
+    one.holds.clear();
     one.active_subscriptions = 1;
     one.holds.insert(HoldKind::LegalClaim);
     one.states.insert("not_white_label".into(), true);
@@ -391,7 +397,7 @@ fn a_refusal_names_ground_data_remedy_and_way_out_and_nobody() {
             "* You have a subscription that is still running, and we need your data to provide it (Art. 17(1)(a) GDPR). This concerns \
              all data that we hold about you. What can change this: end the subscription.",
             "* We need the data to establish, exercise or defend a legal claim (Art. 17(3)(e) GDPR). This concerns: \
-             customer, ticket.",
+             customer and ticket.",
             "* The \\*theatre\\* shares its guests (Art. 17(1)(a) GDPR). This concerns all data that we hold about you. What can change \
              this: ask the theatre.",
             "lodge a complaint with the Data Protection Authority, Box 1, Stockholm (Art. 77 GDPR), and seek a judicial remedy",

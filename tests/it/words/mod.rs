@@ -3,4 +3,5 @@
 pub(crate) mod letters;
 pub(crate) mod manual_pages;
 pub(crate) mod true_letters;
+pub(crate) mod true_statements;
 pub(crate) mod word_for_word;

@@ -20,10 +20,10 @@ use relinquish::store::Otherwise;
 use relinquish::treatment::{Lead, RecordAction, Residue};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
 
-const CLASSES: [&str; 5] = ["alpha", "bravo", "charlie", "delta", "echo"];
+pub(super) const CLASSES: [&str; 5] = ["alpha", "bravo", "charlie", "delta", "echo"];
 
 /// What a name or a text of the host is called in each language. Each word is found in no other.
-fn said(language: Language, word: &str) -> String {
+pub(super) fn said(language: Language, word: &str) -> String {
     match language {
         Language::Swedish => format!("{word}å"),
         Language::German => format!("{word}ß"),
@@ -204,6 +204,7 @@ fn case(rng: &mut Rng) -> Told {
         })
         .into_iter()
         .collect(),
+        leftovers: some(rng, |rng| (CLASSES[rng.usize(0..5)].into(), rng.u64(1..90))).into_iter().collect(),
         uncertain: rng.u64(0..3),
         not_covered,
         backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
@@ -216,7 +217,7 @@ fn case(rng: &mut Rng) -> Told {
 }
 
 /// A date as each language writes it.
-fn written(language: Language, date: NaiveDate) -> String {
+pub(super) fn written(language: Language, date: NaiveDate) -> String {
     let english = date.format("%-d %B %Y").to_string();
     let month = date.format("%B").to_string();
     let n = chrono::Datelike::month0(&date) as usize;
@@ -256,7 +257,7 @@ fn written(language: Language, date: NaiveDate) -> String {
 }
 
 /// What has to be in the line of a fact, once for each line that tells it.
-type Wanted = Vec<(Fact, Vec<String>)>;
+pub(super) type Wanted = Vec<(Fact, Vec<String>)>;
 
 fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted) {
     let class = &of.class;
@@ -377,6 +378,10 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         wanted.push((Fact::Needed(stays.class.clone()), parts));
     }
     wanted.push((Fact::Left(told.residue), Vec::new()));
+    for (class, rows) in &told.leftovers {
+        let parts = vec![said(language, class.as_str()), format!(": {rows})")];
+        wanted.push((Fact::Leftover(class.clone()), parts));
+    }
     for lead in &told.leads {
         let parts = match lead {
             Lead::Class { class, .. } => vec![said(language, class.as_str())],
@@ -442,18 +447,18 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
     wanted
 }
 
-fn written_on() -> NaiveDate {
+pub(super) fn written_on() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, 30).unwrap()
 }
 
 /// The lines of a letter, without its headings and introductions.
-fn lines(letter: &Letter) -> Vec<(Fact, String)> {
+pub(super) fn lines(letter: &Letter) -> Vec<(Fact, String)> {
     let lines = letter.lines().filter(|(fact, _)| !matches!(fact, Fact::Heading | Fact::Introduction));
     lines.map(|(fact, text)| (fact.clone(), text.to_owned())).collect()
 }
 
 /// Sentences without a fact, facts without a sentence, and sentences that do not say what their fact is.
-fn faults(lines: &[(Fact, String)], mut wanted: Wanted, language: Language) -> Vec<String> {
+pub(super) fn faults(lines: &[(Fact, String)], mut wanted: Wanted, language: Language) -> Vec<String> {
     let mut faults = Vec::new();
     for (fact, text) in lines {
         if text.contains(['{', '}']) || text.trim().is_empty() {

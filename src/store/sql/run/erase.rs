@@ -94,6 +94,7 @@ impl Frame {
                 readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
             }
             self.look_for(&mut *transaction, targets.len(), &work.treatment, &work.script)?;
+            let sought = self.sought(&mut *transaction, targets.len(), work)?;
             self.find_rare(&mut *transaction, &work.script)?;
             let acted_on = work.script.classes.iter().filter(|class| class.is_written());
             let mut nothing = Counts::default();
@@ -102,6 +103,9 @@ impl Frame {
             let newest = self.newest(&mut *transaction)?;
             self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
             self.nothing_added(&mut *transaction, &work.script, &newest)?;
+            if let Some(sought) = sought {
+                Self::look_for_leftovers(&mut *transaction, &sought, work, &mut counts)?;
+            }
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {
                     let missing = counts.is_nothing() && !facts.contains_key(&n);

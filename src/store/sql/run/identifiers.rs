@@ -22,7 +22,7 @@ use crate::treatment::Treatment;
 
 /// What cannot be read of a customer, in words: a value, or a document.
 #[derive(Clone, Default)]
-struct Unread {
+pub(super) struct Unread {
     value: Option<String>,
     document: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Frame {
     }
 
     /// The identifiers of every customer in the batch. `counts` says which values of a field to use.
-    fn batch_identifiers(
+    pub(super) fn batch_identifiers(
         &self,
         session: &mut dyn Session,
         customers: usize,

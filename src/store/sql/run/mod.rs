@@ -28,6 +28,7 @@ mod erase;
 mod facts;
 mod identifiers;
 mod inbox;
+mod leftovers;
 mod mark;
 mod mentions;
 mod ownerless;

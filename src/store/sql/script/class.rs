@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::kept::Kept;
 use super::others::FieldsOfOthers;
 use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
-use super::{Act, ClassScript, Due, GroupScript, Statement, Tombstone};
+use super::{Act, ClassScript, Due, GroupScript, Left, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{FieldName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
@@ -169,6 +169,7 @@ impl Writer<'_> {
             );
             statement
         });
+        let left = self.left(class, treated, &from, is_whole.as_deref());
         let redact_shared = (!redacted.is_empty()).then(|| {
             let mut statement = Statement::default();
             let sets = assignments(dialect, &mut statement, class, slots, &redacted, None);
@@ -233,6 +234,7 @@ impl Writer<'_> {
             mentioned,
             uncertain,
             uncertain_rows,
+            left,
             group,
             kept,
             keepers,
@@ -246,6 +248,33 @@ impl Writer<'_> {
             again: class.is_written_by_triggers,
             may_shrink: class.is_cascaded_to,
         }
+    }
+
+    /// The texts that stay in rows that no duty keeps and that nobody else has.
+    fn left(
+        &self,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        from: &str,
+        is_whole: Option<&str>,
+    ) -> Option<Left> {
+        let described = self.bound.data_map.class(class.name.as_str())?;
+        let columns = treated.may_be_left(described).filter(|field| !class.json.contains_key(field.name()));
+        let fields: Vec<FieldName> = columns.map(|field| field.name().clone()).collect();
+        if fields.is_empty() || self.treatment.is_expiry() {
+            return None;
+        }
+        let table = quoted(&class.table);
+        // The key of a customer, or one with a link in it, would say whose record it is.
+        let is_link = |column: &String| class.links.iter().any(|link| link.columns.contains(column));
+        let tells = class.is_root || class.key.iter().any(is_link);
+        let key: &[String] = if tells { &[] } else { &class.key };
+        let columns = fields.iter().map(FieldName::as_str).chain(key.iter().map(String::as_str));
+        let columns: Vec<String> = columns.map(|column| format!("{table}.{}", quoted(column))).collect();
+        let is_whole = is_whole.map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"));
+        let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+        let sql = format!("SELECT relinquish_r.n, {} {from} WHERE {is_whole}{had}", columns.join(", "));
+        Some(Left { sql, fields, key: key.len() })
     }
 
     /// How the selected rows of a class are found.

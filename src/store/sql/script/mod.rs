@@ -62,6 +62,8 @@ pub(crate) struct ClassScript {
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// The same per row: by field, and then the parts of its key, with their number. Used for one customer at a time.
     pub(crate) uncertain_rows: Option<(String, Vec<FieldName>, usize)>,
+    /// The texts that stay, in rows that no duty keeps. `None` if none stay.
+    pub(crate) left: Option<Left>,
     /// The smallest group to count, if there is one.
     pub(crate) group: Option<GroupScript>,
     /// Rows that a kept row needs. `None` if there can be none.
@@ -95,6 +97,14 @@ impl ClassScript {
     pub(crate) fn is_written(&self) -> bool {
         self.is_treated() || !self.fields_of_others.is_empty()
     }
+}
+
+/// How texts that stay are read: the customer, the texts, and then the parts of the key.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    pub(crate) sql: String,
+    pub(crate) fields: Vec<FieldName>,
+    pub(crate) key: usize,
 }
 
 /// How many rows have something to do.

@@ -1,0 +1,368 @@
+//! Every sentence of the retention statement comes from a rule of the policy in force, and each rule is told. The same for
+//! the notice of extension and its clock. The facts are read here a second time, by rules of their own.
+
+use std::fmt::Write as _;
+
+use chrono::{Days, NaiveDate};
+use fastrand::Rng;
+use relinquish::data_map::{Fact as StoreFact, Field, Kind, RecordClass};
+use relinquish::plan::letter::{
+    self, Authority, Controller, Fact, Language, LetterError, Letterhead, Lingering, ToldGateway,
+};
+use relinquish::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
+use relinquish::policy::{Guard, Statute, Trigger};
+use relinquish::{DataMap, Policy, PolicyDocument};
+
+use super::true_letters::{CLASSES, Wanted, faults, lines, said, written, written_on};
+
+const STATUTE: &str = "SE/BFL/7:2";
+const SWEEPS: [(Trigger, &str, &str); 3] = [
+    (Trigger::Cancelled, "after = '{n} years'", ""),
+    (Trigger::Inactive, "since = ['seen'], after = '{n} years'", "seen"),
+    (Trigger::Listed, "since = ['seen'], after = '{n} years'", "seen"),
+];
+
+/// A policy, and what its statement has to say.
+struct Drawn {
+    text: String,
+    wanted: Vec<(Fact, Vec<Said>)>,
+}
+
+/// A part of a sentence: in every language the same, a word of the host, or a text per language.
+#[derive(Clone)]
+enum Said {
+    Word(String),
+    Host(String),
+    Each([&'static str; 3]),
+}
+
+fn years(n: u32) -> [String; 3] {
+    let (english, german) = if n == 1 { ("year", "Jahr") } else { ("years", "Jahre") };
+    [format!("{n} {english}"), format!("{n} år"), format!("{n} {german}")]
+}
+
+fn host(name: &str) -> Said {
+    Said::Host(name.to_owned())
+}
+
+fn draw(rng: &mut Rng) -> Drawn {
+    let sweep = rng.bool();
+    let mut text = format!("version = 1\nsweep = {sweep}\n");
+    let mut wanted: Vec<(Fact, Vec<Said>)> = vec![
+        (Fact::Date(written_on()), Vec::new()),
+        (Fact::Controller, vec![Said::Word("1 High Street".to_owned())]),
+        (Fact::InForce, Vec::new()),
+        (Fact::Backups(Lingering::Days(30)), Vec::new()),
+        (Fact::Rights, vec![Said::Word("Berg & Son".to_owned())]),
+        (Fact::Remedies, vec![Said::Word("the Authority".to_owned()), Said::Word("77".to_owned())]),
+    ];
+    if !sweep {
+        wanted.push((Fact::OnlyOnRequest, Vec::new()));
+    }
+    // Which trigger leads to which treatment.
+    let mut used = vec![rng.usize(0..2)];
+    writeln!(text, "triggers.requested = {{ treatment = 't{}' }}", used[0]).unwrap();
+    wanted.push((Fact::Trigger(Trigger::Requested), Vec::new()));
+    for (trigger, rule, date) in SWEEPS {
+        if !rng.bool() {
+            continue;
+        }
+        let (n, treatment) = (rng.u32(1..9), rng.usize(0..2));
+        writeln!(
+            text,
+            "triggers.{trigger} = {{ {}, treatment = 't{treatment}' }}",
+            rule.replace("{n}", &n.to_string())
+        )
+        .unwrap();
+        if sweep {
+            let mut parts: Vec<Said> = vec![Said::Word(n.to_string())];
+            parts.extend((!date.is_empty()).then(|| host(date)));
+            wanted.push((Fact::Trigger(trigger), parts));
+            used.push(treatment);
+        }
+    }
+    for treatment in 0..2 {
+        for class in CLASSES {
+            let (name, fact_of) = (class.into(), format!("field{class}"));
+            let (rule, facts): (String, Vec<(Fact, Vec<Said>)>) = match rng.u32(0..5) {
+                0 if class != CLASSES[0] => {
+                    ("'delete'".to_owned(), vec![(Fact::Deleted(name), vec![host(class)])])
+                }
+                1 if class != CLASSES[0] => {
+                    let parts = vec![host(class), host("statistics")];
+                    ("{ keep = 'statistics' }".to_owned(), vec![(Fact::Kept(name), parts)])
+                }
+                2 => {
+                    let n = rng.u32(2..9);
+                    let kept = Fact::KeptField(name.clone(), fact_of.as_str().into());
+                    let parts = vec![host(class), host(&fact_of), host("refunds"), Said::Word(n.to_string())];
+                    let rule = format!(
+                        "{{ action = 'anonymise', keep = {{ {fact_of} = {{ reason = 'refunds', for = '{n} years' }} }} }}"
+                    );
+                    (rule, vec![(Fact::Cleared(name), vec![host(class)]), (kept, parts)])
+                }
+                3 => {
+                    let kept = Fact::KeptField(name.clone(), fact_of.as_str().into());
+                    let as_long = Said::Each(["as long as the record", "lika länge som", "so lange wie"]);
+                    let parts = vec![host(class), host(&fact_of), host("theft"), as_long];
+                    let rule = format!("{{ action = 'anonymise', keep = {{ {fact_of} = 'theft' }} }}");
+                    (rule, vec![(Fact::Cleared(name), vec![host(class)]), (kept, parts)])
+                }
+                _ => ("'anonymise'".to_owned(), vec![(Fact::Cleared(name), vec![host(class)])]),
+            };
+            writeln!(text, "treatments.t{treatment}.{class} = {rule}").unwrap();
+            if used.contains(&treatment) {
+                wanted.extend(facts);
+            }
+        }
+        let (rule, fact) = if rng.bool() {
+            ("'erase'", ToldGateway::Erased { gateway: "stripe".into() })
+        } else {
+            (
+                "{ keep = 'refunds' }",
+                ToldGateway::Kept { gateway: "stripe".into(), reason: "refunds".to_owned() },
+            )
+        };
+        writeln!(text, "treatments.t{treatment}.gateway.stripe = {rule}").unwrap();
+        if used.contains(&treatment) {
+            let parts = match &fact {
+                ToldGateway::Kept { .. } => vec![Said::Word("stripe".to_owned()), host("refunds")],
+                _ => vec![Said::Word("stripe".to_owned())],
+            };
+            wanted.push((Fact::Gateway(fact), parts));
+        }
+    }
+    for (guard, says) in [(Guard::ActiveSubscription, "17(1)(a)"), (Guard::Own("vip".into()), "17(3)(a)")] {
+        let blocks = rng.bool();
+        let rule = match &guard {
+            Guard::Own(_) if blocks => "{ block = 'statistics', ground = '17(3)(a)' }",
+            Guard::Own(_) => "{ ignore = 'x' }",
+            _ if blocks => "'block'",
+            _ => "'block sweep'",
+        };
+        writeln!(text, "guards.{guard} = {rule}").unwrap();
+        if blocks {
+            let ground = says.replace("17(1)(a)", "17").replace("17(3)(a)", "17");
+            let mut parts = vec![Said::Word(ground)];
+            parts.extend(matches!(guard, Guard::Own(_)).then(|| Said::Word("tatistics".to_owned())));
+            wanted.push((Fact::Obstacle(guard), parts));
+        }
+    }
+    if sweep && rng.bool() {
+        let n = rng.u32(1..9);
+        writeln!(text, "expire.echo = {{ from = 'madeecho', after = '{n} years', action = 'delete' }}")
+            .unwrap();
+        wanted.push((
+            Fact::Expires("echo".into()),
+            vec![host("echo"), host("madeecho"), Said::Word(n.to_string())],
+        ));
+    }
+    Drawn { text, wanted }
+}
+
+fn policy(drawn: &str) -> Policy {
+    let class = |name: &str| {
+        RecordClass::new(name)
+            .field(Field::key("id"))
+            .field(Field::personal("name", Kind::Name))
+            .field(Field::personal(format!("field{name}"), Kind::City))
+            .field(Field::plain(format!("made{name}")).dated())
+    };
+    let map =
+        CLASSES[1..].iter().fold(DataMap::builder(class(CLASSES[0])), |map, name| map.class(class(name)));
+    let map = map.knows(StoreFact::Status).knows(StoreFact::ActiveSubscriptions).state("vip").date("seen");
+    let map = map.date("cancelled").gateway("stripe").build().unwrap();
+    let mut text = format!(
+        "{drawn}guards.several_tenants = {{ ignore = 'x' }}\nguards.not_archived = {{ ignore = 'x' }}\n\
+         guards.unpaid_invoice = {{ ignore = 'x' }}\nguards.open_dispute = {{ ignore = 'x' }}\n\
+         anonymise = {{ name = 'clear', city = 'clear' }}\n"
+    );
+    let names =
+        CLASSES.iter().flat_map(|name| [(*name).to_owned(), format!("field{name}"), format!("made{name}")]);
+    let names: Vec<String> = names.chain(["seen".to_owned(), "cancelled".to_owned()]).collect();
+    for language in [Language::Swedish, Language::German] {
+        for name in &names {
+            writeln!(text, "words.{language}.names.{name} = '{}'", said(language, name)).unwrap();
+        }
+        for reason in ["statistics", "refunds", "theft"] {
+            writeln!(text, "words.{language}.texts.{reason} = '{}'", said(language, reason)).unwrap();
+        }
+    }
+    let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
+    checked.unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+fn head(policy: &Policy, language: Language) -> Letterhead {
+    let controller = Controller::new("Berg & Son", "1 High Street");
+    let authority = Authority::new("the Authority", "2 High Street");
+    let head = Letterhead::new(policy, language, controller, authority, written_on()).unwrap();
+    head.with_backups(Lingering::Days(30))
+}
+
+fn index(language: Language) -> usize {
+    Language::ALL.iter().position(|one| *one == language).unwrap()
+}
+
+fn in_words(wanted: &[(Fact, Vec<Said>)], language: Language) -> Wanted {
+    let part = |part: &Said| match part {
+        Said::Word(word) => word.clone(),
+        Said::Host(name) => said(language, name),
+        Said::Each(each) => each[index(language)].to_owned(),
+    };
+    wanted.iter().map(|(fact, parts)| (fact.clone(), parts.iter().map(part).collect())).collect()
+}
+
+/// The lines of a statement. Leads are told beside what is kept, and say nothing new.
+fn told(policy: &Policy, language: Language) -> Vec<(Fact, String)> {
+    let letter = letter::statement(&head(policy, language), policy, None).unwrap();
+    lines(&letter).into_iter().filter(|(fact, _)| !matches!(fact, Fact::Lead(_))).collect()
+}
+
+#[test]
+fn every_sentence_of_a_statement_comes_from_a_rule_and_each_rule_is_told() {
+    for seed in 0..400 {
+        let mut rng = Rng::with_seed(seed);
+        let drawn = draw(&mut rng);
+        let language = Language::ALL[rng.usize(0..3)];
+        let found =
+            faults(&told(&policy(&drawn.text), language), in_words(&drawn.wanted, language), language);
+        assert!(found.is_empty(), "seed {seed}, {language}\n{}\n{}", found.join("\n"), drawn.text);
+    }
+}
+
+/// Whoever leaves a rule out, makes one up, or writes another policy's rules is found out.
+#[test]
+fn a_statement_that_says_more_less_or_something_else_is_found_out() {
+    let mut others = 0;
+    for seed in 0..100 {
+        let mut rng = Rng::with_seed(seed);
+        let (drawn, other) = (draw(&mut rng), draw(&mut rng));
+        let language = Language::ALL[rng.usize(0..3)];
+        let wanted = || in_words(&drawn.wanted, language);
+        let honest = told(&policy(&drawn.text), language);
+        for n in 0..honest.len() {
+            let mut less = honest.clone();
+            let left_out = less.remove(n);
+            assert!(!faults(&less, wanted(), language).is_empty(), "seed {seed}: nobody misses {left_out:?}");
+        }
+        let mut more = honest.clone();
+        more.push((Fact::AtMost("calls".to_owned()), "**calls**: kept for 6 months at most.".to_owned()));
+        assert!(!faults(&more, wanted(), language).is_empty(), "seed {seed}: more");
+        let of_another = told(&policy(&other.text), language);
+        if of_another != honest {
+            assert!(!faults(&of_another, wanted(), language).is_empty(), "seed {seed}: another policy");
+            others += 1;
+        }
+        // A period that is another one.
+        let longer = drawn.text.replace("for = '2 years'", "for = '31 years'");
+        if longer != drawn.text && told(&policy(&longer), language) != honest {
+            let found = faults(&told(&policy(&longer), language), wanted(), language);
+            assert!(!found.is_empty(), "seed {seed}: longer");
+        }
+    }
+    assert!(others > 90, "{others}");
+}
+
+/// What duties keep is told with law, period and start, in every language.
+#[test]
+fn a_statement_tells_every_duty_with_its_law() {
+    let statute = Statute::find(STATUTE).unwrap();
+    let mut rng = Rng::with_seed(1);
+    let drawn = draw(&mut rng);
+    let text = format!(
+        "{}duties.books = {{ classes = ['bravo'], statute = '{STATUTE}', from = 'madebravo' }}\n",
+        drawn.text.replace("treatments.t0.bravo = { keep = 'statistics' }", "treatments.t0.bravo = 'delete'")
+    );
+    let policy = policy(&text);
+    for language in Language::ALL {
+        let lines = told(&policy, language);
+        let duty = lines.iter().find(|(fact, _)| *fact == Fact::Duty("books".to_owned())).unwrap();
+        let law = if language == Language::English { statute.english } else { statute.cited };
+        for part in [law, &years(7)[index(language)], &said(language, "bravo")] {
+            assert!(duty.1.contains(part), "{part} is missing: {}", duty.1);
+        }
+    }
+}
+
+/// A clock that was extended, with stops before.
+fn clock(rng: &mut Rng) -> Option<RequestClock> {
+    let regime = if rng.bool() { Regime::Eu } else { Regime::Uk };
+    let mut day = NaiveDate::from_ymd_opt(2026, 9, 1).unwrap() + Days::new(rng.u64(0..400));
+    let mut clock = RequestClock::under(regime, day);
+    let holidays = Holidays::default();
+    for _ in 0..rng.u32(0..3) {
+        day = day + Days::new(rng.u64(1..8));
+        let reason = if rng.bool() { StopReason::Identity } else { StopReason::Clarification };
+        clock.suspend(day, reason, &holidays).ok()?;
+        day = day + Days::new(rng.u64(1..20));
+        clock.resume(day).ok()?;
+    }
+    let reason = if rng.bool() { ExtensionReason::Complexity } else { ExtensionReason::NumberOfRequests };
+    clock.extend(day + Days::new(rng.u64(0..4)), reason, &holidays).ok()?;
+    Some(clock)
+}
+
+fn of_extension(clock: &RequestClock, language: Language) -> Wanted {
+    let n = index(language);
+    let due = clock.due(&Holidays::default()).unwrap();
+    let why = match clock.extension().unwrap().reason {
+        ExtensionReason::Complexity => ["is complex", "komplicerad", "komplex"],
+        ExtensionReason::NumberOfRequests => ["large number of requests", "stort antal", "große Zahl"],
+    };
+    let article = match (clock.regime(), language) {
+        (Regime::Uk, _) => "12A",
+        (_, Language::Swedish) => "12.3",
+        (_, Language::German) => "12 Abs. 3",
+        _ => "12(3)",
+    };
+    let mut wanted: Wanted = vec![
+        (Fact::Date(written_on()), vec![written(language, written_on())]),
+        (Fact::Controller, vec!["1 High Street".to_owned()]),
+        (Fact::Reference, vec!["R-1".to_owned()]),
+        (Fact::Received(clock.received_on()), vec![written(language, clock.received_on())]),
+        (Fact::Extended(due), vec![written(language, due), why[n].to_owned(), article.to_owned()]),
+        (Fact::Remedies, vec!["the Authority".to_owned()]),
+    ];
+    for stop in clock.suspensions() {
+        let why = match stop.reason {
+            StopReason::Identity => ["identity", "identitet", "Identität"],
+            StopReason::Clarification => ["refers to", "avser", "bezieht"],
+        };
+        let (from, to) = (written(language, stop.from), written(language, stop.to.unwrap()));
+        wanted.push((Fact::Suspended(stop.from), vec![from, to, why[n].to_owned()]));
+    }
+    wanted
+}
+
+#[test]
+fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
+    let policy = policy(&draw(&mut Rng::with_seed(1)).text);
+    let (mut stops, mut letters) = (0, 0);
+    for seed in 0..2_000 {
+        let mut rng = Rng::with_seed(seed);
+        let (clock, other) = (clock(&mut rng), clock(&mut rng));
+        let language = Language::ALL[rng.usize(0..3)];
+        let Some(clock) = clock else { continue };
+        let tell = |clock: &RequestClock| {
+            let letter = letter::extension(&head(&policy, language), "R-1", clock, &Holidays::default());
+            lines(&letter.unwrap())
+        };
+        let (honest, wanted) = (tell(&clock), || of_extension(&clock, language));
+        let found = faults(&honest, wanted(), language);
+        assert!(found.is_empty(), "seed {seed}, {language}\n{}\n{honest:?}", found.join("\n"));
+        stops += clock.suspensions().len();
+        letters += 1;
+        // Whoever leaves a sentence out, or tells another clock, is found out.
+        let mut less = honest.clone();
+        let left_out = less.remove(rng.usize(0..less.len()));
+        assert!(!faults(&less, wanted(), language).is_empty(), "seed {seed}: nobody misses {left_out:?}");
+        if let Some(other) = other.filter(|other| *other != clock && tell(other) != honest) {
+            assert!(!faults(&tell(&other), wanted(), language).is_empty(), "seed {seed}: another clock");
+        }
+    }
+    assert!(stops > 300 && letters > 500, "{stops} {letters}");
+    // A clock that was not extended has no such letter.
+    let clock = RequestClock::received(written_on());
+    let none = letter::extension(&head(&policy, Language::English), "R-1", &clock, &Holidays::default());
+    assert_eq!(none, Err(LetterError::NotExtended));
+}

@@ -11,8 +11,8 @@ use super::{Claim, Engine, Error, Outcome};
 use crate::case::{Event, Obstacle, Progress, Waiver};
 use crate::customer::{CustomerId, TenantId};
 use crate::ledger::{
-    CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, ListedCase, NewCase, SavedCase,
-    Task, TokenOf, WorkerId,
+    CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, ListedCase, NewCase,
+    SavedCase, Task, TokenOf, WorkerId,
 };
 use crate::plan::{ApprovalError, Authority, CaseId, ExpiryOf, ReasonCode, Step};
 

@@ -32,7 +32,8 @@ impl AccessLog for Nowhere {
 
 #[tokio::main]
 async fn main() {
-    let customers: u64 = std::env::var("CUSTOMERS").ok().and_then(|count| count.parse().ok()).unwrap_or(100_000);
+    let customers: u64 =
+        std::env::var("CUSTOMERS").ok().and_then(|count| count.parse().ok()).unwrap_or(100_000);
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("shop.sqlite");
     // Every fourth customer has been cancelled long enough.
@@ -90,14 +91,31 @@ async fn main() {
 
     let began = Instant::now();
     let home = get(&console, "/").await;
-    let token = home.split("action=\"/survey\"").nth(1).unwrap().split("value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let token = home
+        .split("action=\"/survey\"")
+        .nth(1)
+        .unwrap()
+        .split("value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     let survey = Request::post("/survey").header(header::HOST, "a").header(header::ORIGIN, "https://a");
     call(&console, survey.body(Full::from(format!("token={token}&back=/"))).unwrap()).await;
     while !get(&console, "/").await.contains("<svg") {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     println!("{customers} customers surveyed in {:.1} s", began.elapsed().as_secs_f64());
-    for path in ["/", "/review", &format!("/review?from={}", customers / 8), "/review/approve", "/requests", "/cases", "/ledger"] {
+    for path in [
+        "/",
+        "/review",
+        &format!("/review?from={}", customers / 8),
+        "/review/approve",
+        "/requests",
+        "/cases",
+        "/ledger",
+    ] {
         let mut times = Vec::new();
         let mut size = 0;
         for _ in 0..TIMES {
@@ -123,6 +141,10 @@ async fn get(console: &Console, path: &str) -> String {
 async fn call(console: &Console, mut request: Request<Full<Bytes>>) -> String {
     request.extensions_mut().insert(Operator::new("bench", ["shop".into()], RIGHTS));
     let response: Response<Full<Bytes>> = console.clone().call(request).await.unwrap();
-    assert!(!response.status().is_client_error() && !response.status().is_server_error(), "{}", response.status());
+    assert!(
+        !response.status().is_client_error() && !response.status().is_server_error(),
+        "{}",
+        response.status()
+    );
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }

@@ -90,7 +90,10 @@ pub(crate) struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("engine", &self.engine).field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("engine", &self.engine)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,17 +17,15 @@ pub(crate) fn is_same(headers: &HeaderMap, uri: &Uri, expected: Option<&str>) ->
     if site.is_some_and(|site| site != "same-origin") {
         return false;
     }
-    match origin {
-        Some(origin) => match expected {
-            Some(expected) => origin.eq_ignore_ascii_case(expected),
-            None => {
-                let host = text(HOST).or(uri.authority().map(Authority::as_str));
-                let named = origin.split_once("://").map(|(_, authority)| authority);
-                matches!((host, named), (Some(host), Some(named)) if host.eq_ignore_ascii_case(named))
-            }
-        },
+    match (origin, expected) {
         // The browser itself says that the page is ours.
-        None => site.is_some(),
+        (None, _) => site.is_some(),
+        (Some(origin), Some(expected)) => origin.eq_ignore_ascii_case(expected),
+        (Some(origin), None) => {
+            let host = text(HOST).or(uri.authority().map(Authority::as_str));
+            let named = origin.split_once("://").map(|(_, authority)| authority);
+            matches!((host, named), (Some(host), Some(named)) if host.eq_ignore_ascii_case(named))
+        }
     }
 }
 
@@ -36,7 +34,10 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()
+        lines
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<HeaderMap>()
     }
 
     #[test]
@@ -52,7 +53,15 @@ mod tests {
             (vec![], None, false),
             (vec![("sec-fetch-site", "same-origin")], None, true),
             (vec![("sec-fetch-site", "same-site")], None, false),
-            (vec![("sec-fetch-site", "cross-site"), ("host", "a.example"), ("origin", "https://a.example")], None, false),
+            (
+                vec![
+                    ("sec-fetch-site", "cross-site"),
+                    ("host", "a.example"),
+                    ("origin", "https://a.example"),
+                ],
+                None,
+                false,
+            ),
             (vec![("sec-fetch-site", "none")], None, false),
             (vec![("host", "inner:80"), ("origin", "https://a.example")], Some("https://a.example"), true),
             (vec![("host", "a.example"), ("origin", "http://a.example")], Some("https://a.example"), false),

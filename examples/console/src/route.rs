@@ -39,7 +39,11 @@ where
     response
 }
 
-async fn screen<B>(shared: &Arc<Shared>, words: &'static Words, request: Request<B>) -> Result<Answer, Failure>
+async fn screen<B>(
+    shared: &Arc<Shared>,
+    words: &'static Words,
+    request: Request<B>,
+) -> Result<Answer, Failure>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -146,7 +150,11 @@ fn failed(shared: &Shared, words: &'static Words, failure: &Failure) -> Answer {
         _ => None,
     };
     if failure.status().is_server_error() {
-        tracing::error!(status = failure.status().as_u16(), "a page of the console failed: {}", told(failure));
+        tracing::error!(
+            status = failure.status().as_u16(),
+            "a page of the console failed: {}",
+            told(failure)
+        );
     }
     let content = html! {
         h1 { (title) }

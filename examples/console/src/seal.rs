@@ -81,17 +81,33 @@ mod tests {
     fn a_reference_opens_to_what_was_sealed_and_shows_nothing_of_it() {
         let key = ConsoleKey::new([7; 32]);
         let now = at("2026-11-02T09:30:00Z");
-        for id in ["17", "anna@example.org", "", "a longer key: with 40 letters and a few more of them", "Å"] {
+        for id in ["17", "anna@example.org", "", "a longer key: with 40 letters and a few more of them", "Å"]
+        {
             let sealed = seal(&key, "customer", &id, now);
             assert_eq!(open::<String>(&key, "customer", &sealed, now).as_deref(), Some(id));
             assert!(id.len() < 3 || !sealed.contains(id));
             assert_eq!(sealed, seal(&key, "customer", &id, at("2026-11-02T23:59:59Z")), "the same all day");
             assert_ne!(sealed, seal(&key, "customer", &id, at("2026-11-03T00:00:00Z")));
-            assert_eq!(open::<String>(&key, "customer", &sealed, at("2026-11-09T23:00:00Z")).as_deref(), Some(id));
-            assert_eq!(open::<String>(&key, "customer", &sealed, at("2026-11-10T00:00:00Z")), None, "too old");
-            assert_eq!(open::<String>(&key, "customer", &sealed, at("2026-11-01T00:00:00Z")), None, "too early");
+            assert_eq!(
+                open::<String>(&key, "customer", &sealed, at("2026-11-09T23:00:00Z")).as_deref(),
+                Some(id)
+            );
+            assert_eq!(
+                open::<String>(&key, "customer", &sealed, at("2026-11-10T00:00:00Z")),
+                None,
+                "too old"
+            );
+            assert_eq!(
+                open::<String>(&key, "customer", &sealed, at("2026-11-01T00:00:00Z")),
+                None,
+                "too early"
+            );
             assert_eq!(open::<String>(&key, "plan", &sealed, now), None, "another purpose");
-            assert_eq!(open::<String>(&ConsoleKey::new([8; 32]), "customer", &sealed, now), None, "another key");
+            assert_eq!(
+                open::<String>(&ConsoleKey::new([8; 32]), "customer", &sealed, now),
+                None,
+                "another key"
+            );
         }
         let length = |id: &str| seal(&key, "customer", &id, now).len();
         assert_eq!(length("1"), length("123456789"), "the length tells nothing");
@@ -105,7 +121,11 @@ mod tests {
         for n in 0..sealed.len() {
             let mut other = sealed.clone();
             other[n] ^= 1;
-            assert_eq!(open::<String>(&key, "customer", &BASE64_URL_SAFE_NO_PAD.encode(other), now), None, "{n}");
+            assert_eq!(
+                open::<String>(&key, "customer", &BASE64_URL_SAFE_NO_PAD.encode(other), now),
+                None,
+                "{n}"
+            );
         }
         assert_eq!(open::<String>(&key, "customer", "", now), None);
         assert_eq!(open::<String>(&key, "customer", "no base64!", now), None);

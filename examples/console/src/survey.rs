@@ -122,7 +122,11 @@ impl Survey {
     pub(crate) fn strike(&self, rows: impl IntoIterator<Item = usize>, out: bool) {
         let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
-            if out { struck.insert(row) } else { struck.remove(&row) };
+            if out {
+                struck.insert(row)
+            } else {
+                struck.remove(&row)
+            };
         }
     }
 
@@ -135,7 +139,9 @@ impl Survey {
 fn name_of(blocked: &Blocked) -> String {
     match blocked.by.first() {
         Some(by) if by.hold.is_some() => "hold".to_owned(),
-        Some(by) => by.guard.as_ref().map_or_else(|| "unreadable".to_owned(), |guard| guard.as_str().to_owned()),
+        Some(by) => {
+            by.guard.as_ref().map_or_else(|| "unreadable".to_owned(), |guard| guard.as_str().to_owned())
+        }
         None => "unreadable".to_owned(),
     }
 }

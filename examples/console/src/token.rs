@@ -13,7 +13,13 @@ const PURPOSE: &str = "form token";
 const LASTS: TimeDelta = TimeDelta::hours(2);
 
 /// A token for a form of an operator. `about` is what the form shows: the digest of a plan, the id of a case.
-pub(crate) fn issue(key: &ConsoleKey, operator: &OperatorId, form: &str, about: &str, now: DateTime<Utc>) -> String {
+pub(crate) fn issue(
+    key: &ConsoleKey,
+    operator: &OperatorId,
+    form: &str,
+    about: &str,
+    now: DateTime<Utc>,
+) -> String {
     let until = (now + LASTS).timestamp();
     let mac = mac(key, operator, form, about, until);
     format!("{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))

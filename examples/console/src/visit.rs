@@ -82,7 +82,11 @@ impl Visit<'_> {
     ///
     /// # Errors
     /// [`Failure::NotFound`] for an address of another purpose or key, or an old one.
-    pub(crate) fn open<T: serde::de::DeserializeOwned>(&self, purpose: &str, sealed: &str) -> Result<T, Failure> {
+    pub(crate) fn open<T: serde::de::DeserializeOwned>(
+        &self,
+        purpose: &str,
+        sealed: &str,
+    ) -> Result<T, Failure> {
         seal::open(&self.console.key, purpose, sealed, self.now).ok_or(Failure::NotFound)
     }
 

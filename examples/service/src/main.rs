@@ -61,7 +61,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = TcpListener::bind(&address).await?;
-    println!("the console is at http://{}/ (sign in as ann or ben, with the word {})", listener.local_addr()?, sign_in::WORD);
+    println!(
+        "the console is at http://{}/ (sign in as ann or ben, with the word {})",
+        listener.local_addr()?,
+        sign_in::WORD
+    );
     axum::serve(listener, app).with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
     drop(stop);
     worker.await?;

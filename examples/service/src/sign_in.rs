@@ -43,7 +43,11 @@ fn session(headers: &HeaderMap) -> Option<&str> {
 
 /// Puts the operator into the request. Whoever has not signed in is sent to the log-in; a form that is sent after the
 /// session has ended goes to the console without an operator, and the console says that nothing was changed.
-pub(crate) async fn with_operator(State(sessions): State<Arc<Sessions>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn with_operator(
+    State(sessions): State<Arc<Sessions>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     match sessions.operator(request.headers()) {
         Some(operator) => {
             request.extensions_mut().insert(operator);

@@ -44,12 +44,13 @@ pub(crate) async fn build() -> Result<World, Box<dyn Error>> {
     let store = Arc::new(SqliteStore::open(&database, &map)?);
     let path = folder.path().join("ledger.sqlite");
     let ledger = Arc::new(SqliteLedger::open(&path)?);
-    let engine = Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), FileKeyRing::create_beside(&path)?)
-        .gateway(gateway())
-        .backups("nightly", backups)
-        .scrub(store)
-        .worker("service")
-        .build()?;
+    let engine =
+        Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), FileKeyRing::create_beside(&path)?)
+            .gateway(gateway())
+            .backups("nightly", backups)
+            .scrub(store)
+            .worker("service")
+            .build()?;
     engine.census().await?;
     requests(&engine).await?;
     let signer = FileSigner::create(folder.path().join("signer"), "fjord.example/ledger")?;

@@ -7,7 +7,6 @@ use relinquish::engine::{Error, OpenCase};
 use relinquish::ledger::{Certificate, ClosedCase, Closing, Entry, Task};
 use relinquish::plan::{CaseId, ReasonCode, Step};
 
-
 use super::person::closing;
 use crate::answer::{Answer, Failure, told};
 use crate::auth::Right;
@@ -159,12 +158,14 @@ fn running(visit: &Visit<'_>, open: &OpenCase, tried: &Tried) -> Markup {
 fn decide(visit: &Visit<'_>, open: &OpenCase, path: &str, tried: &Tried) -> Markup {
     let words = visit.words;
     let token = visit.token("case", open.case.as_str());
-    let waivable = open.blocked.as_ref().is_some_and(|blocked| blocked.is_waivable());
+    let waivable = open.blocked.as_ref().is_some_and(relinquish::case::Obstacle::is_waivable);
     let cancels = !open.irreversible || matches!(open.task, Task::Expiry(_));
-    let form = |what: &str, content: Markup| html! {
-        form.boxed method="post" action=(visit.url(&format!("{path}/{what}"))) {
-            input type="hidden" name="token" value=(token);
-            (content)
+    let form = |what: &str, content: Markup| {
+        html! {
+            form.boxed method="post" action=(visit.url(&format!("{path}/{what}"))) {
+                input type="hidden" name="token" value=(token);
+                (content)
+            }
         }
     };
     html! {
@@ -305,7 +306,12 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
     };
     match done {
         Ok(()) => Ok(visit.see(&Visit::case_path(&case))),
-        Err(error @ (Error::Running { .. } | Error::NotBlocked { .. } | Error::TooLate { .. } | Error::Approval(_))) => {
+        Err(
+            error @ (Error::Running { .. }
+            | Error::NotBlocked { .. }
+            | Error::TooLate { .. }
+            | Error::Approval(_)),
+        ) => {
             tried.complain("", told(&error));
             show(visit, id, &tried).await
         }
@@ -320,7 +326,8 @@ pub(crate) async fn download(visit: &Visit<'_>, id: &str, file: &str) -> Result<
     visit.over(certificate.tenant())?;
     let name = format!("certificate-{}.{file}", certificate.case());
     Ok(if file == "json" {
-        let text = serde_json::to_string_pretty(&certificate).map_err(|error| Failure::Other(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&certificate).map_err(|error| Failure::Other(error.to_string()))?;
         Answer::File { name, kind: "application/json", text }
     } else {
         Answer::File { name, kind: "text/plain; charset=utf-8", text: certificate.to_string() }

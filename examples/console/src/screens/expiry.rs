@@ -58,7 +58,10 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
 
 /// Whether an operator may see a plan: all of its tenants are theirs.
 fn is_ours(visit: &Visit<'_>, plan: &ExpiryPlan) -> bool {
-    plan.expiring().keys().filter_map(|of| of.tenant()).all(|tenant| visit.operator.tenants().contains(tenant))
+    plan.expiring()
+        .keys()
+        .filter_map(|of| of.tenant())
+        .all(|tenant| visit.operator.tenants().contains(tenant))
 }
 
 /// What expires by the policy, per tenant.
@@ -165,7 +168,8 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
         tried.complain("", words.plan_changed);
         return show(visit, &tried);
     };
-    let typed: String = visit.form.get("typed").unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+    let typed: String =
+        visit.form.get("typed").unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
     if typed != plan.due().to_string() {
         tried.complain("typed", words.expiry_mistyped);
     }

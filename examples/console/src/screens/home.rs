@@ -29,7 +29,8 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
         let ours = found.iter().filter(|request| super::requests::is_ours(visit, request));
         Ok::<_, Failure>(ours.count())
     };
-    let (overdue, near) = (requests(RequestList::Overdue).await?, requests(RequestList::DueWithin(NEAR)).await?);
+    let (overdue, near) =
+        (requests(RequestList::Overdue).await?, requests(RequestList::DueWithin(NEAR)).await?);
     let open = engine.open_cases(None, COUNTED).await?;
     let ours: Vec<_> = open.iter().filter(|case| super::cases::is_ours(visit, &case.task)).collect();
     let stuck = ours.iter().filter(|case| case.blocked.is_some()).count();
@@ -94,7 +95,7 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
                 }
                 _ => { (empty(words.survey_none)) }
             }
-            (super::review::survey_form(visit, &survey.running, survey.failed.as_deref(), "/"))
+            (super::review::survey_form(visit, survey.running.as_ref(), survey.failed.as_deref(), "/"))
         }
     };
     Ok(visit.page_tried(words.home, tried, &content))

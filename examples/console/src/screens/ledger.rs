@@ -84,7 +84,8 @@ pub(crate) async fn checkpoint(visit: &Visit<'_>) -> Result<Answer, Failure> {
     if !tried.is_fine() {
         return show(visit, &tried).await;
     }
-    let taken = Checkpoint::take(&**ledger, &**signer, None).await.map_err(|error| Failure::Other(told(&error)))?;
+    let taken =
+        Checkpoint::take(&**ledger, &**signer, None).await.map_err(|error| Failure::Other(told(&error)))?;
     let name = format!("checkpoint-{}.txt", taken.size());
     Ok(Answer::File { name, kind: "text/plain; charset=utf-8", text: taken.to_string() })
 }

@@ -98,12 +98,18 @@ fn language_choice(visit: &Visit<'_>, chosen: Language) -> Markup {
 fn shown(visit: &Visit<'_>, written: &Result<Letter, LetterError>, language: Language) -> Markup {
     match written {
         Ok(letter) => html! { pre.letter lang=(language) { (letter) } },
-        Err(why) => html! { div.warning { p { strong { (visit.words.letter_none) } " " (english(&told(why))) } } },
+        Err(why) => {
+            html! { div.warning { p { strong { (visit.words.letter_none) } " " (english(&told(why))) } } }
+        }
     }
 }
 
 fn file(name: &str, letter: &Letter) -> Answer {
-    Answer::File { name: format!("{name}.md"), kind: "text/markdown; charset=utf-8", text: letter.to_string() }
+    Answer::File {
+        name: format!("{name}.md"),
+        kind: "text/markdown; charset=utf-8",
+        text: letter.to_string(),
+    }
 }
 
 /// Writes one letter about a request.
@@ -129,7 +135,9 @@ async fn write(
             None => Err(LetterError::NothingRefused),
         },
         _ => {
-            let Some(Who::Customer { customer }) = &request.new.who else { return Ok(Err(LetterError::NothingRefused)) };
+            let Some(Who::Customer { customer }) = &request.new.who else {
+                return Ok(Err(LetterError::NothingRefused));
+            };
             let facts = engine.customer(customer).await?;
             let decision: Decision = engine.explain(customer, &Asked::request()).await?.decision;
             refusal(&head, &about, engine.policy().effective(&facts.tenant), &decision)
@@ -143,7 +151,9 @@ pub(crate) async fn sent(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure>
     let request = super::requests::found(visit, id).await?;
     let tried = visit.tried("letter", id);
     let (kind, language) = asked(visit);
-    let Some((_, kind)) = kind.filter(|_| tried.is_fine()) else { return of_request(visit, id, &tried).await };
+    let Some((_, kind)) = kind.filter(|_| tried.is_fine()) else {
+        return of_request(visit, id, &tried).await;
+    };
     let note = Note::Send { kind, language, digest: None };
     let id: &RequestId = &request.new.id;
     visit.console.engine.note(id, &note, visit.today(), visit.operator.authority()).await?;

@@ -184,15 +184,19 @@ fn entries(visit: &Visit<'_>, entries: &[Entry]) -> Markup {
     if closed.is_empty() {
         return empty(words.history_none);
     }
-    table(words.history, &[words.closed_at, words.result, words.case], &html! {
-        @for case in closed {
-            tr {
-                td { (visit.instant(case.under().closed_at)) }
-                td { (closing(visit, &case.closing)) }
-                td { a href=(visit.url(&Visit::case_path(&case.case))) { code { (case.case) } } }
+    table(
+        words.history,
+        &[words.closed_at, words.result, words.case],
+        &html! {
+            @for case in closed {
+                tr {
+                    td { (visit.instant(case.under().closed_at)) }
+                    td { (closing(visit, &case.closing)) }
+                    td { a href=(visit.url(&Visit::case_path(&case.case))) { code { (case.case) } } }
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 /// How a case ended, in a word.

@@ -105,9 +105,10 @@ fn changed(visit: &Visit<'_>, trial: &Trial) -> Markup {
     let impact = &trial.impact;
     let ours: BTreeMap<_, _> =
         impact.tenants.iter().filter(|(tenant, _)| visit.operator.tenants().contains(*tenant)).collect();
-    let lines = trial.lines.iter().filter(|line| {
-        line.tenant.as_ref().is_none_or(|tenant| visit.operator.tenants().contains(tenant))
-    });
+    let lines = trial
+        .lines
+        .iter()
+        .filter(|line| line.tenant.as_ref().is_none_or(|tenant| visit.operator.tenants().contains(tenant)));
     let lines: Vec<&ChangedLine> = lines.collect();
     html! {
         dl.facts { dt { (words.digest) } dd { code.digest { (trial.digest) } } }

@@ -151,7 +151,9 @@ pub(crate) async fn receive(visit: &Visit<'_>) -> Result<Answer, Failure> {
                 None
             }
         }
-        (None, Some(address)) if address.contains('@') => Some(Who::Person { address: Address::new(address) }),
+        (None, Some(address)) if address.contains('@') => {
+            Some(Who::Person { address: Address::new(address) })
+        }
         (None, Some(_)) => {
             tried.complain("address", words.address_bad);
             None
@@ -176,7 +178,8 @@ pub(crate) async fn receive(visit: &Visit<'_>) -> Result<Answer, Failure> {
         _ => Regime::Eu,
     };
     let id = random_id()?;
-    let at = DateTime::<Utc>::from_naive_utc_and_offset(received.and_time(NaiveTime::MIN), Utc).min(visit.now);
+    let at =
+        DateTime::<Utc>::from_naive_utc_and_offset(received.and_time(NaiveTime::MIN), Utc).min(visit.now);
     let request = NewRequest::new(id.clone(), kind, channel, who, at).received_on(received).under(regime);
     visit.console.engine.receive(request).await?;
     Ok(visit.see(&path(&id)))
@@ -247,7 +250,9 @@ fn who(visit: &Visit<'_>, request: &Request, reveals: bool) -> Markup {
             a href=(visit.url(&visit.person(customer))) { (words.one_customer) }
         },
         Some(Who::Customer { .. }) => html! { (words.one_customer) },
-        Some(Who::Person { address }) if reveals => html! { (address.as_str()) " " span.hint { (words.who_recorded) } },
+        Some(Who::Person { address }) if reveals => {
+            html! { (address.as_str()) " " span.hint { (words.who_recorded) } }
+        }
         Some(Who::Person { .. }) => html! {
             (words.no_customer)
             @if visit.operator.may(Right::Plan) {
@@ -270,11 +275,13 @@ fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
         let events = request.events_of(note, visit.today(), visit.console.engine.holidays());
         events.is_ok_and(|events| events.iter().all(|event| after.apply(event).is_ok()))
     };
-    let form = |what: &str, label: &str, second: bool, content: Markup| html! {
-        form.note method="post" action=(visit.url(&format!("{}/{what}", path(&request.new.id)))) {
-            input type="hidden" name="token" value=(token);
-            (content)
-            button.second[second] { (label) }
+    let form = |what: &str, label: &str, second: bool, content: Markup| {
+        html! {
+            form.note method="post" action=(visit.url(&format!("{}/{what}", path(&request.new.id)))) {
+                input type="hidden" name="token" value=(token);
+                (content)
+                button.second[second] { (label) }
+            }
         }
     };
     let simple = [
@@ -382,7 +389,9 @@ fn event(visit: &Visit<'_>, event: &RequestEvent) -> Markup {
         RequestEvent::Closed { case, .. } => {
             html! { (words.event_closed) " " a href=(visit.url(&Visit::case_path(case))) { code { (case) } } }
         }
-        RequestEvent::Decided { answer, .. } => html! { (words.event_decided) ": " (words.answer_given(*answer)) },
+        RequestEvent::Decided { answer, .. } => {
+            html! { (words.event_decided) ": " (words.answer_given(*answer)) }
+        }
         RequestEvent::Sent(letter) => html! { (words.event_sent) ": " (words.letter_kind(letter.kind)) },
         RequestEvent::Ended { .. } => html! { (words.event_ended) },
     }
@@ -397,7 +406,8 @@ pub(crate) async fn note(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answ
     if !tried.is_fine() {
         return show(visit, id, &tried).await;
     }
-    let noted = visit.console.engine.note(&request.new.id, &note, visit.today(), visit.operator.authority()).await;
+    let noted =
+        visit.console.engine.note(&request.new.id, &note, visit.today(), visit.operator.authority()).await;
     match noted {
         Ok(_) => Ok(visit.see(&path(&request.new.id))),
         Err(error @ (Error::OutOfTurn { .. } | Error::Approval(_))) => {
@@ -415,13 +425,13 @@ fn note_of(visit: &Visit<'_>, what: &str, tried: &mut Tried) -> Result<Option<No
         "remind" => Note::Remind,
         "answered" => Note::Answered,
         "end" => Note::End,
-        "confirm" => match visit.form.get("reference").unwrap_or_default().parse() {
-            Ok(reference) => Note::ConfirmIdentity { reference },
-            Err(_) => {
+        "confirm" => {
+            let Ok(reference) = visit.form.get("reference").unwrap_or_default().parse() else {
                 tried.complain("reference", visit.words.reference_bad);
                 return Ok(None);
-            }
-        },
+            };
+            Note::ConfirmIdentity { reference }
+        }
         "extend" => Note::Extend {
             reason: match visit.form.get("why") {
                 Some("number") => ExtensionReason::NumberOfRequests,

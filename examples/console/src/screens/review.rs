@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use relinquish::plan::OperatorId;
 use relinquish::policy::Trigger;
+use relinquish::treatment::TreatmentName;
 use relinquish::{Approval, TenantId};
 
 use crate::Shared;
@@ -29,7 +31,7 @@ const TRIGGERS: [Trigger; 6] = [
 /// The button that takes a survey, and what became of the last try.
 pub(crate) fn survey_form(
     visit: &Visit<'_>,
-    running: &Option<(OperatorId, chrono::DateTime<chrono::Utc>)>,
+    running: Option<&(OperatorId, DateTime<Utc>)>,
     failed: Option<&str>,
     back: &str,
 ) -> Markup {
@@ -77,23 +79,21 @@ fn filter(visit: &Visit<'_>) -> Filter {
     let get = |name| visit.query.get(name).or(visit.form.get(name));
     Filter {
         tenant: get("tenant").map(TenantId::from),
-        trigger: get("trigger").and_then(|name| TRIGGERS.into_iter().find(|trigger| trigger.as_str() == name)),
+        trigger: get("trigger")
+            .and_then(|name| TRIGGERS.into_iter().find(|trigger| trigger.as_str() == name)),
         treatment: get("treatment").map(Into::into),
     }
 }
 
 /// The filter as it stands in an address.
 fn query(filter: &Filter) -> String {
-    let mut text = String::new();
-    let mut add = |name: &str, value: Option<&str>| {
-        if let Some(value) = value {
-            text.push_str(&format!("{name}={}&", encode(value)));
-        }
-    };
-    add("tenant", filter.tenant.as_ref().map(TenantId::as_str));
-    add("trigger", filter.trigger.map(Trigger::as_str));
-    add("treatment", filter.treatment.as_ref().map(relinquish::treatment::TreatmentName::as_str));
-    text
+    let parts = [
+        ("tenant", filter.tenant.as_ref().map(TenantId::as_str)),
+        ("trigger", filter.trigger.map(Trigger::as_str)),
+        ("treatment", filter.treatment.as_ref().map(TreatmentName::as_str)),
+    ];
+    let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}&", encode(value?))));
+    parts.collect()
 }
 
 /// Those who are due, page by page. Rows are shown by their number, which stays the same for the whole survey.
@@ -116,7 +116,7 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
             }
             None => { (empty(words.survey_none)) }
         }
-        (survey_form(visit, &look.running, look.failed.as_deref(), "/review"))
+        (survey_form(visit, look.running.as_ref(), look.failed.as_deref(), "/review"))
     };
     Ok(visit.page_tried(words.review, tried, &content))
 }
@@ -124,14 +124,28 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
 fn rows(visit: &Visit<'_>, survey: &Survey) -> Markup {
     let words = visit.words;
     let filter = filter(visit);
-    let from = visit.query.get("from").or(visit.form.get("from")).and_then(|from| from.parse().ok()).unwrap_or(0_usize);
+    let from = visit
+        .query
+        .get("from")
+        .or(visit.form.get("from"))
+        .and_then(|from| from.parse().ok())
+        .unwrap_or(0_usize);
     let struck = survey.struck();
     let tenants = visit.operator.tenants();
     let ours = |row: &Row| tenants.contains(&row.reviewed.tenant) && filter.has(row);
     let numbered = survey.rows.iter().enumerate().skip(from);
     let mut page: Vec<(usize, &Row)> = numbered.filter(|(_, row)| ours(row)).take(PAGE + 1).collect();
     let next = if page.len() > PAGE { page.pop().map(|(number, _)| number) } else { None };
-    let head = [words.keep_in, words.customer, words.because, words.since_when, words.treatment, words.rows, words.kept_back, words.result];
+    let head = [
+        words.keep_in,
+        words.customer,
+        words.because,
+        words.since_when,
+        words.treatment,
+        words.rows,
+        words.kept_back,
+        words.result,
+    ];
     html! {
         (filters(visit, &filter))
         @if page.is_empty() { (empty(words.review_none)) }
@@ -176,7 +190,8 @@ fn rows(visit: &Visit<'_>, survey: &Survey) -> Markup {
 fn filters(visit: &Visit<'_>, filter: &Filter) -> Markup {
     let words = visit.words;
     let policy = visit.console.engine.policy();
-    let option = |value: &str, label: &str, chosen: bool| html! { option value=(value) selected[chosen] { (label) } };
+    let option =
+        |value: &str, label: &str, chosen: bool| html! { option value=(value) selected[chosen] { (label) } };
     html! {
         form.filters method="get" action=(visit.url("/review")) {
             @if visit.operator.tenants().len() > 1 {
@@ -222,7 +237,8 @@ pub(crate) fn strike(visit: &Visit<'_>) -> Result<Answer, Failure> {
     let Some(survey) = visit.console.desk.survey.last().filter(|_| tried.is_fine()) else {
         return show(visit, &tried);
     };
-    let numbers = |name| visit.form.all(name).filter_map(|number| number.parse::<usize>().ok()).collect::<Vec<_>>();
+    let numbers =
+        |name| visit.form.all(name).filter_map(|number| number.parse::<usize>().ok()).collect::<Vec<_>>();
     let kept = numbers("in");
     let shown = numbers("shown").into_iter().filter(|number| {
         survey.rows.get(*number).is_some_and(|row| visit.operator.tenants().contains(&row.reviewed.tenant))
@@ -301,7 +317,8 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
     let count = chosen.plans().len() as u64;
     let shown = visit.form.get("digest").unwrap_or_default();
     let mut tried = visit.tried("review", shown);
-    let typed: String = visit.form.get("typed").unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+    let typed: String =
+        visit.form.get("typed").unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
     if typed != count.to_string() {
         tried.complain("typed", words.review_mistyped);
     }
@@ -312,7 +329,8 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
         return confirm(visit, &tried);
     }
     let tenants = visit.operator.tenants().iter().cloned();
-    let approval = Approval::new(visit.operator.id().clone(), tenants, chosen.digest(), visit.now, super::plan::VALID);
+    let approval =
+        Approval::new(visit.operator.id().clone(), tenants, chosen.digest(), visit.now, super::plan::VALID);
     // The number was typed, so the approval says it.
     let run = Run::of(&chosen);
     let approved = match chosen.approve(approval.up_to(count)) {

@@ -9,8 +9,18 @@ use crate::support::{EVERYTHING, Visitor, World};
 
 /// Every page that needs no customer.
 pub(crate) const PAGES: [&str; 12] = [
-    "/", "/requests", "/requests/new", "/review", "/review/run", "/cases", "/holds", "/holds?which=all", "/expiry",
-    "/policy", "/data", "/ledger",
+    "/",
+    "/requests",
+    "/requests/new",
+    "/review",
+    "/review/run",
+    "/cases",
+    "/holds",
+    "/holds?which=all",
+    "/expiry",
+    "/policy",
+    "/data",
+    "/ledger",
 ];
 
 #[tokio::test]
@@ -44,9 +54,9 @@ async fn each_right_opens_what_it_is_for() {
         assert_eq!(sees.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
     let plans = Visitor::of(&world, "eve", &[Right::See, Right::Plan]);
-    let seen = plans.get(&plan).await;
-    assert_eq!(seen.status, StatusCode::OK);
-    assert!(!seen.body.contains("name=\"typed\""), "who may not approve gets no form");
+    let shown = plans.get(&plan).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert!(!shown.body.contains("name=\"typed\""), "who may not approve gets no form");
     assert_eq!(plans.fill(&page, &plan, &[("typed", "17")]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(plans.get(&format!("{person}/hold")).await.status, StatusCode::FORBIDDEN);
     assert!(person_page.body.contains(&format!("{person}/hold")));
@@ -73,7 +83,10 @@ async fn of_another_tenant_nothing_is_said() {
     assert_eq!(there.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(not_there.status, there.status);
     for answer in [there, not_there] {
-        assert!(answer.body.contains("No customer has this key"), "the same words whether there is one or not");
+        assert!(
+            answer.body.contains("No customer has this key"),
+            "the same words whether there is one or not"
+        );
     }
 }
 
@@ -142,7 +155,8 @@ async fn every_answer_forbids_scripts_frames_and_caches() {
     for path in PAGES.iter().chain(&["/nowhere"]) {
         let answer = ann.get(path).await;
         let csp = &answer.headers["content-security-policy"];
-        for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+        {
             assert!(csp.contains(part), "{path}: {csp}");
         }
         assert!(!csp.contains("script-src") && !csp.contains("unsafe"), "{path}: {csp}");
@@ -165,13 +179,20 @@ async fn no_address_and_no_title_names_a_person() {
     let ann = Visitor::of(&world, "ann", &EVERYTHING);
     let (path, page) = ann.person("4711017").await;
     assert!(!path.contains("4711017"));
-    let titles = |body: &str| body.split("<title>").nth(1).unwrap().split("</title>").next().unwrap().to_owned();
+    let titles =
+        |body: &str| body.split("<title>").nth(1).unwrap().split("</title>").next().unwrap().to_owned();
     assert!(!titles(&page.body).contains("4711017"));
     for href in page.body.split("href=\"").skip(1).chain(page.body.split("action=\"").skip(1)) {
         let href = href.split('"').next().unwrap();
         assert!(!href.contains("4711017"), "{href}");
     }
-    for wrong in ["/person/17", "/person/4711017", "/person/AAAA", &format!("{path}x"), &path.replace("person", "plan")] {
+    for wrong in [
+        "/person/17",
+        "/person/4711017",
+        "/person/AAAA",
+        &format!("{path}x"),
+        &path.replace("person", "plan"),
+    ] {
         assert_eq!(ann.get(wrong).await.status, StatusCode::NOT_FOUND, "{wrong}");
     }
 }

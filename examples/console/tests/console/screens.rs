@@ -51,7 +51,11 @@ async fn another_policy_is_checked_and_counted_and_stays_out_of_force() {
     let wrong = POLICY.replace("treatment = \"clear\"", "treatment = \"claer\"");
     let refused = ann.fill(&page, "/policy/try", &[("policy", &wrong)]).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(refused.body.contains("did you mean clear") || refused.body.contains("claer"), "{}", refused.body);
+    assert!(
+        refused.body.contains("did you mean clear") || refused.body.contains("claer"),
+        "{}",
+        refused.body
+    );
     assert!(refused.body.contains("Fjord Broadband"), "what was typed stays");
 
     let shorter = POLICY.replace("\"90 days\"", "\"2000 days\"");
@@ -100,7 +104,13 @@ async fn a_letter_is_written_from_the_request_and_noted_as_sent() {
     let world = World::new().await;
     let ann = Visitor::of(&world, "ann", &EVERYTHING);
     let form = ann.get("/requests/new").await;
-    let sent = [("kind", "erasure"), ("channel", "email"), ("received", "2026-11-05"), ("customer", "18"), ("regime", "eu")];
+    let sent = [
+        ("kind", "erasure"),
+        ("channel", "email"),
+        ("received", "2026-11-05"),
+        ("customer", "18"),
+        ("regime", "eu"),
+    ];
     let path = ann.fill(&form, "/requests/new", &sent).await.location().to_owned();
     let none = ann.get(&format!("{path}/letter?kind=extension&language=en")).await;
     assert!(none.body.contains("There is no such letter now"), "{}", none.body);

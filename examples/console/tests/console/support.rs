@@ -14,7 +14,9 @@ use relinquish::gateway::{
 };
 use relinquish::ledger::proof::FileSigner;
 use relinquish::plan::letter::{Authority, Controller};
-use relinquish::{CustomerId, Engine, FileKeyRing, GatewayName, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
+use relinquish::{
+    CustomerId, Engine, FileKeyRing, GatewayName, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
+};
 use relinquish_console::{Access, AccessLog, Console, ConsoleKey, NotRecorded, Operator, Right};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -27,7 +29,8 @@ pub(crate) mod crm;
 pub(crate) const POLICY: &str = include_str!("../../../quickstart/policy.toml");
 const MAP: &str = include_str!("../../../quickstart/map.toml");
 
-pub(crate) const EVERYTHING: [Right; 5] = [Right::See, Right::Plan, Right::Approve, Right::Hold, Right::Administrate];
+pub(crate) const EVERYTHING: [Right; 5] =
+    [Right::See, Right::Plan, Right::Approve, Right::Hold, Right::Administrate];
 
 /// Every look at personal values, in memory. It can be told to fail.
 #[derive(Debug, Default)]
@@ -105,7 +108,11 @@ impl World {
         let store = Arc::new(SqliteStore::open(&database, &SqlMap::from_toml(MAP).unwrap()).unwrap());
         let gateway = MemoryGateway::new("stripe");
         for id in (1..=clients).filter(|id| id % 3 != 0) {
-            gateway.insert(format!("cus_{id:06}"), Some(CustomerId::new(id.to_string())), u32::from(id % 4 != 1));
+            gateway.insert(
+                format!("cus_{id:06}"),
+                Some(CustomerId::new(id.to_string())),
+                u32::from(id % 4 != 1),
+            );
         }
         let refuses = Arc::new(Mutex::new(false));
         let gateway = Stubborn { inner: gateway, refuses: Arc::clone(&refuses) };
@@ -113,7 +120,8 @@ impl World {
         let ledger = Arc::new(SqliteLedger::open(&path).unwrap());
         let keys = FileKeyRing::create_beside(&path).unwrap();
         let policy = PolicyDocument::from_toml(policy).unwrap();
-        let engine = Engine::builder(store, policy, Arc::clone(&ledger), keys).gateway(gateway).build().unwrap();
+        let engine =
+            Engine::builder(store, policy, Arc::clone(&ledger), keys).gateway(gateway).build().unwrap();
         engine.census().await.unwrap();
         let signer = FileSigner::create(folder.path().join("signer"), "test.example/ledger").unwrap();
         let looks = Arc::new(Looks::default());
@@ -121,7 +129,10 @@ impl World {
             tokio::spawn(work);
         };
         let console = Console::builder(engine.clone(), ConsoleKey::new([7; 32]), Arc::clone(&looks), spawner)
-            .letters(Controller::new("Fjord", "privacy@fjord.example"), Authority::new("Datatilsynet", "Oslo"))
+            .letters(
+                Controller::new("Fjord", "privacy@fjord.example"),
+                Authority::new("Datatilsynet", "Oslo"),
+            )
             .checkpoints(ledger, Arc::new(signer))
             .build();
         Self { refuses, engine, console, looks, database, _folder: folder }
@@ -168,13 +179,16 @@ impl Answer {
     /// The fields of the form that is sent to an address, as the page fills them in.
     pub(crate) fn fields(&self, action: &str) -> Vec<(String, String)> {
         let start = format!("method=\"post\" action=\"{}\"", escape(action));
-        let (_, form) = self.body.split_once(&start).unwrap_or_else(|| panic!("no form {action} in {}", self.body));
+        let (_, form) =
+            self.body.split_once(&start).unwrap_or_else(|| panic!("no form {action} in {}", self.body));
         let form = form.split("</form>").next().unwrap();
         let mut fields = Vec::new();
         for input in form.split("<input ").skip(1) {
             let input = input.split('>').next().unwrap();
             let of = |name: &str| {
-                input.split_once(&format!("{name}=\"")).map(|(_, rest)| unescape(rest.split('"').next().unwrap()))
+                input
+                    .split_once(&format!("{name}=\""))
+                    .map(|(_, rest)| unescape(rest.split('"').next().unwrap()))
             };
             let is_on = of("type").as_deref() != Some("checkbox") || input.contains(" checked");
             if let (Some(name), true) = (of("name"), is_on) {
@@ -194,7 +208,7 @@ fn unescape(text: &str) -> String {
 }
 
 pub(crate) fn encode(value: &str) -> String {
-    value.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    value.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
 
 impl Visitor {
@@ -240,7 +254,8 @@ impl Visitor {
             fields.retain(|(found, _)| found != name);
             fields.push(((*name).to_owned(), (*value).to_owned()));
         }
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.post(action, &fields).await
     }
 

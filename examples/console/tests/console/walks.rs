@@ -73,7 +73,11 @@ async fn a_plan_that_has_changed_since_is_shown_again_and_not_carried_out() {
     world.execute("UPDATE subscriptions SET active = 1 WHERE client_id = 17");
     let sent = ann.fill(&plan, &path, &[("typed", "17")]).await;
     assert_eq!(sent.status, StatusCode::CONFLICT);
-    assert!(sent.body.contains("Something has changed") && sent.body.contains("Active subscription"), "{}", sent.body);
+    assert!(
+        sent.body.contains("Something has changed") && sent.body.contains("Active subscription"),
+        "{}",
+        sent.body
+    );
     assert_eq!(world.engine.last_entry().await.unwrap(), 1, "only the census");
 }
 
@@ -134,18 +138,24 @@ async fn a_review_of_many_erases_those_who_were_left_in() {
     let first = fields.iter().position(|(name, _)| name == "in").unwrap();
     fields.remove(first);
     fields.push(("next".to_owned(), "approve".to_owned()));
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let confirm = ann.follow(&ann.post("/review", &fields).await).await;
     let count = (due - 1).to_string();
     assert!(confirm.body.contains(&format!("{count} customers will be erased")), "{}", confirm.body);
 
     let wrong = ann.fill(&confirm, "/review/approve", &[("typed", &due.to_string())]).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "the number of all is not the number of the rest");
+    assert_eq!(
+        wrong.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "the number of all is not the number of the rest"
+    );
     ann.follow(&ann.fill(&confirm, "/review/approve", &[("typed", &count)]).await).await;
     for _ in 0..600 {
         let run = ann.get("/review/run").await;
         if run.body.contains(">Done<") {
-            let anonymised: i64 = world.sql("SELECT count(*) FROM clients WHERE last_name LIKE 'Anonymised%'");
+            let anonymised: i64 =
+                world.sql("SELECT count(*) FROM clients WHERE last_name LIKE 'Anonymised%'");
             assert_eq!(anonymised.to_string(), count, "{}", run.body);
             return;
         }
@@ -164,7 +174,8 @@ async fn a_review_that_somebody_has_changed_is_shown_again() {
     let of_ben = ben.get("/review").await;
     let mut fields = of_ben.fields("/review");
     fields.retain(|(name, _)| name != "in");
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     ben.follow(&ben.post("/review", &fields).await).await;
     let sent = ann.fill(&confirm, "/review/approve", &[("typed", &due)]).await;
     assert_eq!(sent.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -176,14 +187,24 @@ async fn a_request_from_receipt_to_the_end() {
     let world = World::new().await;
     let ann = Visitor::of(&world, "ann", &EVERYTHING);
     let form = ann.get("/requests/new").await;
-    let wrong = ann.fill(&form, "/requests/new", &[("kind", "erasure"), ("channel", "web"), ("received", "")]).await;
+    let wrong =
+        ann.fill(&form, "/requests/new", &[("kind", "erasure"), ("channel", "web"), ("received", "")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.body.contains("Say who asks") && wrong.body.contains("day of receipt"));
-    let sent = [("kind", "erasure"), ("channel", "email"), ("received", "2026-01-05"), ("customer", "17"), ("regime", "eu")];
+    let sent = [
+        ("kind", "erasure"),
+        ("channel", "email"),
+        ("received", "2026-01-05"),
+        ("customer", "17"),
+        ("regime", "eu"),
+    ];
     let received = ann.fill(&form, "/requests/new", &sent).await;
     let path = received.location().to_owned();
     let page = ann.get(&path).await;
-    assert!(page.body.contains("Overdue") && !page.body.contains("/plan/"), "no plan before it is known who asks");
+    assert!(
+        page.body.contains("Overdue") && !page.body.contains("/plan/"),
+        "no plan before it is known who asks"
+    );
     let confirmed = ann.fill(&page, &format!("{path}/confirm"), &[("reference", "passport-1")]).await;
     let page = ann.follow(&confirmed).await;
     let plan = format!("/plan/{}", page.after("href=\"/plan/"));
@@ -207,7 +228,12 @@ async fn an_address_in_a_request_is_shown_on_demand() {
     let world = World::new().await;
     let ann = Visitor::of(&world, "ann", &EVERYTHING);
     let form = ann.get("/requests/new").await;
-    let sent = [("kind", "access"), ("channel", "post"), ("received", "2026-11-05"), ("address", "guest@example.org")];
+    let sent = [
+        ("kind", "access"),
+        ("channel", "post"),
+        ("received", "2026-11-05"),
+        ("address", "guest@example.org"),
+    ];
     let path = ann.fill(&form, "/requests/new", &sent).await.location().to_owned();
     let page = ann.get(&path).await;
     assert!(!page.body.contains("guest@example.org"));

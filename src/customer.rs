@@ -17,9 +17,13 @@ use crate::data_map::{Kind, is_filler, is_plain_instant, is_plausible};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
+mod alike;
 mod held;
+mod suppressed;
 
+pub(crate) use alike::normalised;
 pub use held::{Held, HoldGround, HoldId};
+pub use suppressed::{Identifier, SuppressionToken};
 
 closed_name! {
     /// The host's own id of a customer. It identifies a person, so neither `Debug` nor an error shows it.

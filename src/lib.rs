@@ -145,6 +145,7 @@ pub mod manual;
 mod name;
 pub mod plan;
 pub mod policy;
+pub mod recipient;
 pub mod request;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -168,6 +169,7 @@ pub use ledger::SqliteLedger;
 pub use ledger::{Certificate, FileKeyRing, MemoryLedger};
 pub use plan::{Approval, ApprovedPlan, Asked, Decision, Plan};
 pub use policy::{Policy, PolicyDocument};
+pub use recipient::Recipient;
 #[cfg(feature = "postgres")]
 pub use store::postgres::PostgresStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -4,6 +4,7 @@
 //! sample database. The library does the rest:
 //!
 //! ```text
+//! cargo run --example operator -- draft --database shop.sqlite --customers clients > map.toml
 //! cargo run --example operator -- check --database shop.sqlite --map map.toml --policy policy.toml
 //! cargo run --example operator -- plan  --database … --map … --policy … --customer 5 --ledger ledger.sqlite
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
@@ -17,6 +18,8 @@
 //! cargo run --example operator -- run --database … --map … --policy … --ledger ledger.sqlite --standing standing.json
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- replay --database … --map … --policy … --ledger ledger.sqlite --since 2026-11-20T02:00:00Z
+//! cargo run --example operator -- suppressed --database … --map … --policy … --ledger ledger.sqlite --tenant acme \
+//!     --identifier email=maud@example.org
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
 //! cargo run --example operator -- unreadable --database … --map … --policy …
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
@@ -24,6 +27,7 @@
 //!     --reference R-1 --received 2026-11-02 --contact … --authority … --authority-address …
 //! cargo run --example operator -- letter --database … --map … --policy … --case 5c65… --kind confirmation \
 //!     --ledger ledger.sqlite --reference R-1 --received 2026-11-02 --contact … --authority … --authority-address …
+//! cargo run --example operator -- recipients --database … --map … --policy …
 //! cargo run --example operator -- concept --database … --map … --policy … --csv
 //! cargo run --example operator -- schema --of policy > policy.schema.json
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
@@ -68,8 +72,10 @@ mod holds;
 mod opening;
 #[cfg(feature = "checkpoints")]
 mod proof;
+mod recipients;
 mod replay;
 mod requests;
+mod suppressed;
 mod sweep;
 mod words;
 
@@ -86,6 +92,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Draft the map of a database, with a mark at each guess; touches nothing
+    Draft(words::DraftArgs),
     /// Hold map and policy against the database
     Check(commands::CheckArgs),
     /// Show what an erasure would do; touches nothing
@@ -100,6 +108,8 @@ enum Command {
     Statement(words::StatementArgs),
     /// A letter, made from the decision: refusal, confirmation, extension
     Letter(words::LetterArgs),
+    /// List who has customers' data, and what each treatment tells them; with a case, what they answered
+    Recipients(recipients::RecipientsArgs),
     /// The deletion concept of map and policy, in the terms of ISO/IEC 27555
     Concept(words::ConceptArgs),
     /// The JSON Schema of a policy or a map, for editors
@@ -118,6 +128,8 @@ enum Command {
     Expire(expiry::ExpireArgs),
     /// After a restore: show who has to be erased again; with the digest of that replay, erase them
     Replay(replay::ReplayArgs),
+    /// Say whether identifiers belong to somebody who was erased, or take them out of the suppression list
+    Suppressed(suppressed::SuppressedArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
@@ -163,8 +175,10 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Unreadable(args) => words::unreadable(args).await,
             Command::Statement(args) => words::statement(args),
             Command::Letter(args) => words::letter(args).await,
+            Command::Recipients(args) => recipients::recipients(args).await,
             Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
+            Command::Draft(args) => words::draft(args),
             Command::Erase(args) => commands::erase(args).await,
             Command::Survey(args) => sweep::survey(args).await,
             Command::Approve(args) => sweep::approve(args),
@@ -172,6 +186,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Run(args) => sweep::run(args).await,
             Command::Expire(args) => expiry::expire(args).await,
             Command::Replay(args) => replay::replay(args).await,
+            Command::Suppressed(args) => suppressed::suppressed(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,

@@ -11,11 +11,13 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::Args;
 use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, EngineBuilder, SystemClock};
-use relinquish::ledger::{CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, TokenKey, WhichHolds};
+use relinquish::ledger::{
+    CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, SuppressionList, TokenKey, WhichHolds,
+};
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
-    CustomerId, CustomerStore, Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, RecordStore,
-    SqlMap, SqliteLedger, SqliteStore, TenantId,
+    CustomerId, CustomerStore, Engine, FileKeyRing, MemoryLedger, Policy, PolicyDocument, Problems,
+    RecordStore, SqlMap, SqliteLedger, SqliteStore, TenantId,
 };
 
 use crate::answer::{Failure, misfits};
@@ -62,10 +64,15 @@ impl Documents {
     }
 
     /// An engine over the database and a ledger in a file.
-    pub(crate) async fn engine(&self, ledger: &Path) -> Result<Engine, Failure> {
+    pub(crate) async fn engine(&self, ledger_path: &Path) -> Result<Engine, Failure> {
         let opened = self.open()?;
-        let (ledger, keys) = open_ledger(ledger).await?;
-        let mut builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys);
+        let (ledger, keys) = open_ledger(ledger_path).await?;
+        let (suppresses, path, ledger) = (self.checked(&opened)?.suppresses(), ledger_path, Arc::new(ledger));
+        let mut builder = Engine::builder(opened.store.clone(), opened.policy, Arc::clone(&ledger), keys);
+        if suppresses {
+            let keys = suppression_keys(path, &ledger).await?;
+            builder = builder.suppression(ledger, keys);
+        }
         match opened.store.mark().await {
             Ok(_) => builder = builder.mark(opened.store.clone()),
             // This host keeps no mark.
@@ -96,8 +103,11 @@ impl Documents {
             // Nobody was treated before as far as this ledger knows, so any key finds as little as another.
             _ => (Arc::new(MemoryLedger::new()), Arc::new(MemoryKeyRing::new(TokenKey::new([0; 32])))),
         };
-        let builder =
-            Engine::builder(opened.store.clone(), opened.policy, ledger, keys).ownerless(opened.store);
+        // A plan adds nothing to the suppression list.
+        let none = MemoryKeyRing::new(TokenKey::new([1; 32]));
+        let builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys)
+            .suppression(MemoryLedger::new(), none)
+            .ownerless(opened.store);
         let engine = self.build(match as_of {
             // The census is as old as it is, whatever day is asked about.
             Some(instant) => builder.clock(StandsAt(instant)).census_at_most(u32::MAX),
@@ -116,9 +126,12 @@ impl Documents {
 
     /// The time zone in which the policy counts days.
     pub(crate) fn zone(&self, opened: &Opened) -> Result<TimeZone, Failure> {
+        Ok(self.checked(opened)?.everyone().time_zone())
+    }
+
+    fn checked(&self, opened: &Opened) -> Result<Policy, Failure> {
         let policy = opened.policy.check(opened.store.data_map());
-        let policy = policy.map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))?;
-        Ok(policy.everyone().time_zone())
+        policy.map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
@@ -169,6 +182,19 @@ async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure
         && ledger.list_holds(WhichHolds::All, None, 1).await.map_err(failed)?.is_empty();
     let keys = if names_nobody { first_keys(path)? } else { FileKeyRing::open_beside(path)? };
     Ok((ledger, keys))
+}
+
+/// The keys of the suppression list, in a file of their own: those that are there, or new ones for a list that was never
+/// written.
+async fn suppression_keys(path: &Path, list: &SqliteLedger) -> Result<FileKeyRing, Failure> {
+    let mut file = path.as_os_str().to_owned();
+    file.push(".suppression.keys");
+    let failed = |source| Failure::Ledger { file: path.to_owned(), source };
+    let is_new = list.suppression_keys().await.map_err(failed)?.is_empty();
+    match FileKeyRing::open(&file) {
+        Err(error) if error.is_missing() && is_new => Ok(FileKeyRing::create(&file)?),
+        opened => Ok(opened?),
+    }
 }
 
 fn ledger(path: &Path) -> Result<SqliteLedger, Failure> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use clap::Args;
 use relinquish::engine::{
-    Clock, ReviewFile, Sweep, SweepCounts, SweepEnd, SweepEvent, SweepUnder, SystemClock, WhyLeft,
+    Clock, PrivateFile, Sweep, SweepCounts, SweepEnd, SweepEvent, SweepUnder, SystemClock, WhyLeft,
 };
 use relinquish::plan::review::{Column, Review};
 use relinquish::plan::{Authority, Limits, StandingApproval};
@@ -62,7 +62,7 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
         move |source| Failure::Unwritable { file, source }
     };
     let mut out = match &args.out {
-        Some(path) => Some((ReviewFile::create(path).map_err(unwritable(path))?, path)),
+        Some(path) => Some((PrivateFile::create(path).map_err(unwritable(path))?, path)),
         None => None,
     };
     let engine = args.documents.planner(args.ledger.as_deref(), args.as_of).await?;
@@ -71,7 +71,7 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
     let csv = if args.semicolons { csv.with_semicolons() } else { csv };
     let csv = if args.bom { csv.with_byte_order_mark() } else { csv };
     if let Some((file, path)) = &mut out {
-        file.write(&csv.header()).map_err(unwritable(path))?;
+        file.write_all(csv.header().as_bytes()).map_err(unwritable(path))?;
     }
     let (mut found, mut plans, mut survey) = (Found::default(), Vec::new(), engine.survey_all());
     loop {
@@ -90,7 +90,7 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
         }
         if let Some((file, path)) = out.as_mut().filter(|_| ended || plans.len() >= PLANS) {
             let lines = engine.review_lines(&csv, &std::mem::take(&mut plans)).await?;
-            file.write(&lines).map_err(unwritable(path))?;
+            file.write_all(lines.as_bytes()).map_err(unwritable(path))?;
         }
         if ended {
             break;
@@ -191,8 +191,8 @@ pub(crate) fn approve(args: &ApproveArgs) -> Result<Answer, Failure> {
 
 fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {
     let unwritable = |source| Failure::Unwritable { file: path.to_owned(), source };
-    let mut file = ReviewFile::create(path).map_err(unwritable)?;
-    file.write(&format!("{value:#}\n")).map_err(unwritable)?;
+    let mut file = PrivateFile::create(path).map_err(unwritable)?;
+    file.write_all(format!("{value:#}\n").as_bytes()).map_err(unwritable)?;
     file.finish().map_err(unwritable)
 }
 

@@ -13,8 +13,10 @@ use relinquish::plan::{
     CaseId, Due, Explanation, ExtensionReason, Holidays, Nothing, Reason, Regime, RequestClock,
 };
 use relinquish::policy::{Concept, Effective, Trigger};
+use relinquish::store::sql::Samples;
 use relinquish::{
-    Asked, Certificate, CustomerId, DataMap, Decision, Engine, Policy, RecordStore, SqlMap, TenantId, policy,
+    Asked, Certificate, CustomerId, DataMap, Decision, Engine, Policy, RecordStore, SqlMap, SqliteStore,
+    TenantId, policy,
 };
 use serde_json::json;
 
@@ -440,4 +442,33 @@ pub(crate) fn schema(args: &SchemaArgs) -> Answer {
         Document::Map => SqlMap::schema(),
     };
     Answer::done(format!("{schema:#}"), schema)
+}
+
+/// Arguments of `draft`.
+#[derive(Args)]
+pub(crate) struct DraftArgs {
+    /// The database
+    #[arg(long)]
+    database: PathBuf,
+    /// The table in which the customers are
+    #[arg(long)]
+    customers: String,
+    /// Look at so many rows of each table as well; no value of them is printed
+    #[arg(long, default_value_t = 0)]
+    samples: u32,
+}
+
+/// A map drafted from the schema.
+pub(crate) fn draft(args: &DraftArgs) -> Result<Answer, Failure> {
+    let samples = if args.samples == 0 { Samples::None } else { Samples::Rows(args.samples) };
+    let draft = SqliteStore::draft(&args.database, &args.customers, samples)
+        .map_err(|source| Failure::Database { file: args.database.clone(), source })?;
+    let guesses: Vec<_> = draft
+        .guesses()
+        .iter()
+        .map(|guess| json!({ "path": guess.path, "value": guess.value, "why": guess.why, "risk": format!("{:?}", guess.risk).to_lowercase() }))
+        .collect();
+    let text = draft.to_string();
+    let json = json!({ "map": text, "guesses": guesses, "open": draft.open() });
+    Ok(Answer::done(text, json))
 }

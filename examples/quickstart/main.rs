@@ -126,7 +126,7 @@ fn nightly_backups(folder: &Path, database: &Path) -> Result<impl BackupRetentio
         let day = Utc::now().date_naive() - Days::new(night);
         fs::copy(database, directory.join(format!("crm-{day}.sqlite")))?;
     }
-    let schedule = Schedule { newest: Some(30), days: Some(30) };
+    let schedule = Schedule::new(Some(30), Some(30));
     Ok(DirectoryBackups::new(directory, "crm-%Y-%m-%d.sqlite", schedule)?)
 }
 

@@ -99,7 +99,10 @@ pub enum Reveals {
 impl Strategy {
     /// Whether what it writes shows that something was erased there, and is no value that people have.
     pub(crate) fn is_sign(&self) -> bool {
-        matches!(self, Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_))
+        match self {
+            Self::Placeholder(template) => template.is_nobodys(),
+            other => matches!(other, Self::Token(_) | Self::Invalidate(_)),
+        }
     }
 
     /// What becomes of a value. A value that is erased already stays as it is, so that no placeholder is

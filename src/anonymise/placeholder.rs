@@ -121,6 +121,12 @@ impl FromStr for Template {
 }
 
 impl Template {
+    /// Whether no person has such a value: it holds a day or a random text. A name such as `Customer`, or
+    /// `Customer 2020`, may be somebody's own.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Date | Part::Token))
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -1,28 +1,33 @@
-//! A directory of backup files, each named by its day.
+//! A directory of backup files or of rotated logs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{BackupCopy, BackupError, BackupRetention, CopyName, Removed, Schedule};
+use super::layout::{Found, Set};
+use super::{BackupCopy, BackupError, BackupRetention, Layout, Removed, Schedule};
 
-/// Backup files in one directory, named by the day on which they were taken: `crm-2026-03-01.sqlite`.
+/// Backup copies, or rotated logs, in a directory.
 ///
-/// The name tells the age, not the time stamp of the file: copying a backup to another disk makes it no
-/// younger. Whatever else lies in the directory is an error; it may be a copy whose age nobody knows.
+/// A [`Layout`] says which names are copies and which files belong together. Whatever else lies there is an error: it may
+/// be a copy whose age nobody knows. Nothing that does not match is ever removed. No symbolic link below the directory is
+/// followed, and a link is never taken for a copy.
+///
+/// Directories are read and written on the thread that asks: put a large one on a thread that may wait.
 #[derive(Debug)]
 pub struct DirectoryBackups {
     directory: PathBuf,
-    pattern: String,
+    layout: Layout,
     schedule: Schedule,
 }
 
 impl DirectoryBackups {
     /// The files in a directory that are named by a pattern with the day in it, as `strftime` writes it:
-    /// `crm-%Y-%m-%d.sqlite`.
+    /// `crm-%Y-%m-%d.sqlite`. The same as [`laid_out`](Self::laid_out) with [`Layout::dated`].
     ///
     /// # Errors
     /// [`BackupError::Pattern`] if the pattern does not tell the day.
@@ -31,45 +36,111 @@ impl DirectoryBackups {
         pattern: impl Into<String>,
         schedule: Schedule,
     ) -> Result<Self, BackupError> {
-        let backups = Self { directory: directory.as_ref().to_owned(), pattern: pattern.into(), schedule };
-        let wrong = || BackupError::Pattern { pattern: backups.pattern.clone() };
-        let items = chrono::format::StrftimeItems::new(&backups.pattern);
-        if items.clone().any(|item| matches!(item, chrono::format::Item::Error)) {
-            return Err(wrong());
-        }
-        // A day with twelve different digits' worth of month and day shows whether the name tells it.
-        let day = NaiveDate::from_ymd_opt(2019, 11, 23).ok_or_else(wrong)?;
-        let midnight = day.and_time(NaiveTime::MIN).and_utc();
-        let name = midnight.format_with_items(items).to_string();
-        if backups.day(&name) == Some(day) { Ok(backups) } else { Err(wrong()) }
+        Ok(Self::laid_out(directory, Layout::dated(pattern)?, schedule))
     }
 
-    fn day(&self, name: &str) -> Option<NaiveDate> {
-        NaiveDate::parse_from_str(name, &self.pattern).ok()
+    /// The copies in a directory that lie there by a layout.
+    pub fn laid_out(directory: impl AsRef<Path>, layout: Layout, schedule: Schedule) -> Self {
+        Self { directory: directory.as_ref().to_owned(), layout, schedule }
     }
 
     fn io(&self, doing: &'static str, source: io::Error) -> BackupError {
-        BackupError::Io { doing, place: self.directory.display().to_string(), source }
+        BackupError::Io { doing, place: self.place(), source }
     }
 
-    fn copy(&self, entry: &fs::DirEntry) -> Result<BackupCopy, BackupError> {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_file = entry.file_type().map_err(|error| self.io("reading", error))?.is_file();
-        match self.day(&name).filter(|_| is_file) {
-            Some(day) => Ok(BackupCopy { taken_at: end_of(day), name: CopyName::new(name) }),
-            None => Err(BackupError::Unrecognised {
-                name,
-                place: self.directory.display().to_string(),
-                pattern: self.pattern.clone(),
-            }),
+    fn place(&self) -> String {
+        self.directory.display().to_string()
+    }
+
+    fn sets(&self) -> Result<Vec<Set>, BackupError> {
+        let mut found = Vec::new();
+        self.walk("", &mut found)?;
+        self.layout.sets(&found, &self.place())
+    }
+
+    /// Lists a folder and the folders below it in which copies may lie. A path ends in `/` or is empty.
+    fn walk(&self, below: &str, found: &mut Vec<Found>) -> Result<(), BackupError> {
+        let reading = |error| self.io("reading", error);
+        for entry in fs::read_dir(self.directory.join(below)).map_err(reading)? {
+            let entry = entry.map_err(reading)?;
+            let name = entry.file_name();
+            let unrecognised = || BackupError::Unrecognised {
+                name: format!("{below}{}", entry.file_name().to_string_lossy()),
+                place: self.place(),
+                pattern: self.layout.describe(),
+            };
+            let name = name.to_str().ok_or_else(unrecognised)?;
+            // Of the entry itself: a link is neither a file nor a folder.
+            let metadata = match entry.metadata() {
+                // It was removed since the folder was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata.map_err(reading)?,
+            };
+            let kind = metadata.file_type();
+            let modified = DateTime::<Utc>::from(metadata.modified().map_err(reading)?);
+            let folder = format!("{below}{name}/");
+            if kind.is_file() {
+                found.push(Found { path: format!("{below}{name}"), modified });
+            } else if kind.is_dir() && self.layout.is_copy_folder(&folder) {
+                found.push(Found { path: folder, modified });
+            } else if kind.is_dir() && self.layout.descends(&folder) {
+                self.walk(&folder, found)?;
+            } else {
+                return Err(unrecognised());
+            }
         }
+        Ok(())
+    }
+
+    fn remove_set(&self, set: &Set) -> Result<Removed, BackupError> {
+        let removing = |error| self.io("removing a copy in", error);
+        let mut folders = BTreeSet::new();
+        let mut removed = Removed::Already;
+        for path in &set.paths {
+            let whole = self.directory.join(path);
+            let Some(folder) = whole.parent() else { continue };
+            self.stays_inside(folder)?;
+            // Neither call follows a link: a link that took the place of a copy goes, and what it leads to stays.
+            let gone = if path.ends_with('/') { fs::remove_dir_all(&whole) } else { fs::remove_file(&whole) };
+            match gone {
+                Ok(()) => removed = Removed::Done,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(removing(error)),
+            }
+            folders.insert(folder.to_owned());
+        }
+        folders.iter().try_for_each(|folder| sync(folder)).map_err(removing)?;
+        Ok(removed)
+    }
+
+    /// Checks right before a removal that no folder on the way has become a link.
+    fn stays_inside(&self, folder: &Path) -> Result<(), BackupError> {
+        let mut on_the_way = folder;
+        while on_the_way != self.directory {
+            let metadata =
+                fs::symlink_metadata(on_the_way).map_err(|error| self.io("removing a copy in", error))?;
+            let Some(parent) = on_the_way.parent().filter(|_| metadata.is_dir()) else {
+                return Err(BackupError::Unrecognised {
+                    name: on_the_way.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                    place: self.place(),
+                    pattern: self.layout.describe(),
+                });
+            };
+            on_the_way = parent;
+        }
+        Ok(())
     }
 }
 
-/// The last second of a day: a copy of that day may have been taken as late as that.
-fn end_of(day: NaiveDate) -> DateTime<Utc> {
-    let last = NaiveTime::from_hms_opt(23, 59, 59).unwrap_or(NaiveTime::MIN);
-    day.and_time(last).and_utc()
+/// Makes removals durable: after a crash, what was reported as gone must not be there again.
+#[cfg(unix)]
+fn sync(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[async_trait]
@@ -79,32 +150,15 @@ impl BackupRetention for DirectoryBackups {
     }
 
     async fn copies(&self) -> Result<Vec<BackupCopy>, BackupError> {
-        let entries = fs::read_dir(&self.directory).map_err(|error| self.io("reading", error))?;
-        let mut copies = Vec::new();
-        for entry in entries {
-            copies.push(self.copy(&entry.map_err(|error| self.io("reading", error))?)?);
-        }
-        copies.sort();
-        Ok(copies)
+        Ok(self.sets()?.into_iter().map(|set| set.copy).collect())
     }
 
     async fn remove(&self, copies: &[BackupCopy]) -> Result<Vec<Result<Removed, BackupError>>, BackupError> {
-        Ok(copies
-            .iter()
-            .map(|copy| {
-                if self.day(copy.name.as_str()).is_none() || copy.name.as_str().contains(['/', '\\']) {
-                    return Err(BackupError::Unrecognised {
-                        name: copy.name.to_string(),
-                        place: self.directory.display().to_string(),
-                        pattern: self.pattern.clone(),
-                    });
-                }
-                match fs::remove_file(self.directory.join(copy.name.as_str())) {
-                    Ok(()) => Ok(Removed::Done),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Removed::Already),
-                    Err(error) => Err(self.io("removing a copy in", error)),
-                }
-            })
-            .collect())
+        let sets = self.sets()?;
+        let each = copies.iter().map(|copy| match self.layout.pick(&sets, copy, &self.place())? {
+            Some(set) => self.remove_set(set),
+            None => Ok(Removed::Already),
+        });
+        Ok(each.collect())
     }
 }

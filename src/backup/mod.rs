@@ -1,7 +1,7 @@
 //! Backups: where copies of erased data linger, and until when.
 //!
 //! Nothing is erased inside a backup. Copies age out by a rule: the newest so many, or at most so many days.
-//! Until then the residue is known and reported; a certificate says the day.
+//! Until then the residue is known and reported; a certificate says the day. Rotated logs age out in the same way.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -10,13 +10,20 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::data_map::TimeZone;
 use crate::name::open_name;
 
 mod directory;
+mod layout;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 
 pub use directory::DirectoryBackups;
+pub use layout::Layout;
 pub use memory::MemoryBackups;
+#[cfg(feature = "object-store")]
+pub use object::ObjectBackups;
 
 open_name! {
     /// The name of a copy, as its place knows it: a file name, an object key.
@@ -26,10 +33,38 @@ open_name! {
 /// One backup copy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BackupCopy {
-    /// When it was taken. A copy of a day counts as taken at the end of it.
+    /// When it was finished at the latest. A copy of a day counts as taken at the end of it.
     pub taken_at: DateTime<Utc>,
+    /// When it was begun at the earliest. What was erased after this instant may be in the copy.
+    pub begun_at: DateTime<Utc>,
     /// Its name.
     pub name: CopyName,
+}
+
+impl BackupCopy {
+    /// A copy that was taken at one instant.
+    pub fn new(taken_at: DateTime<Utc>, name: impl Into<CopyName>) -> Self {
+        Self { taken_at, begun_at: taken_at, name: name.into() }
+    }
+
+    /// Whether the copy may hold what was erased at an instant.
+    pub fn may_hold(&self, erased_at: DateTime<Utc>) -> bool {
+        self.begun_at <= erased_at
+    }
+}
+
+/// What a place keeps of a copy that was removed: old versions of an object, a window of soft delete, a snapshot of the
+/// file system. Only the host knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterRemoval {
+    /// Nothing: what is removed is gone.
+    #[default]
+    Gone,
+    /// It can be brought back for so many days.
+    Days(u32),
+    /// Nobody has said. Then no horizon is known.
+    Unknown,
 }
 
 /// By which rule copies age out. A copy goes when any part of the rule says so.
@@ -39,9 +74,24 @@ pub struct Schedule {
     pub newest: Option<u32>,
     /// None stays longer than so many days.
     pub days: Option<u32>,
+    /// What the place keeps of a copy after it was removed.
+    #[serde(default)]
+    pub after_removal: AfterRemoval,
 }
 
 impl Schedule {
+    /// Only the newest so many copies stay, and none longer than so many days. What is removed is gone.
+    pub const fn new(newest: Option<u32>, days: Option<u32>) -> Self {
+        Self { newest, days, after_removal: AfterRemoval::Gone }
+    }
+
+    /// The same with what the place keeps of a copy after it was removed.
+    #[must_use]
+    pub const fn after_removal(mut self, keeps: AfterRemoval) -> Self {
+        self.after_removal = keeps;
+        self
+    }
+
     /// The copies that the rule no longer allows at an instant.
     pub fn expired<'c>(&self, copies: &'c [BackupCopy], at: DateTime<Utc>) -> Vec<&'c BackupCopy> {
         let mut newest_first: Vec<_> = copies.iter().collect();
@@ -60,12 +110,17 @@ impl Schedule {
             .collect()
     }
 
-    /// Until when copies may hold what was erased at an instant.
-    pub fn horizon(&self, erased_at: DateTime<Utc>) -> Horizon {
+    /// Until when copies may hold what was erased at an instant. The zone decides on the last day.
+    pub fn horizon(&self, erased_at: DateTime<Utc>, zone: TimeZone) -> Horizon {
+        let more = match self.after_removal {
+            AfterRemoval::Gone => 0,
+            AfterRemoval::Days(days) => days,
+            AfterRemoval::Unknown => return Horizon::Unknown { because: NoHorizon::AfterRemoval },
+        };
         match (self.days, self.newest) {
             (Some(days), _) => erased_at
-                .checked_add_days(Days::new(u64::from(days)))
-                .map_or(Horizon::Unbounded, |end| Horizon::Until { day: end.date_naive() }),
+                .checked_add_days(Days::new(u64::from(days) + u64::from(more)))
+                .map_or(Horizon::Unbounded, |end| Horizon::Until { day: zone.day(end) }),
             (None, Some(copies)) => Horizon::AfterCopies { copies },
             (None, None) => Horizon::Unbounded,
         }
@@ -117,6 +172,8 @@ pub enum NoHorizon {
         /// The pattern.
         pattern: String,
     },
+    /// Nobody has said what the place keeps of a copy that was removed.
+    AfterRemoval,
     /// The adapter of the host says so, in words of its own that are not kept.
     Failed,
 }
@@ -129,6 +186,9 @@ impl fmt::Display for NoHorizon {
                 write!(f, "something in {place} is named like no copy ({pattern})")
             }
             Self::Pattern { pattern } => write!(f, "the pattern {pattern} does not tell the day of a copy"),
+            Self::AfterRemoval => {
+                f.write_str("nobody has said how long old versions of removed copies are kept")
+            }
             Self::Failed => f.write_str("the backups could not be asked"),
         }
     }
@@ -142,7 +202,7 @@ impl From<&BackupError> for NoHorizon {
                 Self::Unrecognised { place: place.clone(), pattern: pattern.clone() }
             }
             BackupError::Pattern { pattern } => Self::Pattern { pattern: pattern.clone() },
-            BackupError::Failed(_) => Self::Failed,
+            BackupError::Changed { .. } | BackupError::Failed(_) => Self::Failed,
         }
     }
 }
@@ -191,6 +251,14 @@ pub enum BackupError {
         place: String,
         /// How copies are named.
         pattern: String,
+    },
+    /// Under the name of a copy there is another one now: an older or a younger one.
+    #[error("{name} in {place} is another copy than before; list the copies again, and plan again")]
+    Changed {
+        /// Its name.
+        name: String,
+        /// The place.
+        place: String,
     },
     /// The pattern names no day.
     #[error("the pattern {pattern} does not tell the day of a copy; write one such as crm-%Y-%m-%d.sqlite")]
@@ -272,17 +340,14 @@ mod tests {
     }
 
     fn copy(day: u32) -> BackupCopy {
-        BackupCopy {
-            taken_at: at(&format!("2026-03-{day:02}T23:59:59Z")),
-            name: CopyName::new(day.to_string()),
-        }
+        BackupCopy::new(at(&format!("2026-03-{day:02}T23:59:59Z")), day.to_string())
     }
 
     #[test]
     fn copies_go_by_number_and_by_age_whichever_is_first() {
         let copies: Vec<_> = (1..=5).map(copy).collect();
         let names = |newest, days| {
-            let schedule = Schedule { newest, days };
+            let schedule = Schedule::new(newest, days);
             let mut names: Vec<_> = schedule
                 .expired(&copies, at("2026-03-06T00:00:00Z"))
                 .into_iter()
@@ -305,10 +370,15 @@ mod tests {
     #[test]
     fn the_horizon_names_a_day_only_where_the_rule_names_days() {
         let erased = at("2026-03-01T12:00:00Z");
-        let horizon = |newest, days| Schedule { newest, days }.horizon(erased);
+        let horizon = |newest, days| Schedule::new(newest, days).horizon(erased, TimeZone::UTC);
         let day = NaiveDate::from_ymd_opt(2026, 3, 31).unwrap();
         assert_eq!(horizon(Some(7), Some(30)), Horizon::Until { day });
         assert_eq!(horizon(Some(7), None), Horizon::AfterCopies { copies: 7 });
         assert_eq!(horizon(None, None), Horizon::Unbounded);
+        // Late in the evening in UTC it is the next day in Stockholm.
+        let late = Schedule { newest: None, days: Some(30) }
+            .horizon(at("2026-03-01T22:30:00Z"), "Europe/Stockholm".parse().unwrap());
+        let day = NaiveDate::from_ymd_opt(2026, 4, 1).unwrap();
+        assert_eq!(late, Horizon::Until { day });
     }
 }

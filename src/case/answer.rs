@@ -1,4 +1,6 @@
-//! The answers of gateways: the proof of what a gateway did.
+//! The answers of outside parties: the proof of what a gateway or a recipient did.
+
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -6,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::open_name;
 
 open_name! {
-    /// The gateway's own name for a task that it accepted and will finish later.
+    /// An outside party's own name for a task that it accepted and will finish later.
     Receipt
 }
 
@@ -51,33 +53,103 @@ impl std::fmt::Display for GatewayOutcome {
     }
 }
 
-/// A gateway's answer, for the certificate.
+/// What became of telling a recipient that a person's data are erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GatewayAnswer {
+#[serde(rename_all = "snake_case")]
+pub enum RecipientOutcome {
+    /// The recipient says that it has erased the person's data.
+    Confirmed,
+    /// The recipient says that it has nothing of the person.
+    NothingThere,
+    /// The host has none of the values by which the recipient knows a person, so nothing was sent. An adapter does not
+    /// answer this; the engine does.
+    Unidentified,
+    /// The recipient will finish the task later. Ask with [`Recipient::poll`](crate::recipient::Recipient::poll).
+    Accepted {
+        /// The name of the task.
+        receipt: Receipt,
+        /// After how long to ask again, if the recipient says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask_again: Option<Duration>,
+        /// What the recipient waits for. It must contain nothing about the person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<String>,
+    },
+    /// The recipient refuses for now.
+    Refused {
+        /// The reason. It must contain nothing about the person.
+        reason: String,
+    },
+    /// The recipient keeps something.
+    Retained {
+        /// What the recipient keeps.
+        what: String,
+        /// The last day, if the recipient says so.
+        until: Option<NaiveDate>,
+    },
+}
+
+impl RecipientOutcome {
+    /// A task that the recipient will finish later.
+    pub fn accepted(receipt: impl Into<Receipt>) -> Self {
+        Self::Accepted { receipt: receipt.into(), ask_again: None, waits_for: None }
+    }
+}
+
+impl std::fmt::Display for RecipientOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Confirmed => f.write_str("was told, and confirms"),
+            Self::NothingThere => f.write_str("was told, and has nothing of the person"),
+            Self::Unidentified => {
+                f.write_str("was not told: the host has no value by which it knows the person")
+            }
+            Self::Accepted { waits_for: Some(what), .. } => {
+                write!(f, "was told, and will confirm later; it waits for {what}")
+            }
+            Self::Accepted { waits_for: None, .. } => f.write_str("was told, and will confirm later"),
+            Self::Refused { reason } => write!(f, "refused: {reason}"),
+            Self::Retained { what, until: Some(until) } => {
+                write!(f, "was told, and keeps {what} until {until}")
+            }
+            Self::Retained { what, until: None } => write!(f, "was told, and keeps {what}"),
+        }
+    }
+}
+
+/// The answer of an outside party, for the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer<O> {
     /// The result.
-    pub outcome: GatewayOutcome,
-    /// The gateway's own id of the request. With it, the gateway finds the request again.
+    pub outcome: O,
+    /// The party's own id of the request. With it, the party finds the request again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// The gateway's words: a status or a code. Never free text, because free text may quote an id.
+    /// The party's words: a status or a code. Never free text, because free text may quote an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
 }
 
-impl GatewayAnswer {
-    /// An outcome with the gateway's own id of the request and the gateway's words.
-    pub fn new(outcome: GatewayOutcome, request_id: Option<String>, said: impl Into<String>) -> Self {
+/// A gateway's answer for one profile.
+pub type GatewayAnswer = Answer<GatewayOutcome>;
+
+/// A recipient's answer for one person.
+pub type RecipientAnswer = Answer<RecipientOutcome>;
+
+impl<O> Answer<O> {
+    /// An outcome with the party's own id of the request and the party's words.
+    pub fn new(outcome: O, request_id: Option<String>, said: impl Into<String>) -> Self {
         Self { outcome, request_id, said: Some(said.into()) }
     }
 }
 
-impl From<GatewayOutcome> for GatewayAnswer {
-    fn from(outcome: GatewayOutcome) -> Self {
+impl<O> From<O> for Answer<O> {
+    fn from(outcome: O) -> Self {
         Self { outcome, request_id: None, said: None }
     }
 }
 
-impl std::fmt::Display for GatewayAnswer {
+impl<O: std::fmt::Display> std::fmt::Display for Answer<O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.outcome)?;
         match (&self.said, &self.request_id) {

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{AccountId, GatewayName};
+use crate::data_map::RecipientName;
 use crate::plan::{ApprovalError, CaseId, Changed, Decision, Nothing};
 use crate::policy::{Guard, Trigger};
 use crate::treatment::TreatmentName;
@@ -57,6 +58,11 @@ pub enum Because {
     NoAdapter {
         /// The gateway.
         gateway: GatewayName,
+    },
+    /// The engine has no adapter for the recipient.
+    NoRecipient {
+        /// The recipient.
+        recipient: RecipientName,
     },
     /// A profile of a review has changed since the review.
     Profile(ProfileChanged),
@@ -180,6 +186,9 @@ impl fmt::Display for Because {
             ),
             Self::NoAdapter { gateway } => {
                 write!(f, "the engine has no adapter for gateway {gateway}; give the builder one")
+            }
+            Self::NoRecipient { recipient } => {
+                write!(f, "the engine has no adapter for recipient {recipient}; give the builder one")
             }
             Self::Profile(changed) => write!(f, "{changed}; reconcile again"),
         }

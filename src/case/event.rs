@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Hindrance;
-use super::{GatewayAnswer, Receipt};
-use crate::customer::{FormerStatus, Status};
+use super::{GatewayAnswer, Receipt, RecipientAnswer};
+use crate::customer::{FormerStatus, Status, SuppressionToken};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
@@ -57,6 +57,10 @@ pub enum Before {
         /// Records that duties keep and that are found by a value.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         keeping: BTreeMap<ClassName, Kept>,
+        /// Tokens of the customer's identifiers, for the suppression list. They are written there when the records are
+        /// erased, and are no longer here when the case is closed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        suppress: Vec<SuppressionToken>,
     },
 }
 
@@ -73,6 +77,8 @@ pub enum Proof {
         /// The answer.
         answer: GatewayAnswer,
     },
+    /// A recipient was told, and answered.
+    Told(RecipientAnswer),
     /// Records were treated: so many.
     Records(Counts),
     /// The step is done, but the answer with the counts was lost.
@@ -93,9 +99,9 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    /// Whether a person may skip the step. Only steps at a gateway can be skipped.
+    /// Whether a person may skip the step. Only steps at an outside party can be skipped.
     pub fn is_waivable(&self) -> bool {
-        self.waivable && matches!(self.step, Step::Gateway(_))
+        self.waivable && matches!(self.step, Step::Gateway(_) | Step::Recipient(_))
     }
 }
 

@@ -36,7 +36,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{GatewayAnswer, GatewayOutcome, Receipt};
+pub use answer::{Answer, GatewayAnswer, GatewayOutcome, Receipt, RecipientAnswer, RecipientOutcome};
 pub use because::{Because, NotDue, ProfileChanged};
 pub use event::{Before, DeactivationOutcome, Event, Obstacle, Proof, PutOff, Waiver};
 pub use hindrance::Hindrance;

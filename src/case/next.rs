@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Progress;
+use super::{Progress, StepProgress};
 use crate::plan::Step;
 
 /// The next action of a case.
@@ -41,7 +41,8 @@ impl Turn {
 /// The next action of a case.
 ///
 /// An irreversible step that is done is never repeated. A gateway step is checked again each time that the case is
-/// taken up, until the records are done, because a new profile may exist.
+/// taken up, until the records are done, because a new profile may exist. A recipient that will finish later does not
+/// hold up the records. The case asks it again at the end, and closes when every recipient has answered.
 pub fn next(progress: &Progress, turn: &Turn) -> Next {
     if progress.blocked().is_some() {
         return Next::Rest;
@@ -56,9 +57,11 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     // Only gateways and verification can be settled for a while. The other steps are done or not.
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
+        Step::Recipient(_) => progress.step(step).is_some_and(StepProgress::is_told),
         Step::Deactivate | Step::Records | Step::Expire => false,
     };
     steps
         .find(|step| !progress.is_waived(step) && !is_settled(step))
+        .or_else(|| progress.unanswered().next())
         .map_or(Next::Close, |step| Next::Take(step.clone()))
 }

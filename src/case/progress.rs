@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, PutOff, Receipt, Waiver};
+use super::{
+    Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, PutOff, Receipt, RecipientAnswer,
+    Waiver,
+};
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
@@ -31,7 +34,7 @@ pub enum OutOfOrder {
         /// The step.
         step: Step,
     },
-    /// An irreversible step began before the reversible step was done.
+    /// An irreversible step began before the reversible step was done, or the records before a recipient was told.
     #[error("step {step} was begun before step {first} was done")]
     TooEarly {
         /// The step.
@@ -69,6 +72,8 @@ pub struct StepProgress {
     pub accepted: BTreeMap<Digest, Receipt>,
     /// The answers of an outside party, by item.
     pub answers: BTreeMap<Digest, GatewayAnswer>,
+    /// The answer of a recipient.
+    pub told: Option<RecipientAnswer>,
     /// Records treated so far.
     pub counts: Counts,
     /// The results of an expiry so far.
@@ -114,6 +119,15 @@ impl StepProgress {
     /// Whether the step is done.
     pub fn is_done(&self) -> bool {
         self.done.is_some()
+    }
+
+    /// Whether the recipient of the step was told: it has answered, or will finish later.
+    pub fn is_told(&self) -> bool {
+        self.told.is_some() || !self.accepted.is_empty()
+    }
+
+    fn is_told_to(&self, step: &Step) -> bool {
+        matches!(step, Step::Recipient(_)) && self.is_told()
     }
 
     /// Whether the step may have had an effect already.
@@ -174,6 +188,10 @@ impl Progress {
                         progress.accepted.remove(profile);
                         progress.answers.insert(*profile, answer.clone());
                     }
+                    (Step::Recipient(_), Proof::Told(answer)) => {
+                        progress.accepted.clear();
+                        progress.told = Some(answer.clone());
+                    }
                     (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
                     (Step::Expire, Proof::Expired(part)) => {
                         progress.expired.add(part, std::mem::take(&mut progress.begun));
@@ -184,7 +202,7 @@ impl Progress {
             Event::Accepted { step, item, receipt } => {
                 self.under_way(step)?;
                 let progress = self.at(step)?;
-                if !matches!(step, Step::Gateway(_)) {
+                if !matches!(step, Step::Gateway(_) | Step::Recipient(_)) {
                     return Err(OutOfOrder::NoProof { step: step.clone() });
                 }
                 if progress.answers.contains_key(item) {
@@ -216,6 +234,10 @@ impl Progress {
                 // This attempt does not count. An earlier attempt whose answer was lost does.
                 let progress = self.at(step)?;
                 progress.begun = progress.begun.saturating_sub(1);
+                // Nothing was touched, so what was known before is found out again. The former status is not.
+                if *step == Step::Records && progress.begun == 0 && progress.counts == Counts::default() {
+                    progress.before = None;
+                }
             }
             Event::PutOff(put_off) => {
                 self.at(&put_off.step)?;
@@ -228,8 +250,11 @@ impl Progress {
             Event::Retried => {
                 let obstacle = self.blocked.take().ok_or(OutOfOrder::NothingToDecide)?;
                 for (step, progress) in &mut self.steps {
-                    // The outside party is asked again for items that it accepted and then refused.
-                    progress.accepted.clear();
+                    // A gateway is asked again for items that it accepted and then refused. A recipient cannot be told
+                    // again, because the values by which it knows the person may be erased by then.
+                    if !matches!(step, Step::Recipient(_)) {
+                        progress.accepted.clear();
+                    }
                     // If the verification fails, the records are treated again before the next verification.
                     if obstacle.step == Step::Verify && *step == Step::Records {
                         progress.done = None;
@@ -259,7 +284,8 @@ impl Progress {
 
     /// Checks that the step is neither done nor waived, and that no later step is done.
     fn still_open(&mut self, step: &Step) -> Result<(), OutOfOrder> {
-        let over = self.at(step)?.is_done() || self.is_waived(step);
+        let progress = self.at(step)?;
+        let over = progress.is_done() || progress.is_told_to(step) || self.is_waived(step);
         let later = self.steps.iter().skip_while(|(known, _)| known != step).skip(1);
         if over || later.into_iter().any(|(_, progress)| progress.is_done()) {
             return Err(OutOfOrder::Over { step: step.clone() });
@@ -267,10 +293,14 @@ impl Progress {
         Ok(())
     }
 
-    /// Checks that irreversible steps come after reversible steps.
+    /// Checks that irreversible steps come after reversible steps, and the records after the recipients: afterwards
+    /// nobody has the values by which a recipient knows the person.
     fn in_order(&self, step: &Step) -> Result<(), OutOfOrder> {
         let earlier = self.steps.iter().take_while(|(known, _)| known != step);
-        let mut open = earlier.filter(|(known, progress)| !known.is_irreversible() && !progress.is_done());
+        let mut open = earlier.filter(|(known, progress)| match known {
+            Step::Recipient(_) => *step == Step::Records && !progress.is_told() && !self.is_waived(known),
+            known => !known.is_irreversible() && !progress.is_done(),
+        });
         match open.next() {
             Some((first, _)) => Err(OutOfOrder::TooEarly { step: step.clone(), first: first.clone() }),
             None => Ok(()),
@@ -279,6 +309,10 @@ impl Progress {
 
     /// Checks that the step is open. An irreversible step must have begun before it has a result.
     fn under_way(&mut self, step: &Step) -> Result<(), OutOfOrder> {
+        // A recipient that will finish later answers at any time.
+        if self.unanswered().any(|told| told == step) && self.at(step)?.is_told_to(step) {
+            return Ok(());
+        }
         self.still_open(step)?;
         if step.is_irreversible() && self.at(step)?.begun == 0 {
             return Err(OutOfOrder::NotBegun { step: step.clone() });
@@ -294,6 +328,13 @@ impl Progress {
     /// The steps in order, each with its progress.
     pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepProgress)> {
         self.steps.iter().map(|(step, progress)| (step, progress))
+    }
+
+    /// The recipients that were told and have not answered yet.
+    pub fn unanswered(&self) -> impl Iterator<Item = &Step> {
+        let recipients = self.steps.iter().filter(|(step, _)| matches!(step, Step::Recipient(_)));
+        let open = recipients.filter(|(step, progress)| progress.told.is_none() && !self.is_waived(step));
+        open.map(|(step, _)| step)
     }
 
     /// Whether an irreversible step may have had an effect. From then on a case only goes forward.

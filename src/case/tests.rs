@@ -25,6 +25,10 @@ fn answer(n: u8) -> Proof {
     Proof::Answer { profile: profile(n), answer: GatewayOutcome::Erased.into() }
 }
 
+fn told() -> Proof {
+    Proof::Told(RecipientOutcome::Confirmed.into())
+}
+
 fn expired(found: u64) -> Proof {
     let place = ExpiryPlace::Customers { stand_ins: false, after: None };
     let of = ExpiredOf { customers: found, ..ExpiredOf::default() };
@@ -41,10 +45,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn erasure() -> impl Strategy<Value = Vec<Step>> {
-    (any::<bool>(), 0_usize..3).prop_map(|(deactivates, gateways)| {
+    (any::<bool>(), 0_usize..3, 0_usize..3).prop_map(|(deactivates, gateways, recipients)| {
         let gateways = ["cards", "debits"].into_iter().take(gateways).map(|name| Step::Gateway(name.into()));
+        let told = ["mail", "search"].into_iter().take(recipients).map(|name| Step::Recipient(name.into()));
         let first = deactivates.then_some(Step::Deactivate).into_iter();
-        first.chain(gateways).chain([Step::Records, Step::Verify]).collect()
+        first.chain(gateways).chain(told).chain([Step::Records, Step::Verify]).collect()
     })
 }
 
@@ -54,6 +59,9 @@ fn step() -> impl Strategy<Value = Step> {
         Step::Deactivate,
         Step::Gateway("cards".into()),
         Step::Gateway("debits".into()),
+        Step::Recipient("mail".into()),
+        Step::Recipient("mail".into()),
+        Step::Recipient("search".into()),
         Step::Records,
         Step::Records,
         Step::Verify,
@@ -68,13 +76,15 @@ fn proof() -> impl Strategy<Value = Proof> {
         (0_u8..3).prop_map(answer),
         (0_u64..3).prop_map(|rows| Proof::Records(counts(rows))),
         Just(Proof::Lost),
+        Just(told()),
         (0_u64..3).prop_map(expired),
     ]
 }
 
 fn before() -> impl Strategy<Value = Option<Before>> {
     let former = FormerStatus::new("active");
-    let records = Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new() };
+    let records =
+        Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new(), suppress: Vec::new() };
     prop_oneof![
         4 => Just(None),
         1 => Just(Some(Before::Status { status: Status::Active, former })),
@@ -146,12 +156,34 @@ impl History<'_> {
     fn is_open(&self, step: &Step) -> bool {
         let Some(place) = self.place(step) else { return false };
         let later = self.steps.iter().skip(place + 1);
-        !self.is_waived(step) && !self.is_done(step) && !later.into_iter().any(|later| self.is_done(later))
+        !self.is_waived(step)
+            && !self.is_told(step)
+            && !self.is_done(step)
+            && !later.into_iter().any(|later| self.is_done(later))
     }
 
     fn comes_in_order(&self, step: &Step) -> bool {
         let earlier = self.steps.iter().take(self.place(step).unwrap_or_default());
-        earlier.into_iter().all(|earlier| earlier.is_irreversible() || self.is_done(earlier))
+        earlier.into_iter().all(|earlier| match earlier {
+            // Afterwards nobody has the values by which the recipient knows the person.
+            Step::Recipient(_) if *step == Step::Records => self.is_told(earlier) || self.is_waived(earlier),
+            earlier => earlier.is_irreversible() || self.is_done(earlier),
+        })
+    }
+
+    fn is_told(&self, step: &Step) -> bool {
+        self.has_accepted(step) || self.has_answered(step)
+    }
+
+    fn has_accepted(&self, step: &Step) -> bool {
+        let is = |event: &Event| matches!(event, Event::Accepted { step: at, .. } if at == step);
+        matches!(step, Step::Recipient(_)) && self.events.iter().any(is)
+    }
+
+    fn has_answered(&self, step: &Step) -> bool {
+        let is =
+            |event: &Event| matches!(event, Event::Part { step: at, proof: Proof::Told(_) } if at == step);
+        self.events.iter().any(is)
     }
 
     /// Whether a step has an attempt that was not refused. Each part of an expiry begins separately.
@@ -180,13 +212,15 @@ impl History<'_> {
             return match event {
                 Event::Retried => true,
                 Event::Waived(waiver) => {
-                    let outside = matches!(waiver.step, Step::Gateway(_));
+                    let outside = matches!(waiver.step, Step::Gateway(_) | Step::Recipient(_));
                     outside && obstacle.waivable && obstacle.step == waiver.step
                 }
                 _ => false,
             };
         }
-        let under_way = |step| self.is_open(step) && (!step.is_irreversible() || self.is_begun(step));
+        let is_late = |step| self.has_accepted(step) && !self.has_answered(step) && !self.is_waived(step);
+        let under_way =
+            |step| is_late(step) || (self.is_open(step) && (!step.is_irreversible() || self.is_begun(step)));
         match event {
             Event::Begun { step, before } => {
                 let fits = match before {
@@ -200,19 +234,23 @@ impl History<'_> {
                 under_way(step)
                     && match (step, proof) {
                         (Step::Gateway(_), Proof::Answer { profile, .. }) => !self.is_answered(step, profile),
-                        (Step::Records, Proof::Records(_)) | (Step::Expire, Proof::Expired(_)) => true,
+                        (Step::Records, Proof::Records(_))
+                        | (Step::Expire, Proof::Expired(_))
+                        | (Step::Recipient(_), Proof::Told(_)) => true,
                         _ => false,
                     }
             }
             Event::Accepted { step, item, .. } => {
-                under_way(step) && matches!(step, Step::Gateway(_)) && !self.is_answered(step, item)
+                under_way(step)
+                    && matches!(step, Step::Gateway(_) | Step::Recipient(_))
+                    && !self.is_answered(step, item)
             }
             Event::Done { step, proof } => {
                 let fits = match proof {
                     Proof::Deactivated(_) => *step == Step::Deactivate,
                     Proof::Records(_) | Proof::Lost => *step == Step::Records,
                     Proof::Expired(_) => *step == Step::Expire,
-                    Proof::Answer { .. } => false,
+                    Proof::Answer { .. } | Proof::Told(_) => false,
                 };
                 fits && under_way(step) && self.comes_in_order(step)
             }
@@ -274,6 +312,12 @@ fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
                 }
                 turn.settled(step);
             }
+            Step::Recipient(_) => {
+                if !progress.step(&step).is_some_and(StepProgress::is_told) {
+                    progress.apply(&Event::Begun { step: step.clone(), before: None }).unwrap();
+                }
+                progress.apply(&Event::Part { step, proof: told() }).unwrap();
+            }
             Step::Records => {
                 happens(Event::Begun { step: step.clone(), before: None });
                 progress.apply(&Event::Done { step, proof: Proof::Records(counts(1)) }).unwrap();
@@ -320,6 +364,7 @@ proptest! {
         }
         let is_done = |step: &Step| progress.step(step).is_none_or(StepProgress::is_done);
         prop_assert!(is_done(&Step::Records) && is_done(&Step::Expire), "closed with records that are not done");
+        prop_assert_eq!(progress.unanswered().next(), None, "closed while a recipient has not answered");
     }
 
     #[test]
@@ -337,6 +382,12 @@ proptest! {
         if let Next::Take(taken) = next(&progress, &turn) {
             prop_assert!(!progress.step(&taken).unwrap().is_done());
             prop_assert!(!progress.is_waived(&taken));
+            if progress.step(&taken).unwrap().is_told() && matches!(taken, Step::Recipient(_)) {
+                // It is asked for its answer at the end, and is not told again.
+                let begins = Event::Begun { step: taken.clone(), before: None };
+                prop_assert!(progress.clone().apply(&begins).is_err());
+                return Ok(());
+            }
             let after = steps.iter().skip_while(|step| **step != taken).skip(1);
             prop_assert!(!after.into_iter().any(|step| progress.step(step).unwrap().is_done()));
             // Reversible steps come first.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ClassName, DataMap, DeactivationSupport, Fact, FieldName, GatewayName, IgnoredPart, Link, NotCovered,
-    RecordClass, Role, StateName,
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, GatewayName, IdentifiedBy, IgnoredPart, Link,
+    NotCovered, RecipientName, RecordClass, Role, StateName,
 };
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
@@ -18,6 +18,7 @@ pub struct DataMapBuilder {
     pub(super) states: BTreeSet<StateName>,
     pub(super) dates: BTreeSet<String>,
     pub(super) gateways: BTreeSet<GatewayName>,
+    pub(super) recipients: BTreeMap<RecipientName, IdentifiedBy>,
     pub(super) deactivation: DeactivationSupport,
     pub(super) ignored: BTreeMap<IgnoredPart, String>,
     pub(super) counts_groups: bool,
@@ -59,6 +60,13 @@ impl DataMapBuilder {
     #[must_use]
     pub fn gateway(mut self, name: impl Into<GatewayName>) -> Self {
         self.gateways.insert(name.into());
+        self
+    }
+
+    /// Says that customers' data are disclosed to this recipient, and by what the recipient knows a person.
+    #[must_use]
+    pub fn recipient(mut self, name: impl Into<RecipientName>, by: IdentifiedBy) -> Self {
+        self.recipients.insert(name.into(), by);
         self
     }
 
@@ -152,6 +160,7 @@ impl DataMapBuilder {
             states: self.states,
             dates: self.dates,
             gateways: self.gateways,
+            recipients: self.recipients,
             deactivation: self.deactivation,
             ignored: self.ignored,
             counts_groups: self.counts_groups,
@@ -160,6 +169,7 @@ impl DataMapBuilder {
             source: self.source,
             digest: None,
         };
+        Problems::none_or(map.recipient_problems())?;
         map.digest = Some(Digest::of(&map));
         Ok(map)
     }

@@ -132,6 +132,28 @@ impl Kind {
         )
     }
 
+    /// Whether hardly two people have the same such value, so that it can say alone that somebody was erased. Not a name,
+    /// which strangers bear, and not the last digits of a card.
+    pub fn is_of_one_person(&self) -> bool {
+        matches!(
+            self,
+            Self::Email
+                | Self::Phone
+                | Self::Username
+                | Self::NationalId
+                | Self::TaxId
+                | Self::BankAccount
+                | Self::PaymentProfile
+                | Self::CustomerNumber
+                | Self::Custom(_)
+        )
+    }
+
+    /// Whether such a value is a secret that grants access, and not something to tell anybody, the person included.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Password | Self::AccessToken)
+    }
+
     /// Whether texts are searched for such a value: for what identifies, and for what says who is meant together with that.
     pub(crate) fn is_searched_for(&self) -> bool {
         self.identifies()

@@ -43,6 +43,8 @@ mod kind;
 mod link;
 mod moment;
 mod not_covered;
+mod period;
+mod recipient;
 mod record;
 mod time_zone;
 mod trigger;
@@ -62,6 +64,10 @@ pub(crate) use link::LetGo;
 pub use link::{Link, LinkRole, WhenGone};
 pub use moment::Moment;
 pub use not_covered::{IgnoredPart, NotCovered, RowsBecause, UnreachedRows};
+pub use period::{NotAPeriod, Period};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use recipient::KEY as RECIPIENT_KEY;
+pub use recipient::{IdentifiedBy, RecipientName};
 pub use record::{Record, RecordKey, Value};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub use trigger::{TableTrigger, TriggerEffect, TriggerOn};
@@ -608,6 +614,8 @@ pub struct DataMap {
     states: BTreeSet<StateName>,
     dates: BTreeSet<String>,
     gateways: BTreeSet<GatewayName>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    recipients: BTreeMap<RecipientName, IdentifiedBy>,
     deactivation: DeactivationSupport,
     #[serde(serialize_with = "parts")]
     ignored: BTreeMap<IgnoredPart, String>,
@@ -639,6 +647,7 @@ impl DataMap {
             states: BTreeSet::new(),
             dates: BTreeSet::new(),
             gateways: BTreeSet::new(),
+            recipients: BTreeMap::new(),
             deactivation: DeactivationSupport::Supported,
             ignored: BTreeMap::new(),
             counts_groups: false,
@@ -681,6 +690,11 @@ impl DataMap {
     /// The gateways at which customers may have profiles.
     pub fn gateways(&self) -> &BTreeSet<GatewayName> {
         &self.gateways
+    }
+
+    /// The recipients of customers' data outside the store, and by what each of them knows a person.
+    pub fn recipients(&self) -> &BTreeMap<RecipientName, IdentifiedBy> {
+        &self.recipients
     }
 
     /// Whether customers can be deactivated.

@@ -98,13 +98,15 @@ fn every_place_that_digests_is_looked_at() {
         "treatment/mod.rs",
         "store/sql/shape.rs",
     ];
-    const OTHERS: [&str; 5] = [
+    const OTHERS: [&str; 6] = [
         // A key of the cache of statements: what treatments write. It is stored nowhere.
         "store/sql/run/mod.rs",
         // The digest of the map as the host wrote it. The digest of the data map includes it as the source.
         "store/sql/map.rs",
         // An idempotency key, by which a gateway recognises a repeated call: names and digests.
         "engine/steps/gateway.rs",
+        // The id of a notice, by which a recipient recognises a repeated call: the id of the case and a name.
+        "engine/steps/recipient.rs",
         "digest.rs",
         "plan/approval.rs",
     ];
@@ -176,7 +178,7 @@ mod in_a_whole_run {
     use crate::testing::{ManualClock, RepeatableEntropy};
     use crate::{MemoryLedger, Outcome, Plan, Planned, PolicyDocument, SqlMap, SqliteStore};
 
-    const BACKUPS: Schedule = Schedule { newest: Some(3), days: Some(30) };
+    const BACKUPS: Schedule = Schedule::new(Some(3), Some(30));
 
     const SCHEMA: &str = "
         PRAGMA foreign_keys = OFF;

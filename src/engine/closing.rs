@@ -1,26 +1,29 @@
 //! The end of a case: the entry in the ledger, and the certificate.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::run::{Run, Work, lost_case};
+use super::suppression::suppressing;
 use super::work::{ErasureWork, ExpiryWork, ProfileWork};
 use super::{Engine, Error, Outcome};
-use crate::backup::{BackupError, BackupRetention, Horizon};
+use crate::backup::{BackupError, BackupRetention, Horizon, NoHorizon, Schedule};
 use crate::case::{Before, Progress};
 use crate::customer::GatewayName;
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, TimeZone};
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult,
-    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Salts, Sealed, Signed, SubjectToken, Task,
-    TokenOf, WaivedStep, Waiver,
+    EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, Intake,
+    KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules, Running, Salts, Sealed,
+    Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
 };
-use crate::plan::{Deferred, OperatorId, Step, Tombstones};
-use crate::policy::TriggerRule;
+use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
+use crate::policy::{Trigger, TriggerRule};
+use crate::request::Stage;
 use crate::treatment::RecordAction;
 
 impl Engine {
@@ -28,6 +31,7 @@ impl Engine {
     pub(super) async fn close_erased(&self, done: Vec<&mut Run<'_, ErasureWork>>) -> Result<(), Error> {
         let signed = self.sign(done.iter().flat_map(|run| named(&run.new, &run.progress)).collect()).await?;
         let mut around = self.around(&signed, self.residue().await)?;
+        around.running = self.running(&done).await?;
         let census = self.last_census().await?;
         around.unmapped.extend(census.iter().flat_map(|census| census.not_covered()));
         let mut closed = Vec::with_capacity(done.len());
@@ -123,9 +127,12 @@ impl Engine {
         let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
         let (uncertain, keeping) = match before {
-            Some(Before::Records { uncertain, keeping }) => (uncertain.clone(), keeping.clone()),
+            Some(Before::Records { uncertain, keeping, suppress: _ }) => (uncertain.clone(), keeping.clone()),
             Some(Before::Status { .. }) | None => Default::default(),
         };
+        let found = verified.kept_in_all();
+        verified.kept = found;
+        verified.kept_fields.clear();
         for (class, before) in &keeping {
             let kept = verified.kept.entry(class.clone()).or_default();
             if kept.rows < before.rows {
@@ -145,6 +152,10 @@ impl Engine {
             };
             (found.class, deferred)
         });
+        let zone = self.parts.policy.effective(run.binding().tenant()).time_zone();
+        let is_left = |class: &ClassName| run.work.verified.classes.get(class).is_some_and(|of| of.rows > 0);
+        let before = &run.binding().kept_before().until;
+        let kept = run.work.treatment.kept_until(zone.day(around.closed_at), before, is_left);
         let treated = run
             .work
             .treatment
@@ -167,6 +178,7 @@ impl Engine {
             }
             .unwrap_or_default(),
             gateways: gateways?,
+            recipients: told(progress).collect(),
             waived: around.waived(progress.waived())?,
             uncertain,
             verified: run
@@ -177,39 +189,65 @@ impl Engine {
                 .map(|(name, class)| (name.clone(), class.rows))
                 .collect(),
             deferred: deferred.collect(),
+            kept,
             tombstones,
+            intake: around.intake(run.id())?,
         })
+    }
+
+    /// The requests of the register whose cases are about to be closed.
+    async fn running(&self, done: &[&mut Run<'_, ErasureWork>]) -> Result<Vec<Running>, Error> {
+        let is_asked = |run: &&mut Run<'_, ErasureWork>| run.binding().trigger() == Trigger::Requested;
+        let cases: BTreeSet<CaseId> =
+            done.iter().filter(|run| is_asked(run)).map(|run| run.id().clone()).collect();
+        let (mut found, mut after) = (Vec::new(), None);
+        while found.len() < cases.len() {
+            let which = WhichRequests::At(Stage::Running);
+            let page = self.parts.ledger.list_requests(which, after.as_ref(), self.parts.batch).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.new.id.clone());
+            for saved in page {
+                let running = Running::of(saved, &self.parts.holidays)?;
+                found.extend(running.filter(|running| cases.contains(&running.case)));
+            }
+        }
+        Ok(found)
     }
 
     /// The backups that may still hold copies. A backup out of reach does not keep a case open: the certificate
     /// reports it.
-    pub(super) async fn residue(&self) -> Vec<BackupResidue> {
-        let now = self.parts.clock.now();
+    async fn residue(&self) -> Vec<Lingering> {
         let mut list = Vec::with_capacity(self.parts.backups.len());
         for (name, backups) in &self.parts.backups {
             let found = look(&**backups).await;
             list.push(match found {
-                Ok((schedule, copies)) => BackupResidue {
-                    backups: name.clone(),
-                    copies: Some(copies),
-                    horizon: schedule.horizon(now),
-                },
+                Ok((schedule, copies)) => {
+                    Lingering { backups: name.clone(), copies: Some(copies), rule: Ok(schedule) }
+                }
                 Err(error) => {
                     tracing::warn!(backups = %name, %error, "backups out of reach");
-                    let horizon = Horizon::Unknown { because: (&error).into() };
-                    BackupResidue { backups: name.clone(), copies: None, horizon }
+                    Lingering { backups: name.clone(), copies: None, rule: Err((&error).into()) }
                 }
             });
         }
         list
     }
 
-    fn around<'e>(&'e self, signed: &'e Signed, backups: Vec<BackupResidue>) -> Result<Around<'e>, Error> {
+    fn around<'e>(&'e self, signed: &'e Signed, backups: Vec<Lingering>) -> Result<Around<'e>, Error> {
         let unmapped = self.data_map().unmapped().to_vec();
         let mut drawn = [0; 32];
         self.parts.entropy.fill(&mut drawn)?;
         let (salts, closed_at) = (Salts::new(drawn), self.parts.clock.now());
-        Ok(Around { engine: self, signed, salts, backups, unmapped, closed_at, last: None })
+        Ok(Around {
+            engine: self,
+            signed,
+            salts,
+            backups,
+            unmapped,
+            closed_at,
+            running: Vec::new(),
+            last: None,
+        })
     }
 
     /// The entry of a case that ended without an effect.
@@ -235,15 +273,35 @@ fn count(progress: &Progress, class: &ClassName) -> Count {
     }
 }
 
+/// Backups, and the rule by which their copies age out.
+struct Lingering {
+    backups: String,
+    copies: Option<u64>,
+    rule: Result<Schedule, NoHorizon>,
+}
+
+impl Lingering {
+    /// Until when copies may hold what was erased at an instant, in the zone of a policy.
+    fn residue(&self, at: DateTime<Utc>, zone: TimeZone) -> BackupResidue {
+        let horizon = match &self.rule {
+            Ok(schedule) => schedule.horizon(at, zone),
+            Err(because) => Horizon::Unknown { because: because.clone() },
+        };
+        BackupResidue { backups: self.backups.clone(), copies: self.copies, horizon }
+    }
+}
+
 /// What the cases of a batch need when they are closed.
 struct Around<'e> {
     engine: &'e Engine,
     signed: &'e Signed,
     salts: Salts,
-    backups: Vec<BackupResidue>,
+    backups: Vec<Lingering>,
     /// What else the store holds, and the rows without class or owner that the last census found.
     unmapped: Vec<crate::data_map::NotCovered>,
     closed_at: DateTime<Utc>,
+    /// The requests that the cases carry out.
+    running: Vec<Running>,
     /// The previous case and its circumstances. Most cases of a batch share their circumstances.
     last: Option<(NewCase, (Digest, Arc<Circumstances>))>,
 }
@@ -263,6 +321,14 @@ impl Around<'_> {
             })
         });
         sealed.collect()
+    }
+
+    /// The request that a case carries out, if it came by the register.
+    fn intake(&mut self, case: &CaseId) -> Result<Option<Intake>, Error> {
+        let Some(running) = self.running.iter().find(|running| running.case == *case) else {
+            return Ok(None);
+        };
+        Ok(Some(running.sealed(Sealed::new(self.salts.draw(), running.id.clone())?)))
     }
 
     fn close(&mut self, case: &NewCase, closing: Closing) -> Result<Arc<ClosedCase>, Error> {
@@ -302,6 +368,7 @@ impl Around<'_> {
                     ground: effective.triggers().get(&binding.trigger()).and_then(TriggerRule::ground),
                     guards: binding.guards().clone(),
                     duties: duties.map(|duty| (duty.name().to_owned(), RecordedDuty::from(duty))).collect(),
+                    suppressing: suppressing(policy, case, binding),
                     time_zone: effective.time_zone(),
                 }))
             }
@@ -311,6 +378,10 @@ impl Around<'_> {
             },
             Task::Profile(_) => Rules::Review,
         };
+        let zone = match &rules {
+            Rules::Erasure(rules) => rules.time_zone,
+            Rules::Expiry { .. } | Rules::Review => policy.everyone().time_zone(),
+        };
         let under = Circumstances {
             rules,
             mandate: case.mandate.kind(),
@@ -319,7 +390,7 @@ impl Around<'_> {
             key: subject(&case.task).map(|_| self.signed.check().clone()),
             opened_at: case.opened_at,
             closed_at: self.closed_at,
-            backups: self.backups.clone(),
+            backups: self.backups.iter().map(|backups| backups.residue(self.closed_at, zone)).collect(),
             unmapped: self.unmapped.clone(),
             scrubbable: self.engine.parts.scrub.is_some(),
             controller: policy.name().map(str::to_owned),
@@ -354,6 +425,16 @@ fn named(case: &NewCase, progress: &Progress) -> Vec<TokenOf> {
     subject(&case.task).into_iter().chain(profiles).collect()
 }
 
+/// The answers of recipients.
+fn told(progress: &Progress) -> impl Iterator<Item = RecipientResult> {
+    progress.steps().filter_map(|(step, done)| match step {
+        Step::Recipient(recipient) => {
+            Some(RecipientResult { recipient: recipient.clone(), answer: done.told.clone()? })
+        }
+        _ => None,
+    })
+}
+
 /// The answers of gateways, each with the digest of the profile's id.
 fn answers(progress: &Progress) -> impl Iterator<Item = (&GatewayName, Digest, &GatewayAnswer)> {
     progress.steps().flat_map(|(step, done)| {
@@ -364,7 +445,7 @@ fn answers(progress: &Progress) -> impl Iterator<Item = (&GatewayName, Digest, &
     })
 }
 
-async fn look(backups: &dyn BackupRetention) -> Result<(crate::backup::Schedule, u64), BackupError> {
+async fn look(backups: &dyn BackupRetention) -> Result<(Schedule, u64), BackupError> {
     let schedule = backups.schedule().await?;
     Ok((schedule, backups.copies().await?.len() as u64))
 }

@@ -60,7 +60,7 @@ impl<'t> Batch<'t> {
         }
         let (tenant, opened_at) = (run.binding().tenant(), run.new.opened_at);
         let plain = run.binding().treatment_digest();
-        let key = (tenant.clone(), plain, opened_at.date_naive());
+        let key = (tenant.clone(), plain, run.work.treatment.day(opened_at));
         let dated = self.dated.entry(key).or_insert_with(|| {
             let dated = engine.parts.policy.dated(tenant, &run.work.treatment, opened_at);
             (if dated.has_duties() { dated.digest() } else { plain }, dated)
@@ -237,8 +237,8 @@ impl Engine {
         because: Because,
     ) -> Result<(), Error> {
         if run.progress.is_irreversible() {
-            // A person may skip a gateway without an adapter. Nothing else can be skipped.
-            let waivable = matches!(because, Because::NoAdapter { .. });
+            // A person may skip an outside party without an adapter. Nothing else can be skipped.
+            let waivable = matches!(because, Because::NoAdapter { .. } | Because::NoRecipient { .. });
             self.block(run, Obstacle { step, reason: because.into(), waivable }).await
         } else {
             self.supersede(run, because).await

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Expired, NoEntropy};
+use super::{AccessLogError, Expired, NoEntropy};
 use crate::case::{Because, GatewayAnswer};
-use crate::customer::{GatewayName, HoldId};
-use crate::data_map::ClassName;
+use crate::customer::{GatewayName, HoldId, TenantId};
+use crate::data_map::{ClassName, Kind};
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::gateway::GatewayError;
@@ -113,7 +113,7 @@ pub enum Error {
     },
     /// The step cannot be waived.
     #[error(
-        "step {step} of case {case} cannot be waived: only a step that a gateway refuses can be, while it blocks the case; a \
+        "step {step} of case {case} cannot be waived: only a step that a gateway or a recipient refuses can be, while it blocks the case; a \
          guard cannot"
     )]
     NotWaivable {
@@ -188,6 +188,48 @@ pub enum Error {
     /// The engine was built without an inbox.
     #[error("the engine has no inbox; give the builder one, such as the SQLite store itself")]
     NoInbox,
+    /// The engine was built without a suppression list.
+    #[error(
+        "the engine has no suppression list; give EngineBuilder::suppression one, such as the ledger, and a key ring of its \
+         own"
+    )]
+    NoSuppression,
+    /// The policy does not suppress identifiers of this kind for this tenant, so the list cannot know them.
+    #[error(
+        "the policy suppresses no {kind} for tenant {tenant}, so nobody can tell whether it was erased; name the kind in \
+         suppress.kinds, or ask for another"
+    )]
+    NotSuppressed {
+        /// The tenant.
+        tenant: TenantId,
+        /// The kind.
+        kind: Kind,
+    },
+    /// Nothing of the value can be compared: it is empty, or it is no identifier of its kind.
+    #[error("the {kind} cannot be compared: it is empty, or no {kind}; ask for a whole one")]
+    NotComparable {
+        /// The kind.
+        kind: Kind,
+    },
+    /// The engine was built without a store that reads whole records.
+    #[error(
+        "the engine has no store to read whole records from; give EngineBuilder::records one, such as the SQLite store itself"
+    )]
+    NoRecords,
+    /// The engine was built without a log of who looks at personal data.
+    #[error("the engine has no access log, so nothing was read; give EngineBuilder::access_log one")]
+    NoAccessLog,
+    /// The host's log did not record who looks at personal data, so nothing was read.
+    #[error("the access log did not record the access, so nothing was read: {0}")]
+    AccessLog(#[source] AccessLogError),
+    /// A request is no purpose for looking at these data. Nothing was read.
+    #[error("request {request} does not allow this: {why}")]
+    NotForRequest {
+        /// The request.
+        request: RequestId,
+        /// Why not.
+        why: &'static str,
+    },
     /// The engine was built without a scrub.
     #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,

@@ -1,17 +1,20 @@
 //! Holds that operators place through the engine: placed, lifted, and looked at right before each irreversible step.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::run::{Run, Work};
 use super::tenants::Sought;
 use super::{Engine, Error, Outcome};
-use crate::case::Progress;
+use crate::case::{Progress, StepProgress};
 use crate::customer::{Customer, CustomerId, HoldGround, HoldId, TenantId};
 use crate::data_map::ClassName;
 use crate::document::suggest;
 use crate::hex;
 use crate::ledger::{Hold, HoldOn, Signature, Task, WhichHolds};
 use crate::plan::{Authority, ExpiryOf, ReasonCode, Step};
+use crate::store::HeldCustomers;
 use crate::treatment::Treatment;
 
 /// A hold to place.
@@ -111,7 +114,12 @@ fn may_still_touch(progress: &Progress) -> bool {
     let done = progress.steps().enumerate().filter(|(_, (_, step))| step.is_done());
     let after = done.map(|(n, _)| n + 1).last().unwrap_or_default();
     let mut open = progress.steps().skip(after);
-    open.any(|(step, done)| *step != Step::Verify && !progress.is_waived(step) && done.answers.is_empty())
+    let may_touch = |step: &Step, done: &StepProgress| match step {
+        Step::Verify => false,
+        Step::Recipient(_) => !done.is_told(),
+        _ => done.answers.is_empty(),
+    };
+    open.any(|(step, done)| !progress.is_waived(step) && may_touch(step, done))
 }
 
 impl Engine {
@@ -215,6 +223,28 @@ impl Engine {
             }
         }
         Ok(Standing(standing))
+    }
+
+    /// The customers on whom holds stand. Their records stay as they are, whoever is erased.
+    pub(super) async fn held_customers(&self) -> Result<Arc<HeldCustomers>, Error> {
+        let (mut held, mut after) = (HeldCustomers::new(), None);
+        loop {
+            let page =
+                self.parts.ledger.list_holds(WhichHolds::Standing, after.as_ref(), self.parts.batch).await?;
+            let Some(last) = page.last() else { return Ok(Arc::new(held)) };
+            after = Some(last.id.clone());
+            for hold in page {
+                let HoldOn::Customer { customer, .. } = hold.on else { continue };
+                match held.entry(customer) {
+                    Entry::Vacant(entry) => drop(entry.insert(hold.classes)),
+                    // A hold without classes keeps everything.
+                    Entry::Occupied(mut entry) if hold.classes.is_empty() || entry.get().is_empty() => {
+                        entry.get_mut().clear();
+                    }
+                    Entry::Occupied(mut entry) => entry.get_mut().extend(hold.classes),
+                }
+            }
+        }
     }
 
     /// Adds the standing holds to the facts of customers.

@@ -89,8 +89,8 @@ impl Engine {
         };
         let everyone = self.parts.policy.everyone();
         let regime = if everyone.privacy_law() == PrivacyLaw::UkGdpr { Regime::Uk } else { Regime::Eu };
-        let day = everyone.time_zone().day(received_at);
-        Ok(NewRequest::new(row.id, kind, channel, who, received_at).received_on(day).under(regime))
+        let new = NewRequest::new(row.id, kind, channel, who, received_at);
+        Ok(new.in_zone(everyone.time_zone()).under(regime))
     }
 }
 

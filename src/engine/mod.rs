@@ -8,10 +8,11 @@
 //! 2. **Decide again,** on fresh facts. For a customer who is due, the gateways are asked, too. If anything has
 //!    changed, the case is superseded.
 //! 3. **Deactivate** by compare-and-set. The former status is recorded first.
-//! 4. **Gateways.** Guards are checked again right before each profile. A refusal blocks the case.
+//! 4. **Gateways and recipients.** Guards are checked again right before each. A refusal blocks the case.
 //! 5. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
 //! 6. **Verify.** The records are read back and checked.
-//! 7. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.
+//! 7. **Recipients** that accepted a notice are asked until they confirm.
+//! 8. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.
 //!
 //! Each step is recorded before it begins, and *done* is written last. Wherever a process dies, [`Engine::resume`]
 //! continues. At rest every customer is untouched, erased as planned, or blocked with the step and the reason.
@@ -27,22 +28,24 @@ use std::time::Duration;
 use crate::anonymise::Strategies;
 use crate::backup::BackupRetention;
 use crate::customer::{CustomerId, FormerStatus, GatewayName};
-use crate::data_map::DataMap;
+use crate::data_map::{DataMap, RecipientName};
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
 use crate::hex;
 use crate::ledger::{
-    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken, TokenOf,
-    WorkerId,
+    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken,
+    SuppressionList, TokenOf, WorkerId,
 };
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Holidays, Mandate};
 use crate::policy::{Effective, Policy, PolicyDocument};
+use crate::recipient::Recipient;
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, Inbox, KeepsMark, OwnerlessRecords, Reactivated, Reactivation,
-    Scrub, StoreError,
+    ReadRecords, Scrub, StoreError,
 };
-use crate::treatment::{GatewayAction, Signs, TreatmentName};
+use crate::treatment::{GatewayAction, RecipientAction, Signs, TreatmentName};
 
+mod access;
 mod begin;
 mod census;
 mod clock;
@@ -51,6 +54,7 @@ mod drive;
 mod error;
 mod expired;
 mod expiry;
+pub mod export;
 mod health;
 mod holds;
 mod impact;
@@ -58,6 +62,7 @@ mod inbox;
 mod keys;
 mod look;
 mod outcomes;
+mod private_file;
 mod reconcile;
 mod replay;
 mod requests;
@@ -66,6 +71,7 @@ mod reviewed;
 mod run;
 mod signs;
 mod steps;
+mod suppression;
 mod survey;
 mod sweep;
 mod tenants;
@@ -74,6 +80,7 @@ mod unreadable;
 mod work;
 mod worker;
 
+pub use access::{Access, AccessEvent, AccessLog, AccessLogError, Accessed, MemoryAccessLog, Purpose};
 pub use begin::Begun;
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
@@ -83,14 +90,15 @@ pub use health::Health;
 pub use holds::NewHold;
 pub use inbox::Moved;
 pub use outcomes::Outcomes;
+pub use private_file::PrivateFile;
 pub use reconcile::Reconciliation;
 pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
 pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
-    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
+    SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
@@ -112,13 +120,17 @@ struct Parts {
     store: Arc<dyn CustomerStore>,
     policy: Policy,
     gateways: BTreeMap<GatewayName, Arc<dyn PaymentGatewayEraser>>,
+    recipients: BTreeMap<RecipientName, Arc<dyn Recipient>>,
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     ledger: Arc<dyn Ledger>,
     keys: Arc<dyn KeyRing>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
+    suppression: Option<suppression::Suppressor>,
     mark: Option<Arc<dyn KeepsMark>>,
     /// Whether this engine keeps the mark, and how far it has raised it.
     marking: Mutex<replay::Marking>,
@@ -154,11 +166,15 @@ pub struct EngineBuilder {
     ledger: Arc<dyn Ledger>,
     keys: Arc<dyn KeyRing>,
     gateways: Vec<Arc<dyn PaymentGatewayEraser>>,
+    recipients: Vec<Arc<dyn Recipient>>,
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
+    suppression: Option<(Arc<dyn SuppressionList>, Arc<dyn KeyRing>)>,
     mark: Option<Arc<dyn KeepsMark>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -174,6 +190,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn gateway(mut self, gateway: impl PaymentGatewayEraser) -> Self {
         self.gateways.push(Arc::new(gateway));
+        self
+    }
+
+    /// Adds a recipient of customers' data, which is told of erasures.
+    #[must_use]
+    pub fn recipient(mut self, recipient: impl Recipient) -> Self {
+        self.recipients.push(Arc::new(recipient));
         self
     }
 
@@ -218,6 +241,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn holidays(mut self, holidays: Holidays) -> Self {
         self.holidays = holidays;
+        self
+    }
+
+    /// Sets the suppression list, and the key ring for its tokens, for policies that
+    /// [suppress](crate::policy#suppression) identifiers. The ledger can be the list. The key ring must not have a key of
+    /// the ledger's ring, so that it can be destroyed by itself.
+    #[must_use]
+    pub fn suppression(mut self, list: impl SuppressionList, keys: impl KeyRing) -> Self {
+        self.suppression = Some((Arc::new(list), Arc::new(keys)));
         self
     }
 
@@ -271,7 +303,7 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// Everything that is impossible or undecided, all at once: see [`PolicyDocument::check`]. Also a gateway at
-    /// which the policy erases, and that has no adapter here or has two.
+    /// which the policy erases, or a recipient that it tells, and that has no adapter here or has two.
     pub fn build(self) -> Result<Engine, Problems> {
         let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
@@ -311,6 +343,7 @@ impl EngineBuilder {
                 "give EngineBuilder::lease more time, or the adapter less",
             ));
         }
+        let recipients = checked_recipients(self.recipients, &policy, self.lease, &mut problems);
         let worker = self.worker.unwrap_or_else(|| {
             let mut name = [0; 8];
             if self.entropy.fill(&mut name).is_err() {
@@ -331,19 +364,30 @@ impl EngineBuilder {
                 ));
             }
         }
+        if self.suppression.is_none() && policy.suppresses() {
+            problems.push(Problem::new(
+                "suppress",
+                "needs a suppression list",
+                "give EngineBuilder::suppression one, such as the ledger, and a key ring of its own",
+            ));
+        }
         Problems::none_or(problems)?;
         Ok(Engine {
             parts: Arc::new(Parts {
                 store: self.store,
                 policy,
                 gateways,
+                recipients,
                 backups: self.backups,
                 ledger: self.ledger,
                 keys: self.keys,
                 scrub: self.scrub,
                 ownerless: self.ownerless,
                 inbox: self.inbox,
+                reads: self.reads,
+                access_log: self.access_log,
                 holidays: self.holidays,
+                suppression: self.suppression.map(suppression::Suppressor::new),
                 mark: self.mark,
                 marking: Mutex::default(),
                 clock: self.clock,
@@ -360,6 +404,49 @@ impl EngineBuilder {
     }
 }
 
+/// The recipients by name. Every recipient that the policy tells needs one adapter, whose calls are shorter than a claim.
+fn checked_recipients(
+    adapters: Vec<Arc<dyn Recipient>>,
+    policy: &Policy,
+    lease: Duration,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<RecipientName, Arc<dyn Recipient>> {
+    let mut recipients = BTreeMap::new();
+    for adapter in adapters {
+        let name = adapter.recipient().clone();
+        let longest = adapter.longest_call();
+        if longest >= lease {
+            problems.push(Problem::new(
+                format!("recipient {name}"),
+                format!(
+                    "may take {} s for one call, and a worker has a case for {} s",
+                    longest.as_secs(),
+                    lease.as_secs()
+                ),
+                "give EngineBuilder::lease more time, or the adapter less",
+            ));
+        }
+        if recipients.insert(name.clone(), adapter).is_some() {
+            let path = format!("recipient {name}");
+            problems.push(Problem::new(path, "has two adapters", "leave one of them"));
+        }
+    }
+    let treatments = policy.all().flat_map(|policy| policy.treatments().values());
+    let told: BTreeSet<&RecipientName> = treatments
+        .flat_map(|treatment| treatment.recipients())
+        .filter(|(_, action)| matches!(action, RecipientAction::Tell))
+        .map(|(name, _)| name)
+        .collect();
+    for name in told.into_iter().filter(|name| !recipients.contains_key(*name)) {
+        problems.push(Problem::new(
+            format!("recipient {name}"),
+            "is to be told, and has no adapter",
+            "give the builder one, or write { impossible = \"reason\" } in the policy",
+        ));
+    }
+    recipients
+}
+
 impl Engine {
     /// Starts a builder with the required parts.
     pub fn builder(
@@ -374,11 +461,15 @@ impl Engine {
             ledger: Arc::new(ledger),
             keys: Arc::new(keys),
             gateways: Vec::new(),
+            recipients: Vec::new(),
             backups: Vec::new(),
             scrub: None,
             ownerless: None,
             inbox: None,
+            reads: None,
+            access_log: None,
             holidays: Holidays::default(),
+            suppression: None,
             mark: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

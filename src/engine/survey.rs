@@ -187,7 +187,7 @@ impl Engine {
                 {
                     let policy = self.parts.policy.effective(&facts.tenant);
                     // A duty is dated for each tenant, so each tenant has its own dated treatment.
-                    let found = policy.dated_with_digest(&due.treatment, now);
+                    let found = policy.dated_with_digest(&due.treatment, &due.kept.over, now);
                     found.map(|found| (found, facts.id.clone()))
                 }
                 Ok(_) | Err(_) => None,
@@ -203,7 +203,7 @@ impl Engine {
             let customers = group.iter().map(|(customer, _)| customer.clone()).collect();
             for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &treatment).await?) {
                 match (counted, &mut *one) {
-                    (Ok(tally), Ok(surveyed)) => surveyed.count(&self.parts.policy, tally),
+                    (Ok(tally), Ok(surveyed)) => surveyed.count(&self.parts.policy, tally, now),
                     (Err(StoreError::Unreadable { what, way_out, .. }), Ok(surveyed)) => {
                         surveyed.cannot_be_read(what, way_out);
                     }
@@ -222,6 +222,7 @@ impl Engine {
     ) -> Result<Batch<Tally>, Error> {
         let asked = customers.len();
         let request = TallyRequest::new(customers, Arc::clone(treatment)).at(self.parts.clock.now());
+        let request = request.held(self.held_customers().await?);
         let batch = self.parts.store.tally(&request).await?;
         if batch.len() == asked {
             Ok(batch)
@@ -265,7 +266,16 @@ impl Engine {
         // Another policy gives other days.
         let is_same_policy = rules.policy == self.parts.policy.effective(&rules.tenant).digest();
         // A class in which no date can be read has no known day. The other classes say when to look again.
-        let from = result.deferred.values().filter_map(|deferred| deferred.from).min();
+        let deferred = result.deferred.values().filter_map(|deferred| deferred.from).min();
+        let deferred = deferred.filter(|_| is_same_policy);
+        let kept = result.kept.values().flat_map(BTreeMap::values).filter_map(|last| last.succ_opt()).min();
+        let from = match (result.deferred.is_empty(), kept) {
+            // When somebody else's record lets go of a tombstone is not known.
+            (true, _) if !result.tombstones.is_empty() => None,
+            (true, kept) => kept,
+            (false, Some(kept)) => deferred.map(|from| from.min(kept)),
+            (false, None) => deferred,
+        };
         TreatedBefore {
             case: case.case.clone(),
             at: case.under().closed_at,
@@ -273,11 +283,14 @@ impl Engine {
             name: rules.treatment.clone(),
             treatment: rules.treatment_digest,
             anything_left: true,
-            rest: (!result.deferred.is_empty()).then(|| Rest {
-                from: from.filter(|_| is_same_policy),
-                archived: result.deactivation != DeactivationOutcome::Unsupported,
-                anything_left: true,
-            }),
+            // A tombstone may be needed by a kept record of another customer, and then nothing here is deferred.
+            rest: (!result.deferred.is_empty() || !result.tombstones.is_empty() || !result.kept.is_empty())
+                .then(|| Rest {
+                    from,
+                    archived: result.deactivation != DeactivationOutcome::Unsupported,
+                    anything_left: true,
+                    kept: result.kept.clone(),
+                }),
         }
     }
 }
@@ -367,11 +380,12 @@ impl Surveyed {
     }
 
     /// Adds the count under the decision's treatment.
-    fn count(&mut self, policy: &Policy, tally: Tally) {
+    fn count(&mut self, policy: &Policy, tally: Tally, now: DateTime<Utc>) {
         let Decision::Due(due) = &self.decision else { return };
         let left = tally.is_anything_left();
         let policy = policy.effective(&self.facts.tenant);
-        let digest = policy.treatment_digest(&due.treatment);
+        let found = policy.releasing(&due.treatment, &due.kept.over, policy.time_zone().day(now));
+        let digest = found.as_ref().map(|(_, digest)| *digest);
         // Somebody wrote into a cleared record: the customer has returned.
         let is_filled = policy.treatments().get(&due.treatment).is_some_and(|treatment| {
             let root = treatment.root();

@@ -64,6 +64,8 @@ pub struct Turned {
     pub due_soon: usize,
     /// Requests that were forgotten.
     pub forgotten: usize,
+    /// Tokens of the suppression list that were deleted because their last day was over.
+    pub unsuppressed: u64,
     /// Sweeps that came to their end.
     pub swept: usize,
     /// Sweeps that would have hit more customers than the policy's blast radius allows. They touched nothing, and a person
@@ -544,6 +546,7 @@ impl Worker {
             }
         }
         turned.forgotten = self.engine.forget_requests().await?;
+        turned.unsuppressed = self.engine.forget_suppressed().await?;
         self.done_on = Some(today);
         Ok(())
     }

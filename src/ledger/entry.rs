@@ -8,19 +8,21 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{Gather, Open, Sealed, Visit};
-use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken};
+use super::{DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken};
 use crate::backup::Horizon;
-use crate::case::Because;
+use crate::case::{Because, RecipientAnswer};
 use crate::customer::{AccountId, GatewayName, TenantId};
-use crate::data_map::{ClassName, FieldName, NotCovered, TimeZone};
+use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName, TimeZone};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{
     CaseId, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones,
 };
-use crate::policy::{Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Trigger};
+use crate::policy::{
+    Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Suppressing, Trigger,
+};
 use crate::store::{Census, Otherwise};
-use crate::treatment::{TreatmentName, Uncertain};
+use crate::treatment::{KeptUntil, TreatmentName, Uncertain};
 
 /// The number of treated records: counted, or unknown because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,15 @@ pub struct GatewayResult {
     pub profile: Sealed<SubjectToken>,
     /// The answer.
     pub answer: GatewayAnswer,
+}
+
+/// A recipient's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientResult {
+    /// The recipient.
+    pub recipient: RecipientName,
+    /// The answer.
+    pub answer: RecipientAnswer,
 }
 
 /// A step that a person decided to skip.
@@ -160,6 +171,9 @@ pub struct ErasureResult {
     pub otherwise: BTreeMap<ClassName, Otherwise>,
     /// The gateways' answers, per profile. A gateway that is missing here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,
+    /// The recipients' answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<RecipientResult>,
     /// Steps that a person decided to skip.
     pub waived: Vec<WaivedStep>,
     /// Records of each class that belonged to the customer when everything was read back. The treatment would change
@@ -168,6 +182,9 @@ pub struct ErasureResult {
     /// Records that duties keep for now, per class. A later sweep treats them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deferred: BTreeMap<ClassName, DeferredRecords>,
+    /// The last day of each personal field that stays for a time. A later sweep treats the field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: KeptUntil,
     /// Uncertain mentions in texts, by class and field. They may mean the customer, and they stay. Counted before the
     /// records were erased.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -175,6 +192,9 @@ pub struct ErasureResult {
     /// Records that stay for now, anonymised, because a kept record needs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tombstones: Vec<Tombstones>,
+    /// The request of the register that the case carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<Intake>,
 }
 
 /// Records of a class that duties keep for now.
@@ -229,6 +249,9 @@ impl Closing {
                 let result = Arc::make_mut(result);
                 for gateway in &mut result.gateways {
                     visit.sealed(&mut gateway.profile)?;
+                }
+                if let Some(intake) = &mut result.intake {
+                    visit.sealed(&mut intake.request)?;
                 }
                 result.waived.iter_mut().try_for_each(|waived| visit.sealed(&mut waived.operator))
             }
@@ -360,6 +383,9 @@ pub struct ErasureRules {
     /// The duties in force, by their names in the policy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub duties: BTreeMap<String, RecordedDuty>,
+    /// What stays in the suppression list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressing: Option<Suppressing>,
     /// The time zone in which days are counted.
     pub time_zone: TimeZone,
 }

@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::lease_clock::LeaseClock;
 use super::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Hold, HoldId, Lease,
-    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Hold, HoldId, KeyCheck,
+    Lease, Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase,
+    SuppressionToken, Taken, Task,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -18,6 +19,7 @@ use crate::treatment::Treatment;
 
 mod holds;
 mod register;
+mod suppression;
 
 /// Case book and ledger in memory.
 pub struct MemoryLedger {
@@ -61,6 +63,9 @@ struct State {
     /// Holds that operators placed, standing or lifted.
     placed: BTreeMap<HoldId, Hold>,
     requests: register::Requests,
+    /// Tokens of the suppression list, each with its last day, and the check values of their keys.
+    suppressed: BTreeMap<SuppressionToken, NaiveDate>,
+    suppression_keys: BTreeMap<u32, KeyCheck>,
 }
 
 struct Open {

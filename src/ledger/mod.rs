@@ -8,9 +8,11 @@
 //!   own customer id; afterwards it has the token.
 //! * The **register** has the [requests](crate::request) of data subjects. While a request is open, it has the host's own
 //!   customer id or the person's address; afterwards it has the token.
+//! * The [suppression list](SuppressionList) has keyed tokens of identifiers of erased customers, under a key of its own,
+//!   and nothing beside them but a last day. It is a port of its own, so it may also be in another database.
 //! * [`Rations`] count, for all processes together, how many customers were erased under a standing approval.
 //!
-//! One adapter has all of them. Keep it apart from the backups of the customers: a restore that brings customers back must
+//! Each adapter of this crate has all of them. Keep it apart from the backups of the customers: a restore that brings customers back must
 //! not take away the proof that they were erased.
 //!
 //! The ledger names a customer by a [`SubjectToken`], a keyed digest. Only somebody who has the key and a customer's
@@ -34,6 +36,7 @@ mod certificate;
 mod entry;
 mod find;
 mod hold;
+mod intake;
 mod key_ring;
 mod lease_clock;
 mod memory;
@@ -48,6 +51,7 @@ mod register;
 mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod suppression;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
@@ -59,10 +63,12 @@ pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
     EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, ProfileResult,
-    RecordedDuty, Rules, Scrubbed, WaivedStep,
+    RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
+pub(crate) use intake::Running;
+pub use intake::{ConfirmedIdentity, Intake};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
 pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
@@ -76,6 +82,7 @@ pub(crate) use sealed::Salts;
 pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
+pub use suppression::{Identifier, SuppressionKey, SuppressionList, SuppressionToken};
 
 /// An error of the ledger. Without a ledger nothing is erased.
 #[derive(Debug, thiserror::Error)]

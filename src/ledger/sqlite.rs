@@ -27,6 +27,7 @@ mod book;
 mod holds;
 mod ration;
 mod register;
+mod suppression;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
@@ -35,7 +36,7 @@ const APPLICATION: i64 = 0x726c_6e71;
 
 /// The migrations of the file format. The first one starts from an empty file. The file's `user_version` is the
 /// number of migrations it has had. A migration that was released is never changed.
-const FORMATS: [&str; 3] = [FIRST, holds::TABLE, register::TABLES];
+const FORMATS: [&str; 4] = [FIRST, holds::TABLE, register::TABLES, suppression::TABLES];
 
 /// Triggers refuse every change or deletion of an entry. Data that many cases share are stored once: the terms of
 /// open cases, the circumstances of closed cases, and an event of a whole batch.

@@ -2,6 +2,7 @@
 //!
 //! | you want to know | read |
 //! |---|---|
+//! | how to get from an unknown database to a plan | [`first_map`] |
 //! | which lines to copy for your situation | [`cookbook`] |
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
@@ -10,6 +11,7 @@
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
+//! | how recipients of the data are told, and keys are shredded | [`recipients`] |
 //! | how customers are erased in PostgreSQL | [`postgres`] |
 //! | how to write an adapter, and to test it | [`adapters`] |
 //! | which traps other erasure code fell into | [`traps`] |
@@ -19,12 +21,14 @@
 pub mod adapters;
 pub mod comparison;
 pub mod cookbook;
+pub mod first_map;
 pub mod free_text;
 pub mod gateways;
 pub mod measured;
 pub mod policies;
 pub mod postgres;
 pub mod promises;
+pub mod recipients;
 pub mod running;
 pub mod sweeps;
 pub mod traps;

@@ -38,9 +38,11 @@
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
 //! # use std::{error::Error, sync::Arc};
+//! use std::io::Write as _;
+//!
 //! use chrono::{TimeDelta, Utc};
 //! use relinquish::Approval;
-//! use relinquish::engine::{ReviewFile, SweepEvent};
+//! use relinquish::engine::{PrivateFile, SweepEvent};
 //! use relinquish::plan::review::{Column, Review};
 //! # use relinquish::{Engine, FileKeyRing, SqliteLedger, SqliteStore};
 //!
@@ -55,13 +57,13 @@
 //! # engine.census().await?;
 //! # let path = folder.path().join("due.csv");
 //! let csv = engine.review_csv(Column::plain())?.with_semicolons();
-//! let mut file = ReviewFile::create(&path)?; // only its owner may read it, and it overwrites no other
-//! file.write(&csv.header())?;
+//! let mut file = PrivateFile::create(&path)?; // only its owner may read it, and it overwrites no other
+//! file.write_all(csv.header().as_bytes())?;
 //! let mut survey = engine.survey_all();
 //! while let Some(event) = survey.next().await {
 //!     if let SweepEvent::Due(plan) = event? {
 //!         let plan = plan.planned_by("operator-3"); // for a policy with four_eyes
-//!         file.write(&engine.review_lines(&csv, &[plan]).await?)?;
+//!         file.write_all(engine.review_lines(&csv, &[plan]).await?.as_bytes())?;
 //!     }
 //! }
 //! file.finish()?;

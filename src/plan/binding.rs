@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{ApprovalError, Changed, Due, GuardFinding, Keeps, OperatorId, Step};
@@ -11,7 +11,7 @@ use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::digest::Digest;
 use crate::policy::{Guard, Policy, Trigger};
-use crate::treatment::{GatewayAction, Tally, TreatmentName};
+use crate::treatment::{GatewayAction, KeptBefore, RecipientAction, Tally, TreatmentName};
 
 /// Everything that makes up the digest of a plan: all facts on which the decision depended, and what duties keep. The
 /// binding has no instant of planning, nothing that will be erased, and no sentence. It has only names, numbers,
@@ -49,9 +49,12 @@ pub struct Terms {
     treatment_digest: Digest,
     guards: BTreeMap<Guard, GuardFinding>,
     steps: Vec<Step>,
-    /// Whether the plan only does what a duty had deferred before, and nobody made a new choice.
+    /// Whether the plan only does what an earlier case left for later, and nobody made a new choice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deferred: bool,
+    /// Fields that earlier cases kept for a time: which of them stay, and which are treated now.
+    #[serde(default, skip_serializing_if = "KeptBefore::is_empty")]
+    kept: KeptBefore,
     /// The number of tenants with which the customer is connected.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     tenants: u32,
@@ -111,26 +114,29 @@ impl Binding {
         map: &DataMap,
         customer: &Customer,
         due: &Due,
-        keeps: Keeps,
+        (keeps, today): (Keeps, NaiveDate),
         other: Option<&Arc<Terms>>,
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
-        let treatment = effective.treatments().get(&due.treatment)?;
+        let (treatment, treatment_digest) = effective.releasing(&due.treatment, &due.kept.over, today)?;
         let mut steps = Vec::new();
         if *map.deactivation() == DeactivationSupport::Supported {
             steps.push(Step::Deactivate);
         }
         let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
         steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
+        let told = treatment.recipients().iter().filter(|(_, action)| **action == RecipientAction::Tell);
+        steps.extend(told.map(|(name, _)| Step::Recipient(name.clone())));
         steps.extend([Step::Records, Step::Verify]);
         let terms = Terms {
             version: 1,
             trigger: due.trigger,
             treatment: due.treatment.clone(),
-            treatment_digest: effective.treatment_digest(&due.treatment)?,
+            treatment_digest,
             guards: due.guards.clone(),
             steps,
             deferred: due.is_deferred(),
+            kept: due.kept.clone(),
             tenants: customer.tenants,
             connected: customer.connected.clone(),
             accounts: customer.gateway_accounts.clone(),
@@ -195,12 +201,13 @@ impl Binding {
         customer: &Customer,
         due: &Due,
         tally: Option<&Tally>,
+        today: NaiveDate,
     ) -> Option<Changed> {
         let keeps = tally.map_or_else(
             || self.keeps.clone(),
             |tally| Keeps::counted(policy.effective(&customer.tenant), tally),
         );
-        let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else {
+        let Some(now) = Self::draft(policy, map, customer, due, (keeps, today), Some(&self.terms)) else {
             return Some(Changed::Terms);
         };
         let now = match self.planner() {
@@ -289,7 +296,12 @@ impl Binding {
         self.terms.treatment_digest
     }
 
-    /// Whether the plan only does what a duty had deferred before.
+    /// The fields that earlier cases kept for a time.
+    pub(crate) fn kept_before(&self) -> &KeptBefore {
+        &self.terms.kept
+    }
+
+    /// Whether the plan only does what an earlier case left for later.
     pub(crate) fn is_deferred(&self) -> bool {
         self.terms.deferred
     }
@@ -329,6 +341,7 @@ mod tests {
             guards: BTreeMap::new(),
             steps: vec![Step::Records, Step::Verify],
             deferred: false,
+            kept: KeptBefore::default(),
             tenants: 1,
             connected: BTreeSet::new(),
             accounts: BTreeMap::new(),

@@ -14,7 +14,7 @@ use crate::customer::{Customer, GatewayProfile, Held, HoldId, Moment};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::policy::{Effective, Ground, Guard, GuardRule, Policy, Trigger, TriggerRule};
-use crate::treatment::{GatewayAction, Tally, Treatment, TreatmentName};
+use crate::treatment::{GatewayAction, KeptBefore, KeptUntil, Tally, Treatment, TreatmentName};
 
 /// Who asks for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,21 +63,23 @@ pub struct TreatedBefore {
     pub treatment: Digest,
     /// Whether the store holds something that the treatment chosen *now* would still change.
     pub anything_left: bool,
-    /// What duties deferred then, if anything.
+    /// What was left for later then, if anything.
     pub rest: Option<Rest>,
 }
 
-/// What duties deferred in a case. The sweep does it when the duties have ended. Nobody has to ask again: it belongs
-/// to the earlier choice.
+/// What was left for later in a case: what duties deferred, and fields that stay for a time. The sweep does it when the duties
+/// or the time have ended. Nobody has to ask again: it belongs to the earlier choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// The first day on which a deferred record may be free. `None`: the day is not known, so every sweep checks.
+    /// The first day on which something may be done. `None`: the day is not known, so every sweep checks.
     pub from: Option<NaiveDate>,
     /// Whether the customer was archived when the case was closed. If the customer is not archived now, the customer
     /// has returned.
     pub archived: bool,
-    /// Whether the store holds deferred records that are free now.
+    /// Whether the store holds something of it that may be done now.
     pub anything_left: bool,
+    /// The last day of each field that the case kept for a time.
+    pub kept: KeptUntil,
 }
 
 /// What the policy requires for one customer at one instant.
@@ -107,6 +109,9 @@ pub struct Due {
     pub guards: BTreeMap<Guard, GuardFinding>,
     /// Set if the customer was treated before. Then only what is missing is due.
     pub again: Option<Again>,
+    /// Fields that earlier cases kept for a time: which of them stay, and which are treated now.
+    #[serde(default, skip_serializing_if = "KeptBefore::is_empty")]
+    pub kept: KeptBefore,
     /// What duties defer, class by class.
     #[serde(skip_serializing_if = "is_none")]
     pub deferred: Arc<[Deferred]>,
@@ -134,6 +139,8 @@ pub enum Missing {
     Changed,
     /// A duty had deferred it, and the duty has ended.
     Deferred,
+    /// A field was kept for a time, and that time is over.
+    Kept,
 }
 
 /// The result of a guard.
@@ -334,19 +341,17 @@ fn weigh(
     why: &mut impl Listener,
 ) -> Decision {
     let treatment = chosen.treatment;
-    let Some(treated) = policy.treatments().get(treatment) else {
+    let kept = kept_before(policy, customer, treatment, before, today);
+    let Some((treated, digest)) = policy.releasing(treatment, &kept.over, today) else {
         return Decision::Nothing(Nothing::NoSuchTreatment { treatment: treatment.clone() });
     };
     if before.is_empty() {
-        return guarded(policy, customer, chosen, treated, None, today, why);
+        return guarded(policy, customer, chosen, &treated, (None, kept), today, why);
     }
-    let Some(digest) = policy.treatment_digest(treatment) else {
-        return Decision::Nothing(Nothing::NoSuchTreatment { treatment: treatment.clone() });
-    };
-    match treated_before(treated, digest, customer, before) {
-        Ok(again) => guarded(policy, customer, chosen, treated, again, today, why),
+    match treated_before(&treated, digest, customer, before) {
+        Ok(again) => guarded(policy, customer, chosen, &treated, (again, kept), today, why),
         Err((case, at)) => {
-            let deferred = deferred(policy, treated, today, why);
+            let deferred = deferred(policy, &treated, today, why);
             Decision::Nothing(Nothing::TreatedBefore { case, at, deferred })
         }
     }
@@ -376,7 +381,7 @@ fn guarded(
     customer: &Customer,
     chosen: &Chosen<'_>,
     treated: &Treatment,
-    again: Option<Again>,
+    (again, kept): (Option<Again>, KeptBefore),
     today: NaiveDate,
     why: &mut impl Listener,
 ) -> Decision {
@@ -412,7 +417,7 @@ fn guarded(
             guards.insert(guard.clone(), finding);
         }
     }
-    Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, deferred })
+    Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, kept, deferred })
 }
 
 /// The sweep's decision for a customer for whom no trigger applies. Duties may have deferred something in an earlier
@@ -454,16 +459,18 @@ fn with_rest(
             Some(until) => Decision::NotYet(NotYet { trigger: done.trigger, until }),
             None if !rest.anything_left => continue,
             None => {
-                let Some(treated) = policy.treatments().get(&done.name) else {
+                let kept = kept_before(policy, customer, &done.name, before, today);
+                let Some((treated, _)) = policy.releasing(&done.name, &kept.over, today) else {
                     let treatment = done.name.clone();
                     decided = sooner(decided, Decision::Nothing(Nothing::NoSuchTreatment { treatment }));
                     continue;
                 };
                 let (case, at) = (done.case.clone(), done.at);
-                let again = Some(Again { case, at, because: Missing::Deferred });
+                let because = if kept.over.is_empty() { Missing::Deferred } else { Missing::Kept };
+                let again = Some(Again { case, at, because });
                 let chosen =
                     Chosen { trigger: done.trigger, treatment: &done.name, since: rest.from, is_request };
-                guarded(policy, customer, &chosen, treated, again, today, why)
+                guarded(policy, customer, &chosen, &treated, (again, kept), today, why)
             }
         };
         decided = sooner(decided, found);
@@ -484,6 +491,22 @@ fn sooner(first: Decision, second: Decision) -> Decision {
     if rank(&second) < rank(&first) { second } else { first }
 }
 
+/// The fields that earlier cases under a treatment kept for a time. If the customer has returned since, the time starts
+/// again.
+fn kept_before(
+    policy: &Effective,
+    customer: &Customer,
+    treatment: &TreatmentName,
+    before: &[TreatedBefore],
+    today: NaiveDate,
+) -> KeptBefore {
+    let rests = before.iter().filter(|done| done.name == *treatment);
+    let rests = rests.filter_map(|done| Some((done, done.rest.as_ref()?)));
+    let is_readable = customer.is_readable_on(today);
+    let stays = rests.filter(|(done, rest)| !(is_readable && came_back(policy, customer, done, rest)));
+    KeptBefore::on(today, stays.map(|(_, rest)| &rest.kept))
+}
+
 /// Whether a customer has returned since a case, so that all periods start again. That is so if the customer is not
 /// archived any more, or if one of the dates of the trigger `inactive` is later than the case.
 fn came_back(policy: &Effective, customer: &Customer, done: &TreatedBefore, rest: &Rest) -> bool {
@@ -495,9 +518,9 @@ fn came_back(policy: &Effective, customer: &Customer, done: &TreatedBefore, rest
 }
 
 impl Due {
-    /// Whether only what a duty had deferred before is due, and nobody made a new choice.
+    /// Whether only what an earlier case left for later is due, and nobody made a new choice.
     pub fn is_deferred(&self) -> bool {
-        self.again.as_ref().is_some_and(|again| again.because == Missing::Deferred)
+        self.again.as_ref().is_some_and(|again| matches!(again.because, Missing::Deferred | Missing::Kept))
     }
 }
 
@@ -580,7 +603,9 @@ impl BlockedBy {
                 "whoever placed the hold has to lift it first",
             ),
         };
-        Self { data: held.classes.clone(), hold: Some(held.hold.clone()), ..by }
+        // A hold on everything that a customer has may still be for some record classes, as the policy says.
+        let data = if held.classes.is_empty() { by.data.clone() } else { held.classes.clone() };
+        Self { data, hold: Some(held.hold.clone()), ..by }
     }
 }
 
@@ -802,6 +827,7 @@ impl fmt::Display for Missing {
             Self::Grown => "the treatment is another one now",
             Self::Changed => "something has come since",
             Self::Deferred => "a duty that had deferred it has ended",
+            Self::Kept => "a field has been kept for as long as the policy said",
         })
     }
 }

@@ -9,14 +9,14 @@ use crate::policy::{Deferred, DeferredBy, Duty, Effective};
 use crate::treatment::{Kept, Tally};
 
 impl Deferred {
-    /// What duties defer of the counted records.
+    /// What duties defer of the counted records, and of the customer's fields in records of others.
     pub(crate) fn counted(policy: &Effective, tally: &Tally) -> Vec<Self> {
-        let kept = tally.kept.iter().filter(|(_, kept)| kept.rows > 0);
+        let kept = tally.kept_in_all().into_iter().filter(|(_, kept)| kept.rows > 0);
         kept.map(|(class, kept)| {
             let latest = |_: &Duty, field: &FieldName| kept.latest.get(field).copied();
-            let free_from = free_from(policy, class, kept);
-            let unreadable = kept.unreadable.clone();
-            Self { free_from, unreadable, ..Self::of(policy, class, kept.rows, latest) }
+            let free_from = free_from(policy, &class, &kept);
+            let found = Self::of(policy, &class, kept.rows, latest);
+            Self { free_from, unreadable: kept.unreadable, ..found }
         })
         .collect()
     }

@@ -13,12 +13,15 @@ use serde_json::json;
 
 use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, FieldName, NotCovered, UnreachedRows, WhenGone,
+    ClassName, DataMap, DeactivationSupport, FieldName, IdentifiedBy, NotCovered, RecipientName,
+    UnreachedRows, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
-use crate::policy::{Policy, Trigger};
-use crate::treatment::{ClassTreatment, GatewayAction, Lead, RecordAction, SmallestGroup, Tally, Treatment};
+use crate::policy::{Policy, Suppressing, Trigger};
+use crate::treatment::{
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, SmallestGroup, Tally, Treatment,
+};
 use crate::words::plural;
 
 mod approval;
@@ -79,6 +82,9 @@ pub enum Step {
     Deactivate,
     /// Erases the customer's profiles at a payment gateway.
     Gateway(GatewayName),
+    /// Tells a recipient of the customer's data that they are erased. A recipient may finish later: the case waits for
+    /// it before it closes.
+    Recipient(RecipientName),
     /// Erases the customer's records in the root store.
     Records,
     /// Reads everything back and verifies the result.
@@ -90,7 +96,7 @@ pub enum Step {
 impl Step {
     /// Whether the step cannot be undone.
     pub fn is_irreversible(&self) -> bool {
-        matches!(self, Self::Gateway(_) | Self::Records | Self::Expire)
+        matches!(self, Self::Gateway(_) | Self::Recipient(_) | Self::Records | Self::Expire)
     }
 }
 
@@ -99,6 +105,7 @@ impl fmt::Display for Step {
         match self {
             Self::Deactivate => f.write_str("deactivate"),
             Self::Gateway(name) => write!(f, "gateway.{name}"),
+            Self::Recipient(name) => write!(f, "recipient.{name}"),
             Self::Records => f.write_str("records"),
             Self::Verify => f.write_str("verify"),
             Self::Expire => f.write_str("expire"),
@@ -119,8 +126,10 @@ pub struct Plan {
     tally: Tally,
     tombstones: Vec<Tombstones>,
     links: Vec<Lead>,
+    identified_by: BTreeMap<RecipientName, IdentifiedBy>,
     no_deactivation: Option<String>,
     links_cut: LinksCut,
+    suppressing: Option<Suppressing>,
     not_covered: Vec<NotCovered>,
     planned_at: DateTime<Utc>,
 }
@@ -137,9 +146,10 @@ impl Plan {
         terms: Option<&Arc<Terms>>,
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
-        let treatment = effective.treatments().get(&due.treatment)?;
+        let today = effective.time_zone().day(planned_at);
+        let treatment = &effective.releasing(&due.treatment, &due.kept.over, today)?.0;
         let keeps = Keeps::counted(effective, &tally);
-        let binding = Binding::draft(policy, map, customer, due, keeps, terms)?;
+        let binding = Binding::draft(policy, map, customer, due, (keeps, today), terms)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
         let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
@@ -151,11 +161,13 @@ impl Plan {
             links: links_of(treatment, is_kept, &tombstones),
             tombstones,
             tally,
+            identified_by: map.recipients().clone(),
             no_deactivation: match map.deactivation() {
                 DeactivationSupport::Supported => None,
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
             links_cut: links_cut(map, treatment),
+            suppressing: effective.suppressing(&due.treatment, planned_at).filter(|_| !due.is_deferred()),
             not_covered: map.unmapped().iter().chain(treatment.not_covered()).cloned().collect(),
             planned_at,
         })
@@ -236,6 +248,12 @@ impl Plan {
         &self.tombstones
     }
 
+    /// What stays in the suppression list if the plan is carried out today. `None`: nothing does. The policy's digest covers
+    /// the rule.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.suppressing.as_ref()
+    }
+
     /// What still leads to the person afterwards. If there is anything, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
@@ -287,6 +305,7 @@ impl Plan {
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
+                    "kept_for": (!class.kept_for().is_empty()).then(|| kept_for(class)),
                     "unreadable": described(class.unreadable()),
                     "after_duty": described(class.after_duty()),
                     "uncertain_mentions": self.tally.uncertain.get(name),
@@ -315,9 +334,14 @@ impl Plan {
             "deferred": self.deferred(),
             "tombstones": self.tombstones,
             "gateways": self.treatment.gateways(),
+            "recipients": self.treatment.recipients().iter().map(|(name, action)| (name.to_string(), json!({
+                "action": action,
+                "identified_by": self.identified_by.get(name),
+            }))).collect::<serde_json::Map<_, _>>(),
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.outcome(),
+            "suppressing": self.suppressing,
             "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links_cut": self.links_cut.cut,
             "links_handed_over": self.links_cut.handed_over,
@@ -327,6 +351,16 @@ impl Plan {
 }
 
 /// What is written, by field, in words. `None` if nothing is written.
+/// The fields that stay only for a time: how long, and what is written to them then.
+fn kept_for(class: &ClassTreatment) -> serde_json::Map<String, serde_json::Value> {
+    let each = class.kept_for().iter();
+    each.map(|(field, kept)| {
+        let says = json!({ "for": kept.period(), "then": kept.then().describe() });
+        (field.to_string(), says)
+    })
+    .collect()
+}
+
 fn described(
     fields: &BTreeMap<crate::data_map::FieldName, crate::anonymise::Strategy>,
 ) -> Option<BTreeMap<&str, String>> {
@@ -445,7 +479,7 @@ impl Plan {
             )?;
         }
         for (field, reason) in class.kept() {
-            writeln!(f, "      {field:<28} stays: {reason}")?;
+            writeln!(f, "      {field:<28} {}", class.describe_kept(field, reason))?;
         }
         if let Some(group) = class.smallest_group() {
             let of = |counted: &BTreeMap<ClassName, u64>| counted.get(name).copied().unwrap_or_default();
@@ -462,7 +496,8 @@ impl fmt::Display for Plan {
         writeln!(f, "  customer   {} of tenant {}", binding.customer().as_str(), binding.tenant())?;
         write!(f, "  because    {}", binding.trigger())?;
         if binding.is_deferred() {
-            write!(f, ", {}", Missing::Deferred)?;
+            let over = &binding.kept_before().over;
+            write!(f, ", {}", if over.is_empty() { Missing::Deferred } else { Missing::Kept })?;
         }
         writeln!(f)?;
         writeln!(f, "  treatment  {}", binding.treatment())?;
@@ -481,6 +516,13 @@ impl fmt::Display for Plan {
                     let account = account.map_or_else(String::new, |account| format!(" (account {account})"));
                     format!("erase the profiles at {name}{account}; this CANNOT be taken back")
                 }
+                Step::Recipient(name) => {
+                    let by = self.identified_by.get(name).map(|by| by.words().collect::<Vec<_>>().join(", "));
+                    let by = by.unwrap_or_default();
+                    format!(
+                        "tell recipient {name}, identifying the person by {by}; this CANNOT be taken back"
+                    )
+                }
                 Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
                 Step::Verify => "read back, then issue the certificate".to_owned(),
                 Step::Expire => "erase what has expired; this CANNOT be taken back".to_owned(),
@@ -497,6 +539,11 @@ impl fmt::Display for Plan {
         for (name, action) in self.treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {
                 writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
+            }
+        }
+        for (name, action) in self.treatment.recipients() {
+            if let RecipientAction::NotTold { why, reason } = action {
+                writeln!(f, "    recipient.{name:<10} not told: {why}: {reason}")?;
             }
         }
         for link in &self.links_cut.cut {
@@ -525,6 +572,9 @@ impl fmt::Display for Plan {
         if !self.links().is_empty() {
             let links: Vec<String> = self.links.iter().map(ToString::to_string).collect();
             write!(f, ", because these stay: {}", links.join(", "))?;
+        }
+        if let Some(suppressing) = &self.suppressing {
+            write!(f, "\n  suppressed: {suppressing}")?;
         }
         for what in &self.not_covered {
             write!(f, "\n  not covered: {what}")?;

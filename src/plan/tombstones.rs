@@ -72,8 +72,10 @@ impl fmt::Display for Tombstones {
         write!(f, "{rows} {} of {class} {verb} as a tombstone", plural(*rows, "row"))?;
         until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
         match needed_by[..] {
-            // What needs them stays for good, and is no record that this erasure defers.
-            [] => f.write_str(", because a record that stays needs it: anonymised now"),
+            // What needs them is no record that this erasure defers: it is somebody else's.
+            [] => f.write_str(
+                ", because kept records of others need it: anonymised now, deleted with the last of them",
+            ),
             [one] => write!(f, ", because {one} needs it: anonymised now, deleted with the last of them"),
             _ => write!(
                 f,

@@ -260,14 +260,17 @@ fn kept(rule: &TriggerRule, reason: &str) -> Rule {
     }
 }
 
-/// Personal fields that stay in records that are anonymised. They have no end, and the concept says so.
+/// Personal fields that stay in records that are anonymised: for a time, or as long as their record.
 fn fields(treatment: &str, treated: &ClassTreatment) -> Vec<Rule> {
     let kept = treated.kept().iter().map(|(field, reason)| Rule {
-        period: "no end".to_owned(),
-        start: "none".to_owned(),
+        period: match treated.kept_for().get(field) {
+            Some(kept) => kept.period().to_string(),
+            None => "no end".to_owned(),
+        },
+        start: if treated.kept_for().contains_key(field) { "the erasure" } else { "none" }.to_owned(),
         action: format!("keep field {field}: {reason}"),
         implementation: format!("treatments.{treatment}, keep.{field}"),
-        waits: false,
+        waits: treated.kept_for().contains_key(field),
     });
     kept.collect()
 }

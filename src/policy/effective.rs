@@ -1,23 +1,25 @@
 //! The policy in force for one tenant: the lines of the policy, merged with the tenant's own entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::of_day::OfDay;
 use super::{
-    BlastRadius, Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Trigger,
-    TriggerRule,
+    BlastRadius, Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Suppressing,
+    Suppression, Trigger, TriggerRule,
 };
 use crate::customer::TenantId;
-use crate::data_map::ClassName;
-use crate::data_map::TimeZone;
+use crate::data_map::{ClassName, FieldName, TimeZone};
 use crate::digest::Digest;
-use crate::treatment::{Treatment, TreatmentName, UnderDuty};
+use crate::treatment::{ClassTreatment, Treatment, TreatmentName, UnderDuty};
+
+/// Fields that have stayed long enough, by class.
+type Over = BTreeMap<ClassName, BTreeSet<FieldName>>;
 
 /// Where a line of a policy comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,6 +61,7 @@ pub struct Effective {
     pub(super) guards: Vec<(Guard, GuardRule)>,
     pub(super) duties: Vec<Duty>,
     pub(super) limits: Vec<Limit>,
+    pub(super) suppression: Option<Suppression>,
     pub(super) fiscal_year_ends: FiscalYearEnd,
     pub(super) treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
     pub(super) digests: BTreeMap<TreatmentName, Digest>,
@@ -66,9 +69,11 @@ pub struct Effective {
     pub(super) digest: Digest,
     pub(super) lines: Vec<Line>,
     /// The most that duties defer of a treatment, for one day.
-    pub(super) at_most: OfDay<Arc<[Deferred]>>,
+    pub(super) at_most: OfDay<TreatmentName, Arc<[Deferred]>>,
     /// A dated treatment and its digest, for one day.
-    pub(super) as_it_stands: OfDay<(Arc<Treatment>, Digest)>,
+    pub(super) as_it_stands: OfDay<Digest, (Arc<Treatment>, Digest)>,
+    /// Treatments of customers of whom some fields have stayed long enough, for one day.
+    pub(super) releasing: OfDay<(TreatmentName, Over), (Arc<Treatment>, Digest)>,
 }
 
 impl Effective {
@@ -128,6 +133,16 @@ impl Effective {
         &self.limits
     }
 
+    /// Which identifiers of erased customers stay in the suppression list. `None`: none do.
+    pub fn suppression(&self) -> Option<&Suppression> {
+        self.suppression.as_ref()
+    }
+
+    /// What stays in the suppression list after a treatment at an instant. `None`: nothing does.
+    pub(crate) fn suppressing(&self, treatment: &TreatmentName, at: DateTime<Utc>) -> Option<Suppressing> {
+        self.suppression.as_ref()?.after(treatment, self.time_zone.day(at))
+    }
+
     /// When the tenant's fiscal year ends.
     pub fn fiscal_year_ends(&self) -> FiscalYearEnd {
         self.fiscal_year_ends
@@ -145,19 +160,44 @@ impl Effective {
         self.dated_by(&self.duties, treatment, at)
     }
 
-    /// One of the policy's own treatments, dated at an instant, with its digest. Computed once a day. A treatment
-    /// dated by a duty has its own digest.
+    /// One of the policy's own treatments for a customer of whom some fields have stayed long enough, with its digest.
+    /// Computed once a day.
+    pub(crate) fn releasing(
+        &self,
+        name: &TreatmentName,
+        over: &Over,
+        today: NaiveDate,
+    ) -> Option<(Arc<Treatment>, Digest)> {
+        let (treatment, digest) = (self.treatments.get(name)?, self.treatment_digest(name)?);
+        let is_kept = |(class, fields): (&ClassName, &BTreeSet<FieldName>)| {
+            let kept = treatment.class(class.as_str()).map(ClassTreatment::kept_for);
+            kept.is_some_and(|kept| fields.iter().any(|field| kept.contains_key(field)))
+        };
+        if !over.iter().any(is_kept) {
+            return Some((Arc::clone(treatment), digest));
+        }
+        Some(self.releasing.get(today, &(name.clone(), over.clone()), || {
+            let released = Arc::new(treatment.releasing(over));
+            let digest = released.digest();
+            (released, digest)
+        }))
+    }
+
+    /// The same treatment, dated at an instant, with its digest. Computed once a day. A treatment dated by a duty has its
+    /// own digest.
     pub(crate) fn dated_with_digest(
         &self,
         name: &TreatmentName,
+        over: &Over,
         at: DateTime<Utc>,
     ) -> Option<(Arc<Treatment>, Digest)> {
-        let (treatment, digest) = (self.treatments.get(name)?, self.treatment_digest(name)?);
+        let (treatment, digest) = &self.releasing(name, over, self.time_zone.day(at))?;
+        let digest = *digest;
         if !treatment.has_duties() {
             return Some((self.dated(treatment, at), digest));
         }
         // Duties count days: on the same day they keep the same records.
-        Some(self.as_it_stands.get(self.time_zone.day(at), name, || {
+        Some(self.as_it_stands.get(self.time_zone.day(at), &digest, || {
             let dated = self.dated(treatment, at);
             let digest = dated.digest();
             (dated, digest)

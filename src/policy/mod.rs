@@ -15,15 +15,16 @@
 //! | `four_eyes` | `true`: whoever made a plan must not approve it. See [below](#one-run) |
 //! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
-//! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…", data = ["invoice"] }`: `data` limits the ground to some record classes; what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
+//! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, `{ data = ["invoice"] }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…", data = ["invoice"] }`: `data` limits the ground to some record classes, and a legal claim needs it for a [letter](crate::plan::letter::refusal); what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
 //! | `limits` | record classes that may be kept at most so long: `{ classes = ["call_record"], from = "made_at", at_most = "6 months", law = "…" }`. The check makes sure that they [expire](#expiry) in time |
+//! | `suppress` | identifiers of erased customers that stay as keyed tokens, so that no importer brings anybody back: `{ kinds = ["email", "phone"], treatments = ["clear"], for = "3 years" }`. See [below](#suppression) |
 //! | `privacy_law` | `"gdpr"`, `"uk_gdpr"`, `"fadp"` or `"dpdp"`: which articles and remedies [letters](crate::plan::letter) name. Without it the statutes of the duties [decide](PrivacyLaw) |
 //! | `language`, `words` | the language of names and reasons in policy and map (`"en"` unless it says otherwise), and per further language what they are called there. See [below](#words) |
 //! | `anonymise` | per kind of personal data, what is written in its place; see [below](#what-is-written) |
-//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
+//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"`; per [recipient](crate::manual::recipients): `recipient.search = "tell"`, or `{ impossible = "reason" }`, `{ disproportionate = "reason" }`, `{ unconcerned = "reason" }` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! ```toml
@@ -68,7 +69,8 @@
 //! | `{ redact = "[removed]", names = "certain" }` | the same; a first name alone is replaced too, though it is short, common or a word, unless another name stands beside it |
 //! | `{ redact = "[removed]", otherwise = "remove" }` | the same; a text that cannot be read is removed as a whole |
 //! | `{ own = "name" }` | the result of a [strategy of your own](crate::anonymise::OwnStrategy) |
-//! | `{ keep = "reason" }` | nothing: the value stays |
+//! | `{ keep = "reason" }` | nothing: the value stays as long as its record |
+//! | `{ keep = "reason", for = "2 years" }` | nothing at first. When the period after the erasure is over, the next sweep removes the value; see [kept for a time](#kept-for-a-time) |
 //!
 //! The check resolves `"remove"`, and the plan shows the result. It is the first of these that the column and the field's
 //! [CHECKs](crate::data_map::Check) accept:
@@ -178,6 +180,20 @@
 //! them. Plan and certificate say so, and until when. Every personal field of a tombstone needs a line in `anonymise` that the field can
 //! take; anything else is an error. A tombstone cannot be handed over.
 //!
+//! # Kept for a time
+//! ```toml
+//! # policy.toml
+//! [treatments.marketing]
+//! customer = { action = "anonymise", keep = { postcode = { reason = "where the audience comes from", for = "2 years" } } }
+//! ```
+//! A personal field that stays needs an end. The period counts from the day on which the case was closed; certificate and letter name
+//! the last day. After that day the next sweep treats the field as the rule for its kind says, or by `remove` where that rule keeps it
+//! too. Nobody has to ask again. If a duty releases other records in between, the day stays the same; if the customer returns, the period
+//! starts again. A period needs records that can be found later: not those of a customer whose own record is deleted, not records
+//! that are handed over or expire, and not records that are found by a value. A tombstone keeps no such field.
+//!
+//! Without a period the field stays as long as its record. Statement, letters and certificate say so, and `check` notes it.
+//!
 //! # What cannot be read
 //! A text that is to be redacted may hold bytes or another encoding, and a document may be no JSON. Such a value cannot be searched, and
 //! may hold the customer's name. It blocks its customer, with class and field, and no other customer.
@@ -228,6 +244,26 @@
 //! records, and the duties of all tenants count. One tenant with expiry switched off switches it off for these
 //! records. The person who approves needs authority over every tenant that the policy names. To see what would expire
 //! under a changed policy, make a plan under it. [`impact`](crate::plan::impact) only counts customers who are due.
+//!
+//! # Suppression
+//! ```toml
+//! # policy.toml
+//! suppress = { kinds = ["email", "phone"], treatments = ["clear"], for = "3 years" }
+//! ```
+//! After a treatment that it names, keyed tokens of these identifiers stay in the
+//! [suppression list](crate::ledger::SuppressionList). Importers, webhook handlers and mailing lists ask
+//! [`Engine::was_erased`](crate::Engine::was_erased) before they write a person.
+//!
+//! * A kind has to say alone who is meant: `email`, `phone`, `username`, `national_id`, `tax_id`, `bank_account`,
+//!   `payment_profile`, `customer_number`, or a kind of your own. A name does not.
+//! * Spellings do not matter: identifiers are compared as the [search in texts](crate::anonymise::text) compares them.
+//! * Beside a token there is its last day: the end of the calendar year in which the period ends. There is no case, no
+//!   customer and no other date.
+//! * Each tenant has its own tokens. What one tenant erased, another does not learn.
+//! * Whoever has an address that an erased person shared, such as that of a family, counts as erased, too. Nobody can tell
+//!   the two apart. [`Engine::let_in`](crate::Engine::let_in) takes an address out of the list: for such a stranger, and for
+//!   a person who returns.
+//! * The tokens have a key of their own. When you destroy it, the list is empty to everybody.
 //!
 //! # Words
 //! Names and reasons in policy and map are written in one `language`. A [letter](crate::plan::letter) in another language needs a word
@@ -292,13 +328,14 @@ mod guard;
 mod limit;
 mod notes;
 mod of_day;
-mod period;
 mod privacy_law;
 mod schema;
 pub mod statute;
+mod suppression;
 mod trigger;
 mod words;
 
+pub use crate::data_map::{NotAPeriod, Period};
 pub use blast_radius::{BlastRadius, NotAShare, Share};
 use by_tenant::ByTenant;
 pub use concept::{Concept, ConceptRow};
@@ -310,11 +347,11 @@ pub use expiry::{After, Expiry, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use limit::Limit;
-pub use period::{NotAPeriod, Period};
 pub(crate) use privacy_law::fadp;
 pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
 pub use schema::schema;
 pub use statute::{StartRule, Statute};
+pub use suppression::{Suppressing, Suppression};
 pub use trigger::{ErasureGround, Trigger, TriggerRule};
 use words::Words;
 pub use words::{Dictionary, Language, NotALanguage};
@@ -349,6 +386,11 @@ impl Policy {
     /// `None`: the policy does not say, and nothing is forgotten.
     pub fn requests_kept(&self) -> Option<Period> {
         self.requests_kept
+    }
+
+    /// Whether identifiers of erased customers stay in the suppression list, for anybody.
+    pub fn suppresses(&self) -> bool {
+        self.all().any(|effective| effective.suppression().is_some())
     }
 
     /// Who is responsible for the erasure of a class: the entry under `owners`, or else the one of `default`.

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::{Effective, Policy, Statute};
+use super::{Effective, Ground, Guard, GuardRule, Policy, Statute};
 use crate::document::{Problem, join};
 
 impl Policy {
-    /// What fits and still asks for a look: a longer law of the same country, or of the Union, that may apply to the
-    /// same records. Whether it does, the host's counsel has to say.
+    /// What fits and still asks for a look:
+    ///
+    /// * A longer law of the same country, or of the Union, that may apply to the same records. Whether it does, the host's
+    ///   counsel has to say.
+    /// * A personal field that stays in treated records without an end.
+    /// * A guard that refuses a request for a legal claim, and does not say which data the claim needs.
     pub fn notes(&self) -> Vec<Problem> {
         let mut notes: Vec<Problem> = Vec::new();
         for effective in self.all() {
-            for note in longer_laws(effective) {
+            for note in [longer_laws(effective), without_end(effective), claims(effective)].concat() {
                 if !notes.contains(&note) {
                     notes.push(note);
                 }
@@ -19,6 +23,46 @@ impl Policy {
         }
         notes
     }
+}
+
+fn claims(policy: &Effective) -> Vec<Problem> {
+    let names_no_data = |rule: &GuardRule| match rule {
+        GuardRule::BlockBecause { data, ground, .. } => *ground == Ground::LegalClaims && data.is_empty(),
+        GuardRule::Block => true,
+        GuardRule::BlockSweep | GuardRule::Ignore { .. } => false,
+    };
+    let is_claim = |guard: &Guard, rule: &GuardRule| match rule {
+        GuardRule::Block => guard.ground() == Some(Ground::LegalClaims),
+        _ => true,
+    };
+    let found = policy.guards().filter(|(guard, rule)| names_no_data(rule) && is_claim(guard, rule));
+    found
+        .map(|(guard, _)| {
+            Problem::new(
+                join("guards", guard.as_str()),
+                "refuses a request for a legal claim, and does not say which data the claim needs, so there is no letter for it",
+                "write { data = [\"class\"] }, or \"block sweep\"",
+            )
+        })
+        .collect()
+}
+
+fn without_end(policy: &Effective) -> Vec<Problem> {
+    let mut notes = Vec::new();
+    for (name, treatment) in policy.treatments() {
+        for (class, treated) in treatment.classes() {
+            let path = join(&join("treatments", name.as_str()), class.as_str());
+            let without = treated.kept().keys().filter(|field| !treated.kept_for().contains_key(*field));
+            notes.extend(without.map(|field| {
+                Problem::new(
+                    join(&path, field.as_str()),
+                    "is personal, and stays as long as its record, without an end of its own",
+                    "say for how long it is needed: { reason = \"…\", for = \"2 years\" }",
+                )
+            }));
+        }
+    }
+    notes
 }
 
 fn longer_laws(policy: &Effective) -> Vec<Problem> {

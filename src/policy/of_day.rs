@@ -4,34 +4,32 @@ use std::sync::{PoisonError, RwLock};
 
 use chrono::NaiveDate;
 
-use crate::treatment::TreatmentName;
-
-/// The values of one day, by treatment. The values of the next day replace them.
+/// The values of one day, by what they are values of. The values of the next day replace them.
 #[derive(Debug)]
-pub(super) struct OfDay<T>(RwLock<Option<Known<T>>>);
+pub(super) struct OfDay<K, T>(RwLock<Option<Known<K, T>>>);
 
-/// The day, and the value of each treatment.
-type Known<T> = (NaiveDate, Vec<(TreatmentName, T)>);
+/// The day, and each value.
+type Known<K, T> = (NaiveDate, Vec<(K, T)>);
 
-impl<T> Default for OfDay<T> {
+impl<K, T> Default for OfDay<K, T> {
     fn default() -> Self {
         Self(RwLock::new(None))
     }
 }
 
 /// A clone starts empty.
-impl<T> Clone for OfDay<T> {
+impl<K, T> Clone for OfDay<K, T> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl<T: Clone> OfDay<T> {
-    /// The value of a treatment on a day. `compute` must depend on nothing else.
-    pub(super) fn get(&self, day: NaiveDate, treatment: &TreatmentName, compute: impl FnOnce() -> T) -> T {
-        let find = |known: &Option<Known<T>>| {
+impl<K: PartialEq + Clone, T: Clone> OfDay<K, T> {
+    /// The value of something on a day. `compute` must depend on nothing else.
+    pub(super) fn get(&self, day: NaiveDate, of: &K, compute: impl FnOnce() -> T) -> T {
+        let find = |known: &Option<Known<K, T>>| {
             let (_, list) = known.as_ref().filter(|(known, _)| *known == day)?;
-            list.iter().find(|(name, _)| name == treatment).map(|(_, found)| found.clone())
+            list.iter().find(|(known, _)| known == of).map(|(_, found)| found.clone())
         };
         if let Some(found) = find(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
             return found;
@@ -40,8 +38,8 @@ impl<T: Clone> OfDay<T> {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if find(&known).is_none() {
             match &mut *known {
-                Some((of, list)) if *of == day => list.push((treatment.clone(), computed.clone())),
-                other => *other = Some((day, vec![(treatment.clone(), computed.clone())])),
+                Some((its_day, list)) if *its_day == day => list.push((of.clone(), computed.clone())),
+                other => *other = Some((day, vec![(of.clone(), computed.clone())])),
             }
         }
         computed
@@ -51,6 +49,7 @@ impl<T: Clone> OfDay<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::treatment::TreatmentName;
 
     #[test]
     fn what_is_remembered_is_of_that_day_and_treatment() {
@@ -58,7 +57,7 @@ mod tests {
         let days = ["2026-06-15", "2026-06-16"].map(|day| day.parse::<NaiveDate>().unwrap());
         let mut computed = 0;
         for (n, day, name) in [(1, 0, "a"), (1, 0, "a"), (2, 0, "b"), (3, 1, "a"), (3, 1, "a"), (4, 0, "a")] {
-            let found = memo.get(days[day], &name.into(), || {
+            let found = memo.get(days[day], &TreatmentName::from(name), || {
                 computed += 1;
                 computed
             });

@@ -8,7 +8,7 @@ use crate::anonymise::Generalisation;
 use crate::anonymise::text::Detector;
 use crate::data_map::{Kind, TimeZone};
 use crate::json_schema::{DRAFT, object};
-use crate::treatment::Ownerless;
+use crate::treatment::{Ownerless, WhyNotTold};
 
 const TEXT: &str = "#/$defs/text";
 
@@ -88,6 +88,7 @@ pub fn schema() -> Json {
             "expire": { "type": "object", "additionalProperties": { "oneOf": expire_rules() } },
             "privacy_law": { "enum": PrivacyLaw::ALL.map(PrivacyLaw::as_str) },
             "limits": { "type": "object", "additionalProperties": limit_rule() },
+            "suppress": suppress_rule(),
             "blast_radius": blast_radius(),
             "words": object(
                 &[("names", json!({ "$ref": "#/$defs/words_of" })), ("texts", json!({ "$ref": "#/$defs/words_of" }))],
@@ -117,6 +118,10 @@ fn tenant_properties() -> Map<String, Json> {
         ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
         ("privacy_law", "The data protection law of the controller, for letters"),
         ("limits", "Record classes that may be kept at most so long"),
+        (
+            "suppress",
+            "Identifiers of erased customers that stay as keyed tokens, so that no importer brings anybody back",
+        ),
         ("blast_radius", "How many customers one run may hit before it stops and asks"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
@@ -215,6 +220,13 @@ fn limit_rule() -> Json {
     json!({ "oneOf": [off, object(&rules, &["classes", "from", "at_most", "law"])] })
 }
 
+fn suppress_rule() -> Json {
+    let texts = json!({ "$ref": "#/$defs/texts" });
+    let rules =
+        [("kinds", texts.clone()), ("treatments", texts), ("for", json!({ "$ref": "#/$defs/period" }))];
+    json!({ "oneOf": [json!({ "const": "off" }), object(&rules, &["kinds", "treatments", "for"])] })
+}
+
 /// The kinds of expiry: by age, when the last duty ends, or because the owner is gone. The last one can be combined
 /// with the others.
 fn expire_rules() -> Vec<Json> {
@@ -245,11 +257,15 @@ fn treatments() -> Json {
         "type": "object",
         "additionalProperties": { "oneOf": [{ "const": "erase" }, { "$ref": "#/$defs/keep" }] },
     });
+    let not_told =
+        WhyNotTold::ALL.map(|why| object(&[(why.as_str(), json!({ "$ref": TEXT }))], &[why.as_str()]));
+    let told = [json!({ "const": "tell" })].into_iter().chain(not_told).collect::<Vec<_>>();
+    let recipients = json!({ "type": "object", "additionalProperties": { "oneOf": told } });
     json!({
         "type": "object",
         "additionalProperties": {
             "type": "object",
-            "properties": { "gateway": gateways },
+            "properties": { "gateway": gateways, "recipient": recipients },
             "additionalProperties": { "$ref": "#/$defs/class_rule" },
         },
     })
@@ -298,7 +314,12 @@ fn guard_rule(plain: bool) -> Json {
         &["block", "ground"],
     );
     let words: &[&str] = if plain { &["block", "block sweep"] } else { &["block sweep"] };
-    json!({ "oneOf": [{ "enum": words }, object(&[("ignore", text)], &["ignore"]), because] })
+    let ignored = object(&[("ignore", text)], &["ignore"]);
+    let mut rules = vec![json!({ "enum": words }), ignored, because];
+    if plain {
+        rules.push(object(&[("data", json!({ "$ref": "#/$defs/texts" }))], &["data"]));
+    }
+    json!({ "oneOf": rules })
 }
 
 fn field_rule() -> Json {
@@ -326,7 +347,7 @@ fn field_rule() -> Json {
             ),
             one("blank", one("otherwise", otherwise())),
             one("own", text.clone()),
-            one("keep", text),
+            object(&[("keep", text), ("for", described(FOR, &json!({ "$ref": "#/$defs/period" })))], &["keep"]),
         ],
     })
 }
@@ -335,6 +356,8 @@ fn otherwise() -> Json {
     described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
 }
 
+const FOR: &str =
+    "How long the field stays after the erasure. Without it, the field stays as long as its record";
 const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, another encoding, no JSON";
 const AFTER_DUTY: &str =
     "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";
@@ -356,9 +379,16 @@ fn generalisation() -> Json {
     json!({ "oneOf": [{ "enum": Generalisation::NAMED.map(|(name, _)| name) }, prefix] })
 }
 
+/// The fields that a class keeps, each with its reason.
+fn reasons() -> Json {
+    let period = described(FOR, &json!({ "$ref": "#/$defs/period" }));
+    let with_period = object(&[("reason", json!({ "$ref": TEXT })), ("for", period)], &["reason"]);
+    json!({ "type": "object", "additionalProperties": { "oneOf": [{ "$ref": TEXT }, with_period] } })
+}
+
 fn class_rule() -> Json {
     let actions = json!({ "enum": ["delete", "anonymise", "blank", "reassign"] });
-    let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
+    let reasons = reasons();
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
     let customers = json!({ "type": "integer", "minimum": 2, "maximum": u32::MAX });
     let steps = json!({ "type": "object", "additionalProperties": generalisation() });

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{After, Effective, GuardRule};
-use crate::data_map::DataMap;
+use super::{After, Effective, GuardRule, Suppression};
+use crate::data_map::{DataMap, Kind};
 use crate::document::{Reader, key};
-use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Tombstone, Treatment};
+use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction, RecordAction, Tombstone, Treatment};
 
 /// The language of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,9 +186,12 @@ impl Needed {
         for rule in effective.triggers().values() {
             self.names.extend(rule.since().iter().cloned());
         }
-        for (_, rule) in effective.guards() {
+        for (guard, rule) in effective.guards() {
             if let GuardRule::BlockBecause { reason, way_out, .. } = rule {
-                self.texts.insert(reason.clone());
+                // The words of this crate are known in every language.
+                if *reason != guard.why() {
+                    self.texts.insert(reason.clone());
+                }
                 self.texts.extend(way_out.clone());
             }
         }
@@ -203,6 +206,9 @@ impl Needed {
             self.fields
                 .extend(limit.classes().iter().map(|class| (class.to_string(), limit.from().to_string())));
         }
+        let kinds = effective.suppression().into_iter().flat_map(Suppression::kinds);
+        let own = kinds.filter(|kind| matches!(kind, Kind::Custom(_)));
+        self.names.extend(own.map(ToString::to_string));
         for treatment in effective.treatments().values() {
             self.add_treatment(treatment);
         }
@@ -224,6 +230,11 @@ impl Needed {
         }
         for action in treatment.gateways().values() {
             if let GatewayAction::Keep { reason } = action {
+                self.texts.insert(reason.clone());
+            }
+        }
+        for action in treatment.recipients().values() {
+            if let RecipientAction::NotTold { reason, .. } = action {
                 self.texts.insert(reason.clone());
             }
         }

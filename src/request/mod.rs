@@ -29,6 +29,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, TenantId};
+use crate::data_map::TimeZone;
 use crate::format::Format;
 use crate::name::{closed_name, open_name};
 use crate::plan::Regime;
@@ -121,6 +122,14 @@ named!(RequestKind {
     Objection = "objection",
 });
 
+named!(LetterKind {
+    Receipt = "receipt",
+    Question = "question",
+    Extension = "extension",
+    Confirmation = "confirmation",
+    Refusal = "refusal",
+});
+
 named!(Channel { Web = "web", Email = "email", Post = "post", Phone = "phone", InPerson = "in_person" });
 
 /// Who asks. It is all that the register knows of the person, and it is wiped when the request ends.
@@ -191,6 +200,12 @@ impl NewRequest {
             subject: None,
             who: Some(who),
         }
+    }
+
+    /// The clock counts from the day of the receipt in this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self { received_on: zone.day(self.received_at), ..self }
     }
 
     /// Sets the day from which the clock counts.

@@ -19,6 +19,8 @@ use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId}
 use crate::data_map::{self, DataMap, Datatype, FieldName, ReadDate, Record, Value};
 use crate::treatment::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
 
+mod reading;
+
 /// A customer's records, as the host loads them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -124,6 +126,10 @@ impl<T: Repository + ?Sized> Repository for Arc<T> {
     async fn save(&self, changes: &Changes) -> Result<Saved, StoreError> {
         (**self).save(changes).await
     }
+}
+
+fn not_all_told() -> StoreError {
+    StoreError::failed("asking who else has records", "not of every record was told who else has it")
 }
 
 /// The result of setting a status.
@@ -264,8 +270,7 @@ impl<R: Repository> ByRecord<R> {
         };
         let told = who.have_others(customer, &asked).await?;
         if told.len() != asked.len() {
-            let what = "not of every record was told who else has it";
-            return Err(StoreError::failed("asking who else has records", what));
+            return Err(not_all_told());
         }
         for (answer, told) in answers.into_iter().zip(told) {
             *answer = told;
@@ -289,7 +294,7 @@ impl<R: Repository> ByRecord<R> {
         let (mut rare, mut alone) = (BTreeMap::new(), BTreeMap::new());
         let mut uncertain = Uncertain::new();
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
-        let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
+        let day = at.map_or(NaiveDate::MIN, |at| treatment.day(at));
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
         let standings = self.standings(&records, treatment, tenant, day).await?;
         let shared = self.are_others_too(customer, &records, treatment).await?;
@@ -328,7 +333,7 @@ impl<R: Repository> ByRecord<R> {
                 let under =
                     treatment.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
                 for duty in under {
-                    let on = at.map(|at| at.date_naive());
+                    let on = at.map(|at| treatment.day(at));
                     let read = duty.read(record, &records, map, on);
                     let date = read.and_then(ReadDate::moment);
                     if duty.keeps(date) {
@@ -350,7 +355,7 @@ impl<R: Repository> ByRecord<R> {
         let records = self.records(customer).await?;
         let Some(people) = self.people(&records, treatment)? else { return Ok(Vec::new()) };
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
-        let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
+        let day = at.map_or(NaiveDate::MIN, |at| treatment.day(at));
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
         let standings = self.standings(&records, treatment, tenant, day).await?;
         let shared = self.are_others_too(customer, &records, treatment).await?;
@@ -383,7 +388,7 @@ impl<R: Repository> ByRecord<R> {
                 return Ok(Erased::Changed);
             }
             let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-            let date = request.at.date_naive();
+            let date = request.treatment.day(request.at);
             let mut counts = Counts::default();
             let mut writes = Vec::new();
             let people = self.people(&loaded.records, &request.treatment)?;

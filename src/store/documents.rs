@@ -64,14 +64,18 @@ use object_store::{
 pub use object_store;
 
 use super::by_record::fits;
+use super::one_by_one::{OneByOne, SomeRecords};
+use super::read::no_such_class;
 use super::{
     Batch, Census, CensusRequest, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest,
-    Erased, Kept, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus, Tally,
-    TallyRequest, Target,
+    Erased, Kept, Page, PageRequest, Reactivated, Reactivation, ReadRecord, ReadRecords, ReadRequest,
+    RecordPage, RecordStore, StoreError, TakeCensus, Tally, TallyRequest, Target,
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};
-use crate::data_map::{ClassName, DataMap, Datatype, Field, Kind, NotCovered, Record, RecordClass, Value};
+use crate::data_map::{
+    ClassName, DataMap, Datatype, Field, FieldName, Kind, NotCovered, Record, RecordClass, Value,
+};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::treatment::{RecordAction, RecordChange, Standing, Treatment};
@@ -87,6 +91,9 @@ pub const FILE: &str = "file";
 const CUSTOMER: &str = "{customer}";
 /// The default for the largest document that is read.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// What to do about a document that is too large to be blanked.
+const DELETE_OR_RAISE: &str = "let the policy delete them, or raise WithDocuments::most_bytes";
 
 /// A [`CustomerStore`] together with documents in object stores. See the [module](self).
 #[derive(Debug)]
@@ -196,26 +203,8 @@ impl<S: CustomerStore> WithDocuments<S> {
     async fn find(&self, customer: &CustomerId) -> Result<Found, StoreError> {
         let mut found = Found::new();
         for (class, documents) in &self.classes {
-            let place = documents.of(customer)?;
-            let doing = "listing documents";
-            let listed: Vec<ObjectMeta> = documents
-                .store
-                .list(Some(&place))
-                .try_collect()
-                .await
-                .map_err(|error| failed(doing, &error))?;
-            let below = listed.into_iter().filter(|meta| meta.location.prefix_matches(&place));
-            found.extend(below.map(|meta| (class.clone(), meta)));
-            // A listing does not include an object at the place itself.
-            match documents.store.head(&place).await {
-                Ok(meta)
-                    if !found.iter().any(|(of, known)| of == class && known.location == meta.location) =>
-                {
-                    found.push((class.clone(), meta));
-                }
-                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(failed(doing, &error)),
-            }
+            let listed = documents.listed(customer).await?;
+            found.extend(listed.into_iter().map(|meta| (class.clone(), meta)));
         }
         Ok(found)
     }
@@ -245,7 +234,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             Err(error) => return Err(failed(doing, &error)),
         };
         if got.meta.size > self.most_bytes {
-            return Err(self.too_large(class));
+            return Err(self.too_large(class, DELETE_OR_RAISE));
         }
         let bytes = got.bytes().await.map_err(|error| failed(doing, &error))?;
         // Blanking has written a blank document anew, so a duty by its date would start again. But it contains
@@ -254,14 +243,9 @@ impl<S: CustomerStore> WithDocuments<S> {
         Ok(Some((record.with(FILE, Value::Blob(bytes.into())), standing)))
     }
 
-    fn too_large(&self, class: &ClassName) -> StoreError {
-        StoreError::failed(
-            "reading a document",
-            format!(
-                "one of {class} is larger than {} bytes; let the policy delete them, or raise WithDocuments::most_bytes",
-                self.most_bytes
-            ),
-        )
+    fn too_large(&self, class: &ClassName, way_out: &str) -> StoreError {
+        let what = format!("one of {class} is larger than {} bytes; {way_out}", self.most_bytes);
+        StoreError::failed("reading a document", what)
     }
 
     async fn tally_one(
@@ -310,7 +294,7 @@ impl<S: CustomerStore> WithDocuments<S> {
                 return Err(StoreError::failed("looking at documents", what));
             }
             if meta.size > self.most_bytes && is_read(&class) {
-                return Err(self.too_large(&class));
+                return Err(self.too_large(&class, DELETE_OR_RAISE));
             }
         }
         Ok(())
@@ -339,7 +323,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             if !is_kept && standing != Standing::Kept {
                 *counts.classes.entry(class.clone()).or_default() += 1;
             }
-            match treatment.treat(&record, standing, &request.seed, request.at.date_naive(), 0) {
+            match treatment.treat(&record, standing, &request.seed, treatment.day(request.at), 0) {
                 RecordChange::Nothing => {}
                 RecordChange::Delete => documents.delete(&meta.location).await?,
                 RecordChange::Write(fields) | RecordChange::Reassign(fields) => match fields.get(FILE) {
@@ -395,6 +379,33 @@ impl Documents {
             return Err(StoreError::failed("looking for documents", "the customer's id is empty"));
         }
         Ok(self.place.iter().map(|part| part.as_deref().map_or_else(|| id.clone(), PathPart::from)).collect())
+    }
+
+    /// A customer's documents.
+    async fn listed(&self, customer: &CustomerId) -> Result<Vec<ObjectMeta>, StoreError> {
+        let place = self.of(customer)?;
+        let doing = "listing documents";
+        let listed: Vec<ObjectMeta> =
+            self.store.list(Some(&place)).try_collect().await.map_err(|error| failed(doing, &error))?;
+        let mut found: Vec<ObjectMeta> =
+            listed.into_iter().filter(|meta| meta.location.prefix_matches(&place)).collect();
+        // A listing does not include an object at the place itself.
+        match self.store.head(&place).await {
+            Ok(meta) if !found.iter().any(|known| known.location == meta.location) => found.push(meta),
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(failed(doing, &error)),
+        }
+        Ok(found)
+    }
+
+    /// The bytes of a document. `None` if it was deleted in the meantime.
+    async fn read(&self, place: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+        let doing = "reading a document";
+        match self.store.get_opts(place, GetOptions::default()).await {
+            Ok(got) => Ok(Some(got.bytes().await.map_err(|error| failed(doing, &error))?.into())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(doing, &error)),
+        }
     }
 
     /// Whether a document may be blank, judged by its first bytes.
@@ -530,6 +541,64 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
             batch.push(answer);
         }
         Ok(batch)
+    }
+}
+
+/// The most bytes of documents that a page of records has, unless a single document has more.
+const PAGE_BYTES: usize = 8 << 20;
+
+#[async_trait]
+impl<S: CustomerStore> OneByOne for WithDocuments<S> {
+    async fn customers(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        self.root.page(request).await
+    }
+
+    fn fields_of(&self, _: &ClassName) -> Result<Arc<[FieldName]>, StoreError> {
+        Ok([PATH, WRITTEN, FILE].map(FieldName::from).into())
+    }
+
+    async fn some_of(
+        &self,
+        class: &ClassName,
+        customer: &CustomerId,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<SomeRecords, StoreError> {
+        let documents = self.classes.get(class).ok_or_else(|| no_such_class(class))?;
+        let mut listed = documents.listed(customer).await?;
+        listed.sort_by(|a, b| a.location.cmp(&b.location));
+        let mut found = SomeRecords::default();
+        let mut bytes = 0;
+        for meta in listed.into_iter().filter(|meta| after.is_none_or(|after| meta.location.as_ref() > after))
+        {
+            if found.records.len() == most || bytes >= PAGE_BYTES {
+                found.more = true;
+                break;
+            }
+            if meta.size > self.most_bytes {
+                return Err(self.too_large(class, "raise WithDocuments::most_bytes"));
+            }
+            let Some(file) = documents.read(&meta.location).await? else { continue };
+            bytes += file.len();
+            let values = vec![
+                Value::from(meta.location.as_ref()),
+                Value::from(meta.last_modified.to_rfc3339()),
+                Value::Blob(file),
+            ];
+            found.records.push((meta.location.to_string(), ReadRecord::new(0, values)));
+        }
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl<S: CustomerStore + ReadRecords> ReadRecords for WithDocuments<S> {
+    async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
+        if self.classes.contains_key(&request.class) {
+            self.one_by_one(request).await
+        } else {
+            self.root.read_records(request).await
+        }
     }
 }
 

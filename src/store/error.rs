@@ -121,6 +121,26 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
+    /// The treatment would change records of somebody else on whom a hold stands. Nothing of the customer was touched.
+    #[error(
+        "{rows} of {class} {belong} to somebody on whom a hold stands, and would be changed because {by}: erase this customer when \
+         the hold is lifted",
+        rows = if *rows == 1 { "1 record".to_owned() } else { format!("{rows} records") },
+        belong = if *rows == 1 { "belongs" } else { "belong" },
+        by = link.as_ref().map_or_else(
+            || "this customer has them as well".to_owned(),
+            |link| format!("{class}.{link} leads to this customer or to a record of theirs")
+        )
+    )]
+    Held {
+        /// The record class.
+        class: ClassName,
+        /// The link that leads to the customer, or to a record of the customer. `None`: the customer shares the records,
+        /// and their texts are searched.
+        link: Option<String>,
+        /// How many records.
+        rows: u64,
+    },
     /// Links to records that would be deleted would be cut to a value that no row has, and a foreign key requires the
     /// row. Nothing of the customer was touched.
     #[error(

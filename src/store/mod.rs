@@ -13,6 +13,7 @@
 //! A store knows no policy. A store gets a [`Treatment`], which says what to do to each record class, field by field,
 //! and a [`Seed`] for random values.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use chrono::{DateTime, Utc};
 
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, Expected, FormerStatus, Identifiers, TenantId};
-use crate::data_map::DataMap;
+use crate::data_map::{ClassName, DataMap};
 use crate::treatment::Treatment;
 
 mod by_record;
@@ -34,10 +35,13 @@ mod inbox;
 mod mark;
 mod memory;
 mod mentions;
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "it has a second user"))]
+mod one_by_one;
 mod ownerless;
 mod page;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod read;
 mod sharing;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql;
@@ -56,11 +60,16 @@ pub use memory::{MemoryRepository, MemoryStore};
 pub use mentions::{ListUncertain, UncertainMention};
 pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
+pub use read::{Had, ReadRecord, ReadRecords, ReadRequest, RecordPage, Whose};
 pub use sharing::WhoShares;
 
 /// One result per item, in the order of the request. A missing result means that the item was not tried. A failed
 /// item says nothing about its neighbours.
 pub type Batch<T> = Vec<Result<T, StoreError>>;
+
+/// Customers whose records must stay as they are, whoever is erased, because an operator placed a hold on them. Each with
+/// the record classes that the hold keeps; an empty set keeps all.
+pub type HeldCustomers = BTreeMap<CustomerId, BTreeSet<ClassName>>;
 
 /// A request to count what a treatment would do.
 #[derive(Clone, Debug)]
@@ -72,12 +81,22 @@ pub struct TallyRequest {
     pub treatment: Arc<Treatment>,
     /// The instant for ages that are made more general. `None` if the treatment makes no age more general.
     pub at: Option<DateTime<Utc>>,
+    /// Customers whose records must stay as they are.
+    pub held: Arc<HeldCustomers>,
 }
 
 impl TallyRequest {
     /// A request for some customers under a treatment.
     pub fn new(customers: Vec<CustomerId>, treatment: Arc<Treatment>) -> Self {
-        Self { customers, treatment, at: None }
+        Self { customers, treatment, at: None, held: Arc::default() }
+    }
+
+    /// Names customers whose records must stay as they are. A customer whose erasure would reach one of them gets
+    /// [`StoreError::Held`].
+    #[must_use]
+    pub fn held(mut self, held: Arc<HeldCustomers>) -> Self {
+        self.held = held;
+        self
     }
 
     /// Sets the instant of the count.
@@ -85,6 +104,12 @@ impl TallyRequest {
     pub fn at(mut self, instant: DateTime<Utc>) -> Self {
         self.at = Some(instant);
         self
+    }
+
+    /// The day of the count, in the zone of the policy.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn day(&self) -> chrono::NaiveDate {
+        self.at.map_or(chrono::NaiveDate::MIN, |at| self.treatment.day(at))
     }
 }
 
@@ -109,14 +134,24 @@ pub struct EraseRequest {
     pub treatment: Arc<Treatment>,
     /// The seed for random values.
     pub seed: Seed,
-    /// The instant. Placeholders show its day.
+    /// The instant. Placeholders show its [day](Treatment::day).
     pub at: DateTime<Utc>,
+    /// Customers whose records must stay as they are.
+    pub held: Arc<HeldCustomers>,
 }
 
 impl EraseRequest {
     /// A request for some customers under a treatment.
     pub fn new(targets: Vec<Target>, treatment: Arc<Treatment>, seed: Seed, at: DateTime<Utc>) -> Self {
-        Self { targets, treatment, seed, at }
+        Self { targets, treatment, seed, at, held: Arc::default() }
+    }
+
+    /// Names customers whose records must stay as they are. A customer whose erasure would reach one of them gets
+    /// [`StoreError::Held`], and is untouched.
+    #[must_use]
+    pub fn held(mut self, held: Arc<HeldCustomers>) -> Self {
+        self.held = held;
+        self
     }
 }
 

@@ -39,10 +39,9 @@ impl<B> Copies<B> {
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// # use relinquish::backup::{BackupCopy, MemoryBackups, Schedule};
-/// # let schedule = Schedule { newest: None, days: Some(30) };
-/// # let copies = ["2026-01-01", "2026-01-02", "2026-01-03"].map(|day| BackupCopy {
-/// #     taken_at: format!("{day}T23:59:59Z").parse().unwrap(), name: day.into(),
-/// # });
+/// # let schedule = Schedule::new(None, Some(30));
+/// # let copies = ["2026-01-01", "2026-01-02", "2026-01-03"]
+/// #     .map(|day| BackupCopy::new(format!("{day}T23:59:59Z").parse().unwrap(), day));
 /// use relinquish::testing::{self, Copies};
 ///
 /// testing::backups(|| async { Copies::new(MemoryBackups::new(schedule, copies)) }).await

@@ -11,8 +11,10 @@ mod backups;
 mod gateway;
 mod key_ring;
 mod ledger;
+mod recipient;
 mod repository;
 mod store;
+mod suppression;
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -148,6 +148,16 @@ laws! {
         ProfilesUntouched: "no other profile is touched",
         GatewayShowsNobody: "the Debug of an adapter shows no profile and no owner",
     }
+    "recipient" {
+        RecipientTakesSome: "a recipient takes one item at once or more, and says how long a call can take",
+        RecipientAnswersEach: "tell and poll give one answer per item",
+        RecipientForgets: "a person of whom a recipient confirms that it was told is not there any more",
+        ToldAgain: "the same notice again is Confirmed or NothingThere",
+        StrangerIsNoFailure: "to tell of somebody whom the recipient does not know is Confirmed or NothingThere",
+        NeighboursStay: "nobody else is touched",
+        AcceptedIsFinished: "what was accepted comes to an end",
+        RecipientShowsNobody: "the Debug of an adapter shows no value by which a person is known",
+    }
     "profile_listing" {
         ListedOnce: "nothing is listed twice",
         ListedAll: "every profile is listed",
@@ -162,6 +172,14 @@ laws! {
         EpochsDiffer: "the key of each epoch is another one",
         NoKeyIsSaid: "an epoch without a key is NoKey",
         KeyRingShowsNothing: "the Debug of a ring and its errors show no message",
+    }
+    "suppression_list" {
+        SuppressedToLastDay: "a token that was added is found up to and including its last day, and not afterwards",
+        SuppressedInOrder: "suppressed gives one answer per token, in order",
+        SuppressedToLaterDay: "a token that is added again keeps the later of both days",
+        SuppressedTakenOut: "a token that is taken out is not found, no other is taken out, and the answer counts those that were there",
+        SuppressedForgotten: "a token whose last day is before the day is forgotten, no other is, and no more than asked for",
+        SuppressionKeysKept: "the keys come back by epoch, and the first one under an epoch stays",
     }
     "backups" {
         ScheduleStays: "the schedule is the same each time",

@@ -9,8 +9,10 @@
 //! | [`CustomerStore`](crate::CustomerStore) | [`customer_store`] | `customer_store(\|\| async { Stocked::new(store(), policy()) }).await?` |
 //! | [`Repository`](crate::Repository) | [`repository`] | `repository(\|\| async { Stocked::new(repository(), policy()) }).await?` |
 //! | [`PaymentGatewayEraser`](crate::PaymentGatewayEraser) | [`gateway`] | `gateway(&sandbox).await?` |
+//! | [`Recipient`](crate::Recipient) | [`recipient`] | `recipient(&sandbox).await?` |
 //! | [`ProfileListing`](crate::gateway::ProfileListing) | [`profile_listing`] | `profile_listing(&adapter, &profiles).await?` |
 //! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook), [`Register`](crate::ledger::Register), [`Rations`](crate::ledger::Rations) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
+//! | [`SuppressionList`](crate::ledger::SuppressionList) | [`suppression_list`] | `suppression_list(\|\| async { open() }).await?` |
 //! | `KeepsTree` (feature `checkpoints`) | `keeps_tree` | `keeps_tree(\|\| async { open() }).await?` |
 //! | [`KeyRing`](crate::ledger::KeyRing) | [`key_ring`] | `key_ring(\|\| async { open() }).await?` |
 //! | [`BackupRetention`](crate::BackupRetention) | [`backups`] | `backups(\|\| async { Copies::new(adapter()) }).await?` |
@@ -50,8 +52,10 @@ mod key_ring;
 mod law;
 mod ledger;
 mod own_strategy;
+mod recipient;
 mod repository;
 mod stocked;
+mod suppression;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
@@ -65,7 +69,9 @@ pub use key_ring::key_ring;
 pub use law::{Broken, Law};
 pub use ledger::ledger;
 pub use own_strategy::own_strategy;
+pub use recipient::{RecipientFixture, recipient};
 pub use repository::repository;
 pub use stocked::Stocked;
+pub use suppression::suppression_list;
 #[cfg(feature = "checkpoints")]
 pub use tree::keeps_tree;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::anonymise::json::Pointer;
@@ -17,14 +17,17 @@ use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
 use crate::data_map::{
-    ClassName, DataMap, Field, FieldName, Kind, NotCovered, Record, RecordClass, Value, WhenGone,
+    ClassName, DataMap, Field, FieldName, Kind, NotCovered, RecipientName, Record, RecordClass, TimeZone,
+    Value, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
 
 mod group;
+mod kept;
 mod lead;
 mod ownerless;
+mod recipient;
 mod residue;
 mod short;
 mod signs;
@@ -36,8 +39,10 @@ mod under_duty;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
+pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
 pub use ownerless::Ownerless;
+pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
 pub use short::Shortfall;
 pub(crate) use signs::{Signs, knowing, signs_of};
@@ -87,6 +92,11 @@ pub struct ClassTreatment {
     pub(crate) action: RecordAction,
     pub(crate) fields: BTreeMap<FieldName, Strategy>,
     pub(crate) kept: BTreeMap<FieldName, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) kept_for: BTreeMap<FieldName, KeptFor>,
+    /// Fields that an earlier case kept for a time that is over.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) kept_before: BTreeSet<FieldName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) under_duty: Vec<UnderDuty>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -272,16 +282,31 @@ pub struct Treatment {
     pub(crate) root: ClassName,
     pub(crate) classes: BTreeMap<ClassName, ClassTreatment>,
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) recipients: BTreeMap<RecipientName, RecipientAction>,
     pub(crate) links: Vec<Lead>,
     pub(crate) not_covered: Vec<NotCovered>,
     /// Whether the treatment is for records that expire. The customers of these records stay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expiry: bool,
+    /// The zone in which the policy counts days.
+    #[serde(default = "utc", skip_serializing_if = "is_utc")]
+    pub(crate) time_zone: TimeZone,
     /// What other treatments write to a customer's own record, if they leave nothing personal there: those of the policy, and
     /// those under which a case was ever opened. A customer whose record shows this has left too. The digest does not cover
     /// it: another treatment may change, and this treatment is still the same.
     #[serde(skip)]
     pub(crate) other_signs: Arc<[BTreeMap<FieldName, Strategy>]>,
+}
+
+fn utc() -> TimeZone {
+    TimeZone::UTC
+}
+
+// Serde requires a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_utc(zone: &TimeZone) -> bool {
+    *zone == TimeZone::UTC
 }
 
 impl Treatment {
@@ -293,6 +318,11 @@ impl Treatment {
     /// The class of the customers' own records.
     pub fn root(&self) -> &ClassName {
         &self.root
+    }
+
+    /// The day of an instant, in the zone in which the policy counts days. Placeholders show this day.
+    pub fn day(&self, at: DateTime<Utc>) -> NaiveDate {
+        self.time_zone.day(at)
     }
 
     /// What is done, per class. Contains every class of the data map.
@@ -308,6 +338,11 @@ impl Treatment {
     /// What is done at each gateway.
     pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
         &self.gateways
+    }
+
+    /// Which recipients are told of the erasure, and why the others are not.
+    pub fn recipients(&self) -> &BTreeMap<RecipientName, RecipientAction> {
+        &self.recipients
     }
 
     /// Whether the treatment is for records that expire. The customers of these records stay.
@@ -429,7 +464,13 @@ impl Treatment {
         let mut bound = self.clone();
         for class in bound.classes.values_mut() {
             let tombstone = class.tombstone.iter_mut().flat_map(|tombstone| tombstone.fields.values_mut());
-            class.fields.values_mut().chain(tombstone).try_for_each(|strategy| strategy.bind(strategies))?;
+            let later = class.kept_for.values_mut().map(|kept| &mut kept.then);
+            class
+                .fields
+                .values_mut()
+                .chain(later)
+                .chain(tombstone)
+                .try_for_each(|strategy| strategy.bind(strategies))?;
         }
         Ok(bound)
     }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{ClassTreatment, GatewayAction, RecordAction, Treatment};
+use super::{ClassTreatment, GatewayAction, RecipientAction, RecordAction, Treatment};
 use crate::anonymise::{Reveals, Strategy};
 use crate::customer::GatewayName;
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, FieldName, RecipientName};
 
 /// Something that an earlier treatment erased, and that a later treatment does not erase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Shortfall {
     },
     /// The profiles at the gateway were erased, and now they stay.
     Gateway(GatewayName),
+    /// The recipient was told, and now it is not.
+    Recipient(RecipientName),
 }
 
 impl fmt::Display for Shortfall {
@@ -33,6 +35,9 @@ impl fmt::Display for Shortfall {
             Self::Records(class) => write!(f, "records of {class} were removed, and would stay now"),
             Self::Field { class, field } => write!(f, "{class}.{field} was erased, and would stay now"),
             Self::Gateway(gateway) => write!(f, "profiles at {gateway} were erased, and would stay now"),
+            Self::Recipient(recipient) => {
+                write!(f, "recipient {recipient} was told, and would not be told now")
+            }
         }
     }
 }
@@ -60,6 +65,12 @@ impl Treatment {
                 short.push(Shortfall::Gateway(gateway.clone()));
             }
         }
+        let told = |action: &RecipientAction| *action == RecipientAction::Tell;
+        for (recipient, _) in earlier.recipients.iter().filter(|(_, action)| told(action)) {
+            if !self.recipients.get(recipient).is_some_and(told) {
+                short.push(Shortfall::Recipient(recipient.clone()));
+            }
+        }
         short
     }
 }
@@ -81,7 +92,9 @@ fn falls_short(class: &ClassName, now: &ClassTreatment, then: &ClassTreatment, s
             let reveals = now.reveals();
             reveals == Reveals::Nothing || reveals == strategy.reveals()
         };
-        if !now.fields.get(field).is_some_and(does_the_same) {
+        // It was kept for a time before, and so it is now: whoever has kept it long enough is treated the same.
+        let is_later = then.kept_before.contains(field) && now.kept_for.contains_key(field);
+        if !is_later && !now.fields.get(field).is_some_and(does_the_same) {
             short.push(Shortfall::Field { class: class.clone(), field: field.clone() });
         }
     }

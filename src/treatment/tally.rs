@@ -49,6 +49,10 @@ pub struct Tally {
     /// Records of other owners in which some fields belong to the customer, by class. They are included in `rows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<ClassName, u64>,
+    /// Records of other owners that a duty keeps for now, and in which some fields belong to the customer, by class.
+    /// They are not included in `rows`. The fields are due when the duty ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_fields: BTreeMap<ClassName, Kept>,
     /// Records that a retained record still needs, and that would be deleted otherwise, by class. They are included
     /// in `due` until they are anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -172,7 +176,6 @@ impl Kept {
     }
 
     /// Adds the counts and dates of other records.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn and(&mut self, other: &Self) {
         self.rows += other.rows;
         for (field, date) in other.latest.iter().chain(&other.earliest) {
@@ -198,6 +201,15 @@ impl Tally {
     /// Records to which the treatment would still do something.
     pub fn due(&self) -> u64 {
         self.classes.values().map(|class| class.due).sum()
+    }
+
+    /// The records that duties keep, by class: the customer's own, and those of others that hold fields of the customer.
+    pub fn kept_in_all(&self) -> BTreeMap<ClassName, Kept> {
+        let mut all = self.kept.clone();
+        for (class, kept) in &self.kept_fields {
+            all.entry(class.clone()).or_default().and(kept);
+        }
+        all
     }
 
     /// Whether anything is left to do, including values that identify the customer because too few customers share

@@ -12,3 +12,4 @@ mod hosts;
 mod localstripe;
 mod property;
 mod reconcile;
+mod webhook;

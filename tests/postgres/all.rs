@@ -19,3 +19,4 @@ mod same;
 mod schemas;
 mod server;
 mod shop;
+mod suppression;

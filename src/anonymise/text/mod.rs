@@ -63,6 +63,7 @@ mod context;
 mod detect;
 mod endings;
 mod fold;
+mod identity;
 mod names;
 mod numbers;
 mod people;
@@ -75,6 +76,7 @@ mod words;
 
 pub(crate) use detect::first_of;
 pub use detect::{Detected, Detector, UnknownDetector, detect};
+pub(crate) use identity::Forms;
 pub(crate) use sought::{Sought, replaced};
 
 use context::View;

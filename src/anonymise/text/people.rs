@@ -110,6 +110,21 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
+/// The mail addresses in a field, as they are spelled there.
+pub(super) fn mails(value: &str) -> impl Iterator<Item = &str> {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')');
+    value.split(is_end).filter(|part| part.contains('@'))
+}
+
+/// A mail address folded and without its tag, in two halves: `maud+shop@example.org` is a mail of `maud@example.org`.
+pub(super) fn mail_form(value: &str) -> Option<(String, String)> {
+    let text = folded(value);
+    let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['.', ':', '\'']);
+    let (local, domain) = text.rsplit_once('@')?;
+    let local = local.split_once('+').map_or(local, |(local, _)| local);
+    (!local.is_empty() && !domain.is_empty()).then(|| (local.to_owned(), domain.to_owned()))
+}
+
 fn insert(people: &mut Vec<u32>, person: u32) {
     if people.last() != Some(&person) {
         people.push(person);
@@ -467,15 +482,11 @@ impl People {
     }
 
     fn add_mails(&mut self, person: u32, kind: &Kind, value: &str, draft: &mut Draft) {
-        let is_mail = |part: &&str| part.contains('@');
-        let parts = || {
-            value.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'))
-        };
-        if !parts().any(|part| is_mail(&part)) {
+        if mails(value).next().is_none() {
             self.add_exact(person, kind, value);
             return;
         }
-        for mail in parts().filter(is_mail) {
+        for mail in mails(value) {
             self.add_mail(person, kind, mail);
         }
         // `Maud Ashworth <maud@example.org>`
@@ -486,22 +497,18 @@ impl People {
         }
     }
 
-    /// `maud+shop@example.org` is a mail of `maud@example.org`.
     fn add_mail(&mut self, person: u32, kind: &Kind, value: &str) {
-        let text = folded(value);
-        let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['.', ':', '\'']);
-        let Some((local, domain)) = text.rsplit_once('@') else { return };
-        let local = local.split_once('+').map_or(local, |(local, _)| local);
-        let Some(anchor) = words(local).max_by_key(|word| word.len()) else { return };
+        let Some((local, domain)) = mail_form(value) else { return };
+        let Some(anchor) = words(&local).max_by_key(|word| word.len()) else { return };
         let at = anchor.as_ptr() as usize - local.as_ptr() as usize;
         let (Ok(before), Ok(len)) = (u16::try_from(at), u16::try_from(local.len())) else { return };
-        if anchor.len() > LONGEST_WORD || domain.is_empty() {
+        if anchor.len() > LONGEST_WORD {
             return;
         }
         self.role(anchor.as_bytes(), Role::Mail(before, len));
         let found = self
             .mails
-            .entry([local, "@", domain].concat().into_bytes().into())
+            .entry(format!("{local}@{domain}").into_bytes().into())
             .or_insert_with(|| Identifier { kind: kind.clone(), people: Vec::new(), is_weak: false });
         insert(&mut found.people, person);
     }

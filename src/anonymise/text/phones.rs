@@ -149,6 +149,11 @@ pub(super) fn place(
 }
 
 impl Prefix {
+    /// The code, if it is known.
+    pub(super) fn number(self) -> Option<u16> {
+        self.0
+    }
+
     /// Whether these digits can stand before the national number.
     fn allows(self, digits: &[Digit]) -> bool {
         let mut value = [0_u8; LONGEST_PREFIX];

@@ -173,7 +173,7 @@ impl Engine {
             if rounds > MOST_ROUNDS {
                 return Err(StoreError::Contended { doing: "erasing what has expired, part by part" }.into());
             }
-            let request = expired_request(&todo, treatment, &seed, at);
+            let request = expired_request(&todo, treatment, &seed, at).held(self.held_customers().await?);
             let mut answers = self.parts.store.erase(&request).await?.into_iter();
             let mut more = Vec::new();
             for mut due in todo {

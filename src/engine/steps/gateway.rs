@@ -26,11 +26,11 @@ use crate::plan::{GuardFinding, Step};
 use crate::policy::Guard;
 
 /// The number of attempts at a gateway before the case waits for a resume.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// The first pause between two attempts. Each further pause is twice as long.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause for which a case waits. For longer pauses the case waits for a resume.
-const LONGEST: Duration = Duration::from_secs(10);
+pub(super) const LONGEST: Duration = Duration::from_secs(10);
 
 /// The result for one profile.
 enum Profile {
@@ -306,15 +306,18 @@ impl Engine {
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
-        let outlasts = || {
-            let since = self.parts.clock.now().signed_duration_since(renewed).to_std();
-            let left = since.ok().and_then(|since| self.parts.lease.lasts.checked_sub(since));
-            left.is_some_and(|left| left > gateway.longest_call())
-        };
+        let outlasts = || self.lease_outlasts(renewed, gateway.longest_call());
         if !outlasts() {
             return Err(GatewayError::Busy { gateway: gateway.gateway().clone(), retry_after: None });
         }
         self.while_it_may(outlasts, TRIES, ask).await
+    }
+
+    /// Whether a worker's claim lasts longer than a call to an outside party can take.
+    pub(super) fn lease_outlasts(&self, renewed: DateTime<Utc>, longest_call: Duration) -> bool {
+        let since = self.parts.clock.now().signed_duration_since(renewed).to_std();
+        let left = since.ok().and_then(|since| self.parts.lease.lasts.checked_sub(since));
+        left.is_some_and(|left| left > longest_call)
     }
 
     async fn while_it_may<T, F>(

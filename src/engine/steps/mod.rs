@@ -10,12 +10,14 @@ use crate::plan::Step;
 mod deactivate;
 mod expire;
 mod gateway;
+mod recipient;
 mod records;
 mod verify;
 
 pub(super) use deactivate::Deactivate;
 pub(super) use expire::{DueOnes, Expire};
 pub(super) use gateway::{Accounts, AtGateways, Gateways, Refusal, open_items};
+pub(super) use recipient::Recipients;
 pub(super) use records::{MOST_ROUNDS, Records};
 pub(super) use verify::Verify;
 

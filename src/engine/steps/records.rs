@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use super::Perform;
 use crate::anonymise::Seed;
 use crate::case::{Because, Before, Event, Hindrance, Proof};
+use crate::customer::SuppressionToken;
 use crate::data_map::{Link, RecordClass};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -38,7 +39,7 @@ pub(super) fn groups<'g, 'e>(
     let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
     for run in runs {
         let (digest, treatment) = batch.date(engine, run);
-        let key = (digest, run.new.opened_at.date_naive());
+        let key = (digest, treatment.day(run.new.opened_at));
         groups.entry(key).or_insert_with(|| (knowing(&treatment, signs), Vec::new())).1.push(run);
     }
     groups.into_values().collect()
@@ -110,7 +111,8 @@ impl Engine {
                 return Ok(());
             }
             let targets = todo.iter().map(|run| run.target()).collect();
-            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at);
+            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at)
+                .held(self.held_customers().await?);
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {
@@ -151,44 +153,47 @@ impl Engine {
         keeps && self.data_map().classes().flat_map(RecordClass::links).any(Link::is_by_value)
     }
 
-    /// Records that the erasure begins, with what the certificate needs and what cannot be found out afterwards:
-    /// uncertain mentions, and records that duties keep and that are found by a value.
+    /// Records that the erasure begins, with what cannot be found out afterwards: uncertain mentions, records that duties
+    /// keep and that are found by a value, and tokens for the suppression list.
     async fn count_before(
         &self,
         treatment: &Arc<Treatment>,
         runs: Vec<&mut Run<'_, ErasureWork>>,
     ) -> Result<(), Error> {
         let by_value = self.keeps_by_value(treatment);
-        let counts = treatment.redacts() || by_value;
-        // For the other cases it was recorded before their records were erased.
-        let (uncounted, counted): (Vec<_>, Vec<_>) =
-            runs.into_iter().partition(|run| counts && run.records_begun() == 0);
         let begun = |before| Event::Begun { step: Step::Records, before };
-        for run in counted {
+        let (first, again): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.records_begun() == 0);
+        // For these cases it was recorded before their records were erased.
+        for run in again {
             run.note(begun(None))?;
         }
-        if uncounted.is_empty() {
+        if first.is_empty() {
             return Ok(());
         }
-        let customers = uncounted.iter().map(|run| run.binding().customer().clone()).collect();
-        let mut answers = match self.tally(customers, treatment).await {
-            Ok(answers) => answers.into_iter(),
+        let (tallies, tokens) = match self.known_before(treatment, &first, by_value).await {
+            Ok(found) => found,
             Err(Error::Store(error)) => {
-                wait_all(uncounted, &Step::Records, error);
+                wait_all(first, &Step::Records, error);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        for run in uncounted {
-            match answers.next() {
-                Some(Ok(Tally { uncertain, kept, .. })) => {
-                    let keeps = by_value && kept.values().any(|kept| kept.rows > 0);
-                    let keeping = if keeps { kept } else { BTreeMap::new() };
-                    let is_nothing = uncertain.is_empty() && keeping.is_empty();
-                    let before = (!is_nothing).then_some(Before::Records { uncertain, keeping });
+        let mut answers = tallies.into_iter().zip(tokens);
+        for run in first {
+            let answer = answers.next().map(|(tally, tokens)| Ok((tally?, tokens?)));
+            match answer {
+                Some(Ok((tally, suppress))) => {
+                    let keeping = if by_value { tally.kept_in_all() } else { BTreeMap::new() };
+                    let keeps = keeping.values().any(|kept| kept.rows > 0);
+                    let keeping = if keeps { keeping } else { BTreeMap::new() };
+                    let uncertain = tally.uncertain;
+                    let is_nothing = uncertain.is_empty() && keeping.is_empty() && suppress.is_empty();
+                    let before = (!is_nothing).then_some(Before::Records { uncertain, keeping, suppress });
                     run.note(begun(before))?;
                 }
-                Some(Err(error)) if error.is_transient() => run.wait(Step::Records, &error.into(), None),
+                Some(Err(error)) if StoreError::is_transient(&error) => {
+                    run.wait(Step::Records, &error.into(), None);
+                }
                 // Reading an unreadable record again later does not help.
                 Some(Err(error)) => {
                     self.block(run, at_the_step(Step::Records, Hindrance::Refused(error.to_string())))
@@ -200,12 +205,34 @@ impl Engine {
         Ok(())
     }
 
+    /// The counts before the records are erased, if they are needed, and the tokens for the suppression list: one answer
+    /// each per case, in order.
+    async fn known_before(
+        &self,
+        treatment: &Arc<Treatment>,
+        runs: &[&mut Run<'_, ErasureWork>],
+        by_value: bool,
+    ) -> Result<(crate::store::Batch<Tally>, crate::store::Batch<Vec<SuppressionToken>>), Error> {
+        let tallies = if treatment.redacts() || by_value {
+            let customers = runs.iter().map(|run| run.binding().customer().clone()).collect();
+            self.tally(customers, treatment).await?
+        } else {
+            runs.iter().map(|_| Ok(Tally::default())).collect()
+        };
+        Ok((tallies, self.tokens_to_suppress(treatment, runs).await?))
+    }
+
     /// Processes the store's answers, and returns the cases with more to do.
     async fn take_answers<'r, 'e>(
         &self,
         runs: Vec<&'r mut Run<'e, ErasureWork>>,
         answers: crate::store::Batch<Erased>,
     ) -> Result<Vec<&'r mut Run<'e, ErasureWork>>, Error> {
+        let touched = runs
+            .iter()
+            .zip(&answers)
+            .filter(|(_, answer)| matches!(answer, Ok(Erased::Done(_) | Erased::More(_) | Erased::Missing)));
+        self.suppress_erased(touched.map(|(run, _)| &**run)).await?;
         let mut answers = answers.into_iter();
         let mut more = Vec::new();
         for run in runs {
@@ -223,9 +250,9 @@ impl Engine {
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
-                // The store has touched nothing. Neither has this case, unless a gateway was asked or this is a
+                // The store has touched nothing. Neither has this case, unless an outside party was asked or this is a
                 // second attempt.
-                Some(Ok(Erased::Changed)) if first_try && !run.gateway_begun() => {
+                Some(Ok(Erased::Changed)) if first_try && !run.outside_begun() => {
                     self.supersede(run, Because::CustomerChanged).await?;
                     continue;
                 }

@@ -27,7 +27,6 @@ use crate::plan::review::{ApprovedReview, Column, ReviewCsv};
 use crate::plan::{Plan, StandingApproval};
 
 mod event;
-mod file;
 mod limits;
 mod place;
 mod run;
@@ -37,7 +36,6 @@ pub use event::{
     Exceeded, Hit, LeftCustomer, RunProgress, SurveyProgress, SweepCounts, SweepEnd, SweepEvent,
     TenantCounts, TooFar, WhyLeft,
 };
-pub use file::ReviewFile;
 pub use place::SweepPlace;
 
 use place::{At, DueCustomer, Found};

@@ -51,6 +51,7 @@ impl Work for ErasureWork {
         match step {
             Step::Deactivate => Some(&steps::Deactivate),
             Step::Gateway(_) => Some(&steps::Gateways),
+            Step::Recipient(_) => Some(&steps::Recipients),
             Step::Records => Some(&steps::Records),
             Step::Verify => Some(&steps::Verify),
             Step::Expire => None,
@@ -97,10 +98,11 @@ impl Run<'_, ErasureWork> {
         self.progress.step(&Step::Records).map_or(0, |step| step.begun)
     }
 
-    /// Whether a profile at a gateway may be erased already.
-    pub(in crate::engine) fn gateway_begun(&self) -> bool {
+    /// Whether an outside party may have erased something already.
+    pub(in crate::engine) fn outside_begun(&self) -> bool {
         let mut steps = self.progress.steps();
-        steps.any(|(step, progress)| matches!(step, Step::Gateway(_)) && progress.may_have_touched())
+        let is_outside = |step: &Step| matches!(step, Step::Gateway(_) | Step::Recipient(_));
+        steps.any(|(step, progress)| is_outside(step) && progress.may_have_touched())
     }
 
     /// Why the customer cannot be erased now: another customer has the id, a guard forbids it, or somebody
@@ -235,7 +237,7 @@ impl Engine {
         for (run, one) in deciding.into_iter().zip(surveyed) {
             match one {
                 Ok(one) => {
-                    if let Some(because) = self.differs(run, &one) {
+                    if let Some(because) = self.differs(run, &one, now) {
                         self.supersede(run, because).await?;
                         continue;
                     }
@@ -298,10 +300,12 @@ impl Engine {
     }
 
     /// Why the plan is no longer valid, if so.
-    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed) -> Option<Because> {
+    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed, now: DateTime<Utc>) -> Option<Because> {
         let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
         let binding = run.binding();
-        let changed = binding.changed(&self.parts.policy, self.data_map(), &one.facts, due, one.tally());
+        let policy = &self.parts.policy;
+        let today = policy.effective(&one.facts.tenant).time_zone().day(now);
+        let changed = binding.changed(policy, self.data_map(), &one.facts, due, one.tally(), today);
         changed.map(Because::Plan)
     }
 

@@ -74,7 +74,7 @@ impl Work for ExpiryWork {
     fn performer(step: &Step) -> Option<&'static dyn Perform<Self>> {
         match step {
             Step::Expire => Some(&steps::Expire),
-            Step::Deactivate | Step::Gateway(_) | Step::Records | Step::Verify => None,
+            Step::Deactivate | Step::Gateway(_) | Step::Recipient(_) | Step::Records | Step::Verify => None,
         }
     }
 

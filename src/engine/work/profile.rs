@@ -67,7 +67,7 @@ impl Work for ProfileWork {
     fn performer(step: &Step) -> Option<&'static dyn Perform<Self>> {
         match step {
             Step::Gateway(_) => Some(&steps::Gateways),
-            Step::Deactivate | Step::Records | Step::Verify | Step::Expire => None,
+            Step::Deactivate | Step::Recipient(_) | Step::Records | Step::Verify | Step::Expire => None,
         }
     }
 

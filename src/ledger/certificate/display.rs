@@ -6,7 +6,7 @@ use super::{Certificate, CertifiedClass, FileSlack};
 use crate::ledger::{Count, DeferredRecords};
 use crate::plan::not_certain;
 use crate::store::Otherwise;
-use crate::treatment::ClassTreatment;
+use crate::treatment::{ClassTreatment, RecipientAction};
 use crate::words::plural;
 
 impl fmt::Display for Certificate {
@@ -31,6 +31,9 @@ impl fmt::Display for Certificate {
             Some(ground) => writeln!(f, " ({})", self.privacy_law().cite_erasure(ground))?,
             None => writeln!(f, " (the policy names no ground for it)")?,
         }
+        if let Some(intake) = self.intake() {
+            writeln!(f, "  request    {intake}")?;
+        }
         let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
         writeln!(f, "  approved   by {by} at {at}")?;
         writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
@@ -47,6 +50,14 @@ impl fmt::Display for Certificate {
         for result in self.gateways() {
             writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
         }
+        for result in self.recipients() {
+            writeln!(f, "  recipient.{:<10} {}", result.recipient, result.answer)?;
+        }
+        for (name, action) in self.recipients_not_told() {
+            if let RecipientAction::NotTold { why, reason } = action {
+                writeln!(f, "  recipient.{name:<10} was not told: {why}: {reason}")?;
+            }
+        }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }
@@ -57,6 +68,9 @@ impl fmt::Display for Certificate {
             for (field, count) in fields {
                 writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
             }
+        }
+        if let Some(suppressing) = self.suppressing() {
+            writeln!(f, "  suppressed {suppressing}")?;
         }
         for backup in self.backups() {
             writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
@@ -119,7 +133,10 @@ impl Certificate {
             )?;
         }
         for (field, reason) in &class.kept {
-            writeln!(f, "    {field:<28} stays: {reason}")?;
+            match class.kept_until.get(field) {
+                Some(day) => writeln!(f, "    {field:<28} stays until {day}: {reason}")?,
+                None => writeln!(f, "    {field:<28} stays as long as the record: {reason}")?,
+            }
         }
         Ok(())
     }

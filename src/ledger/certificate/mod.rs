@@ -3,25 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, RecordedDuty,
-    SubjectToken, WaivedStep,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger, LedgerError,
+    RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
+use crate::case::RecipientOutcome;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
-use crate::policy::{ErasureGround, Guard, PrivacyLaw, Trigger};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Treatment, TreatmentName,
+    Uncertain,
 };
 
 mod display;
@@ -72,6 +74,9 @@ pub struct CertifiedClass {
     pub after_duty: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// The last day of each of these fields that stays only for a time. The others stay as long as their record.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_until: BTreeMap<FieldName, NaiveDate>,
 }
 
 /// What the ledger can prove about one erasure. It names nobody.
@@ -165,10 +170,16 @@ impl Certificate {
         self.residue().word(is_all_claimed(&self.under().unmapped))
     }
 
-    /// What is left of the person. A profile that was not erased, or that the gateway keeps in part, names the person.
+    /// What is left of the person. What a waived step did not erase names the person, and so does what a gateway or a
+    /// recipient keeps.
     pub fn residue(&self) -> Residue {
         let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
-        if !self.waived().is_empty() || self.gateways().iter().any(keeps) {
+        let retains =
+            |result: &RecipientResult| matches!(result.answer.outcome, RecipientOutcome::Retained { .. });
+        if !self.waived().is_empty()
+            || self.gateways().iter().any(keeps)
+            || self.recipients().iter().any(retains)
+        {
             return Residue::InPart;
         }
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
@@ -187,13 +198,19 @@ impl Certificate {
         leads
     }
 
-    /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived at a
-    /// gateway.
+    /// What still leads to the person: what the treatment keeps, what a gateway or a recipient keeps, and what was
+    /// waived.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
         links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
         links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
             GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
+            _ => None,
+        }));
+        links.extend(self.recipients().iter().filter_map(|result| match &result.answer.outcome {
+            RecipientOutcome::Retained { what, .. } => {
+                Some(format!("recipient.{} ({what})", result.recipient))
+            }
             _ => None,
         }));
         links
@@ -270,6 +287,12 @@ impl Certificate {
         self.under().closed_at
     }
 
+    /// The request of the register that the case carried out: receipt, identity, clock, and the letters until then. `None` if
+    /// nobody asked, or if the request did not come by the register.
+    pub fn intake(&self) -> Option<&Intake> {
+        self.result().intake.as_ref()
+    }
+
     /// How the deactivation ended.
     pub fn deactivation(&self) -> DeactivationOutcome {
         self.result().deactivation
@@ -296,6 +319,18 @@ impl Certificate {
             .collect()
     }
 
+    /// The recipients' answers.
+    pub fn recipients(&self) -> &[RecipientResult] {
+        &self.result().recipients
+    }
+
+    /// Recipients that the policy does not tell, each with the policy's words.
+    pub fn recipients_not_told(&self) -> BTreeMap<&str, &RecipientAction> {
+        let recipients = self.treatment.recipients().iter();
+        let not_told = recipients.filter(|(_, action)| **action != RecipientAction::Tell);
+        not_told.map(|(name, action)| (name.as_str(), action)).collect()
+    }
+
     /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
@@ -320,6 +355,11 @@ impl Certificate {
     /// The backups that may still hold copies, and until when.
     pub fn backups(&self) -> &[BackupResidue] {
         &self.under().backups
+    }
+
+    /// What stays in the suppression list, so that no importer brings the person back. `None`: nothing does.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.rules.suppressing.as_ref()
     }
 
     /// Whether old bytes may remain in the store's files.
@@ -351,6 +391,14 @@ impl Serialize for Certificate {
         map.serialize_entry("crate_version", self.crate_version())?;
         map.serialize_entry("treatment", self.treatment())?;
         map.serialize_entry("digests", &self.digests())?;
+        if let Some(intake) = self.intake() {
+            let Intake { request, channel, received_at, identity, clock, due, letters } = intake;
+            let intake = serde_json::json!({
+                "request": request.get(), "channel": channel, "received_at": received_at, "identity": identity,
+                "clock": clock, "due": due, "letters": letters,
+            });
+            map.serialize_entry("request", &intake)?;
+        }
         map.serialize_entry("approved_by", &self.approved_by())?;
         map.serialize_entry("approved_at", &self.approved_at())?;
         map.serialize_entry("opened_at", &self.opened_at())?;
@@ -366,6 +414,8 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("gateways", &gateways.collect::<Vec<_>>())?;
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
+        map.serialize_entry("recipients", self.recipients())?;
+        map.serialize_entry("recipients_not_told", &self.recipients_not_told())?;
         map.serialize_entry("tombstones", self.tombstones())?;
         let waived = self.waived().iter().map(|waived| {
             let WaivedStep { step, operator, reason, at } = waived;
@@ -373,6 +423,7 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("waived", &waived.collect::<Vec<_>>())?;
         map.serialize_entry("verified", &self.verified())?;
+        map.serialize_entry("suppressing", &self.suppressing())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;
@@ -409,6 +460,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 .iter()
                 .map(|(field, reason)| (field.clone(), in_group(class, field, reason.clone())))
                 .collect(),
+            kept_until: result.kept.get(name).cloned().unwrap_or_default(),
         })
         .collect()
 }

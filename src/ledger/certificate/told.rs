@@ -6,12 +6,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Certificate, FileSlack};
 use crate::backup::Horizon;
+use crate::case::RecipientOutcome;
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
-use crate::plan::letter::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
+use crate::plan::letter::{
+    Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold,
+};
 use crate::plan::{Step, is_all_claimed};
 use crate::policy::Statute;
-use crate::treatment::GatewayAction;
+use crate::treatment::{GatewayAction, RecipientAction};
 
 impl Certificate {
     /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
@@ -39,6 +42,7 @@ impl Certificate {
             remaining: result.verified.get(name).copied(),
             otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
             kept: class.kept().clone(),
+            kept_until: result.kept.get(name).cloned().unwrap_or_default(),
             kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
             group: class.smallest_group().map_or_else(Vec::new, |group| {
                 group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
@@ -73,6 +77,31 @@ impl Certificate {
             }
             GatewayAction::Erase => None,
         });
+        let answered = self.recipients().iter().map(|found| {
+            let what = match &found.answer.outcome {
+                RecipientOutcome::Confirmed | RecipientOutcome::NothingThere => WhatWasTold::Told,
+                RecipientOutcome::Retained { until, .. } => WhatWasTold::Retained { until: *until },
+                RecipientOutcome::Unidentified => WhatWasTold::Unidentified,
+                // A case with such an answer is not closed.
+                RecipientOutcome::Accepted { .. } | RecipientOutcome::Refused { .. } => {
+                    WhatWasTold::Unconfirmed
+                }
+            };
+            ToldRecipient { recipient: found.recipient.clone(), what }
+        });
+        let unconfirmed = self.waived().iter().filter_map(|waived| match &waived.step {
+            Step::Recipient(recipient) => {
+                Some(ToldRecipient { recipient: recipient.clone(), what: WhatWasTold::Unconfirmed })
+            }
+            _ => None,
+        });
+        let not_told = self.treatment.recipients().iter().filter_map(|(recipient, action)| match action {
+            RecipientAction::NotTold { reason, .. } => {
+                let what = WhatWasTold::NotTold { reason: reason.clone() };
+                Some(ToldRecipient { recipient: recipient.clone(), what })
+            }
+            RecipientAction::Tell => None,
+        });
         let day = |at: DateTime<Utc>| rules.time_zone.day(at);
         Told {
             privacy_law: rules.privacy_law,
@@ -83,10 +112,12 @@ impl Certificate {
             leads: self.leads(),
             classes: classes.collect(),
             gateways: gateways.chain(waived).chain(kept).collect(),
+            recipients: answered.chain(unconfirmed).chain(not_told).collect(),
             tombstones: self.tombstones().to_vec(),
             uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
             not_covered: self.not_covered().into_iter().cloned().collect(),
             backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            suppressing: self.suppressing().cloned(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
     }

@@ -202,6 +202,24 @@ pub enum KeyRingError {
         /// The last epoch of the ring.
         ring: u32,
     },
+    /// The ring of the suppression list has a key of the ledger.
+    #[error(
+        "the key of epoch {epoch} of the suppression list is a key of the ledger; give EngineBuilder::suppression a key \
+         ring of its own, so that it can be destroyed by itself"
+    )]
+    Shared {
+        /// The epoch in the ring of the suppression list.
+        epoch: u32,
+    },
+    /// The suppression list was written with another key.
+    #[error(
+        "the key of epoch {epoch} is not the one with which the suppression list was written; with this key nobody on the \
+         list is recognised: restore the key ring of the suppression list"
+    )]
+    AnotherList {
+        /// The epoch.
+        epoch: u32,
+    },
     /// The ring did not answer for every message.
     #[error(
         "the key ring was asked for {asked} tokens and answered with {answered}; mend the adapter of the ring"

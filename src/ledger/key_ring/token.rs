@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::Mac;
-use crate::customer::{CustomerId, GatewayName, TenantId};
+use crate::customer::{CustomerId, GatewayName, SuppressionToken, TenantId};
 use crate::digest::{Digest, hex_in};
 use crate::hex;
 
@@ -27,6 +27,11 @@ impl SubjectToken {
     /// The epoch of the key.
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// The same digest as a token of the suppression list.
+    pub(crate) fn to_suppression(self) -> SuppressionToken {
+        SuppressionToken::new(self.epoch, self.mac)
     }
 
     /// The epoch and the digest; the epoch with its high byte first.
@@ -80,6 +85,11 @@ pub(crate) enum TokenOf {
     Person {
         address: Digest,
     },
+    /// An identifier in a form in which two spellings are equal, for the suppression list.
+    Identifier {
+        tenant: TenantId,
+        form: String,
+    },
     /// A profile, by the digest of its id, so that the same profile is recognised later.
     Profile {
         gateway: GatewayName,
@@ -115,6 +125,12 @@ impl TokenOf {
                 add(b"address");
                 add(address.as_bytes());
             }
+            Self::Identifier { tenant, form } => {
+                add(b"suppressed");
+                add(b"identifier");
+                add(tenant.as_str().as_bytes());
+                add(form.as_bytes());
+            }
             Self::Profile { gateway, profile } => {
                 add(b"gateway profile");
                 add(gateway.as_str().as_bytes());
@@ -130,6 +146,7 @@ impl Debug for TokenOf {
         f.write_str(match self {
             Self::Customer { .. } => "TokenOf::Customer(…)",
             Self::Person { .. } => "TokenOf::Person(…)",
+            Self::Identifier { .. } => "TokenOf::Identifier(…)",
             Self::Profile { .. } => "TokenOf::Profile(…)",
         })
     }

@@ -5,6 +5,7 @@ use tokio_postgres::types::Type;
 use super::PostgresLedger;
 use super::book::limit;
 use super::connection::{Purpose, Transaction, Trouble};
+use super::suppression;
 use crate::ledger::LedgerError;
 
 /// What tells a ledger from any other table `head`.
@@ -22,7 +23,7 @@ const HEAD: &str = "CREATE TABLE IF NOT EXISTS head (
 )";
 
 /// The migrations of the format. A migration that was released is never changed.
-pub(super) const FORMATS: [&str; 1] = [FIRST];
+pub(super) const FORMATS: [&str; 2] = [FIRST, suppression::TABLES];
 
 /// Texts are compared byte by byte, so that ids have the same order on every server. Triggers refuse every change of
 /// an entry. Terms that many open cases share, and circumstances that many closed cases share, are stored once. The key

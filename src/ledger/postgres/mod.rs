@@ -25,6 +25,7 @@ mod format;
 mod holds;
 mod ration;
 mod register;
+mod suppression;
 #[cfg(feature = "checkpoints")]
 mod tree;
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
 use crate::plan::Tombstones;
-use crate::policy::{Ground, Trigger};
+use crate::policy::{Ground, Suppressing, Trigger};
 use crate::treatment::{Lead, RecordAction, Residue};
 
 /// Confirms an erasure: what was done, what is kept and why, what it does not cover, and the remedies. In the part that
@@ -60,10 +60,15 @@ pub fn confirmation(
     for lingering in backups {
         writer.backups(lingering);
     }
+    if let Some(Suppressing { kinds, until }) = &told.suppressing {
+        let (kinds, date) = (writer.identifiers(kinds)?, writer.date(*until));
+        let text = fill(words.suppressed, &[("kinds", &kinds), ("date", &date)]);
+        writer.paragraph(Fact::Suppressed(*until), text);
+    }
     if told.old_bytes {
         writer.paragraph(Fact::OldBytes, words.old_bytes);
     }
-    writer.recipients();
+    writer.recipients(&told.recipients)?;
     writer.close(true);
     Ok(writer.letter())
 }
@@ -140,7 +145,7 @@ impl Writer<'_> {
                 let of = told.classes.iter().find(|of| of.class == stays.class);
                 let kept = of.into_iter().flat_map(|of| &of.kept_meanwhile);
                 for (field, reason) in kept {
-                    writer.kept_field(&stays.class, field, reason)?;
+                    writer.kept_field(&stays.class, field, reason, None)?;
                 }
             }
             told.gateways.iter().try_for_each(|gateway| writer.gateway_kept(gateway))
@@ -159,7 +164,7 @@ impl Writer<'_> {
         // Fields stay in the records that the action left.
         if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
             for (field, reason) in &of.kept {
-                self.kept_field(class, field, reason)?;
+                self.kept_field(class, field, reason, of.kept_until.get(field).copied())?;
             }
             for field in &of.group {
                 let (what, name) = (self.class(class)?, self.field(class, field)?);
@@ -177,9 +182,30 @@ impl Writer<'_> {
         }
     }
 
-    fn kept_field(&mut self, class: &ClassName, field: &FieldName, reason: &str) -> Result<(), LetterError> {
+    fn kept_field(
+        &mut self,
+        class: &ClassName,
+        field: &FieldName,
+        reason: &str,
+        until: Option<NaiveDate>,
+    ) -> Result<(), LetterError> {
+        let until = match until {
+            Some(day) => fill(self.words.field_until, &[("date", &self.date(day))]),
+            None => self.words.as_long_as_record.to_owned(),
+        };
+        self.field_stays(class, field, reason, &until)
+    }
+
+    /// One field that stays: for how long, and why.
+    pub(super) fn field_stays(
+        &mut self,
+        class: &ClassName,
+        field: &FieldName,
+        reason: &str,
+        until: &str,
+    ) -> Result<(), LetterError> {
         let (what, name, reason) = (self.class(class)?, self.field(class, field)?, self.text(reason)?);
-        let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
+        let parts = [("field", &*name), ("what", &*what), ("until", until), ("reason", &*reason)];
         let fact = Fact::KeptField(class.clone(), field.clone());
         self.item(fact, fill(self.words.kept_field, &parts));
         Ok(())
@@ -330,7 +356,7 @@ impl Writer<'_> {
         })
     }
 
-    fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
+    pub(super) fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
         let words = self.words;
         Ok(match what {
             NotCovered::Ignored { reason, .. } => fill(words.ignored, &[("reason", &self.text(reason)?)]),

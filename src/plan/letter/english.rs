@@ -2,6 +2,7 @@
 
 use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
+use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
 
 fn period(period: Period) -> String {
@@ -141,6 +142,20 @@ const FADP: LawWords = LawWords {
     recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 25 FADP).",
 };
 
+fn identifier(kind: &Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Email => "e-mail addresses",
+        Kind::Phone => "telephone numbers",
+        Kind::Username => "user names",
+        Kind::NationalId => "identity numbers",
+        Kind::TaxId => "tax numbers",
+        Kind::BankAccount => "bank accounts",
+        Kind::PaymentProfile => "profiles at payment services",
+        Kind::CustomerNumber => "customer numbers",
+        _ => return None,
+    })
+}
+
 pub(super) const WORDS: Words = Words {
     date_format: |date| date.format("%-d %B %Y").to_string(),
     period,
@@ -149,6 +164,7 @@ pub(super) const WORDS: Words = Words {
     ground,
     guard,
     trigger,
+    identifier,
     and: " and ",
 
     date: "Date: {date}",
@@ -177,7 +193,10 @@ pub(super) const WORDS: Words = Words {
     fields_of_others: "**{what}**: fields about you in records of other people were removed{count}.",
     kept_heading: "What we have kept",
     kept: "**{what}**: kept unchanged{count}. Reason: {reason}.",
-    kept_field: "**{field}** ({what}): kept. Reason: {reason}.",
+    kept_field: "**{field}** ({what}): kept{until}. Reason: {reason}.",
+    as_long_as_record: " as long as the record",
+    field_until: " until {date} at the latest, then removed",
+    field_for: " for {period} after the erasure, then removed",
     shared_field: "**{field}** ({what}): kept only where many customers have the same value, and in more general form or not at all \
                    otherwise.",
     shared: "**{what}**: kept with another person to whom the records belong as well{count}.",
@@ -201,6 +220,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "The payment service **{what}** keeps a part of your profile{until}.",
     gateway_waived: "Your profile at the payment service **{what}**: not deleted. This step was left out.",
     gateway_kept: "If you have a profile at the payment service **{what}**, it is kept. Reason: {reason}.",
+    recipients: "The recipients to whom your data were disclosed:",
+    recipients_none: "Our records name no recipient to whom your data were disclosed.",
+    recipient_told: "**{what}**: told of the erasure. Nothing of you is left there, it says.",
+    recipient_retained: "**{what}**: told of the erasure. It keeps a part of your data{until}.",
+    recipient_unconfirmed: "**{what}**: has not confirmed that your data are erased there.",
+    recipient_unidentified: "**{what}**: not told, because we have nothing by which it knows you.",
+    recipient_not_told: "**{what}**: not told. Reason: {reason}.",
     left: [
         "Your customer record and the records listed above as deleted no longer exist in the database of this erasure.",
         "The fields that identify you directly have been removed from the records listed above. In the database of this erasure \
@@ -229,6 +255,12 @@ pub(super) const WORDS: Words = Words {
     unsearchable: "texts under {what} that cannot be searched for you (their number: {n})",
     unreadable: "records under {what} whose date cannot be read (their number: {n})",
     something_else: "{what}",
+    suppressed: "So that no other source brings your data back to us by mistake, we keep a code of each of these until {date} at the latest, where \
+                 we had any: your {kinds}. What a code was made of cannot be read from it. We can only check whether something that we \
+                 are given matches it. If you want to be our customer again, we delete the codes.",
+    will_be_suppressed: "When your data have been erased, we keep a code of each of these, where we had any: your {kinds}. We keep the code for {period}, and \
+                         until the end of that calendar year. It keeps other sources from bringing your data back to us by mistake. What \
+                         it was made of cannot be read from it.",
     old_bytes: "Remains of deleted data can lie in the files of the database until these are next cleaned.",
     lingering: [
         "There are no backup copies.",
@@ -243,7 +275,6 @@ pub(super) const WORDS: Words = Words {
     refusal_reasons: "We cannot erase your data yet. The reasons:",
     refusal_reason: "{reason} ({ground}). {data} {way_out}",
     all_data: "This concerns all data that we hold about you.",
-    data_of_claim: "This concerns the data that are needed for this claim.",
     data_of: "This concerns: {what}.",
     way_out: "What can change this: {way_out}.",
     ask_us: "You can ask us what can change this.",

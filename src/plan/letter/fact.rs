@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Lingering, ToldGateway};
+use super::{Lingering, ToldGateway, ToldRecipient};
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::policy::{Guard, Trigger};
 use crate::treatment::{Lead, Residue};
@@ -71,10 +71,16 @@ pub enum Fact {
     NotCovered(NotCovered),
     /// How long backup copies linger.
     Backups(Lingering),
+    /// Tokens of identifiers stay in the suppression list until a day.
+    Suppressed(NaiveDate),
+    /// Tokens of identifiers will stay in the suppression list, and for how long.
+    WillBeSuppressed,
     /// Old bytes lie in the files until the next scrub.
     OldBytes,
     /// Who was told, or that the person may ask for it.
     Recipients,
+    /// What a recipient was told.
+    Recipient(ToldRecipient),
     /// The rights of the person.
     Rights,
     /// The right to object.

@@ -5,6 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
+use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
 
 fn date(date: NaiveDate) -> String {
@@ -184,6 +185,20 @@ const FADP: LawWords = LawWords {
     recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten bekannt gegeben wurden (Art. 25 DSG).",
 };
 
+fn identifier(kind: &Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Email => "E-Mail-Adressen",
+        Kind::Phone => "Telefonnummern",
+        Kind::Username => "Benutzernamen",
+        Kind::NationalId => "Ausweisnummern",
+        Kind::TaxId => "Steuernummern",
+        Kind::BankAccount => "Bankverbindungen",
+        Kind::PaymentProfile => "Profile bei Zahlungsdiensten",
+        Kind::CustomerNumber => "Kundennummern",
+        _ => return None,
+    })
+}
+
 pub(super) const WORDS: Words = Words {
     date_format: date,
     period,
@@ -192,6 +207,7 @@ pub(super) const WORDS: Words = Words {
     ground,
     guard,
     trigger,
+    identifier,
     and: " und ",
 
     date: "Datum: {date}",
@@ -221,7 +237,10 @@ pub(super) const WORDS: Words = Words {
     fields_of_others: "**{what}**: Angaben über Sie in Daten anderer Personen wurden entfernt{count}.",
     kept_heading: "Was wir aufbewahrt haben",
     kept: "**{what}**: unverändert aufbewahrt{count}. Grund: {reason}.",
-    kept_field: "**{field}** ({what}): aufbewahrt. Grund: {reason}.",
+    kept_field: "**{field}** ({what}): aufbewahrt{until}. Grund: {reason}.",
+    as_long_as_record: ", so lange wie der übrige Datensatz",
+    field_until: ", längstens bis zum {date}, und danach entfernt",
+    field_for: ", {period} über die Löschung hinaus, und danach entfernt",
     shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.",
     shared: "**{what}**: aufbewahrt bei einer anderen Person, zu der die Daten ebenfalls gehören{count}.",
     needed: "**{what}**: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
@@ -245,6 +264,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "Der Zahlungsdienst **{what}** bewahrt einen Teil Ihres Profils auf{until}.",
     gateway_waived: "Ihr Profil beim Zahlungsdienst **{what}**: nicht gelöscht. Dieser Schritt wurde ausgelassen.",
     gateway_kept: "Falls Sie beim Zahlungsdienst **{what}** ein Profil haben, wird es aufbewahrt. Grund: {reason}.",
+    recipients: "Die Empfänger, denen Ihre Daten offengelegt wurden:",
+    recipients_none: "Unsere Unterlagen nennen keinen Empfänger, dem Ihre Daten offengelegt wurden.",
+    recipient_told: "**{what}**: über die Löschung unterrichtet. Dort ist nach eigener Auskunft nichts mehr von Ihnen gespeichert.",
+    recipient_retained: "**{what}**: über die Löschung unterrichtet. Ein Teil Ihrer Daten wird dort aufbewahrt{until}.",
+    recipient_unconfirmed: "**{what}**: hat nicht bestätigt, dass Ihre Daten dort gelöscht sind.",
+    recipient_unidentified: "**{what}**: nicht unterrichtet, weil wir nichts haben, woran Sie dort erkannt werden.",
+    recipient_not_told: "**{what}**: nicht unterrichtet. Grund: {reason}.",
     left: [
         "Ihr Kundendatensatz und die oben als gelöscht genannten Daten sind in der Datenbank dieser Löschung nicht mehr vorhanden.",
         "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. In der Datenbank dieser \
@@ -273,6 +299,13 @@ pub(super) const WORDS: Words = Words {
     unsearchable: "Texte unter {what}, die nicht nach Ihnen durchsucht werden können (Anzahl: {n})",
     unreadable: "Daten unter {what}, deren Datum nicht lesbar ist (Anzahl: {n})",
     something_else: "{what}",
+    suppressed: "Damit Ihre Daten nicht versehentlich aus einer anderen Quelle wieder zu uns kommen, speichern wir je einen Code, längstens bis \
+                 {date}. Er betrifft, soweit vorhanden: Ihre {kinds}. Woraus ein Code gebildet wurde, lässt sich nicht aus ihm ablesen. \
+                 Wir können nur prüfen, ob etwas, das wir erhalten, zu ihm passt. Wenn Sie wieder Kunde werden wollen, löschen wir die \
+                 Codes.",
+    will_be_suppressed: "Nach der Löschung Ihrer Daten speichern wir je einen Code. Er betrifft, soweit vorhanden: Ihre {kinds}. Die Speicherung dauert \
+                         {period}, und dann noch bis zum Ende des Kalenderjahres. Der Code verhindert, dass Ihre Daten versehentlich \
+                         aus einer anderen Quelle wieder zu uns kommen. Woraus er gebildet wurde, lässt sich nicht aus ihm ablesen.",
     old_bytes: "Reste gelöschter Daten können in den Dateien der Datenbank verbleiben, bis diese das nächste Mal bereinigt werden.",
     lingering: [
         "Es gibt keine Sicherungskopien.",
@@ -287,7 +320,6 @@ pub(super) const WORDS: Words = Words {
     refusal_reasons: "Wir können Ihre Daten noch nicht löschen. Die Gründe:",
     refusal_reason: "{reason} ({ground}). {data} {way_out}",
     all_data: "Dies betrifft alle Daten, die wir über Sie haben.",
-    data_of_claim: "Dies betrifft die Daten, die für diesen Anspruch benötigt werden.",
     data_of: "Dies betrifft: {what}.",
     way_out: "Was dies ändern kann: {way_out}.",
     ask_us: "Sie können uns fragen, was dies ändern kann.",

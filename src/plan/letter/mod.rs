@@ -46,7 +46,7 @@ use std::fmt;
 use chrono::NaiveDate;
 
 use crate::data_map::ClassName;
-use crate::policy::{Dictionary, Policy, PrivacyLaw};
+use crate::policy::{Dictionary, Guard, Policy, PrivacyLaw};
 pub use crate::policy::{Language, NotALanguage};
 
 mod confirmation;
@@ -54,6 +54,7 @@ mod english;
 mod extension;
 mod fact;
 mod german;
+mod html;
 mod law;
 mod refusal;
 mod statement;
@@ -65,9 +66,11 @@ mod writer;
 pub use confirmation::confirmation;
 pub use extension::extension;
 pub use fact::Fact;
+#[cfg(feature = "export")]
+pub(crate) use html::{date_in, filled, html_escaped, uncovered};
 pub use refusal::refusal;
 pub use statement::statement;
-pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
+pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold};
 
 /// Who is responsible for the data, and how the person reaches them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +123,8 @@ pub enum Recipients {
     OnRequest,
     /// These recipients were told of the erasure.
     Told(Vec<String>),
+    /// The person has asked who they are. The confirmation names all recipients of the case, and what each was told.
+    Named,
 }
 
 /// The request that a letter answers.
@@ -329,6 +334,17 @@ pub enum LetterError {
         "no ground in law stands against the request; put right what does, the time for the answer goes on"
     )]
     NoGround,
+    /// A legal claim does not say which data it needs.
+    #[error(
+        "the letter has to say which data the legal claim needs; name the record classes in the policy: \
+         guards.{name} = {{ data = [\"class\"] }}{hold}",
+        name = .guard.as_ref().map_or("legal_claim", Guard::as_str),
+        hold = if matches!(.guard, Some(Guard::Hold(_))) { ", or place the hold on them" } else { "" }
+    )]
+    WhichData {
+        /// The guard.
+        guard: Option<Guard>,
+    },
     /// The grounds do not cover these record classes.
     #[error(
         "no ground in law covers {}; erase these on request by a treatment that keeps the rest, or name them under data of the \

@@ -20,8 +20,8 @@ use crate::treatment::RecordAction;
 ///
 /// # Errors
 /// [`LetterError`]: nothing is refused; nothing that blocks has a ground in law, so that it has to be put right while the
-/// clock of the request goes on; the grounds leave record classes out; or the policy lacks a name or a text in the
-/// language.
+/// clock of the request goes on; a legal claim, such as an unpaid invoice, does not say which record classes it needs; the
+/// grounds leave record classes out; or the policy lacks a name or a text in the language.
 pub fn refusal(
     head: &Letterhead,
     request: &Request,
@@ -125,7 +125,8 @@ impl Writer<'_> {
         }
         let data = match (data.is_empty(), ground) {
             (false, _) => fill(words.data_of, &[("what", &self.listed(&data))]),
-            (true, Ground::LegalClaims) => words.data_of_claim.to_owned(),
+            // A claim needs some data, and never all: the person has a right to know which.
+            (true, Ground::LegalClaims) => return Err(LetterError::WhichData { guard: by.guard.clone() }),
             (true, _) => words.all_data.to_owned(),
         };
         let ground = self.ground(policy.privacy_law(), ground);

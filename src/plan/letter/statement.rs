@@ -46,6 +46,11 @@ pub fn statement(
         policy.ownerless().map_or(Ok(()), |ownerless| writer.ownerless(ownerless))
     })?;
     writer.section(2, words.obstacles, |writer| writer.obstacles(effective))?;
+    if let Some(rule) = effective.suppression() {
+        let (kinds, period) = (writer.identifiers(rule.kinds())?, writer.period(rule.period()));
+        let text = fill(words.will_be_suppressed, &[("kinds", &kinds), ("period", &period)]);
+        writer.paragraph(Fact::WillBeSuppressed, text);
+    }
     writer.heading(2, words.backups);
     writer.backups(head.backups);
     writer.close(true);
@@ -147,10 +152,11 @@ impl Writer<'_> {
         };
         self.item(fact, fill(text, &[("what", &what)]));
         for (field, reason) in treated.kept() {
-            let (name, reason) = (self.field(class, field)?, self.text(reason)?);
-            let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
-            let fact = Fact::KeptField(class.clone(), field.clone());
-            self.item(fact, fill(words.kept_field, &parts));
+            let until = match treated.kept_for().get(field) {
+                Some(kept) => fill(words.field_for, &[("period", &self.period(kept.period()))]),
+                None => words.as_long_as_record.to_owned(),
+            };
+            self.field_stays(class, field, reason, &until)?;
         }
         let group = treated.smallest_group().into_iter().flat_map(|group| group.fields().keys());
         for field in group.filter(|field| !treated.kept().contains_key(*field)) {
@@ -259,7 +265,11 @@ impl Writer<'_> {
         for (guard, rule) in policy.guards() {
             let (reason, ground) = match rule {
                 GuardRule::Block => (self.guard(guard).map(str::to_owned), guard.ground()),
-                GuardRule::BlockBecause { reason, ground, .. } => (Some(self.text(reason)?), Some(*ground)),
+                GuardRule::BlockBecause { reason, ground, .. } => {
+                    let own = self.guard(guard).filter(|_| *reason == guard.why());
+                    let reason = own.map_or_else(|| self.text(reason), |own| Ok(own.to_owned()))?;
+                    (Some(reason), Some(*ground))
+                }
                 GuardRule::BlockSweep | GuardRule::Ignore { .. } => continue,
             };
             if let (Some(reason), Some(ground)) = (reason, ground) {

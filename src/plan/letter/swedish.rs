@@ -5,6 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
+use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
 
 fn date(date: NaiveDate) -> String {
@@ -174,6 +175,20 @@ const FADP: LawWords = LawWords {
                             schweiziska dataskyddslagen).",
 };
 
+fn identifier(kind: &Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Email => "e-postadresser",
+        Kind::Phone => "telefonnummer",
+        Kind::Username => "användarnamn",
+        Kind::NationalId => "personnummer",
+        Kind::TaxId => "skattenummer",
+        Kind::BankAccount => "bankkonton",
+        Kind::PaymentProfile => "profiler hos betaltjänster",
+        Kind::CustomerNumber => "kundnummer",
+        _ => return None,
+    })
+}
+
 pub(super) const WORDS: Words = Words {
     date_format: date,
     period,
@@ -182,6 +197,7 @@ pub(super) const WORDS: Words = Words {
     ground,
     guard,
     trigger,
+    identifier,
     and: " och ",
 
     date: "Datum: {date}",
@@ -211,7 +227,10 @@ pub(super) const WORDS: Words = Words {
     fields_of_others: "**{what}**: uppgifter om dig i andra personers uppgifter har tagits bort{count}.",
     kept_heading: "Vad vi har sparat",
     kept: "**{what}**: sparas oförändrat{count}. Skäl: {reason}.",
-    kept_field: "**{field}** ({what}): sparas. Skäl: {reason}.",
+    kept_field: "**{field}** ({what}): sparas{until}. Skäl: {reason}.",
+    as_long_as_record: " lika länge som de övriga uppgifterna i samma post",
+    field_until: " längst till och med den {date} och tas därefter bort",
+    field_for: " i {period} efter raderingen och tas därefter bort",
     shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.",
     shared: "**{what}**: sparas hos en annan person som uppgifterna också hör till{count}.",
     needed: "**{what}**: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar till \
@@ -235,6 +254,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "Betaltjänsten **{what}** sparar en del av din profil{until}.",
     gateway_waived: "Din profil hos betaltjänsten **{what}**: har inte raderats. Detta steg utelämnades.",
     gateway_kept: "Om du har en profil hos betaltjänsten **{what}** sparas den. Skäl: {reason}.",
+    recipients: "De mottagare till vilka dina uppgifter har lämnats ut:",
+    recipients_none: "Våra register nämner ingen mottagare till vilken dina uppgifter har lämnats ut.",
+    recipient_told: "**{what}**: har underrättats om raderingen. Enligt mottagaren finns ingenting om dig kvar där.",
+    recipient_retained: "**{what}**: har underrättats om raderingen. Mottagaren sparar en del av dina uppgifter{until}.",
+    recipient_unconfirmed: "**{what}**: har inte bekräftat att dina uppgifter är raderade där.",
+    recipient_unidentified: "**{what}**: har inte underrättats, eftersom vi saknar uppgift om vad mottagaren känner dig under.",
+    recipient_not_told: "**{what}**: har inte underrättats. Skäl: {reason}.",
     left: [
         "Din kunduppgift och de uppgifter som anges ovan som raderade finns inte längre i den databas som raderingen gäller.",
         "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. I den databas som raderingen gäller leder \
@@ -263,6 +289,12 @@ pub(super) const WORDS: Words = Words {
     unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",
     unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
     something_else: "{what}",
+    suppressed: "För att inga uppgifter om dig ska komma tillbaka till oss av misstag från en annan källa sparar vi en kod för var och en av dessa, \
+                 längst till och med {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \
+                 bara kontrollera om något som vi får stämmer med den. Om du vill bli kund hos oss igen raderar vi koderna.",
+    will_be_suppressed: "När dina uppgifter har raderats sparar vi en kod för var och en av dessa, om vi hade några: dina {kinds}. Koden sparas i {period} och \
+                         därefter till slutet av det kalenderåret. Den hindrar att uppgifter om dig kommer tillbaka till oss av misstag \
+                         från en annan källa. Det går inte att läsa ut ur koden vad den är gjord av.",
     old_bytes: "Rester av raderade uppgifter kan finnas i databasens filer tills dessa nästa gång rensas.",
     lingering: [
         "Det finns inga säkerhetskopior.",
@@ -277,7 +309,6 @@ pub(super) const WORDS: Words = Words {
     refusal_reasons: "Vi kan ännu inte radera dina uppgifter. Skälen:",
     refusal_reason: "{reason} ({ground}). {data} {way_out}",
     all_data: "Det gäller alla uppgifter som vi har om dig.",
-    data_of_claim: "Det gäller de uppgifter som behövs för detta anspråk.",
     data_of: "Det gäller: {what}.",
     way_out: "Det som kan ändra detta: {way_out}.",
     ask_us: "Du kan fråga oss vad som kan ändra detta.",

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::customer::GatewayName;
-use crate::data_map::{ClassName, FieldName, NotCovered};
+use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName};
 use crate::plan::Tombstones;
-use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Trigger};
+use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use crate::treatment::{Lead, Otherwise, RecordAction, Residue};
 
 /// What a closed case did, and what it left. [`Certificate::told`](crate::Certificate::told) takes it from the ledger.
@@ -30,6 +30,8 @@ pub struct Told {
     pub classes: Vec<ToldClass>,
     /// What became of the profiles at payment gateways.
     pub gateways: Vec<ToldGateway>,
+    /// What the recipients of the person's data were told.
+    pub recipients: Vec<ToldRecipient>,
     /// Records that stay without what identifies the person, because a kept record needs them.
     pub tombstones: Vec<Tombstones>,
     /// The number of mentions in texts that may mean the person, and stay.
@@ -38,6 +40,8 @@ pub struct Told {
     pub not_covered: Vec<NotCovered>,
     /// How long copies linger, per place of backups.
     pub backups: Vec<Lingering>,
+    /// What stays in the suppression list.
+    pub suppressing: Option<Suppressing>,
     /// Whether old bytes may lie in the files of the store until the next scrub.
     pub old_bytes: bool,
 }
@@ -58,6 +62,8 @@ pub struct ToldClass {
     pub otherwise: Otherwise,
     /// Personal fields that stay in treated records, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// The last day of each of these fields that stays only for a time.
+    pub kept_until: BTreeMap<FieldName, NaiveDate>,
     /// Personal fields that stay in tombstones, and why.
     pub kept_meanwhile: BTreeMap<FieldName, String>,
     /// Fields that stay in general form, where enough people share them.
@@ -130,6 +136,45 @@ pub enum ToldGateway {
     Kept {
         /// The gateway.
         gateway: GatewayName,
+        /// Why, in the policy's words.
+        reason: String,
+    },
+}
+
+/// What a recipient of the person's data was told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct ToldRecipient {
+    /// The recipient.
+    pub recipient: RecipientName,
+    /// What it was told, and what became of it.
+    pub what: WhatWasTold,
+}
+
+impl ToldRecipient {
+    /// A recipient, and what it was told.
+    pub fn new(recipient: impl Into<RecipientName>, what: WhatWasTold) -> Self {
+        Self { recipient: recipient.into(), what }
+    }
+}
+
+/// What a recipient was told, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum WhatWasTold {
+    /// The recipient was told of the erasure, and has confirmed that nothing of the person is left there.
+    Told,
+    /// The recipient was told, and keeps a part.
+    Retained {
+        /// The last day, if the recipient says so.
+        until: Option<NaiveDate>,
+    },
+    /// A person decided not to wait for the recipient.
+    Unconfirmed,
+    /// The host has no value by which the recipient knows the person.
+    Unidentified,
+    /// The policy does not tell the recipient.
+    NotTold {
         /// Why, in the policy's words.
         reason: String,
     },

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::data_map::Kind;
 use crate::policy::{Guard, Language, Period, PrivacyLaw, StartRule, Trigger};
 
 /// The texts of a language.
@@ -13,6 +14,8 @@ pub(super) struct Words {
     pub(super) ground: fn(PrivacyLaw, &str) -> String,
     pub(super) guard: fn(&Guard) -> Option<[&'static str; 2]>,
     pub(super) trigger: fn(Trigger) -> TriggerWords,
+    /// What a kind of identifier is called. `None`: the host has to say it.
+    pub(super) identifier: fn(&Kind) -> Option<&'static str>,
     pub(super) and: &'static str,
 
     pub(super) date: &'static str,
@@ -37,6 +40,9 @@ pub(super) struct Words {
     pub(super) kept_heading: &'static str,
     pub(super) kept: &'static str,
     pub(super) kept_field: &'static str,
+    pub(super) as_long_as_record: &'static str,
+    pub(super) field_until: &'static str,
+    pub(super) field_for: &'static str,
     pub(super) shared_field: &'static str,
     pub(super) shared: &'static str,
     pub(super) needed: &'static str,
@@ -57,6 +63,13 @@ pub(super) struct Words {
     pub(super) gateway_retained: &'static str,
     pub(super) gateway_waived: &'static str,
     pub(super) gateway_kept: &'static str,
+    pub(super) recipients: &'static str,
+    pub(super) recipients_none: &'static str,
+    pub(super) recipient_told: &'static str,
+    pub(super) recipient_retained: &'static str,
+    pub(super) recipient_unconfirmed: &'static str,
+    pub(super) recipient_unidentified: &'static str,
+    pub(super) recipient_not_told: &'static str,
     /// What is left: nothing, anonymised, pseudonymised, erased in part.
     pub(super) left: [&'static str; 4],
     pub(super) leads: &'static str,
@@ -79,6 +92,8 @@ pub(super) struct Words {
     pub(super) unsearchable: &'static str,
     pub(super) unreadable: &'static str,
     pub(super) something_else: &'static str,
+    pub(super) suppressed: &'static str,
+    pub(super) will_be_suppressed: &'static str,
     pub(super) old_bytes: &'static str,
     /// How long backup copies linger: nowhere, days, a day, copies, without end, unknown.
     pub(super) lingering: [&'static str; 6],
@@ -87,7 +102,6 @@ pub(super) struct Words {
     pub(super) refusal_reasons: &'static str,
     pub(super) refusal_reason: &'static str,
     pub(super) all_data: &'static str,
-    pub(super) data_of_claim: &'static str,
     pub(super) data_of: &'static str,
     pub(super) way_out: &'static str,
     pub(super) ask_us: &'static str,

@@ -3,8 +3,11 @@
 use chrono::NaiveDate;
 
 use super::words::{self, LawWords, Words, fill, listed, plain};
-use super::{Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set};
-use crate::data_map::{ClassName, FieldName};
+use super::{
+    Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set, ToldRecipient,
+    WhatWasTold,
+};
+use crate::data_map::{ClassName, FieldName, Kind};
 use crate::policy::{Ground, Period, PrivacyLaw};
 
 pub(super) struct Writer<'h> {
@@ -120,6 +123,19 @@ impl<'h> Writer<'h> {
             .ok_or_else(|| LetterError::NoText { language: self.head.language(), text: text.to_owned() })
     }
 
+    /// Kinds of identifiers in a sentence. A kind of the host's own has the host's own name.
+    pub(super) fn identifiers<'k>(
+        &self,
+        kinds: impl IntoIterator<Item = &'k Kind>,
+    ) -> Result<String, LetterError> {
+        let called = |kind: &Kind| match (self.words.identifier)(kind) {
+            Some(name) => Ok(name.to_owned()),
+            None => self.name(kind.as_str()),
+        };
+        let names: Vec<String> = kinds.into_iter().map(called).collect::<Result<_, _>>()?;
+        Ok(self.listed(&names))
+    }
+
     pub(super) fn listed(&self, items: &[String]) -> String {
         listed(items, self.words.and)
     }
@@ -165,8 +181,9 @@ impl<'h> Writer<'h> {
     }
 
     /// Who was told of the erasure, or that the person may ask.
-    pub(super) fn recipients(&mut self) {
+    pub(super) fn recipients(&mut self, told: &[ToldRecipient]) -> Result<(), LetterError> {
         let text = match &self.head.recipients {
+            Recipients::Named => return self.named_recipients(told),
             Recipients::Told(recipients) if !recipients.is_empty() => {
                 let recipients: Vec<String> = recipients.iter().map(|name| plain(name)).collect();
                 fill(self.law.recipients_told, &[("recipients", &self.listed(&recipients))])
@@ -174,6 +191,38 @@ impl<'h> Writer<'h> {
             Recipients::Told(_) | Recipients::OnRequest => self.law.recipients_on_request.to_owned(),
         };
         self.paragraph(Fact::Recipients, text);
+        Ok(())
+    }
+
+    /// All recipients of the case, each with what it was told.
+    fn named_recipients(&mut self, told: &[ToldRecipient]) -> Result<(), LetterError> {
+        let words = self.words;
+        if told.is_empty() {
+            self.paragraph(Fact::Recipients, words.recipients_none);
+            return Ok(());
+        }
+        self.introduced(words.recipients, |writer| {
+            for recipient in told {
+                let what = plain(recipient.recipient.as_str());
+                let text = match &recipient.what {
+                    WhatWasTold::Told => fill(words.recipient_told, &[("what", &what)]),
+                    WhatWasTold::Retained { until } => {
+                        let until = until.map_or_else(String::new, |day| {
+                            format!(" ({})", fill(words.until, &[("date", &writer.date(day))]))
+                        });
+                        fill(words.recipient_retained, &[("what", &what), ("until", &until)])
+                    }
+                    WhatWasTold::Unconfirmed => fill(words.recipient_unconfirmed, &[("what", &what)]),
+                    WhatWasTold::Unidentified => fill(words.recipient_unidentified, &[("what", &what)]),
+                    WhatWasTold::NotTold { reason } => {
+                        let reason = writer.text(reason)?;
+                        fill(words.recipient_not_told, &[("what", &what), ("reason", &reason)])
+                    }
+                };
+                writer.item(Fact::Recipient(recipient.clone()), text);
+            }
+            Ok(())
+        })
     }
 
     /// The person's rights, complaint and remedy.

@@ -5,12 +5,12 @@ const DIGITS: usize = 15;
 
 /// A text as a cell. A text that a spreadsheet could run or rewrite gets an apostrophe before it, and so does a text that
 /// begins with one. [`text`] takes it away again.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     if is_risky(text) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// The text of a cell.
-pub(super) fn text(cell: &str) -> &str {
+pub(crate) fn text(cell: &str) -> &str {
     cell.strip_prefix('\'').unwrap_or(cell)
 }
 

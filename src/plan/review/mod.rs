@@ -21,7 +21,7 @@ use crate::digest::Digest;
 use crate::policy::Trigger;
 use crate::treatment::TreatmentName;
 
-mod cell;
+pub(crate) mod cell;
 mod csv;
 
 pub use csv::{Column, NotAColumn, ReviewCsv};

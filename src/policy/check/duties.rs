@@ -264,7 +264,12 @@ pub(super) fn put_tombstones(
             );
         }
         if let Some(treated) = classes.get_mut(name) {
-            let ClassTreatment { fields, kept, unreadable, .. } = meanwhile;
+            let ClassTreatment { mut fields, mut kept, kept_for, unreadable, .. } = meanwhile;
+            // The record would be gone: nothing of it stays for a time of its own.
+            for (field, then) in kept_for {
+                kept.remove(&field);
+                fields.insert(field, then.then);
+            }
             treated.unreadable.extend(unreadable);
             treated.tombstone = Some(Tombstone { fields, kept, needed_by: by.clone() });
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::duties::{self, check_date};
-use super::{check_references, compile_classes, not_covered, triggers};
+use super::{check_references, compile_classes, keep, not_covered, triggers};
 use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
@@ -94,7 +94,11 @@ impl OwnerlessRule {
 }
 
 /// Whether records of a class may find their customer by a value, or hang from records that do.
-fn is_by_value<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+pub(super) fn is_by_value<'m>(
+    map: &'m DataMap,
+    name: &'m ClassName,
+    seen: &mut BTreeSet<&'m ClassName>,
+) -> bool {
     let Some(class) = map.class(name.as_str()).filter(|_| seen.insert(name)) else { return false };
     let mut owners = class.links().iter().filter(|link| link.is_owner());
     owners.any(|link| link.is_by_value() || is_by_value(map, link.to(), seen))
@@ -277,6 +281,7 @@ fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) ->
     TreatmentRule {
         classes: classes.map(|name| (name.clone(), rule(name))).collect(),
         gateways: BTreeMap::new(),
+        recipients: BTreeMap::new(),
     }
 }
 
@@ -311,14 +316,17 @@ fn compile(
     check_references(reader, TABLE, &known, map);
     triggers::check_table_triggers(reader, TABLE, &classes, map);
     check_searches(reader, &classes);
+    keep::check_expiring(reader, TABLE, &classes);
     Treatment {
         name: TABLE.into(),
         root: map.root().clone(),
         classes,
         gateways: BTreeMap::new(),
+        recipients: BTreeMap::new(),
         links: Vec::new(),
         not_covered: not_covered(map),
         expiry: true,
+        time_zone: rules.0.time_zone,
         other_signs: Arc::default(),
     }
 }

@@ -7,11 +7,11 @@ use chrono::NaiveDate;
 use crate::anonymise::text::Detector;
 use crate::anonymise::{Draw, Generalisation, Own, Seed, Strategies, Strategy, Template, Token, TokenForm};
 use crate::data_map::{Check, Constraints, Datatype, Field, Kind, RecordKey, Role, Value};
-use crate::policy::document::{FieldRule, Otherwise};
+use crate::policy::document::{FieldRule, KeepRule, Otherwise};
 
 pub(super) enum Resolved {
     Write(Strategy),
-    Keep(String),
+    Keep(KeepRule),
     /// A strategy of the host's own that the host did not register.
     Unknown,
 }
@@ -36,7 +36,7 @@ pub(super) fn resolve(
     strategies: &Strategies,
 ) -> Result<Resolved, Impossible> {
     let strategy = match rule {
-        FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
+        FieldRule::Keep(rule) => return Ok(Resolved::Keep(rule.clone())),
         FieldRule::Own(name) if writable(field).is_ok() && strategies.get(name).is_none() => {
             return Ok(Resolved::Unknown);
         }

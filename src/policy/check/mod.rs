@@ -6,14 +6,16 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::by_tenant::ByTenant;
-use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule, own_path};
+use super::document::{
+    ClassRule, FieldRule, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
+};
 use super::of_day::OfDay;
 use super::{Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecordClass, Role,
-    StateName, Value,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecipientName,
+    RecordClass, Role, StateName, Value,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -23,9 +25,11 @@ mod duties;
 mod expire;
 mod field;
 mod group;
+mod keep;
 mod limits;
 mod reading;
 mod references;
+mod suppress;
 mod triggers;
 
 use field::{Impossible, Resolved, resolve};
@@ -133,6 +137,7 @@ fn compile(
     let guards = check_guards(reader, rules, map);
     duties::check_duties(reader, rules, map);
     limits::check_limits(reader, rules, map);
+    suppress::check_suppress(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
@@ -144,7 +149,9 @@ fn compile(
         check_who_shares(reader, &path, &classes, map);
         check_signs(reader, &path, &classes, map);
         check_values(reader, &path, &classes, rules, map);
+        keep::check_found_later(reader, &path, &classes, map);
         check_gateways(reader, &path, rule, map);
+        check_recipients(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
         triggers::check_copies(reader, &path, &classes, map);
@@ -153,9 +160,11 @@ fn compile(
             root: map.root().clone(),
             classes,
             gateways: rule.gateways.clone(),
+            recipients: rule.recipients.clone(),
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
+            time_zone: rules.time_zone,
             other_signs: Arc::default(),
         }
         .with_links(map);
@@ -175,6 +184,7 @@ fn compile(
         guards,
         duties: rules.duties.clone(),
         limits: rules.limits.clone(),
+        suppression: rules.suppress.clone(),
         fiscal_year_ends: rules.fiscal_year_ends,
         digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,
@@ -182,6 +192,7 @@ fn compile(
         lines: effective::lines(&rules.json, own),
         at_most: OfDay::default(),
         as_it_stands: OfDay::default(),
+        releasing: OfDay::default(),
     }
 }
 
@@ -329,6 +340,21 @@ fn check_gateways(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &D
     }
 }
 
+fn check_recipients(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
+    let path = join(path, "recipient");
+    let (known, ruled) = (map.recipients(), &rule.recipients);
+    for recipient in ruled.keys().filter(|recipient| !known.contains_key(*recipient)) {
+        reader.problem(
+            join(&path, recipient.as_str()),
+            "is no recipient of the data map",
+            suggest(recipient.as_str(), known.keys().map(RecipientName::as_str)),
+        );
+    }
+    for recipient in known.keys().filter(|recipient| !ruled.contains_key(*recipient)) {
+        reader.problem(join(&path, recipient.as_str()), "is not covered", RECIPIENT_WAY_OUT);
+    }
+}
+
 fn compile_classes(
     reader: &mut Reader,
     path: &str,
@@ -379,6 +405,8 @@ fn compile_class(
         action: rule.action.clone(),
         fields: BTreeMap::new(),
         kept: BTreeMap::new(),
+        kept_for: BTreeMap::new(),
+        kept_before: BTreeSet::new(),
         under_duty: Vec::new(),
         smallest_group: None,
         tombstone: None,
@@ -420,12 +448,12 @@ fn compile_class(
             reader.problem(join(&join(path, "keep"), name), "is also under fields", "leave one of them");
             continue;
         }
-        if let Some(reason) = keep {
+        if let Some(rule) = keep {
+            let path = join(&join(path, "keep"), name);
             if field.kind().is_none() {
-                let path = join(&join(path, "keep"), name);
-                reader.problem(path, "is not personal, so it stays anyway", "leave it out");
+                reader.problem(&path, "is not personal, so it stays anyway", "leave it out");
             }
-            compiled.kept.insert(field.name().clone(), reason.clone());
+            keep::put_kept(reader, &path, (rules, strategies), field, rule, &mut compiled);
             continue;
         }
         let (rule_path, field_rule) = match (named, field.kind(), &rule.blank) {
@@ -454,8 +482,8 @@ fn compile_class(
             Ok(Resolved::Write(strategy)) => {
                 compiled.fields.insert(field.name().clone(), strategy);
             }
-            Ok(Resolved::Keep(reason)) => {
-                compiled.kept.insert(field.name().clone(), reason);
+            Ok(Resolved::Keep(rule)) => {
+                keep::put_kept(reader, &rule_path, (rules, strategies), field, &rule, &mut compiled);
             }
             Err(Impossible { what, way_out }) => reader.problem(rule_path, what, way_out),
         }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::duties::read_period;
 use crate::anonymise::text::{Detector, first_of};
 use crate::anonymise::{Generalisation, Template, TokenForm};
-use crate::data_map::{Kind, Value};
+use crate::data_map::{Kind, Period, Value};
 use crate::document::{Reader, join, suggest};
 
 /// The policy's rule for a kind of personal data, or for one field.
@@ -34,7 +35,14 @@ pub(in crate::policy) enum FieldRule {
     Placeholder(Template),
     /// A strategy of the host's own, by name.
     Own(String),
-    Keep(String),
+    Keep(KeepRule),
+}
+
+/// Why a personal field stays, and for how long. Without a period it stays as long as its record.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::policy) struct KeepRule {
+    pub(in crate::policy) reason: String,
+    pub(in crate::policy) period: Option<Period>,
 }
 
 /// What happens to a file that cannot be blanked.
@@ -79,7 +87,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
 
 const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", \"redact\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
-                           { truncate = 3 }, { redact = \"[removed]\", also = [\"email\"] }, { blank = { otherwise = \"delete\" } }, { own = \"name\" } or { keep = \"reason\" }";
+                           { truncate = 3 }, { redact = \"[removed]\", also = [\"email\"] }, { blank = { otherwise = \"delete\" } }, { own = \"name\" }, { keep = \"reason\" } or { keep = \"reason\", for = \"2 years\" }";
 
 pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = match value {
@@ -104,6 +112,9 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             return rule;
         }
         Json::Object(table) if table.contains_key("redact") => return read_redact(reader, path, value),
+        Json::Object(table) if table.contains_key("keep") => {
+            return read_kept(reader, path, value, "keep").map(FieldRule::Keep);
+        }
         Json::Object(table) if table.len() == 1 => table,
         _ => {
             reader.problem(path, "is no rule for a field", FIELD_RULES);
@@ -113,7 +124,6 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
     let (key, value) = table.iter().next()?;
     let path = join(path, key);
     match key.as_str() {
-        "keep" => reader.text(&path, value).map(|reason| FieldRule::Keep(reason.to_owned())),
         "constant" => {
             let constant = match value {
                 Json::String(text) => Some(Value::Text(text.clone())),
@@ -156,6 +166,20 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             None
         }
     }
+}
+
+/// Reads why a field stays, and for how long.
+pub(super) fn read_kept(reader: &mut Reader, path: &str, value: &Json, key: &str) -> Option<KeepRule> {
+    let table = reader.table(path, value, &[key, "for"])?;
+    let reason = reader.required_text(path, table, key)?.to_owned();
+    let Some(value) = table.get("for") else { return Some(KeepRule { reason, period: None }) };
+    let path = join(path, "for");
+    let period = read_period(reader, &path, value)?;
+    if period == Period::days(0) {
+        reader.problem(path, "is no time to keep a field", "write a period of a day at least");
+        return None;
+    }
+    Some(KeepRule { reason, period: Some(period) })
 }
 
 /// Reads the replacement of a mention, and the detectors.

@@ -8,7 +8,7 @@ use crate::data_map::ClassName;
 use crate::document::{Reader, join, nearest};
 use crate::policy::{Ground, Guard, GuardRule};
 
-const RULES: &str = "write \"block\", \"block sweep\", { ignore = \"reason\" } or { block = \"reason\", ground = \"17(3)(e)\" }";
+const RULES: &str = "write \"block\", \"block sweep\", { ignore = \"reason\" }, { data = [\"class\"] } or { block = \"reason\", ground = \"17(3)(e)\" }";
 
 pub(super) fn read_guards(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Guard, GuardRule>> {
     let table = reader.open_table("guards", value)?;
@@ -62,6 +62,17 @@ fn read_rule(reader: &mut Reader, path: &str, guard: &Guard, rule: &Json) -> Opt
             };
             let data = data.into_iter().map(ClassName::from).collect();
             Some(GuardRule::BlockBecause { reason: reason?, ground: ground?, way_out, data })
+        }
+        Json::Object(table) if table.contains_key("data") => {
+            // Blocks in the words of this crate, for these record classes.
+            reader.table(path, rule, &["data"]);
+            let data = reader.texts(&join(path, "data"), table.get("data")?)?;
+            let Some(ground) = guard.ground() else {
+                reader.problem(path, "names data, and no ground in law for it", RULES);
+                return None;
+            };
+            let data = data.into_iter().map(ClassName::from).collect();
+            Some(GuardRule::BlockBecause { reason: guard.why().into_owned(), ground, way_out: None, data })
         }
         Json::Object(_) => {
             let table = reader.table(path, rule, &["ignore"])?;

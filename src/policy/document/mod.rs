@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::effective::{TABLES, put_over};
 use super::{
-    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Period, Policy, PrivacyLaw, Trigger,
-    TriggerRule, Words, check,
+    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Period, Policy, PrivacyLaw, Suppression,
+    Trigger, TriggerRule, Words, check,
 };
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;
@@ -23,6 +23,7 @@ mod duties;
 mod expire;
 mod guards;
 mod limits;
+mod suppress;
 mod sweeping;
 mod treatments;
 mod triggers;
@@ -30,9 +31,9 @@ mod words;
 
 pub use choice::Choice;
 
-pub(in crate::policy) use anonymise::{FieldRule, Otherwise};
+pub(in crate::policy) use anonymise::{FieldRule, KeepRule, Otherwise};
 pub(in crate::policy) use expire::ExpireRule;
-pub(in crate::policy) use treatments::{ClassRule, SizeRule, TreatmentRule};
+pub(in crate::policy) use treatments::{ClassRule, RECIPIENT_WAY_OUT, SizeRule, TreatmentRule};
 pub(in crate::policy) use triggers::keys as trigger_keys;
 
 use anonymise::read_anonymise;
@@ -40,6 +41,7 @@ use duties::{read_duties, read_fiscal_year};
 use expire::read_expire;
 use guards::read_guards;
 use limits::read_limits;
+use suppress::read_suppress;
 use sweeping::read_blast_radius;
 use treatments::read_treatments;
 use triggers::read_triggers;
@@ -56,6 +58,7 @@ pub(in crate::policy) struct Rules {
     pub(in crate::policy) guards: BTreeMap<Guard, GuardRule>,
     pub(in crate::policy) duties: Vec<Duty>,
     pub(in crate::policy) limits: Vec<Limit>,
+    pub(in crate::policy) suppress: Option<Suppression>,
     pub(in crate::policy) fiscal_year_ends: FiscalYearEnd,
     pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
     pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
@@ -141,7 +144,7 @@ impl PolicyDocument {
 }
 
 /// The keys that a tenant's entry may have.
-const TENANT_KEYS: [&str; 13] = [
+const TENANT_KEYS: [&str; 14] = [
     "sweep",
     "blast_radius",
     "four_eyes",
@@ -154,6 +157,7 @@ const TENANT_KEYS: [&str; 13] = [
     "treatments",
     "duties",
     "limits",
+    "suppress",
     "expire",
 ];
 
@@ -213,6 +217,7 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let treatments =
         reader.required("", table, "treatments").and_then(|value| read_treatments(reader, value));
     let limits = table.get("limits").map_or(Some(Vec::new()), |value| read_limits(reader, value));
+    let suppress = table.get("suppress").map_or(Some(None), |value| read_suppress(reader, value));
     let expire = table.get("expire").map_or(Some(BTreeMap::new()), |value| read_expire(reader, value));
     let mut duties = duties?;
     let privacy_law = match privacy_law {
@@ -235,6 +240,7 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
         guards: guards?,
         duties,
         limits: limits?,
+        suppress: suppress?,
         fiscal_year_ends: fiscal_year_ends?,
         anonymise: anonymise?,
         treatments: treatments?,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::FieldRule;
-use super::anonymise::{read_field_rule, read_generalisation, read_instead, read_otherwise};
+use super::anonymise::{read_field_rule, read_generalisation, read_instead, read_kept, read_otherwise};
+use super::{FieldRule, KeepRule};
 use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, RecipientName};
 use crate::document::{Reader, join, suggest};
-use crate::treatment::{GatewayAction, RecordAction, TreatmentName};
+use crate::treatment::{GatewayAction, RecipientAction, RecordAction, TreatmentName, WhyNotTold};
 
 /// The rule for a record class in one treatment.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
     /// The rule for blanking documents. It replaces the rule of `[anonymise]` for documents.
     pub(in crate::policy) blank: Option<FieldRule>,
-    pub(in crate::policy) keep: BTreeMap<String, String>,
+    pub(in crate::policy) keep: BTreeMap<String, KeepRule>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// The number of customers who have to share what stays.
     pub(in crate::policy) smallest_group: Option<SizeRule>,
@@ -56,6 +56,7 @@ impl ClassRule {
 pub(in crate::policy) struct TreatmentRule {
     pub(in crate::policy) classes: BTreeMap<ClassName, ClassRule>,
     pub(in crate::policy) gateways: BTreeMap<GatewayName, GatewayAction>,
+    pub(in crate::policy) recipients: BTreeMap<RecipientName, RecipientAction>,
 }
 
 pub(super) fn read_treatments(
@@ -72,6 +73,8 @@ pub(super) fn read_treatments(
             let path = join(&path, key);
             if key == "gateway" {
                 treatment.gateways = read_gateways(reader, &path, rule);
+            } else if key == "recipient" {
+                treatment.recipients = read_recipients(reader, &path, rule);
             } else if let Some(rule) = read_class_rule(reader, &path, rule) {
                 treatment.classes.insert(key.as_str().into(), rule);
             }
@@ -98,6 +101,43 @@ fn read_gateways(reader: &mut Reader, path: &str, value: &Json) -> BTreeMap<Gate
         }
     }
     gateways
+}
+
+/// What to write for a recipient.
+pub(in crate::policy) const RECIPIENT_WAY_OUT: &str = "write \"tell\", { impossible = \"reason\" }, { disproportionate = \"reason\" } or { unconcerned = \"reason\" }";
+
+fn read_recipients(
+    reader: &mut Reader,
+    path: &str,
+    value: &Json,
+) -> BTreeMap<RecipientName, RecipientAction> {
+    let mut recipients = BTreeMap::new();
+    for (name, rule) in reader.open_table(path, value).into_iter().flatten() {
+        let path = join(path, name);
+        let action = match rule {
+            Json::String(text) if text == "tell" => Some(RecipientAction::Tell),
+            Json::Object(_) => read_not_told(reader, &path, rule),
+            _ => {
+                reader.problem(&path, "is no rule for a recipient", RECIPIENT_WAY_OUT);
+                None
+            }
+        };
+        if let Some(action) = action {
+            recipients.insert(name.as_str().into(), action);
+        }
+    }
+    recipients
+}
+
+fn read_not_told(reader: &mut Reader, path: &str, value: &Json) -> Option<RecipientAction> {
+    let table = reader.table(path, value, &WhyNotTold::ALL.map(WhyNotTold::as_str))?;
+    let mut whys = WhyNotTold::ALL.into_iter().filter(|why| table.contains_key(why.as_str()));
+    let (Some(why), None) = (whys.next(), whys.next()) else {
+        reader.problem(path, "does not say why in one way", RECIPIENT_WAY_OUT);
+        return None;
+    };
+    let reason = reader.required_text(path, table, why.as_str())?.to_owned();
+    Some(RecipientAction::NotTold { why, reason })
 }
 
 fn read_reason(reader: &mut Reader, path: &str, value: &Json) -> Option<String> {
@@ -228,13 +268,18 @@ fn read_size(reader: &mut Reader, path: &str, value: &Json) -> Option<SizeRule> 
     least.map(|least| SizeRule { least, coarser })
 }
 
-fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, String> {
+fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, KeepRule> {
     let mut keep = BTreeMap::new();
     if let Some(value) = table.get("keep") {
-        for (field, reason) in reader.open_table(path, value).into_iter().flatten() {
-            if let Some(reason) = reader.text(&join(path, field), reason) {
-                keep.insert(field.clone(), reason.to_owned());
-            }
+        for (field, value) in reader.open_table(path, value).into_iter().flatten() {
+            let path = join(path, field);
+            let rule = if value.is_object() {
+                read_kept(reader, &path, value, "reason")
+            } else {
+                let reason = reader.text(&path, value);
+                reason.map(|reason| KeepRule { reason: reason.to_owned(), period: None })
+            };
+            keep.extend(rule.map(|rule| (field.clone(), rule)));
         }
     }
     keep

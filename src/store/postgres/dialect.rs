@@ -178,9 +178,13 @@ impl Dialect for PostgresDialect {
         match compare {
             Compare::Exact => value.to_owned(),
             Compare::Text => text,
-            Compare::NoCase => folded(&format!("lower({text} COLLATE \"C\")"), "nocase"),
+            // A blank text is no value, and leads nowhere.
+            Compare::NoCase => folded(
+                &format!("CASE WHEN {} <> '' THEN lower({text} COLLATE \"C\") END", trimmed(&text)),
+                "nocase",
+            ),
             Compare::Normalised => {
-                folded(&format!("lower(btrim({text}, E' \\t\\n\\x0B\\f\\r') COLLATE \"C\")"), "normalised")
+                folded(&format!("nullif(lower({} COLLATE \"C\"), '')", trimmed(&text)), "normalised")
             }
         }
     }
@@ -316,6 +320,11 @@ fn asked_of<'v>(
     list.extend(numbers.iter().map(ToString::to_string));
     list.extend(values.map(|(value, witness)| format!("{value}, pg_typeof({witness})")));
     format!("json_build_array({})::text", list.join(", "))
+}
+
+/// A text without the blanks of ASCII at its ends.
+fn trimmed(text: &str) -> String {
+    format!("btrim({text}, E' \\t\\n\\x0B\\f\\r')")
 }
 
 #[cfg(test)]

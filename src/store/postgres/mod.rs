@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::StoreError;
-use super::sql::{Fault, Frame, Note, SqlMap, Trouble, date_forms};
+use super::sql::{Fault, Frame, MapDraft, Note, Samples, SqlMap, Trouble, date_forms, draft};
 
 use computed::Computing;
 use session::{Limits, PostgresSession, Shared};
@@ -93,7 +93,7 @@ impl PostgresStore {
     /// Outside a Tokio runtime.
     pub async fn over(pool: Pool, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
-        let limits = Limits { lock: Duration::from_secs(5), statement: Duration::from_secs(300) };
+        let limits = Limits::default();
         let (shared, map) = (Arc::new(Shared::default()), map.clone());
         let frame = {
             let (pool, shared, handle) = (pool.clone(), Arc::clone(&shared), Handle::current());
@@ -110,6 +110,28 @@ impl PostgresStore {
         let computing = Computing { bench: Arc::clone(&frame.bench), forms };
         let (frame, turn) = (Arc::new(frame), Arc::new(Mutex::new(())));
         Ok(Self { pool, frame, shared, computing, limits, turn })
+    }
+
+    /// Drafts the map of a database whose customers are in a table, as
+    /// [`MapDraft`](crate::store::sql::MapDraft) shows. Nothing is written.
+    ///
+    /// # Errors
+    /// The database cannot be read; or it has no such table, or the table has no primary key.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub async fn draft(pool: Pool, customers: &str, samples: Samples) -> Result<MapDraft, StoreError> {
+        let doing = "drafting a map";
+        let limits = Limits::default();
+        let (shared, handle, customers) =
+            (Arc::new(Shared::default()), Handle::current(), customers.to_owned());
+        blocking(move || {
+            let mut session = PostgresSession::new(handle, pool, &shared, limits, None);
+            session.check_server().map_err(|fault| fault.into_error(doing))?;
+            draft(&mut session, &customers, samples, doing)
+        })
+        .await
+        .unwrap_or_else(|| Err(Fault::Other(STOPPED.to_owned()).into_error(doing)))
     }
 
     /// The longest time that a statement waits for a lock. Five seconds unless it is said.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 
 use super::{PostgresStore, scrub};
 use crate::anonymise::Seed;
@@ -12,12 +11,12 @@ use crate::data_map::DataMap;
 use crate::digest::Digest;
 use crate::request::RequestId;
 use crate::store::by_record::fits;
-use crate::store::sql::{NoTable, Work, values};
+use crate::store::sql::{Count, NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
-    Page, PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally,
-    TallyRequest, UncertainMention,
+    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, Scrub,
+    StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -29,7 +28,7 @@ impl ListUncertain for PostgresStore {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
         self.call("listing mentions", move |frame, session| {
-            let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+            let day = request.day();
             frame.list_uncertain(session, &request.customers, &request.treatment, day)
         })
         .await
@@ -50,9 +49,10 @@ impl RecordStore for PostgresStore {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
         self.call("counting records", move |frame, session| {
-            let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+            let day = request.day();
             let mut answers = Vec::with_capacity(request.customers.len());
-            frame.tally(session, &request.customers, &request.treatment, day, &mut answers)?;
+            let count = Count { treatment: &request.treatment, day, held: &request.held };
+            frame.tally(session, &request.customers, count, &mut answers)?;
             Ok(answers)
         })
         .await
@@ -67,6 +67,7 @@ impl RecordStore for PostgresStore {
                 treatment: Arc::clone(&request.treatment),
                 seed: request.seed.clone(),
                 at: request.at,
+                held: Arc::clone(&request.held),
             };
             let mut answers = Vec::with_capacity(request.targets.len());
             match frame.erase(session, &request.targets, &work, &mut answers) {
@@ -76,6 +77,14 @@ impl RecordStore for PostgresStore {
             }
         })
         .await
+    }
+}
+
+#[async_trait]
+impl ReadRecords for PostgresStore {
+    async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
+        let request = request.clone();
+        self.call("reading records", move |frame, session| frame.read_records(session, &request)).await?
     }
 }
 
@@ -193,6 +202,7 @@ impl OwnerlessRecords for PostgresStore {
             script: Arc::clone(&nobodys.script),
             seed: seed.clone(),
             at: request.at,
+            held: Arc::default(),
         };
         let after = after.cloned();
         self.call("erasing records without an owner", move |frame, session| {

@@ -52,6 +52,12 @@ pub(super) struct Limits {
     pub(super) statement: Duration,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self { lock: Duration::from_secs(5), statement: Duration::from_secs(300) }
+    }
+}
+
 /// How long an answer may come after the server has given the statement up.
 const GRACE: Duration = Duration::from_secs(10);
 

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json};
 
 use super::dates;
+use super::drafting::MARK;
 use super::links::{
     EndMap, LinkMap, LinkRef, NobodyMap, SharedMap, When, read_ends, read_named, read_nobody, read_owner,
     read_shared, read_when,
 };
 use super::paste::TODO;
+use super::recipients::read_recipients;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
+use crate::data_map::{ClassName, DateForm, IdentifiedBy, Kind, RecipientName, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -170,6 +172,8 @@ pub struct SqlMap {
     pub(crate) records: BTreeMap<ClassName, RecordMap>,
     /// The named links.
     pub(crate) links: BTreeMap<String, LinkMap>,
+    /// Who else has customers' data, and by what each of them knows a person.
+    pub(crate) recipients: BTreeMap<RecipientName, IdentifiedBy>,
     pub(crate) ignore: BTreeMap<String, Ignored>,
     /// Whether every class has `ends = "schema"`.
     pub(crate) by_schema: bool,
@@ -215,16 +219,81 @@ impl SqlMap {
         .collect()
     }
 
+    /// Reads a draft, with every guess taken as true, and what only a person knows as answered.
+    pub(super) fn of_draft(text: &str) -> Result<Self, Problems> {
+        let mut value = Reader::toml(text)?;
+        take_marks_away(&mut value, true);
+        Self::read(&value)
+    }
+
     fn read(value: &Json) -> Result<Self, Problems> {
         let mut reader = Reader::default();
+        let mut guesses = Vec::new();
+        find_guesses(value, "", &mut guesses);
+        if !guesses.is_empty() {
+            reader.problem(
+                "",
+                marked(&guesses),
+                format!("look at each, and take the {MARK} at its end away where it is right"),
+            );
+            // What else is wrong is said as well.
+            let mut value = value.clone();
+            take_marks_away(&mut value, false);
+            let map = read_map(&mut reader, &value);
+            reader.finish()?;
+            return map.ok_or_else(Problems::default);
+        }
         let map = read_map(&mut reader, value);
         reader.finish()?;
         map.ok_or_else(|| Problems::one(Problem::new("", "cannot be read", "write a table of keys")))
     }
 }
 
+/// The places of values that a draft guessed.
+fn find_guesses(value: &Json, path: &str, found: &mut Vec<String>) {
+    match value {
+        Json::String(text) if text.ends_with(MARK) => found.push(path.to_owned()),
+        Json::Array(items) => items.iter().for_each(|item| find_guesses(item, path, found)),
+        Json::Object(table) => {
+            for (key, value) in table {
+                find_guesses(value, &join(path, key), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The sentence about values that a draft guessed.
+fn marked(guesses: &[String]) -> String {
+    const NAMED: usize = 5;
+    let named = guesses.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match guesses.len() {
+        1 => format!("1 value is still the guess of a draft: {named}"),
+        number if number <= NAMED => format!("{number} values are still guesses of a draft: {named}"),
+        number => {
+            format!("{number} values are still guesses of a draft: {named} and {} more", number - NAMED)
+        }
+    }
+}
+
+/// Takes the marks of a draft away. On request, what is still to be filled in is taken as filled in.
+fn take_marks_away(value: &mut Json, fills_in: bool) {
+    match value {
+        Json::String(text) if fills_in && *text == TODO => "a reason".clone_into(text),
+        Json::String(text) => {
+            if let Some(guess) = text.strip_suffix(MARK) {
+                *text = guess.to_owned();
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| take_marks_away(item, fills_in)),
+        Json::Object(table) => table.values_mut().for_each(|value| take_marks_away(value, fills_in)),
+        _ => {}
+    }
+}
+
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    const KEYS: [&str; 7] = ["version", "ends", "customers", "links", "alike", "records", "ignore"];
+    const KEYS: [&str; 8] =
+        ["version", "ends", "customers", "links", "alike", "records", "recipients", "ignore"];
     let mended = reader.mended("", value, &KEYS);
     let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
@@ -254,6 +323,8 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     if let Some(value) = table.get("alike") {
         read_alike(reader, value, by_schema, &own, &mut records);
     }
+    let recipients =
+        table.get("recipients").map_or_else(BTreeMap::new, |value| read_recipients(reader, value));
     let (ignore, ignored_triggers) = table
         .get("ignore")
         .map_or_else(|| (BTreeMap::new(), BTreeMap::new()), |value| read_ignored(reader, value));
@@ -261,6 +332,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
         customers: customers?,
         records,
         links,
+        recipients,
         ignore,
         by_schema,
         ignored_triggers,
@@ -633,6 +705,9 @@ fn read_deactivate(reader: &mut Reader, value: &Json) -> Option<DeactivateMap> {
     match value.as_object() {
         Some(table) if table.contains_key("none") => {
             reader.table(path, value, &["none"]);
+            if table.get("none").is_some_and(|reason| *reason == TODO) {
+                to_fill_in(reader, &join(path, "none"), "the reason, or write { column = value }");
+            }
             reader
                 .required_text(path, table, "none")
                 .map(|reason| DeactivateMap::None { reason: reason.to_owned() })

@@ -101,6 +101,7 @@ impl super::SqlMap {
                 "links": by_name(&json!({ "$ref": "#/$defs/named" })),
                 "records": by_name(&record),
                 "alike": { "type": "array", "items": alike },
+                "recipients": by_name(&json!({ "$ref": "#/$defs/texts" })),
                 "ignore": {
                     "type": "object",
                     "properties": { "triggers": { "anyOf": [ignored, by_name(&text)] } },

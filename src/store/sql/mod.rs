@@ -41,6 +41,10 @@
 //! text = "free_text"
 //! amount = "not personal"
 //!
+//! [recipients]                               # who else has the data, and by what they know a person: "key", or kinds
+//! search = "key"
+//! newsletter = "email"
+//!
 //! [ignore]                                   # tables that foreign keys tie to the customer, left out on purpose
 //! audit_marks = "row numbers and hashes only"
 //! ```
@@ -319,6 +323,7 @@ mod coverage;
 mod dates;
 mod dialect;
 mod draft;
+mod drafting;
 mod fault;
 mod keys;
 mod links;
@@ -327,6 +332,7 @@ mod map_schema;
 mod mend;
 mod notes;
 mod paste;
+mod recipients;
 mod run;
 #[cfg_attr(
     not(feature = "sqlite"),
@@ -352,6 +358,7 @@ mod way;
 mod whose;
 mod written;
 
+pub use drafting::{Guess, MapDraft, Risk, Samples};
 pub use map::SqlMap;
 pub use notes::Note;
 pub use run::{INBOX_TABLE, MARK_TABLE};
@@ -359,9 +366,10 @@ pub use run::{INBOX_TABLE, MARK_TABLE};
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
 pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
+pub(crate) use drafting::draft;
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
-pub(crate) use run::{Frame, NoTable, Work, date_forms, is_unsearchable};
+pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::StoreError;
-use super::sql::{Fault, Frame, Note, Session, SqlMap, Trouble};
+use super::sql::{Fault, Frame, MapDraft, Note, Samples, Session, SqlMap, Trouble, draft};
 use crate::sqlite::{self, Worker};
 
 use session::SqliteSession;
@@ -48,6 +48,17 @@ impl SqliteStore {
         let doing = "opening the database";
         let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
         Self::on(connection, map, doing)
+    }
+
+    /// Drafts the map of a database whose customers are in a table: whose the records of every other table are, what
+    /// each column holds, and what speaks for each guess. [`MapDraft`] shows one. Nothing is written.
+    ///
+    /// # Errors
+    /// The database cannot be read; or it has no such table, or the table has no primary key.
+    pub fn draft(path: impl AsRef<Path>, customers: &str, samples: Samples) -> Result<MapDraft, StoreError> {
+        let doing = "drafting a map";
+        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
+        draft(&mut SqliteSession { connection: &connection }, customers, samples, doing)
     }
 
     /// Uses a connection that the host has opened: in memory, encrypted, with its own VFS, or with pragmas, functions

@@ -17,7 +17,7 @@ use crate::plan::CaseId;
 use crate::request::{NewRequest, RequestId};
 use crate::treatment::Treatment;
 
-fn lost(doing: &'static str) -> impl Fn(Fault) -> LedgerError {
+pub(super) fn lost(doing: &'static str) -> impl Fn(Fault) -> LedgerError {
     move |fault| LedgerError::Failed { doing, what: said(fault).to_owned() }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 mod holds;
+mod recipients;
 mod requests;
 
 /// What is stored of customer 1. None of it may be printed, recorded, or left in a file after a scrub.

@@ -268,7 +268,8 @@ fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
             let ago = TimeDelta::days(i64::try_from(draw.below(900)).unwrap());
             let day = |days: u64| at.date_naive() + TimeDelta::days(i64::try_from(days).unwrap() - 400);
             let from = if draw.one_in(3) { None } else { Some(day(draw.below(800))) };
-            let rest = Rest { from, archived: draw.one_in(4), anything_left: !draw.one_in(3) };
+            let (archived, is_free) = (draw.one_in(4), !draw.one_in(3));
+            let rest = Rest { from, archived, anything_left: is_free, kept: BTreeMap::new() };
             before.push(TreatedBefore {
                 case: format!("c-{n}").as_str().into(),
                 at: at - ago,
@@ -565,6 +566,7 @@ fn without_duties(decision: &Decision) -> String {
             let again = due.again.as_ref().map_or("", |again| match again.because {
                 Missing::Grown => " grown",
                 Missing::Deferred => " deferred",
+                Missing::Kept => " kept",
                 _ => " changed",
             });
             format!("due {} {} {:?}{again} {found:?}", due.trigger, due.treatment, due.since.map(date))

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use relinquish::backup::{
-    BackupCopy, BackupError, CopyName, DirectoryBackups, Horizon, MemoryBackups, Removed, Schedule,
+    BackupCopy, BackupError, DirectoryBackups, Horizon, MemoryBackups, Removed, Schedule,
 };
 use relinquish::{Asked, BackupRetention, MemoryLedger};
 
 use crate::hosts::{self, BuildCounted as _, approved};
 
-const SCHEDULE: Schedule = Schedule { newest: Some(3), days: Some(30) };
+const SCHEDULE: Schedule = Schedule::new(Some(3), Some(30));
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -58,8 +58,14 @@ async fn what_is_no_copy_by_its_name_is_an_error_and_never_removed() {
         "{error}"
     );
     for name in ["crm-latest.sqlite", "../crm-2026-11-18.sqlite"] {
-        let copy = BackupCopy { taken_at: hosts::now(), name: CopyName::from(name) };
+        let copy = BackupCopy::new(hosts::now(), name);
+        assert!(
+            directory.remove(std::slice::from_ref(&copy)).await.is_err(),
+            "{name}: nothing is removed here"
+        );
+        fs::rename(folder.path().join("crm-latest.sqlite"), folder.path().join("../moved-away")).unwrap();
         assert!(directory.remove(&[copy]).await.unwrap()[0].is_err(), "{name}");
+        fs::rename(folder.path().join("../moved-away"), folder.path().join("crm-latest.sqlite")).unwrap();
     }
     assert!(folder.path().join("crm-latest.sqlite").exists());
 }

@@ -6,6 +6,7 @@ pub(crate) mod before_approval;
 pub(crate) mod dates;
 pub(crate) mod duties;
 pub(crate) mod guards;
+pub(crate) mod kept_for;
 pub(crate) mod kept_with;
 pub(crate) mod rules;
 pub(crate) mod schemas;

@@ -466,7 +466,12 @@ fn what_was_deferred_is_due_by_itself_unless_the_customer_came_back() {
     let now = "2026-06-01T12:00:00Z";
     let of = |trigger, from: Option<&str>| TreatedBefore {
         trigger,
-        rest: Some(Rest { from: from.map(day), archived: true, anything_left: true }),
+        rest: Some(Rest {
+            from: from.map(day),
+            archived: true,
+            anything_left: true,
+            kept: Default::default(),
+        }),
         ..treated(&policy, "clear", true)
     };
     let decided =

@@ -296,7 +296,7 @@ fn every_problem_with_lines_goes_away_when_they_are_pasted() {
 }
 
 /// A generator of numbers that repeats itself.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn below(&mut self, most: u64) -> u64 {
@@ -306,7 +306,7 @@ impl Dice {
 }
 
 /// Tables with foreign keys to the customers, to one another and to themselves.
-fn random_schema(dice: &mut Dice) -> String {
+pub(super) fn random_schema(dice: &mut Dice) -> String {
     let mut sql = CLIENTS.to_owned();
     let mut keys: Vec<(String, &str)> = vec![("clients".to_owned(), "INTEGER")];
     let words = ["email", "note", "phone", "total", "billing_city", "Größe", "ip_address", "label"];

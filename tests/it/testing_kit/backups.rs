@@ -12,12 +12,11 @@ use super::assert_caught;
 const DAYS: [&str; 4] = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"];
 
 fn schedule() -> Schedule {
-    Schedule { newest: Some(7), days: Some(30) }
+    Schedule::new(Some(7), Some(30))
 }
 
 pub(super) fn memory_backups() -> MemoryBackups {
-    let copies = DAYS
-        .map(|day| BackupCopy { taken_at: format!("{day}T23:59:59Z").parse().unwrap(), name: day.into() });
+    let copies = DAYS.map(|day| BackupCopy::new(format!("{day}T23:59:59Z").parse().unwrap(), day));
     MemoryBackups::new(schedule(), copies)
 }
 

@@ -64,7 +64,7 @@ async fn a_fixture_that_gives_too_little_is_said() {
         Stocked::new(ByRecord::new(repository), PolicyDocument::from_toml(hosts::MEMORY_POLICY).unwrap())
     };
     assert_caught(Law::FixtureSuffices, testing::customer_store(fresh).await);
-    let schedule = Schedule { newest: None, days: None };
+    let schedule = Schedule::new(None, None);
     let none = || async { Copies::new(MemoryBackups::new(schedule, [])) };
     assert_caught(Law::FixtureSuffices, testing::backups(none).await);
     let own = crate::values::own_strategies::Region { version: 1 };

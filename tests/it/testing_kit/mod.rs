@@ -12,7 +12,9 @@ mod gateway;
 mod key_ring;
 mod ledger;
 pub(crate) mod own_strategy;
+mod recipient;
 mod repository;
+mod suppression;
 
 /// Persons of the tests, and of the contracts. No message shows any.
 const PERSONS: [&str; 6] =
@@ -40,7 +42,9 @@ const CAUGHT: &[&[Law]] = &[
     ledger::CAUGHT,
     #[cfg(feature = "checkpoints")]
     ledger::tree::CAUGHT,
+    recipient::CAUGHT,
     repository::CAUGHT,
+    suppression::CAUGHT,
     own_strategy::CAUGHT,
     own_strategy::CAUGHT_ELSEWHERE,
 ];

@@ -26,6 +26,7 @@ inactive = { since = ["last_transaction", "created"], after = "4 years", treatme
 active_subscription = "block"
 several_tenants = "block sweep"
 not_archived = { ignore = "each case archives first" }
+legal_claim = { data = ["customer", "ticket"] }
 not_white_label = { block = "the *theatre* shares its guests", ground = "17(1)(a)", way_out = "ask the theatre" }
 [anonymise]
 name = "remove"
@@ -389,8 +390,8 @@ fn a_refusal_names_ground_data_remedy_and_way_out_and_nobody() {
         &[
             "* You have a subscription that is still running, and we need your data to provide it (Art. 17(1)(a) GDPR). This concerns \
              all data that we hold about you. What can change this: end the subscription.",
-            "* We need the data to establish, exercise or defend a legal claim (Art. 17(3)(e) GDPR). This concerns the data that are \
-             needed for this claim.",
+            "* We need the data to establish, exercise or defend a legal claim (Art. 17(3)(e) GDPR). This concerns: \
+             customer, ticket.",
             "* The \\*theatre\\* shares its guests (Art. 17(1)(a) GDPR). This concerns all data that we hold about you. What can change \
              this: ask the theatre.",
             "lodge a complaint with the Data Protection Authority, Box 1, Stockholm (Art. 77 GDPR), and seek a judicial remedy",

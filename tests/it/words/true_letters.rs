@@ -8,14 +8,14 @@ use chrono::{Days, NaiveDate};
 use fastrand::Rng;
 use relinquish::customer::HoldKind;
 use relinquish::data_map::{
-    ClassName, Fact as StoreFact, Field, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
+    ClassName, Fact as StoreFact, Field, FieldName, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
 };
 use relinquish::plan::letter::{
     self, Authority, Controller, Fact, Language, Letter, LetterError, Letterhead, Lingering, Request, Told,
-    ToldClass, ToldDeferral, ToldDuty, ToldGateway,
+    ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold,
 };
 use relinquish::plan::{Tombstones, decide};
-use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Trigger};
+use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use relinquish::store::Otherwise;
 use relinquish::treatment::{Lead, RecordAction, Residue};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
@@ -113,6 +113,10 @@ fn class(rng: &mut Rng, name: &str) -> ToldClass {
             Vec::new()
         },
         kept_meanwhile: BTreeMap::new(),
+        kept_until: kept
+            .keys()
+            .filter_map(|field| Some((FieldName::clone(field), some(rng, day)?)))
+            .collect(),
         kept,
         otherwise,
         deferred: some(rng, |rng| {
@@ -145,6 +149,18 @@ fn case(rng: &mut Rng) -> Told {
         })
     });
     let gateways = gateways.collect();
+    let recipients = ["search", "mailings"].into_iter().filter_map(|name| {
+        let what = match rng.u32(0..6) {
+            0 => WhatWasTold::Told,
+            1 => WhatWasTold::Retained { until: some(rng, day) },
+            2 => WhatWasTold::Unconfirmed,
+            3 => WhatWasTold::Unidentified,
+            4 => WhatWasTold::NotTold { reason: (*rng.choice(&REASONS).unwrap()).to_owned() },
+            _ => return None,
+        };
+        Some(ToldRecipient::new(name, what))
+    });
+    let recipients = recipients.collect();
     let leads = CLASSES.iter().filter_map(|name| {
         let (class, while_kept, names) = (ClassName::from(*name), rng.bool(), rng.bool());
         Some(match rng.u32(0..5) {
@@ -178,6 +194,7 @@ fn case(rng: &mut Rng) -> Told {
         is_all_claimed: rng.bool(),
         classes,
         gateways,
+        recipients,
         leads,
         tombstones: some(rng, |rng| Tombstones {
             class: CLASSES[rng.usize(0..5)].into(),
@@ -190,6 +207,10 @@ fn case(rng: &mut Rng) -> Told {
         uncertain: rng.u64(0..3),
         not_covered,
         backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        suppressing: some(rng, |rng| Suppressing {
+            kinds: [Kind::Email, Kind::Phone].into_iter().take(rng.usize(1..3)).collect(),
+            until: day(rng),
+        }),
         old_bytes: rng.bool(),
     }
 }
@@ -265,7 +286,14 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
     if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
         for (field, reason) in &of.kept {
             let fact = Fact::KeptField(class.clone(), field.clone());
-            wanted.push((fact, vec![said(language, field.as_str()), name.clone(), said(language, reason)]));
+            let mut parts = vec![said(language, field.as_str()), name.clone(), said(language, reason)];
+            parts.push(match (of.kept_until.get(field), language) {
+                (Some(day), _) => written(language, *day),
+                (None, Language::Swedish) => "lika länge som".to_owned(),
+                (None, Language::German) => "so lange wie".to_owned(),
+                (None, _) => "as long as the record".to_owned(),
+            });
+            wanted.push((fact, parts));
         }
         for field in &of.group {
             let fact = Fact::SharedField(class.clone(), field.clone());
@@ -381,6 +409,13 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         _ => vec!["30".to_owned()],
     };
     wanted.push((Fact::Backups(lingering), parts));
+    if let Some(Suppressing { kinds, until }) = &told.suppressing {
+        let mail = if language == Language::Swedish { "e-post" } else { "ail" };
+        let phone = if language == Language::English { "telephone" } else { "elefonnummer" };
+        let mut parts = date(*until);
+        parts.extend(kinds.iter().map(|kind| if *kind == Kind::Email { mail } else { phone }.to_owned()));
+        wanted.push((Fact::Suppressed(*until), parts));
+    }
     if told.old_bytes {
         wanted.push((Fact::OldBytes, Vec::new()));
     }
@@ -389,7 +424,18 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         PrivacyLaw::Fadp => "49",
         _ => "77",
     };
-    wanted.push((Fact::Recipients, Vec::new()));
+    for recipient in &told.recipients {
+        let more = match &recipient.what {
+            WhatWasTold::Retained { until } => until.map(|day| written(language, day)),
+            WhatWasTold::NotTold { reason } => Some(said(language, reason)),
+            _ => None,
+        };
+        let parts = [recipient.recipient.to_string()].into_iter().chain(more).collect();
+        wanted.push((Fact::Recipient(recipient.clone()), parts));
+    }
+    if told.recipients.is_empty() {
+        wanted.push((Fact::Recipients, Vec::new()));
+    }
     wanted.push((Fact::Rights, vec!["Berg & Son".to_owned()]));
     let authority = ["the Authority", "2 High Street", remedy];
     wanted.push((Fact::Remedies, authority.map(str::to_owned).to_vec()));
@@ -437,7 +483,9 @@ fn letter(policy: &Policy, told: &Told, request: Option<&Request>, language: Lan
     let controller = Controller::new("Berg & Son", "1 High Street");
     let authority = Authority::new("the Authority", "2 High Street");
     let head = Letterhead::new(policy, language, controller, authority, written_on()).unwrap();
-    letter::confirmation(&head.with_backups(Lingering::Days(30)), request, told).unwrap()
+    // The person has asked who the recipients are.
+    let head = head.with_backups(Lingering::Days(30)).with_recipients(letter::Recipients::Named);
+    letter::confirmation(&head, request, told).unwrap()
 }
 
 fn request_of(told: &Told) -> Option<Request> {
@@ -464,7 +512,7 @@ fn every_sentence_comes_from_a_fact_and_each_fact_is_told() {
 fn a_letter_that_says_more_less_or_something_else_is_found_out() {
     let policy = policy();
     let language = Language::English;
-    let mut found = [0; 4];
+    let mut found = [0; 5];
     for seed in 0..500 {
         let mut rng = Rng::with_seed(seed);
         let told = case(&mut rng);
@@ -510,6 +558,20 @@ fn a_letter_that_says_more_less_or_something_else_is_found_out() {
                 "seed {seed}: waived"
             );
         }
+        // A recipient that has not confirmed is called told.
+        let mut confirmed = told.clone();
+        for recipient in &mut confirmed.recipients {
+            if recipient.what == WhatWasTold::Unconfirmed {
+                recipient.what = WhatWasTold::Told;
+                found[4] += 1;
+            }
+        }
+        if confirmed != told {
+            assert!(
+                is_found(&lines(&letter(&policy, &confirmed, request.as_ref(), language))),
+                "seed {seed}: confirmed"
+            );
+        }
         // A limitation period is told as a duty, and a day is another one.
         let mut duties = told.clone();
         for duty in duties
@@ -553,8 +615,11 @@ fn guarded() -> (Policy, Vec<(Guard, Option<&'static str>)>) {
         .fold(DataMap::builder(class).class(bill), relinquish::data_map::DataMapBuilder::knows);
     let map = map.state("vip").build().unwrap();
     let text = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\nanonymise.name = 'clear'\n\
-                guards = { active_subscription = 'block', several_tenants = 'block', not_archived = { ignore = 'x' }, vip = { block = \
-                'statistics', ground = '17(3)(a)', data = 'bill' } }\n\
+                guards = { active_subscription = 'block', several_tenants = 'block', not_archived = { ignore = 'x' },\n\
+                unpaid_invoice = { data = ['bill', 'customer'] },\n\
+                open_dispute = { data = ['bill', 'customer'] },\n\
+                legal_claim = { data = ['bill', 'customer'] },\n\
+                vip = { block = 'statistics', ground = '17(3)(a)', data = 'bill' } }\n\
                 treatments.t = { customer = 'anonymise', bill = 'delete' }\n\
                 duties.books = { classes = 'bill', statute = 'SE/BFL/7:2', from = 'day' }";
     let checked = PolicyDocument::from_toml(text).and_then(|policy| policy.check(&map));

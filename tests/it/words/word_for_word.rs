@@ -152,7 +152,8 @@ service_ended = { since = ["service_ended"], after = "30 days", hand_over = "han
 active_subscription = "block"
 several_tenants = "block"
 not_archived = { ignore = "each case archives first" }
-unpaid_invoice = "block"
+unpaid_invoice = { data = ["customer", "invoice"] }
+legal_claim = { data = ["customer"] }
 open_dispute = "block sweep"
 not_white_label = { block = "the *theatre* shares its guests", ground = "17(1)(a)", way_out = "ask the theatre" }
 [anonymise]

@@ -207,6 +207,9 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
     for name in customers.gateways.keys() {
         builder = builder.gateway(name.clone());
     }
+    for (name, by) in &map.recipients {
+        builder = builder.recipient(name.clone(), by.clone());
+    }
     if let DeactivateMap::None { reason } = &customers.deactivate {
         builder = builder.without_deactivation(reason);
     }

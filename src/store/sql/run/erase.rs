@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Frame;
 use super::rounds::Readings;
 use super::status::written;
+use super::tally::Count;
 use crate::anonymise::Seed;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Datatype, Value};
@@ -21,7 +22,7 @@ use crate::store::sql::triggers::changed_otherwise;
 use crate::store::sql::values;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{batch, stand_in_sql};
-use crate::store::{Batch, Counts, Erased, Otherwise, StoreError, Target};
+use crate::store::{Batch, Counts, Erased, HeldCustomers, Otherwise, StoreError, Target};
 use crate::treatment::Treatment;
 
 /// The number of attempts to draw a random value that is not taken.
@@ -33,6 +34,8 @@ pub(crate) struct Work {
     pub(crate) script: Arc<Script>,
     pub(crate) seed: Seed,
     pub(crate) at: DateTime<Utc>,
+    /// Customers whose records must stay as they are.
+    pub(crate) held: Arc<HeldCustomers>,
 }
 
 impl Frame {
@@ -49,7 +52,7 @@ impl Frame {
         self.fill(&mut *transaction, targets.iter().map(|target| &target.customer))?;
         self.lock(&mut *transaction)?;
         let facts = self.batch_facts(&mut *transaction)?;
-        self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
+        self.work(&work.script, Some(work.seed.clone()), work.treatment.day(work.at), attempt);
         let mut unclear = self.unclear_customers(&mut *transaction, &work.script)?;
         let mut answers: Vec<Option<Result<Erased, StoreError>>> = Vec::with_capacity(targets.len());
         for (n, target) in targets.iter().enumerate() {
@@ -77,8 +80,9 @@ impl Frame {
                     connected.into_iter().chain([target.tenant.clone()]).collect()
                 })
                 .collect();
-            let blocked =
-                self.blocked(&mut *transaction, &work.treatment, &work.script, &mut readings, &tenants)?;
+            let day = work.treatment.day(work.at);
+            let count = Count { treatment: &work.treatment, day, held: &work.held };
+            let blocked = self.blocked(&mut *transaction, count, &work.script, &mut readings, &tenants)?;
             if !blocked.is_empty() {
                 let out: Vec<usize> = blocked.keys().copied().collect();
                 self.leave_out(&mut *transaction, &out)?;

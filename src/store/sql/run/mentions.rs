@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::Frame;
+use super::{Count, Frame};
 use crate::customer::CustomerId;
 use crate::data_map::RecordKey;
 use crate::store::sql::cell::Cell;
@@ -11,7 +11,7 @@ use crate::store::sql::keys;
 use crate::store::sql::script::Script;
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values;
-use crate::store::{Batch, StoreError, UncertainMention};
+use crate::store::{Batch, HeldCustomers, StoreError, UncertainMention};
 use crate::treatment::Treatment;
 
 impl Frame {
@@ -48,7 +48,9 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
         let customers = std::slice::from_ref(customer);
-        let (_, unclear) = self.find_to_count(&mut *transaction, customers, treatment, script, day)?;
+        // Nothing is written, so a hold on somebody else hides no mention.
+        let count = Count { treatment, day, held: &HeldCustomers::new() };
+        let (_, unclear) = self.find_to_count(&mut *transaction, customers, count, script)?;
         if let Some(error) = unclear.into_values().next() {
             return Ok(Err(error));
         }

@@ -31,6 +31,7 @@ mod mark;
 mod mentions;
 mod ownerless;
 mod page;
+mod read;
 mod rounds;
 mod status;
 mod tally;
@@ -43,6 +44,7 @@ pub(crate) use inbox::INBOX;
 pub use inbox::INBOX_TABLE;
 pub use mark::MARK_TABLE;
 pub(crate) use mark::{MARK, NoTable};
+pub(crate) use tally::Count;
 
 /// The number of treatments whose statements are cached.
 const SCRIPTS: usize = 256;

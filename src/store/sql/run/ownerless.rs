@@ -8,7 +8,7 @@ use super::Frame;
 use super::erase::Work;
 use super::page::Part as KeyPart;
 use super::rounds::Readings;
-use crate::data_map::{ClassName, Value};
+use crate::data_map::{ClassName, TimeZone, Value};
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, Part, Script};
 use crate::store::sql::session::{Purpose, Session};
@@ -66,7 +66,7 @@ impl Frame {
                 Some((class.clone(), Script::ownerless(bound, &request.treatment, &class.class, *which)?))
             })
             .collect();
-        Ok(Arc::new(Nobodys { script: Arc::new(script), parts }))
+        Ok(Arc::new(Nobodys { script: Arc::new(script), parts, time_zone: request.treatment.time_zone }))
     }
 }
 
@@ -75,6 +75,8 @@ impl Frame {
 pub(crate) struct Nobodys {
     pub(crate) script: Arc<Script>,
     parts: Vec<(ClassScript, Part)>,
+    /// The zone in which the policy counts days.
+    time_zone: TimeZone,
 }
 
 /// The result of selecting a part.
@@ -151,7 +153,7 @@ impl Frame {
             }
             let mut transaction = session.transaction(Purpose::Erase)?;
             self.same_schema(&mut *transaction)?;
-            self.work(&nobodys.script, Some(work.seed.clone()), work.at.date_naive(), 0);
+            self.work(&nobodys.script, Some(work.seed.clone()), work.treatment.day(work.at), 0);
             let touched = self.touch_part(&mut *transaction, nobodys, part, after.as_deref(), limit)?;
             let Some(mut touched) = touched else {
                 (next, after) = (rest.next(), None);
@@ -189,7 +191,7 @@ impl Frame {
     ) -> Result<Tally, Trouble> {
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
-        self.work(&nobodys.script, None, at.date_naive(), 0);
+        self.work(&nobodys.script, None, nobodys.time_zone.day(at), 0);
         let mut all = Tally::default();
         for (class, part) in &nobodys.parts {
             self.forget(&mut *transaction, &nobodys.script.finding)?;

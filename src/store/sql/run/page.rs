@@ -37,7 +37,7 @@ pub(super) enum Part {
 
 impl Part {
     /// The part of a stored value. `None` for NULL, which no paged key contains.
-    fn of(value: Cell<'_>) -> Option<Self> {
+    pub(super) fn of(value: Cell<'_>) -> Option<Self> {
         match value {
             Cell::Null => None,
             Cell::Integer(number) => Some(Self::Integer(number)),
@@ -69,7 +69,7 @@ impl Part {
     }
 
     /// The parameter's value, and the SQL that uses it.
-    fn bind(&self, dialect: &dyn Dialect, place: usize) -> Option<(Value, String)> {
+    pub(super) fn bind(&self, dialect: &dyn Dialect, place: usize) -> Option<(Value, String)> {
         let place = dialect.parameter(place);
         Some(match self {
             Self::Integer(number) => (Value::Integer(*number), place),

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::Frame;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Value};
+use crate::store::HeldCustomers;
+use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::Trouble;
 use crate::store::sql::session::{Row, Session};
-use crate::store::sql::spelling::{json_rows, listed};
-use crate::store::sql::whose::{Fill, Finding, Place, Reads, Set, batch, handle_names, picked};
+use crate::store::sql::spelling::{json_rows, listed, quoted};
+use crate::store::sql::whose::{Fill, Finding, Place, Reads, Set, batch, handle_names, of_class, picked};
 
 /// What was found so far, and which tables were read for it.
 #[derive(Debug, Default)]
@@ -198,25 +200,90 @@ impl Frame {
         finding: &Finding,
         tenants: &[BTreeSet<TenantId>],
     ) -> Result<Vec<(usize, ClassName, String, u64)>, Trouble> {
-        let abroad = &finding.abroad;
-        if abroad.found.is_empty() {
+        if finding.abroad.found.is_empty() {
             return Ok(Vec::new());
         }
-        self.empty(session, &abroad.used)?;
-        let mut readings = Readings::default();
-        readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
-        self.spread(session, 0, &abroad.fills, &mut readings)?;
+        self.find_abroad(session, finding)?;
         let own = (0..).zip(tenants).flat_map(|(n, tenants)| {
             tenants.iter().map(move |tenant| vec![Value::Integer(n), Value::from(tenant.as_str())])
         });
         let own = [json_rows(own)];
         let mut list = Vec::new();
-        for (class, link, sql) in &abroad.found {
+        for (class, link, sql) in &finding.abroad.found {
             let read = |row: &dyn Row| Ok((row.natural(0)?, row.natural(1)?));
             let found = session.rows(sql, &own, read).map_err(Trouble::at(class))?;
             list.extend(found.into_iter().map(|(n, rows)| (n, class.clone(), link.clone(), rows)));
         }
         Ok(list)
+    }
+
+    /// Fills the sets of rows of others that the treatment would change, up to their owners.
+    fn find_abroad(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
+        self.empty(session, &finding.abroad.used)?;
+        let mut readings = Readings::default();
+        readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
+        self.spread(session, 0, &finding.abroad.fills, &mut readings)
+    }
+
+    /// The number of rows that the treatment would change and whose owner is held, by customer of the batch, class and
+    /// link. Call this after all sets are filled.
+    pub(super) fn held_by_others(
+        &self,
+        session: &mut dyn Session,
+        finding: &Finding,
+        held: &HeldCustomers,
+    ) -> Result<Vec<(usize, ClassName, Option<String>, u64)>, Trouble> {
+        let abroad = &finding.abroad;
+        let may_be_held = self.customers().holds.is_some() || !held.is_empty();
+        let root = self.bound.classes.iter().position(|class| class.is_root);
+        let Some((at, root)) = root.and_then(|at| Some((at, self.bound.classes.get(at)?))) else {
+            return Ok(Vec::new());
+        };
+        if !may_be_held || abroad.reached.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.find_abroad(session, finding)?;
+        let table = quoted(&root.table);
+        let (parts, same): (Vec<String>, Vec<String>) = root
+            .handle
+            .iter()
+            .enumerate()
+            .map(|(part, column)| {
+                let named = format!("h{part} AS relinquish_{part}");
+                (named, format!("{table}.{} = relinquish_b.relinquish_{part}", quoted(column)))
+            })
+            .unzip();
+        // These names cannot clash with names in the host's scalar SQL.
+        let sql = format!(
+            "SELECT relinquish_b.relinquish_n, relinquish_b.relinquish_seed, {} FROM \
+             (SELECT n AS relinquish_n, seed AS relinquish_seed, {} FROM {}) AS relinquish_b{} WHERE TRUE{}",
+            self.facts.columns(),
+            parts.join(", "),
+            Set::Abroad.of(&self.bound, at),
+            self.bound.dialect.then(&self.bound.table(&root.table), &table, &same.join(" AND ")),
+            of_class(&self.bound, &table, &root.rows),
+        );
+        let mut rows = BTreeMap::<(usize, usize), BTreeSet<String>>::new();
+        session.query(&sql, &[], &mut |row| {
+            let n: usize = row.natural(0)?;
+            let Cell::Text(seed) = row.cell(1)? else { return Ok(()) };
+            let seed = String::from_utf8_lossy(seed).into_owned();
+            let number = seed.split(':').next().and_then(|number| number.parse::<usize>().ok());
+            let reached = number.and_then(|number| Some((number, abroad.reached.get(number)?)));
+            let Some((number, (class, _))) = reached else { return Ok(()) };
+            let owner = self.facts.read(row, 2)?;
+            let is_held = !owner.holds.is_empty() || owner.unreadable.contains("holds");
+            let keeps = |classes: &BTreeSet<ClassName>| classes.is_empty() || classes.contains(class);
+            if is_held || held.get(&owner.id).is_some_and(keeps) {
+                rows.entry((n, number)).or_default().insert(seed);
+            }
+            Ok(())
+        })?;
+        let found = rows.into_iter().filter_map(|((n, number), seeds)| {
+            let (class, link) = abroad.reached.get(number)?.clone();
+            Some((n, class, link, u64::try_from(seeds.len()).unwrap_or(u64::MAX)))
+        });
+        Ok(found.collect())
     }
 
     /// Runs statements until nothing is added any more. A statement whose source has not grown since is skipped.

@@ -12,8 +12,16 @@ use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, Due, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values::{self, Dated, Unreadable};
-use crate::store::{Batch, ClassTally, Kept, StoreError, Tally};
+use crate::store::{Batch, ClassTally, HeldCustomers, Kept, StoreError, Tally};
 use crate::treatment::Treatment;
+
+/// What is counted: under which treatment, on which day, and whose records must stay as they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Count<'c> {
+    pub(crate) treatment: &'c Treatment,
+    pub(crate) day: NaiveDate,
+    pub(crate) held: &'c HeldCustomers,
+}
 
 impl Frame {
     /// The number of rows, and of rows with something to do, per customer of the batch, for one class.
@@ -157,10 +165,9 @@ impl Frame {
         &self,
         session: &mut dyn Session,
         customers: &[CustomerId],
-        treatment: &Treatment,
-        day: NaiveDate,
+        count: Count<'_>,
     ) -> Result<Batch<Tally>, Trouble> {
-        let script = self.script(treatment);
+        let script = self.script(count.treatment);
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
         // Each plan is for one customer who is erased alone. If records are erased together with others, each
@@ -168,7 +175,7 @@ impl Frame {
         let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
         let mut tallies = Vec::with_capacity(customers.len());
         for part in customers.chunks(most) {
-            tallies.extend(self.tally_part(&mut *transaction, part, treatment, &script, day)?);
+            tallies.extend(self.tally_part(&mut *transaction, part, count, &script)?);
         }
         transaction.commit()?;
         Ok(tallies)
@@ -180,11 +187,10 @@ impl Frame {
         &self,
         session: &mut dyn Session,
         customers: &[CustomerId],
-        treatment: &Treatment,
-        day: NaiveDate,
+        count: Count<'_>,
         answers: &mut Batch<Tally>,
     ) -> Result<(), Trouble> {
-        let counted = self.tally_together(session, customers, treatment, day);
+        let counted = self.tally_together(session, customers, count);
         let unread = values::take_unreadable(&self.bench);
         values::set(&self.bench, None);
         let trouble = match counted {
@@ -201,8 +207,8 @@ impl Frame {
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
                 let (first, second) = customers.split_at(customers.len() / 2);
-                self.tally(session, first, treatment, day, answers)?;
-                self.tally(session, second, treatment, day, answers)
+                self.tally(session, first, count, answers)?;
+                self.tally(session, second, count, answers)
             }
             _ => Err(trouble),
         }
@@ -229,11 +235,10 @@ impl Frame {
         &self,
         session: &mut dyn Session,
         customers: &[CustomerId],
-        treatment: &Treatment,
+        count: Count<'_>,
         script: &Script,
-        day: NaiveDate,
     ) -> Result<Batch<Tally>, Trouble> {
-        let (mut readings, mut unclear) = self.find_to_count(session, customers, treatment, script, day)?;
+        let (mut readings, mut unclear) = self.find_to_count(session, customers, count, script)?;
         let tallies = self.count_by(session, &script.classes, customers.len(), &mut readings)?;
         let each = tallies.into_iter().enumerate();
         Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
@@ -245,12 +250,11 @@ impl Frame {
         &self,
         session: &mut dyn Session,
         customers: &[CustomerId],
-        treatment: &Treatment,
+        count: Count<'_>,
         script: &'f Script,
-        day: NaiveDate,
     ) -> Result<(Readings<'f>, HashMap<usize, StoreError>), Trouble> {
         self.fill(session, customers.iter())?;
-        self.work(script, None, day, 0);
+        self.work(script, None, count.day, 0);
         let mut unclear = self.unclear_customers(session, script)?;
         let out: Vec<usize> = unclear.keys().copied().collect();
         self.leave_out(session, &out)?;
@@ -271,7 +275,7 @@ impl Frame {
                 }
             }
         }
-        let blocked = self.blocked(session, treatment, script, &mut readings, &tenants)?;
+        let blocked = self.blocked(session, count, script, &mut readings, &tenants)?;
         if !blocked.is_empty() {
             let out: Vec<usize> = blocked.keys().copied().collect();
             self.leave_out(session, &out)?;
@@ -279,7 +283,7 @@ impl Frame {
             readings = find(session)?;
         }
         values::stop_at_unreadable(&self.bench);
-        self.look_for(session, customers.len(), treatment, script)?;
+        self.look_for(session, customers.len(), count.treatment, script)?;
         self.find_rare(session, script)?;
         Ok((readings, unclear))
     }
@@ -298,17 +302,20 @@ impl Frame {
     }
 
     /// The customers of the batch who must not be touched: unclaimed rows hang from them, the treatment would reach
-    /// rows of other tenants, or links would be cut to a row that does not exist. Call this after their records were
-    /// found.
+    /// rows of other tenants or of somebody on whom a hold stands, or links would be cut to a row that does not exist.
+    /// Call this after their records were found.
     pub(super) fn blocked(
         &self,
         session: &mut dyn Session,
-        treatment: &Treatment,
+        count: Count<'_>,
         script: &Script,
         readings: &mut Readings<'_>,
         tenants: &[BTreeSet<TenantId>],
     ) -> Result<HashMap<usize, StoreError>, Trouble> {
-        let mut customers = self.unclaimed(session, treatment)?;
+        let mut customers = self.unclaimed(session, count.treatment)?;
+        for (n, class, link, rows) in self.held_by_others(session, &script.finding, count.held)? {
+            customers.entry(n).or_insert(StoreError::Held { class, link, rows });
+        }
         for (n, class, link, rows) in self.abroad(session, &script.finding, tenants)? {
             customers.entry(n).or_insert(StoreError::OtherTenant { class, link, rows });
         }
@@ -357,6 +364,11 @@ impl Frame {
             for (n, counted) in theirs.iter().filter(|(_, counted)| counted.rows > 0) {
                 if let Some(tally) = tallies.get_mut(*n) {
                     *tally.fields.entry(class.class.clone()).or_default() += counted.rows;
+                }
+            }
+            for (n, kept) in self.count_kept_theirs(session, class, readings)? {
+                if let Some(tally) = tallies.get_mut(n) {
+                    tally.kept_fields.entry(class.class.clone()).or_default().and(&kept);
                 }
             }
             let mentioned = match &class.mentioned {
@@ -438,6 +450,24 @@ impl Frame {
             }
             let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
             all.extend(Self::count(session, &class.class, &elsewhere.over(is_picked))?);
+        }
+        Ok(all)
+    }
+
+    /// Rows of others that a duty keeps and in which fields belong to customers of the batch.
+    fn count_kept_theirs(
+        &self,
+        session: &mut dyn Session,
+        class: &ClassScript,
+        readings: &mut Readings<'_>,
+    ) -> Result<Vec<(usize, Kept)>, Trouble> {
+        let mut all = Vec::new();
+        for (elsewhere, fields) in &class.kept_theirs {
+            if readings.is_empty(elsewhere.from) {
+                continue;
+            }
+            let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+            all.extend(Self::kept(session, &class.class, &elsewhere.over(is_picked), fields)?);
         }
         Ok(all)
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::kept::Kept;
+use super::others::FieldsOfOthers;
 use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
 use super::{Act, ClassScript, Due, GroupScript, Statement, Tombstone};
 use crate::anonymise::Strategy;
@@ -208,7 +209,8 @@ impl Writer<'_> {
                     distinct: touched.distinct(&which),
                 }
             });
-        let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots, &own_pending);
+        let FieldsOfOthers { writes: fields_of_others, counts: theirs, kept: kept_theirs } =
+            self.fields_of_others(number, class, treated, slots, &own_pending);
         let let_go = if goes || treated.or_deletes() {
             self.let_go(number, class, treated, &free)
         } else {
@@ -221,6 +223,7 @@ impl Writer<'_> {
             are_due,
             dated,
             theirs,
+            kept_theirs,
             others: class.is_shared.then(|| {
                 format!(
                     "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had = 1 GROUP BY relinquish_r.n"

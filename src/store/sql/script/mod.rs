@@ -41,6 +41,9 @@ pub(crate) struct ClassScript {
     pub(crate) are_due: Due,
     /// Per customer: fields of other people's rows that belong to the customer, and those with something to do.
     pub(crate) theirs: Vec<Elsewhere>,
+    /// Per customer: records of other people that a duty keeps and that hold fields of the customer, with their first
+    /// and last date by each of the fields.
+    pub(crate) kept_theirs: Vec<(Elsewhere, Vec<FieldName>)>,
     /// Per customer: rows that also have an owner who stays. `None` if no rows are shared.
     pub(crate) others: Option<String>,
     /// Per customer and link: treated rows whose link leads to somebody else.
@@ -234,7 +237,8 @@ impl Script {
 
     /// The tables that may have to be read while rows are counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
-        let fields = self.classes.iter().flat_map(|class| &class.theirs);
+        let kept = self.classes.iter().flat_map(|class| class.kept_theirs.iter().map(|(kept, _)| kept));
+        let fields = self.classes.iter().flat_map(|class| &class.theirs).chain(kept);
         fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
     }
 

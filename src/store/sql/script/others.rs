@@ -6,13 +6,24 @@ use std::fmt::Write as _;
 use super::class::Writer;
 use super::targets::{Reading, assignments, pending, targets};
 use super::{Elsewhere, Lands, LetGo, Statement};
-use crate::data_map::{TriggerEffect, TriggerOn, Value, WhenGone};
+use crate::data_map::{FieldName, TriggerEffect, TriggerOn, Value, WhenGone};
 use crate::store::sql::bind::{BoundClass, Rows};
-use crate::store::sql::spelling::{columns, count_if, listed, quoted};
+use crate::store::sql::spelling::{columns, count_if, flag, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{From, Reads, Set, Toward, is_row};
+use crate::store::sql::whose::{From, Place, Reads, Set, Toward, is_row};
 use crate::treatment::{ClassTreatment, RecordAction};
+
+/// Fields that belong to the person at the far end of a link, in rows of a class.
+#[derive(Default)]
+pub(super) struct FieldsOfOthers {
+    /// What writes them.
+    pub(super) writes: Vec<Elsewhere>,
+    /// Per customer: rows of others, and rows with something to do.
+    pub(super) counts: Vec<Elsewhere>,
+    /// Per customer: rows of others that a duty keeps, with their first and last date by each of the fields.
+    pub(super) kept: Vec<(Elsewhere, Vec<FieldName>)>,
+}
 
 impl Writer<'_> {
     /// Fields of the class that belong to the person at the far end of a link. They are written when that person is
@@ -25,11 +36,11 @@ impl Writer<'_> {
         treated: &ClassTreatment,
         slots: &mut Vec<Slot>,
         own_pending: &dyn Fn(&mut Statement, &[Slot]) -> String,
-    ) -> (Vec<Elsewhere>, Vec<Elsewhere>) {
-        let (mut writes, mut counts) = (Vec::new(), Vec::new());
+    ) -> FieldsOfOthers {
+        let mut found = FieldsOfOthers::default();
         // An expiry erases no customer: every field is erased with its own record.
         if matches!(treated.action(), RecordAction::Keep { .. }) || self.treatment.is_expiry() {
-            return (writes, counts);
+            return found;
         }
         let all = treated.field_strategies();
         let (table, host) = (quoted(&class.table), self.bound.table(&class.table));
@@ -52,18 +63,9 @@ impl Writer<'_> {
                     let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
                     (set, Some((Set::Touched, head_number)))
                 };
-                let mut further = String::new();
-                if let Some(kept) = self.kept.get(&number) {
-                    let _ = write!(further, " AND NOT {}", kept.is_kept(&self.ways, "x"));
-                }
-                if self.is_kept_with_others(class) {
-                    let _ = write!(
-                        further,
-                        " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
-                        Set::Whole.of(self.bound, number),
-                        is_row(class, "x", "s")
-                    );
-                }
+                let is_kept = self.is_kept_whole(number, class, "x");
+                let further =
+                    is_kept.as_ref().map_or_else(String::new, |is_kept| format!(" AND NOT {is_kept}"));
                 let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
                 let gives: Vec<String> = class
                     .handle
@@ -81,7 +83,7 @@ impl Writer<'_> {
                 };
                 let mut write = Statement::default();
                 let sets = assignments(self.bound.dialect, &mut write, class, slots, &fields, None);
-                writes.push(elsewhere(write, &|select| {
+                found.writes.push(elsewhere(write, &|select| {
                     let which = format!(
                         "{} IN (SELECT {} FROM ({select}{further}) AS found)",
                         columns(&table, &class.handle),
@@ -94,13 +96,8 @@ impl Writer<'_> {
                 let is_own_pending = own_pending(&mut count, slots);
                 // The customer's own rows are counted there. Here they count only if nothing else has to be done to
                 // them.
-                let own = format!(
-                    "LEFT JOIN {} AS relinquish_own ON {} AND relinquish_own.n = relinquish_x.n{}",
-                    Set::Touched.of(self.bound, number),
-                    same_parts("relinquish_own", "relinquish_x", class.handle.len()),
-                    if class.is_shared { " AND relinquish_own.had = 0" } else { "" }
-                );
-                counts.push(elsewhere(count, &|select| {
+                let own = self.own_of(number, class);
+                found.counts.push(elsewhere(count, &|select| {
                     format!(
                         "SELECT relinquish_r.n, {}, coalesce(sum(CASE \
                          WHEN relinquish_r.own AND ({is_own_pending}) THEN 0 WHEN {is_pending} THEN 1 ELSE 0 END), 0) \
@@ -111,9 +108,76 @@ impl Writer<'_> {
                         self.bound.dialect.then(&host, &table, &is_row(class, &table, "relinquish_r"))
                     )
                 }));
+                if let Some(is_kept) = is_kept {
+                    found.kept.push(self.kept_of_others(
+                        (number, class),
+                        (link, head),
+                        (&from, place),
+                        &is_kept,
+                    ));
+                }
             }
         }
-        (writes, counts)
+        found
+    }
+
+    /// The condition that a duty keeps a row, for its own sake or with another. `None` if no duty can keep one.
+    fn is_kept_whole(&self, number: usize, class: &BoundClass, alias: &str) -> Option<String> {
+        let by_duty = self.kept.get(&number).map(|kept| kept.is_kept(&self.ways, alias));
+        let with_others = self.is_kept_with_others(class).then(|| {
+            let whole = Set::Whole.of(self.bound, number);
+            format!("EXISTS (SELECT 1 FROM {whole} AS s WHERE {})", is_row(class, alias, "s"))
+        });
+        let each: Vec<String> = by_duty.into_iter().chain(with_others).collect();
+        (!each.is_empty()).then(|| format!("({})", each.join(" OR ")))
+    }
+
+    /// Joins the customer's own rows of the class, as `relinquish_own`, to rows that were found for the customer.
+    fn own_of(&self, number: usize, class: &BoundClass) -> String {
+        format!(
+            "LEFT JOIN {} AS relinquish_own ON {} AND relinquish_own.n = relinquish_x.n{}",
+            Set::Touched.of(self.bound, number),
+            same_parts("relinquish_own", "relinquish_x", class.handle.len()),
+            if class.is_shared { " AND relinquish_own.had = 0" } else { "" }
+        )
+    }
+
+    /// Rows of others that a duty keeps, and whose link leads to rows of a source.
+    fn kept_of_others(
+        &self,
+        (number, class): (usize, &BoundClass),
+        (link, head): (&BoundLink, &BoundClass),
+        (from, place): (&From, Option<Place>),
+        is_kept: &str,
+    ) -> (Elsewhere, Vec<FieldName>) {
+        let handle = class.handle.iter().enumerate();
+        let mut gives: Vec<String> =
+            handle.map(|(part, column)| format!("x.{} AS h{part}", quoted(column))).collect();
+        gives.push("relinquish_r.n AS n".to_owned());
+        let (mut dates, mut fields) = (String::new(), Vec::new());
+        if let Some(kept) = self.kept.get(&number) {
+            for (at, (day, is_unreadable)) in kept.days(&self.ways, "x").into_iter().enumerate() {
+                gives.push(format!("{day} AS d{at}"));
+                gives.push(format!("{} AS u{at}", flag(&is_unreadable)));
+                // Writing to a String never fails.
+                let _ = write!(
+                    dates,
+                    ", max(relinquish_x.d{at}), min(relinquish_x.d{at}), sum(relinquish_x.u{at})"
+                );
+            }
+            fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
+        }
+        let along = self.ways.along(link, class, head, Toward::Foot, from, &gives.join(", "), None);
+        let own = self.own_of(number, class);
+        let of = |select: &str| {
+            format!(
+                "SELECT relinquish_x.n, count(*){dates} FROM (SELECT DISTINCT * FROM ({select} AND {is_kept}) AS found) \
+                 AS relinquish_x {own} WHERE relinquish_own.n IS NULL GROUP BY relinquish_x.n"
+            )
+        };
+        let statement = Statement { sql: of(&along.sql), parameters: Vec::new() };
+        let reads = along.reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
+        (Elsewhere { statement, reads, from: place }, fields)
     }
 
     /// Links in anybody's rows to rows of the class that are deleted.

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::json_fields;
 use super::people::People;
 use super::unreadable::Unreadable;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
+use crate::customer::normalised;
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
 use crate::hex;
 use crate::store::sql::cell::Cell;
@@ -400,16 +400,17 @@ fn as_text(value: Cell<'_>) -> Option<String> {
     }
 }
 
-/// A value in the form in which a link compares it.
+/// A value in the form in which a link compares it. A blank text is no value, and leads nowhere.
 pub(crate) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
     let text = as_text(value)?;
+    let folds = matches!(compare, Compare::NoCase | Compare::Normalised);
+    if folds && text.trim().is_empty() {
+        return None;
+    }
     Some(match compare {
         Compare::Exact | Compare::Text => text,
         Compare::NoCase => caseless::default_case_fold_str(&text),
-        Compare::Normalised => {
-            let composed: String = text.trim().nfc().collect();
-            caseless::default_case_fold_str(&composed).nfc().collect()
-        }
+        Compare::Normalised => normalised(&text),
     })
 }
 

@@ -18,7 +18,7 @@ mod find;
 mod touched;
 mod ways;
 
-pub(crate) use find::{Expression, Fill, Finder, Finding, Place};
+pub(crate) use find::{Expression, Fill, Finder, Finding, Place, same_handle};
 pub(crate) use touched::{Touched, is_due, is_one_persons, need_no_set, need_no_set_for};
 pub(crate) use ways::{From, Reads, Toward, Ways, picked};
 
@@ -201,16 +201,14 @@ pub(crate) fn of_class(bound: &Bound, alias: &str, rows: &Rows) -> String {
 pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -> String {
     let mut sql = conditions(bound, alias, &link.when);
     let is_empty = |columns: &[String], none: &[Value]| {
-        let mut empty = vec![Value::from("")];
-        empty.extend(none.iter().cloned());
         let each: Vec<String> = columns
             .iter()
             .flat_map(|column| {
                 let column = format!("{alias}.{}", quoted(column));
-                let nulls = std::iter::once(format!("{column} IS NULL"));
+                let blank = format!("trim({}) = ''", bound.dialect.untyped(&column));
                 let is = |value| bound.dialect.is(&column, &bound.dialect.literal(value));
-                let values: Vec<String> = empty.iter().map(is).collect();
-                nulls.chain(values)
+                let values: Vec<String> = none.iter().map(is).collect();
+                [format!("{column} IS NULL"), blank].into_iter().chain(values)
             })
             .collect();
         format!("({})", each.join(" OR "))
@@ -223,7 +221,7 @@ pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -
             let _ = write!(sql, " AND {column} NOT IN ({})", values.join(", "));
         }
         if link.by_value {
-            let _ = write!(sql, " AND {column} <> ''");
+            let _ = write!(sql, " AND trim({}) <> ''", bound.dialect.untyped(&column));
         }
     }
     // Of several owner links, the first non-empty one counts. The values of the others still identify people.

@@ -29,6 +29,7 @@ macro_rules! ensure {
 mod broken;
 mod canary;
 mod checks;
+mod exported;
 mod generated;
 mod leaking;
 mod oracle;

@@ -194,7 +194,7 @@ fn shown(value: &Sql) -> String {
 }
 
 /// The same shop in memory, under the data map that the SQL map gave.
-fn repository(shop: &Shop, rows: &[Row], map: &DataMap) -> MemoryRepository {
+pub(super) fn repository(shop: &Shop, rows: &[Row], map: &DataMap) -> MemoryRepository {
     let repository = MemoryRepository::new(map.clone());
     for customer in 1..=i64::try_from(shop.customers).unwrap() {
         let own = rows.iter().filter(|row| row.customer == Some(customer)).map(record).collect();

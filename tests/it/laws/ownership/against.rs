@@ -13,7 +13,7 @@ use relinquish::store::{
 use relinquish::treatment::Treatment;
 use relinquish::{Customer, PolicyDocument, SqlMap, SqliteStore};
 
-use super::oracle::{Fate, Ids, Oracle};
+use super::oracle::{Fate, Fates, Ids, Oracle};
 use super::world::{Action, CUSTOMERS, Id, Shape, World};
 use super::written::{self, Cells, Written};
 
@@ -242,6 +242,7 @@ async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), Strin
         let tally = tally?;
         let fates = oracle.fates(&Ids::from([customer]));
         for (c, class) in world.shape.classes.iter().enumerate() {
+            fields_in_kept_records(world, &oracle, (customer, &fates), &whole, c, &tally)?;
             // How a field of somebody else's is counted says nothing of whose the record is.
             let by_value: Vec<usize> =
                 (0..class.links.len()).filter(|nth| class.links[*nth].value.is_some()).collect();
@@ -276,6 +277,37 @@ async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+/// The fields of a customer in records of others that a duty keeps are counted.
+fn fields_in_kept_records(
+    world: &World,
+    oracle: &Oracle<'_>,
+    (customer, fates): (Id, &Fates),
+    whole: &Ids,
+    c: usize,
+    tally: &Tally,
+) -> Result<(), String> {
+    let class = &world.shape.classes[c];
+    let of: BTreeSet<usize> = class.fields.iter().filter_map(|field| field.of).collect();
+    if class.action == Action::Keep || class.links.iter().any(|link| link.value.is_some()) {
+        return Ok(());
+    }
+    let theirs =
+        |id: &&Id| of.iter().any(|nth| oracle.heads(**id, *nth).iter().any(|head| fates.due.contains(head)));
+    let kept = whole.iter().filter(|id| id.class == c && fates.fate[*id] != Fate::Kept).filter(theirs);
+    let should = u64::try_from(kept.count()).unwrap();
+    let said = tally.kept_fields.get(class.name.as_str()).map_or(0, |kept| kept.rows);
+    // A record with fields of two links counts for each.
+    let fits = if of.len() > 1 { said >= should && (said == 0) == (should == 0) } else { said == should };
+    if fits {
+        Ok(())
+    } else {
+        Err(format!(
+            "{customer:?}, {}: fields in {said} kept records of others, and it should be {should}",
+            class.name
+        ))
+    }
 }
 
 async fn nothing_is_due<B: Base>(host: &Host<'_, B>, gone: &Ids) -> Result<(), String> {

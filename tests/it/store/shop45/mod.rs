@@ -8,8 +8,8 @@ use rusqlite::Connection;
 
 use crate::shop::{Shop, changes};
 
-const SCHEMA: &str = include_str!("schema.sql");
-const MAP: &str = include_str!("map.toml");
+pub(super) const SCHEMA: &str = include_str!("schema.sql");
+pub(super) const MAP: &str = include_str!("map.toml");
 const POLICY: &str = include_str!("policy.toml");
 
 /// Goods, and a customer's rows, whose keys all begin with the customer's number.

@@ -118,6 +118,9 @@ pub(crate) struct Abroad {
     /// Per class and link: the number of rows of other tenants that each customer of the batch would reach. The
     /// parameter is the customers' own tenants, each with the customer's number.
     pub(crate) found: Vec<(ClassName, String, String)>,
+    /// What reaches rows of others, by the number that their seeds begin with: the class, and the link, or none for
+    /// rows that a customer shares.
+    pub(crate) reached: Vec<(ClassName, Option<String>)>,
 }
 
 /// Whether one row hangs from another, and which of them has the link.
@@ -520,7 +523,7 @@ fn names_of(class: &BoundClass) -> Vec<String> {
     (0..class.handle.len()).map(|part| format!("h{part}")).collect()
 }
 
-fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
+pub(crate) fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
     let same: Vec<String> =
         (0..class.handle.len()).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
     same.join(" AND ")

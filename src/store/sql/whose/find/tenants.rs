@@ -1,13 +1,16 @@
-//! Rows of other tenants' customers that a treatment would reach from a customer of the batch.
+//! Rows of others that a treatment would change for a customer of the batch, and whose they are.
 //!
-//! A mandate covers the tenants of its customer. Three things may be in a record of somebody else: a record that is
-//! erased together with another, a link that is cleared, and a field that belongs to the customer. The owner of that
-//! record may be another tenant's customer.
+//! A mandate covers the tenants of its customer, and a hold keeps the records of whoever it stands on. Three things
+//! may be in a record of somebody else: a record that is erased together with another, a link that is cleared, and a
+//! field that belongs to the customer. The owner of that record may be another tenant's customer, or held. A text that
+//! several people share is searched for the customer; that is covered by the customer's mandate, and a hold on another
+//! of them keeps the text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Abroad, Fill, Finder, Place};
+use crate::anonymise::Strategy;
 use crate::data_map::{Datatype, WhenGone};
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::map::{Source, TenantSource};
@@ -17,14 +20,11 @@ use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 use crate::treatment::{RecordAction, Treatment};
 
 impl Finder<'_> {
-    /// Empty if all customers have the same tenant.
+    /// Rows of others that the treatment would change, with their owners.
     pub(super) fn abroad(&self) -> Abroad {
         let mut abroad = Abroad::default();
         let root = self.root();
-        let (Some(root_class), TenantSource::From(tenant)) = (self.class(root), &self.bound.customers.tenant)
-        else {
-            return abroad;
-        };
+        let Some(root_class) = self.class(root) else { return abroad };
         for (foot, link, head) in self.links() {
             let Some(class) = self.class(foot).filter(|_| self.treated(foot).is_some()) else { continue };
             let reached: Vec<(From, Option<Place>, String)> = [
@@ -38,14 +38,28 @@ impl Finder<'_> {
             if reached.is_empty() {
                 continue;
             }
-            let number = abroad.found.len();
+            let number = abroad.reached.len();
             for (from, place, further) in reached {
                 abroad.fills.extend(self.seed(number, (foot, link, head), &from, place, &further));
             }
-            let sql = self.of_other_tenants(number, root_class, tenant);
-            abroad.found.push((class.name.clone(), link.name.clone(), sql));
+            abroad.reached.push((class.name.clone(), Some(link.name.clone())));
+            // Without a source of tenants all customers have the same one.
+            if let TenantSource::From(tenant) = &self.bound.customers.tenant {
+                let sql = self.of_other_tenants(number, root_class, tenant);
+                abroad.found.push((class.name.clone(), link.name.clone(), sql));
+            }
         }
-        if abroad.found.is_empty() {
+        for (number, class) in self.bound.classes.iter().enumerate() {
+            let is_text = |strategy: &Strategy| matches!(strategy, Strategy::Redact { .. });
+            let treated = self.treated(number);
+            let is_searched =
+                treated.is_some_and(|treated| treated.strategies().any(|(_, strategy)| is_text(strategy)));
+            if class.is_shared && is_searched && self.acts(number) {
+                abroad.fills.push(self.shared_texts(abroad.reached.len(), number, class));
+                abroad.reached.push((class.name.clone(), None));
+            }
+        }
+        if abroad.reached.is_empty() {
             return abroad;
         }
         let hanging = self.hanging();
@@ -95,6 +109,28 @@ impl Finder<'_> {
             dialect.rows(1, &own),
             self.ways.is_somebody(root, &table),
         )
+    }
+
+    /// Rows that stay because somebody else has them as well, and whose texts are searched for the customer.
+    fn shared_texts(&self, number: usize, at: usize, class: &BoundClass) -> Fill {
+        let names: Vec<String> =
+            (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+        let name =
+            names.iter().map(|name| self.bound.dialect.spelled(name)).collect::<Vec<_>>().join(" || ',' || ");
+        let select = format!(
+            "SELECT {}, relinquish_r.n, '{number}:' || {name} FROM {} AS relinquish_r \
+             WHERE relinquish_r.had = 1 AND relinquish_r.whole = 0",
+            names.join(", "),
+            Set::Touched.of(self.bound, at),
+        );
+        let into = (Set::Abroad, at);
+        let columns = format!("{}, n, seed", handle_names(class));
+        Fill {
+            sql: self.bound.dialect.add(&Set::Abroad.of(self.bound, at), &columns, &select),
+            reads: None,
+            from: Some((Set::Touched, at)),
+            into,
+        }
     }
 
     /// The selected rows that are deleted.

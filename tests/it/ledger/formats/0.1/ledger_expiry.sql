@@ -47,6 +47,8 @@ CREATE TABLE request_note (
         body TEXT NOT NULL,
         PRIMARY KEY (request, n)
     ) WITHOUT ROWID;
+CREATE TABLE suppressed (token TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE suppression_key (epoch INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tree (seq INTEGER PRIMARY KEY REFERENCES entry (seq), hashes BLOB NOT NULL);
@@ -77,6 +79,7 @@ CREATE INDEX hold_stands ON hold (id) WHERE stands;
 CREATE INDEX request_due ON request (due) WHERE due IS NOT NULL;
 CREATE INDEX request_ended ON request (ended) WHERE body IS NOT NULL AND ended IS NOT NULL;
 CREATE INDEX request_stage ON request (stage, id) WHERE ended IS NULL;
+CREATE INDEX suppressed_until ON suppressed (until);
 PRAGMA application_id = 1919708785;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 COMMIT;

@@ -1,22 +1,22 @@
-//! A file for a review: only its owner may read it, and it never overwrites another file.
+//! A file with personal data: only its owner may read it, and it never overwrites another file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A new file for a review, or for an approval of one. It may hold what identifies customers, so only its owner may read it.
+/// A new file for a review, an approval or an export. It may hold what identifies customers, so only its owner may read it.
 ///
 /// The file appears under its name when it is [finished](Self::finish), and not before. A file of this name is never
 /// overwritten. If the process dies on the way, a file with the ending `.part` is left.
 #[derive(Debug)]
-pub struct ReviewFile {
+pub struct PrivateFile {
     file: BufWriter<File>,
     aside: PathBuf,
     path: PathBuf,
 }
 
-impl ReviewFile {
+impl PrivateFile {
     /// Begins a new file.
     ///
     /// # Errors
@@ -32,17 +32,21 @@ impl ReviewFile {
         aside.push(format!(".{}-{number}.part", std::process::id()));
         let aside = PathBuf::from(aside);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.read(true).write(true).create_new(true);
         owner_only(&mut options);
         Ok(Self { file: BufWriter::new(options.open(&aside)?), aside, path })
     }
 
-    /// Adds some text.
+    /// Copies everything that was written into another place. For a file that is never finished.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn write(&mut self, text: &str) -> io::Result<()> {
-        self.file.write_all(text.as_bytes())
+    #[cfg(feature = "export")]
+    pub(crate) fn copy_into(&mut self, into: &mut impl Write) -> io::Result<u64> {
+        self.file.flush()?;
+        let file = self.file.get_mut();
+        file.rewind()?;
+        io::copy(file, into)
     }
 
     /// Ends the file and gives it its name.
@@ -57,10 +61,26 @@ impl ReviewFile {
     }
 }
 
-impl Drop for ReviewFile {
+impl Write for PrivateFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for PrivateFile {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        self.file.seek(place)
+    }
+}
+
+impl Drop for PrivateFile {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.aside) {
-            tracing::warn!(%error, "the unfinished file of a review could not be removed");
+            tracing::warn!(%error, "an unfinished file could not be removed");
         }
     }
 }
@@ -93,20 +113,20 @@ mod tests {
     fn a_file_is_the_owners_alone_and_overwrites_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("review.csv");
-        let mut file = ReviewFile::create(&path).unwrap();
-        file.write("a;b\n").unwrap();
-        let other = ReviewFile::create(&path).unwrap();
+        let mut file = PrivateFile::create(&path).unwrap();
+        file.write_all(b"a;b\n").unwrap();
+        let other = PrivateFile::create(&path).unwrap();
         assert!(!path.exists(), "it appears when it is finished");
         file.finish().unwrap();
         assert_eq!(other.finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(ReviewFile::create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(PrivateFile::create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(&path).unwrap(), "a;b\n");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        drop(ReviewFile::create(folder.path().join("dropped.csv")).unwrap());
+        drop(PrivateFile::create(folder.path().join("dropped.csv")).unwrap());
         assert_eq!(names(folder.path()), ["review.csv"], "nothing else is left");
     }
 }

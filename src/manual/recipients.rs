@@ -1,0 +1,101 @@
+//! Recipients of customers' data: how they are told of an erasure, and how keys are shredded.
+//!
+//! Whoever has disclosed a person's data tells every recipient of the erasure, "unless this proves impossible or involves disproportionate
+//! effort", and names the recipients if the person asks (Art. 19 GDPR). A search index, a cache, a mailing list, a warehouse and a partner are
+//! all recipients here, in the host's own house or outside it.
+//!
+//! # Setting one up
+//!
+//! 1. Name the recipient in the data map, and by what it knows a person: `"key"` is your key of the customer, and the rest are
+//!    [kinds](crate::data_map::Kind). A notice has these values, and no others. They are part of the map's digest, so an approval covers
+//!    what is sent.
+//!
+//!    ```toml
+//!    # map.toml
+//!    [recipients]
+//!    search = "key"
+//!    newsletter = "email"
+//!    print_house = ["name", "address"]
+//!    ```
+//!
+//! 2. Say in every treatment what happens to each recipient. There is no default.
+//!
+//!    ```toml
+//!    # policy.toml
+//!    [treatments.clear]
+//!    recipient.search = "tell"
+//!    recipient.newsletter = "tell"
+//!    recipient.print_house = { impossible = "the directory is printed" }
+//!    ```
+//!
+//!    `{ disproportionate = "…" }` is the other exception of Art. 19, and `{ unconcerned = "…" }` is for a recipient that has nothing of what
+//!    this treatment erases. Plan and certificate show the reason.
+//! 3. Give the engine an adapter for each recipient that is told: [`EngineBuilder::recipient`](crate::engine::EngineBuilder::recipient).
+//!
+//! ```no_run
+//! # #[cfg(feature = "sqlite")]
+//! # fn engine(
+//! #     store: relinquish::SqliteStore,
+//! #     policy: relinquish::PolicyDocument,
+//! #     ledger: relinquish::SqliteLedger,
+//! #     keys: relinquish::FileKeyRing,
+//! # ) -> Result<relinquish::Engine, Box<dyn std::error::Error>> {
+//! # use std::time::Duration;
+//! # use relinquish::Engine;
+//! # use relinquish::recipient::{FunctionRecipient, RecipientOutcome};
+//! # async fn remove_from_index(_: Option<relinquish::CustomerId>) -> bool { true }
+//! let search = FunctionRecipient::new("search", Duration::from_secs(5), |notice| async move {
+//!     let was_there = remove_from_index(notice.customer).await;
+//!     Ok(if was_there { RecipientOutcome::Confirmed } else { RecipientOutcome::NothingThere })
+//! });
+//! let engine = Engine::builder(store, policy, ledger, keys).recipient(search).build()?;
+//! # Ok(engine)
+//! # }
+//! ```
+//!
+//! # When a recipient is told
+//!
+//! Each recipient is a step of the case. It comes after the customer was deactivated and before the customer's records are erased, because these
+//! records have the values by which the recipient knows the person. Guards and holds are looked at right before. It follows:
+//!
+//! * A recipient that copies customers from your database by itself must leave deactivated customers out, or it brings the person back.
+//! * A recipient that cannot be reached holds up the records: afterwards nobody could tell it. The other recipients are told all the same.
+//! * Telling cannot be taken back. From then on the case only goes forward.
+//!
+//! | the recipient | what becomes of the case |
+//! |---|---|
+//! | confirms, or has nothing of the person | it goes on |
+//! | accepts, and will finish later | the records are erased, and the case is *waiting* until the recipient confirms. The certificate comes then |
+//! | keeps something | it goes on. The word of the certificate is *erased in part* |
+//! | is busy, or gives no answer that can be believed | it is told again, a few times at once, then by the [worker](crate::manual::running) |
+//! | refuses | it is *blocked*. Mend the cause and call [`retry`](crate::Engine::retry), or [`waive`](crate::Engine::waive) the step with a reason |
+//! | knows a person only by values that the host does not have | nothing is sent, and the certificate says so |
+//!
+//! A notice has the same [id](crate::recipient::NoticeId) at every attempt. The ledger has the recipient's name and answer, and none of the values.
+//! An expiry, and a [profile of a review](crate::Engine::erase_profiles), tell no recipient.
+//!
+//! # A webhook
+//!
+//! `recipient::webhook` (feature `webhook`) has the bodies of request and answer, word by word. Both sides sign, in the way of Standard
+//! Webhooks, and an answer counts only if it is signed for this request. What the recipient says in free text is dropped, because it may quote
+//! the person.
+//!
+//! # Shredding keys
+//!
+//! An append-only event log, a data lake or a tape cannot delete one person. If each person's data are encrypted with the person's own key,
+//! destroying the key erases them: [`ShreddingRecipient`](crate::recipient::ShreddingRecipient), over your key management service as
+//! [`PersonKeys`](crate::recipient::PersonKeys). The example `shredding` shows it whole.
+//!
+//! The data can be read as long as a copy of the *key* is left. So the recipient accepts the notice, and confirms when the last copy is gone:
+//! the row in the table of wrapped keys, the backups of this table, the caches of unwrapped keys, and the waiting period of the service. Keep
+//! the backups of the keys short and apart from those of the data. A case waits as long as
+//! [`Retries::accepted_for`](crate::engine::Retries::accepted_for) says, which is thirty days; make it longer if your backups are older.
+//!
+//! # In the letter
+//!
+//! The confirmation offers to name the recipients. If the person has asked, give the letterhead
+//! [`Recipients::Named`](crate::plan::letter::Recipients::Named): the letter then names each recipient of the case, with what it was told, or why not.
+//!
+//! # Testing an adapter
+//!
+//! `testing::recipient` is the contract. `testing::Faulty` puts faults on the way to a recipient, by the names `tell` and `poll`.

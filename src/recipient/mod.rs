@@ -1,0 +1,228 @@
+//! Recipients of customers' data: the port [`Recipient`], and adapters for a webhook and for a function.
+//!
+//! Whoever has disclosed a person's data tells each recipient of their erasure (Art. 19 GDPR): a search index, a cache,
+//! a mailing list, a warehouse, a partner. The data map names the recipients, and by what each of them knows a person.
+//! The policy says which treatments tell which recipients, and gives a reason where one is not told. Telling a
+//! recipient is a step of a case: it is recorded before it begins, it is tried again until the recipient answers, and
+//! the certificate has the answer.
+//!
+//! | a host has | it uses |
+//! |---|---|
+//! | a search index, a cache or sessions in its own reach | [`FunctionRecipient`] |
+//! | a recipient with an HTTP endpoint | `WebhookRecipient`, with the feature `webhook` |
+//! | an event log or a data lake that is encrypted per person | [`ShreddingRecipient`] |
+//! | a recipient that only people can tell | [`Recipient`], written by hand over the host's task list |
+//!
+//! The page [`manual::recipients`](crate::manual::recipients) has the whole.
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+pub use crate::case::{Receipt, RecipientAnswer, RecipientOutcome};
+use crate::customer::{CustomerId, Identifiers, TenantId};
+pub use crate::data_map::{IdentifiedBy, RecipientName};
+use crate::name::open_name;
+
+mod function;
+mod shredding;
+#[cfg(feature = "webhook")]
+pub mod webhook;
+
+pub use function::FunctionRecipient;
+pub use shredding::{KeyCopies, KeyCopy, KeyLocation, PersonKeys, ShreddingRecipient};
+#[cfg(feature = "webhook")]
+pub use webhook::WebhookRecipient;
+
+open_name! {
+    /// The id of a notice: a random UUID. It is the same for every attempt, and says nothing of the person.
+    NoticeId
+}
+
+/// Tells a recipient that the data of one person are erased.
+///
+/// A notice identifies the person as the data map says, and by nothing else. Its `Debug` shows no value.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Notice {
+    /// The id of the notice. A recipient that knows the id has heard the notice before.
+    pub id: NoticeId,
+    /// The tenant to which the customer belongs.
+    pub tenant: TenantId,
+    /// The host's key of the customer, if the recipient knows people by it.
+    pub customer: Option<CustomerId>,
+    /// The values by which the recipient knows the person.
+    pub identifiers: Identifiers,
+    /// When the erasure was begun.
+    pub erased_at: DateTime<Utc>,
+}
+
+impl Notice {
+    /// A notice that identifies nobody yet. Set [`customer`](Self::customer) or [`identifiers`](Self::identifiers).
+    pub fn new(id: impl Into<NoticeId>, tenant: impl Into<TenantId>, erased_at: DateTime<Utc>) -> Self {
+        let (id, tenant) = (id.into(), tenant.into());
+        Self { id, tenant, customer: None, identifiers: Identifiers::new(), erased_at }
+    }
+}
+
+impl Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notice").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A task that a recipient accepted and has not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The id of the notice.
+    pub id: NoticeId,
+    /// The recipient's name of the task.
+    pub receipt: Receipt,
+}
+
+/// The cause of a [`RecipientError`].
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can go wrong with a recipient. None of the texts has a value of a customer, or a key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipientError {
+    /// The recipient is busy, or gets too many requests.
+    #[error("recipient {recipient} is busy; it can be told again{}", after(*.retry_after))]
+    Busy {
+        /// The recipient.
+        recipient: RecipientName,
+        /// The pause for which the recipient asks.
+        retry_after: Option<Duration>,
+    },
+    /// There is no connection. Nothing was sent.
+    #[error("recipient {recipient} cannot be reached; check its address and the network")]
+    Unreachable {
+        /// The recipient.
+        recipient: RecipientName,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+    /// There is no answer, or none that can be believed. Whether the recipient has heard the notice is not known.
+    #[error("recipient {recipient} gave no answer that can be believed; whether it was told is not known")]
+    Unknown {
+        /// The recipient.
+        recipient: RecipientName,
+        /// The cause.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// The recipient refuses, and will refuse again: a wrong key, a malformed request.
+    #[error("recipient {recipient} refuses: {what}")]
+    Refused {
+        /// The recipient.
+        recipient: RecipientName,
+        /// What has to be put right.
+        what: String,
+    },
+}
+
+fn after(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!(" in {} s", wait.as_secs().max(1)))
+}
+
+impl RecipientError {
+    /// Whether trying again may help, with nothing changed by anyone.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, Self::Refused { .. })
+    }
+
+    /// The pause for which the recipient asks.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            Self::Unreachable { .. } | Self::Unknown { .. } | Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// One answer per item, in the order of the request. A missing answer means that the item was not tried. A failed item
+/// says nothing about its neighbours.
+pub type Answers = Vec<Result<RecipientAnswer, RecipientError>>;
+
+/// A recipient of customers' data that can be told of an erasure.
+///
+/// A customer is told about before the customer's own row is erased, because that row has the values by which the
+/// recipient knows the person. The customer is deactivated by then. A recipient that copies customers from the host's
+/// database must therefore leave deactivated customers out, or it brings the person back.
+#[async_trait]
+pub trait Recipient: Debug + Send + Sync + 'static {
+    /// The recipient's name, as the policy and the data map spell it.
+    fn recipient(&self) -> &RecipientName;
+
+    /// The largest number of items in one call: at least 1.
+    fn most_at_once(&self) -> usize;
+
+    /// The longest duration of one call of [`tell`](Self::tell) or [`poll`](Self::poll) with
+    /// [`most_at_once`](Self::most_at_once) items, the adapter's own retries included. A call is begun only if the
+    /// worker's lease lasts longer, so that no second worker calls at the same time.
+    fn longest_call(&self) -> Duration;
+
+    /// Tells the recipient that people are erased. `now` is the present instant.
+    ///
+    /// **Idempotency:** the same notice again has no further effect. The answer may then be
+    /// [`RecipientOutcome::NothingThere`]. **Partial failure:** per notice; after [`RecipientError::Unknown`] the
+    /// recipient may have heard the notice or not: tell it again. **Cancel safety:** dropping the future leaves each
+    /// notice told or not; tell it again. **Errors:** [`RecipientError`], per notice.
+    async fn tell(&self, notices: &[Notice], now: DateTime<Utc>) -> Answers;
+
+    /// Asks what became of tasks that the recipient accepted. `now` is the present instant.
+    ///
+    /// **Idempotency:** asking again gives the same answer, or a later one. **Partial failure:** per task. **Cancel
+    /// safety:** safe. **Errors:** [`RecipientError`], per task.
+    async fn poll(&self, pending: &[Pending], now: DateTime<Utc>) -> Answers;
+}
+
+macro_rules! forward_recipient {
+    ($($pointer:ident),*) => {$(
+        #[async_trait]
+        impl<T: Recipient + ?Sized> Recipient for $pointer<T> {
+            fn recipient(&self) -> &RecipientName {
+                (**self).recipient()
+            }
+
+            fn most_at_once(&self) -> usize {
+                (**self).most_at_once()
+            }
+
+            fn longest_call(&self) -> Duration {
+                (**self).longest_call()
+            }
+
+            async fn tell(&self, notices: &[Notice], now: DateTime<Utc>) -> Answers {
+                (**self).tell(notices, now).await
+            }
+
+            async fn poll(&self, pending: &[Pending], now: DateTime<Utc>) -> Answers {
+                (**self).poll(pending, now).await
+            }
+        }
+    )*};
+}
+
+forward_recipient!(Arc, Box);
+
+#[cfg(feature = "mock")]
+mockall::mock! {
+    /// A mock of [`Recipient`], for a host's own unit tests.
+    #[derive(Debug)]
+    pub Recipient {}
+
+    #[async_trait]
+    impl Recipient for Recipient {
+        fn recipient(&self) -> &RecipientName;
+        fn most_at_once(&self) -> usize;
+        fn longest_call(&self) -> Duration;
+        async fn tell(&self, notices: &[Notice], now: DateTime<Utc>) -> Answers;
+        async fn poll(&self, pending: &[Pending], now: DateTime<Utc>) -> Answers;
+    }
+}

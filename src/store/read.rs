@@ -1,0 +1,136 @@
+//! Reading whole records: for an export, a hand-over or a search.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Cursor, StoreError};
+use crate::customer::CustomerId;
+use crate::data_map::{ClassName, FieldName, Value};
+
+/// Whose records are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// What these customers have, and the fields of other people's records that belong to them. A record that several of
+    /// them have is read once for each.
+    Of(Vec<CustomerId>),
+    /// Every record of the class, whoever has it, those without an owner too.
+    Everybody,
+}
+
+/// A request for a page of records of one class.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReadRequest {
+    /// The record class.
+    pub class: ClassName,
+    /// Whose records.
+    pub whose: Whose,
+    /// The cursor after which the page begins. `None`: the first page.
+    pub after: Option<Cursor>,
+    /// The most records of a page, at least 1. A page may have fewer records and still be followed by another page.
+    pub limit: usize,
+}
+
+impl ReadRequest {
+    /// A request for the first page.
+    pub fn new(class: ClassName, whose: Whose, limit: usize) -> Self {
+        Self { class, whose, after: None, limit: limit.max(1) }
+    }
+
+    /// Continues after another page.
+    #[must_use]
+    pub fn after(mut self, cursor: Option<Cursor>) -> Self {
+        self.after = cursor;
+        self
+    }
+}
+
+/// Who else has a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Had {
+    /// The customer alone; or nobody asked.
+    #[default]
+    Alone,
+    /// The customer and somebody else.
+    Shared,
+    /// Somebody else alone. Some of its fields belong to the customer.
+    ByOthers,
+}
+
+/// One record of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ReadRecord {
+    /// The place of the customer in the request. 0 if [everybody's](Whose::Everybody) records are read.
+    pub customer: usize,
+    /// The values, in the order of [`RecordPage::fields`].
+    pub values: Vec<Value>,
+    /// Who else has the record.
+    pub had: Had,
+    /// The places of values that belong to somebody else, in order: [fields of others](crate::data_map::Field::whose),
+    /// and links that lead to another customer.
+    pub of_others: Vec<usize>,
+}
+
+impl ReadRecord {
+    /// A record that the customer at this place in the request has alone.
+    pub fn new(customer: usize, values: Vec<Value>) -> Self {
+        Self { customer, values, ..Self::default() }
+    }
+}
+
+/// A page of records.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RecordPage {
+    /// The fields that are read, in order. A field that is a value inside a JSON document is read with its document.
+    pub fields: Arc<[FieldName]>,
+    /// The records, by customer and then by key.
+    pub records: Vec<ReadRecord>,
+    /// The cursor of the next page. `None`: this is the last page.
+    pub next: Option<Cursor>,
+}
+
+impl RecordPage {
+    /// A page, with the cursor of the next page.
+    pub fn new(fields: Arc<[FieldName]>, records: Vec<ReadRecord>, next: Option<Cursor>) -> Self {
+        Self { fields, records, next }
+    }
+}
+
+/// A store that can read whole records, as they are stored.
+#[async_trait]
+pub trait ReadRecords: Debug + Send + Sync + 'static {
+    /// A page of the records of one class. A record that is there from the first page to the last is on exactly one page
+    /// for each of its customers, even if other records come or go in between.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`]; also
+    /// for a class that the store does not hold, and for a cursor of another store or request.
+    async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError>;
+}
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[async_trait]
+        impl<T: ReadRecords + ?Sized> ReadRecords for $pointer<T> {
+            async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
+                (**self).read_records(request).await
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
+
+/// The error for a class that a store does not hold.
+pub(crate) fn no_such_class(class: &ClassName) -> StoreError {
+    StoreError::failed("reading records", format!("the store holds no record class {class}"))
+}
+
+/// The error for a cursor that the store did not give.
+pub(crate) fn not_our_cursor() -> StoreError {
+    let what = "the cursor is not of this store and this request; begin with the first page";
+    StoreError::failed("reading records", what)
+}

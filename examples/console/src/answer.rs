@@ -7,7 +7,6 @@ use http_body_util::Full;
 use maud::Markup;
 use relinquish::engine::Error;
 
-use crate::access::NotRecorded;
 use crate::auth::Right;
 
 /// No script, no frame, no form to anywhere else. Styles and pictures are our own.
@@ -87,8 +86,6 @@ pub(crate) enum Failure {
     #[error("only GET and POST are answered")]
     Method,
     #[error(transparent)]
-    NotRecorded(#[from] NotRecorded),
-    #[error(transparent)]
     Engine(#[from] Error),
     #[error("{0}")]
     Other(String),
@@ -105,7 +102,7 @@ impl Failure {
                 StatusCode::NOT_FOUND
             }
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotRecorded(_) | Self::Engine(_) | Self::Other(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Engine(_) | Self::Other(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -360,9 +360,13 @@ async fn every_screen(browser: &Browser, mut look: impl AsyncFnMut(&str)) {
     look("person").await;
     browser.click("section[aria-labelledby=who] button").await;
     look("person, with names").await;
+    browser.open_person("17").await;
+    browser.click("a[href$='/export']").await;
+    browser.click("main form button").await;
+    look("export, with errors").await;
     browser.open_person("18").await;
     look("person, blocked").await;
-    browser.click("div.actions a.second").await;
+    browser.click("a[href$='/hold']").await;
     look("hold on a person").await;
     browser.fill("#f-reference", "claim-7").await;
     browser.click("main form button").await;

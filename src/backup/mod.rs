@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(horizon(Some(7), None), Horizon::AfterCopies { copies: 7 });
         assert_eq!(horizon(None, None), Horizon::Unbounded);
         // Late in the evening in UTC it is the next day in Stockholm.
-        let late = Schedule { newest: None, days: Some(30) }
+        let late = Schedule::new(None, Some(30))
             .horizon(at("2026-03-01T22:30:00Z"), "Europe/Stockholm".parse().unwrap());
         let day = NaiveDate::from_ymd_opt(2026, 4, 1).unwrap();
         assert_eq!(late, Horizon::Until { day });

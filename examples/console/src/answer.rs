@@ -95,7 +95,7 @@ impl Failure {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotSignedIn => StatusCode::UNAUTHORIZED,
-            Self::Lacks(_) | Self::OtherOrigin => StatusCode::FORBIDDEN,
+            Self::Lacks(_) | Self::OtherOrigin | Self::Engine(Error::Approval(_)) => StatusCode::FORBIDDEN,
             Self::Unreadable => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound
             | Self::Engine(Error::NoSuchCustomer | Error::NoSuchRequest { .. } | Error::NoSuchHold { .. }) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 use relinquish::engine::{Error, OpenCase};
-use relinquish::ledger::{Certificate, ClosedCase, Closing, Entry, Task};
+use relinquish::ledger::{Certificate, ClosedCase, Closing, Entry, LedgerError, Task};
 use relinquish::plan::{CaseId, ReasonCode, Step};
 
 use super::person::closing;
@@ -305,7 +305,10 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
         _ => return Err(Failure::NotFound),
     };
     match done {
-        Ok(()) => Ok(visit.see(&Visit::case_path(&case))),
+        // Somebody else may have been faster.
+        Ok(()) | Err(Error::Ledger(LedgerError::NoSuchCase { .. })) => {
+            Ok(visit.see(&Visit::case_path(&case)))
+        }
         Err(
             error @ (Error::Running { .. }
             | Error::NotBlocked { .. }

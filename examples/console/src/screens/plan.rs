@@ -281,8 +281,13 @@ pub(crate) async fn approve(visit: &Visit<'_>, sealed: &str) -> Result<Answer, F
     }
     match carry_out(visit, &of, *plan).await {
         Ok(path) => Ok(visit.see(&path)),
-        Err(Error::Approval(why)) => {
-            tried.complain("", told(&why));
+        Err(
+            error @ (Error::Approval(_)
+            | Error::OtherRules { .. }
+            | Error::Census { .. }
+            | Error::OutOfTurn { .. }),
+        ) => {
+            tried.complain("", told(&error));
             show(visit, sealed, &tried).await
         }
         Err(error) => Err(error.into()),

@@ -42,7 +42,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
                     tr {
                         th scope="row" { a href=(visit.url(&Visit::case_path(&case.case))) { code { (case.case) } } }
                         td { (kind(visit, &case.task)) }
-                        td { (visit.instant(case.opened_at)) }
+                        td.when { (visit.instant(case.opened_at)) }
                         td { (state(visit, case)) }
                         td { @if let Some(worker) = &case.held_by { code { (worker) } } @else { (words.nobody) } }
                     }

@@ -54,7 +54,7 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
                         th scope="row" { (on(visit, hold)) }
                         td { (words.hold_ground(hold.ground)) }
                         td { code { (hold.reference) } }
-                        td { (visit.instant(hold.placed.at)) " · " (hold.placed.by.as_str()) }
+                        td.when { (visit.instant(hold.placed.at)) " · " (hold.placed.by.as_str()) }
                         td {
                             @match &hold.lifted {
                                 Some(lifted) => { (visit.instant(lifted.at)) " · " (lifted.by.as_str()) }

@@ -196,7 +196,7 @@ fn entries(visit: &Visit<'_>, entries: &[Entry]) -> Markup {
         &html! {
             @for case in closed {
                 tr {
-                    td { (visit.instant(case.under().closed_at)) }
+                    td.when { (visit.instant(case.under().closed_at)) }
                     td { (closing(visit, &case.closing)) }
                     td { a href=(visit.url(&Visit::case_path(&case.case))) { code { (case.case) } } }
                 }

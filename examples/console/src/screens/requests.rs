@@ -70,7 +70,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
                     tr {
                         th scope="row" { a href=(visit.url(&path(&request.new.id))) { code { (request.new.id) } } }
                         td { (words.request_kind_of(request.new.kind)) }
-                        td { (visit.date(request.new.received_on)) }
+                        td.when { (visit.date(request.new.received_on)) }
                         td { (due(visit, request)) }
                         td { (words.stage(request.stage())) }
                     }

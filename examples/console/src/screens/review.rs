@@ -166,7 +166,7 @@ fn rows(visit: &Visit<'_>, survey: &Survey) -> Markup {
                                 a href=(visit.url(&visit.person(&row.reviewed.customer))) { (row.reviewed.customer.as_str()) }
                             }
                             td { @if let Some(trigger) = row.reviewed.trigger { (words.trigger(trigger)) } }
-                            td { @if let Some(since) = row.since { (visit.date(since)) } }
+                            td.when { @if let Some(since) = row.since { (visit.date(since)) } }
                             td { @if let Some(treatment) = &row.reviewed.treatment { code { (treatment) } } }
                             td.number { (visit.number(row.records)) }
                             td.number { (visit.number(row.deferred)) }

@@ -75,7 +75,7 @@ async fn a_census_is_valid_until_the_schema_changes() {
     assert_eq!(engine.valid_census().await.unwrap().unwrap().at, taken.at);
     rusqlite::Connection::open(host.path())
         .unwrap()
-        .execute_batch("CREATE TABLE newcomers (id INTEGER PRIMARY KEY)")
+        .execute_batch("ALTER TABLE clients ADD COLUMN shoe_size TEXT")
         .unwrap();
     let changed = engine.valid_census().await;
     assert!(matches!(changed, Err(Error::Census { .. })), "{changed:?}");

@@ -11,8 +11,8 @@ use relinquish::ledger::{LedgerError, Register, WhichRequests};
 use relinquish::plan::letter::Language;
 use relinquish::plan::{Authority, ExtensionReason, Holidays, ReasonCode};
 use relinquish::request::{
-    Address, Answer as Decided, Channel, LetterKind, NewRequest, Note, Request, RequestId, RequestKind,
-    Stage, Who,
+    Address, Answer as Decided, Channel, LetterKind, NewRequest, Note, PlanApproval, Request, RequestId,
+    RequestKind, Stage, Who,
 };
 use relinquish::{Approval, CustomerId, Digest, Engine};
 use serde_json::{Value, json};
@@ -267,10 +267,16 @@ async fn note(args: &NoteArgs) -> Result<Answer, Failure> {
         Noted::Remind => Note::Remind,
         Noted::Answered => Note::Answered,
         Noted::Extend { reason } => Note::Extend { reason: *reason },
-        Noted::Approve { digest, treatment } => Note::Approve {
-            approval: Approval::new(args.approver.as_str(), tenant, *digest, now, TimeDelta::days(7)),
-            treatment: treatment.as_deref().map(Into::into),
-        },
+        Noted::Approve { digest, treatment } => Note::Approve(
+            PlanApproval::new(Approval::new(
+                args.approver.as_str(),
+                tenant,
+                *digest,
+                now,
+                TimeDelta::days(7),
+            ))
+            .treatment(treatment.as_deref().map(Into::into)),
+        ),
         Noted::Decide { answer } => Note::Decide { answer: *answer },
         Noted::Letter { kind, lang } => Note::Send { kind: *kind, language: *lang, digest: None },
         Noted::End => Note::End,

@@ -93,6 +93,16 @@ pub enum Accessed {
         /// The kinds of the values.
         kinds: Vec<Kind>,
     },
+    /// The names and addresses of one customer are shown.
+    Identity {
+        /// The customer.
+        customer: CustomerId,
+    },
+    /// Who asks in a request of the register is shown: an address, or a customer's key.
+    Requester {
+        /// The request.
+        request: RequestId,
+    },
     /// Places and records of the same person are looked for.
     Traces {
         /// The customer. `None`: the search began with values alone.

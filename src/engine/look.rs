@@ -1,9 +1,10 @@
 //! Looking at one thing: a customer, an open case, an entry of the ledger. For the screens of a host.
 
-use super::{Engine, Error, OpenCase, only};
+use super::{Access, Accessed, Engine, Error, OpenCase, only};
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::ledger::Entry;
 use crate::plan::CaseId;
+use crate::request::{RequestId, Who};
 
 /// How many open cases are read at once, while one of them is looked for. The ids that an engine draws are hexadecimal,
 /// so at most sixteen differ in the last digit alone.
@@ -19,13 +20,31 @@ impl Engine {
         self.facts(std::slice::from_ref(customer)).await?.remove(customer).ok_or(Error::NoSuchCustomer)
     }
 
-    /// The values by which a person recognises a customer: names, addresses. They are personal data: show them only to
-    /// whoever needs them, and never log them.
+    /// The values by which a person recognises a customer: names, addresses. The host's access log hears of it before they
+    /// are read.
     ///
     /// # Errors
-    /// A store out of reach, or without such a customer.
-    pub async fn identifiers(&self, customer: &CustomerId) -> Result<Identifiers, Error> {
+    /// [`Error::NoSuchCustomer`]; [`Error::Approval`] for an operator of other tenants; [`Error::NotForRequest`];
+    /// [`Error::NoAccessLog`] and [`Error::AccessLog`]. A store or ledger out of reach.
+    pub async fn identifiers(&self, customer: &CustomerId, access: &Access) -> Result<Identifiers, Error> {
+        let facts = self.customer(customer).await?;
+        let what = Accessed::Identity { customer: customer.clone() };
+        let tenants = std::iter::once(&facts.tenant).chain(&facts.connected);
+        self.access(access, Some(customer), tenants, what).await?;
         Ok(only(self.parts.store.identifiers(std::slice::from_ref(customer)).await?)?)
+    }
+
+    /// Who asks in a request. `None` if the request has ended. The host's access log hears of it first.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRequest`]; [`Error::Approval`] for an operator of other tenants; [`Error::NoAccessLog`] and
+    /// [`Error::AccessLog`]. A ledger out of reach.
+    pub async fn requester(&self, request: &RequestId, access: &Access) -> Result<Option<Who>, Error> {
+        let none = || Error::NoSuchRequest { request: request.clone() };
+        let found = self.request(request).await?.ok_or_else(none)?;
+        self.access(access, None, &found.new.tenant, Accessed::Requester { request: request.clone() })
+            .await?;
+        Ok(found.new.who)
     }
 
     /// Up to `limit` entries of the ledger in order, after the given number. Numbers start at 1 and have no gaps.

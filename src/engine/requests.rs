@@ -109,15 +109,15 @@ impl Engine {
         by: &Authority,
     ) -> Result<Request, Error> {
         by.operator().check().map_err(ApprovalError::from)?;
-        if let Note::Approve { approval, .. } = note {
-            approval.valid_at(self.parts.clock.now())?;
+        if let Note::Approve(approved) = note {
+            approved.approval.valid_at(self.parts.clock.now())?;
         }
         let events = |before: &Request| {
             if let Some(tenant) = &before.new.tenant {
                 by.over(tenant)?;
             }
             let is_customer = matches!(&before.new.who, Some(Who::Customer { .. }));
-            if matches!(note, Note::Approve { .. }) && before.ended.is_none() && !is_customer {
+            if matches!(note, Note::Approve(_)) && before.ended.is_none() && !is_customer {
                 return Err(Error::NoSuchCustomer);
             }
             let events = before.events_of(note, on, &self.parts.holidays);

@@ -300,14 +300,15 @@ impl Worker {
                 Err(error) => return Err(error),
             }
         }
-        let (Some((approval, treatment)), Some(Who::Customer { customer })) =
-            (&request.approved, &request.new.who)
-        else {
+        let (Some(approved), Some(Who::Customer { customer })) = (&request.approved, &request.new.who) else {
             return Ok(());
         };
-        let asked = Asked::Request { treatment: treatment.clone() };
+        let asked = Asked::Request { treatment: approved.treatment.clone() };
         let plan: Plan = match engine.plan(customer, &asked).await {
-            Ok(Planned::Plan(plan)) => *plan,
+            Ok(Planned::Plan(plan)) => match &approved.planned_by {
+                Some(operator) => plan.planned_by(operator.clone()),
+                None => *plan,
+            },
             // It goes on when the holds are lifted.
             Ok(Planned::Refused(blocked)) if blocked.by.iter().all(|by| by.hold.is_some()) => {
                 turned.held += 1;
@@ -318,7 +319,7 @@ impl Worker {
             }
             Err(error) => return Err(error),
         };
-        let Ok(approved) = plan.approve(approval.clone()) else {
+        let Ok(approved) = plan.approve(approved.approval.clone()) else {
             return self.not_approved(request, turned).await;
         };
         let now = engine.parts.clock.now();

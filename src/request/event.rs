@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::plan::letter::Language;
-use crate::plan::{Approval, CaseId, ExtensionReason, ReasonCode, StopReason};
+use crate::plan::{Approval, CaseId, ExtensionReason, OperatorId, ReasonCode, StopReason};
 use crate::treatment::TreatmentName;
 
 /// The answer to a request.
@@ -56,6 +56,39 @@ pub struct SentLetter {
     /// The digest of the text, if the host keeps the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+}
+
+/// The approval of the plan that answers a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlanApproval {
+    /// The approval.
+    pub approval: Approval,
+    /// The treatment, if it is another one than that of the trigger `requested`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treatment: Option<TreatmentName>,
+    /// The operator who made the plan, if the plan names one. A policy with `four_eyes` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_by: Option<OperatorId>,
+}
+
+impl PlanApproval {
+    /// The approval of a plan under the treatment of the trigger `requested`, by nobody's name.
+    pub fn new(approval: Approval) -> Self {
+        Self { approval, treatment: None, planned_by: None }
+    }
+
+    /// Sets another treatment.
+    #[must_use]
+    pub fn treatment(self, treatment: Option<TreatmentName>) -> Self {
+        Self { treatment, ..self }
+    }
+
+    /// Sets the operator who made the plan: [`Plan::planned_by`](crate::Plan::planned_by).
+    #[must_use]
+    pub fn planned_by(self, operator: Option<OperatorId>) -> Self {
+        Self { planned_by: operator, ..self }
+    }
 }
 
 /// How the case of a request ended.
@@ -114,13 +147,7 @@ pub enum RequestEvent {
         due: NaiveDate,
     },
     /// A person approved the plan of the erasure. The worker carries it out.
-    Approved {
-        /// The approval.
-        approval: Approval,
-        /// The treatment, if it is another one than that of the trigger `requested`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        treatment: Option<TreatmentName>,
-    },
+    Approved(PlanApproval),
     /// The approved plan does not fit any more, so no case was opened. The request needs another approval.
     NotApproved,
     /// A case is about to be opened under this id.

@@ -40,7 +40,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Answer, CaseEnd, LetterKind, RequestEvent, SentLetter};
+pub use event::{Answer, CaseEnd, LetterKind, PlanApproval, RequestEvent, SentLetter};
 pub use note::Note;
 pub use state::{Identity, OutOfTurn, Request, Stage};
 

@@ -2,11 +2,10 @@
 
 use chrono::NaiveDate;
 
-use super::{Answer, Identity, LetterKind, OutOfTurn, Request, RequestEvent, SentLetter};
+use super::{Answer, Identity, LetterKind, OutOfTurn, PlanApproval, Request, RequestEvent, SentLetter};
 use crate::digest::Digest;
 use crate::plan::letter::Language;
-use crate::plan::{Approval, ExtensionReason, Holidays, ReasonCode, Regime, StopReason};
-use crate::treatment::TreatmentName;
+use crate::plan::{ExtensionReason, Holidays, ReasonCode, Regime, StopReason};
 
 /// What a person notes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +29,7 @@ pub enum Note {
         reason: ExtensionReason,
     },
     /// A plan was approved. The worker carries it out.
-    Approve {
-        /// The approval.
-        approval: Approval,
-        /// The treatment, if it is another one than that of the trigger `requested`.
-        treatment: Option<TreatmentName>,
-    },
+    Approve(PlanApproval),
     /// The request was decided.
     Decide {
         /// The answer.
@@ -92,9 +86,7 @@ impl Request {
             Note::Extend { reason } => {
                 vec![RequestEvent::Extended { told: on, reason: *reason, due: due()? }]
             }
-            Note::Approve { approval, treatment } => {
-                vec![RequestEvent::Approved { approval: approval.clone(), treatment: treatment.clone() }]
-            }
+            Note::Approve(approved) => vec![RequestEvent::Approved(approved.clone())],
             Note::Decide { answer } => vec![RequestEvent::Decided { on, answer: *answer }],
             Note::Send { kind, language, digest } => {
                 let letter = SentLetter { kind: *kind, language: *language, on, digest: *digest };

@@ -2,9 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::{Answer, CaseEnd, NewRequest, RequestEvent, RequestKind, SentLetter};
-use crate::plan::{Approval, CaseId, ClockError, Holidays, RequestClock};
-use crate::treatment::TreatmentName;
+use super::{Answer, CaseEnd, NewRequest, PlanApproval, RequestEvent, RequestKind, SentLetter};
+use crate::plan::{CaseId, ClockError, Holidays, RequestClock};
 
 /// An event that cannot happen in the request's present state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,7 +109,7 @@ pub struct Request {
     /// Whether it is known who asks.
     pub identity: Identity,
     /// The approval of a plan, and the treatment that it names, until its case is closed.
-    pub approved: Option<(Approval, Option<TreatmentName>)>,
+    pub approved: Option<PlanApproval>,
     /// The open case.
     pub running: Option<CaseId>,
     /// The case that erased the customer.
@@ -168,9 +167,9 @@ impl Request {
             RequestEvent::Extended { told, reason, due } => {
                 self.clock.lengthen(*told, *reason, *due)?;
             }
-            RequestEvent::Approved { approval, treatment } => {
+            RequestEvent::Approved(approved) => {
                 self.may_run()?;
-                self.approved = Some((approval.clone(), treatment.clone()));
+                self.approved = Some(approved.clone());
             }
             RequestEvent::NotApproved => {
                 self.no_case()?;

@@ -50,7 +50,7 @@ fn event() -> impl Strategy<Value = RequestEvent> {
         1 => (on(), due()).prop_map(|(told, due)| {
             RequestEvent::Extended { told, reason: ExtensionReason::Complexity, due }
         }),
-        4 => (0_u8..2).prop_map(|n| RequestEvent::Approved { approval: approval(n), treatment: None }),
+        4 => (0_u8..2).prop_map(|n| RequestEvent::Approved(PlanApproval::new(approval(n)))),
         1 => Just(RequestEvent::NotApproved),
         4 => case().prop_map(|case| RequestEvent::Opened { case }),
         4 => (case(), end).prop_map(|(case, end)| RequestEvent::Closed { case, end }),
@@ -93,7 +93,7 @@ impl History<'_> {
     }
 
     fn is_approved(&self) -> bool {
-        let approved = self.last(|event| matches!(event, RequestEvent::Approved { .. }));
+        let approved = self.last(|event| matches!(event, RequestEvent::Approved(_)));
         let over = self.last(|event| {
             matches!(
                 event,
@@ -129,7 +129,7 @@ impl History<'_> {
             | RequestEvent::Reminded { .. }
             | RequestEvent::Resumed { .. }
             | RequestEvent::Extended { .. } => return None,
-            RequestEvent::Approved { .. } => self.may_run(),
+            RequestEvent::Approved(_) => self.may_run(),
             RequestEvent::NotApproved => self.is_approved() && self.open_case().is_none(),
             RequestEvent::Opened { .. } => self.may_run() && self.is_approved(),
             RequestEvent::Closed { case, .. } => self.open_case() == Some(case),
@@ -254,7 +254,7 @@ fn a_careless_request_is_found() {
             request.apply(event).is_ok()
         }),
         ("asks nobody who they are", |request, event| {
-            if let RequestEvent::Approved { .. } = event {
+            if let RequestEvent::Approved(_) = event {
                 request.identity = Identity::Confirmed;
             }
             request.apply(event).is_ok()
@@ -286,7 +286,7 @@ fn the_clock_stands_still_while_nobody_knows_who_asks() {
     assert_eq!(note(Note::AskIdentity, 2), Ok(None));
     assert_eq!(note(Note::AskIdentity, 3), Err(OutOfTurn::IdentityAsked));
     assert_eq!(note(Note::AskMeaning, 3), Err(OutOfTurn::Clock(ClockError::Suspended)));
-    let approve = Note::Approve { approval: approval(1), treatment: None };
+    let approve = Note::Approve(PlanApproval::new(approval(1)));
     assert_eq!(note(approve.clone(), 3), Err(OutOfTurn::NotIdentified));
     // Ten days later than 2 December: a Saturday, so the Monday after it.
     let reference = "passport-seen".parse().unwrap();

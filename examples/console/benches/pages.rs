@@ -8,27 +8,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use relinquish::{Engine, FileKeyRing, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
-use relinquish_console::{Access, AccessLog, Console, ConsoleKey, NotRecorded, Operator, Right};
+use relinquish_console::{Console, ConsoleKey, Operator, Right};
 use tower_service::Service as _;
 
 const RIGHTS: [Right; 5] = [Right::See, Right::Plan, Right::Approve, Right::Hold, Right::Administrate];
 /// How often each page is asked for.
 const TIMES: u32 = 50;
-
-#[derive(Debug)]
-struct Nowhere;
-
-#[async_trait]
-impl AccessLog for Nowhere {
-    async fn record(&self, _: &Access) -> Result<(), NotRecorded> {
-        Ok(())
-    }
-}
 
 #[tokio::main]
 async fn main() {
@@ -87,7 +76,7 @@ async fn main() {
     let spawner = |work| {
         tokio::spawn(work);
     };
-    let console = Console::builder(engine, ConsoleKey::new([7; 32]), Nowhere, spawner).build();
+    let console = Console::builder(engine, ConsoleKey::new([7; 32]), spawner).build();
 
     let began = Instant::now();
     let home = get(&console, "/").await;

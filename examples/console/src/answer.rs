@@ -7,7 +7,6 @@ use http_body_util::Full;
 use maud::Markup;
 use relinquish::engine::Error;
 
-use crate::access::NotRecorded;
 use crate::auth::Right;
 
 /// No script, no frame, no form to anywhere else. Styles and pictures are our own.
@@ -87,8 +86,6 @@ pub(crate) enum Failure {
     #[error("only GET and POST are answered")]
     Method,
     #[error(transparent)]
-    NotRecorded(#[from] NotRecorded),
-    #[error(transparent)]
     Engine(#[from] Error),
     #[error("{0}")]
     Other(String),
@@ -98,14 +95,14 @@ impl Failure {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotSignedIn => StatusCode::UNAUTHORIZED,
-            Self::Lacks(_) | Self::OtherOrigin => StatusCode::FORBIDDEN,
+            Self::Lacks(_) | Self::OtherOrigin | Self::Engine(Error::Approval(_)) => StatusCode::FORBIDDEN,
             Self::Unreadable => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound
             | Self::Engine(Error::NoSuchCustomer | Error::NoSuchRequest { .. } | Error::NoSuchHold { .. }) => {
                 StatusCode::NOT_FOUND
             }
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotRecorded(_) | Self::Engine(_) | Self::Other(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Engine(_) | Self::Other(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn months(visit: &Visit<'_>, months: &[(NaiveDate, u64)]) -> Markup {
     let described = words.say(words.chart_of, &[&visit.number(months.iter().map(|(_, count)| count).sum())]);
     html! {
         figure.chart {
-            div.scroll role="region" aria-label=(words.coming_months) tabindex="0" {
+            div.scroll role="group" aria-label=(words.coming_months) tabindex="0" {
                 svg viewBox={ "0 0 " (width) " " (all) } width=(width) height=(all) role="img" aria-label=(described) {
                     line.axis x1="0" x2=(width) y1=(ABOVE + HEIGHT) y2=(ABOVE + HEIGHT) {}
                     @for (x, height, month, count) in bars {

@@ -16,6 +16,8 @@ pub(crate) struct Desk {
     pub(crate) survey: Slot<Survey>,
     pub(crate) run: Slot<Run>,
     pub(crate) expiry: Slot<Option<ExpiryPlan>>,
+    /// The last expiry that was carried out, in the library's words.
+    pub(crate) expired: Slot<String>,
     pub(crate) trial: Slot<Trial>,
     pub(crate) census: Slot<()>,
 }

@@ -75,7 +75,7 @@ fn frame(words: &Words, base: &str, title: &str, nav: &Markup, content: &Markup)
 /// A table that scrolls by itself where it is too wide. A keyboard reaches it.
 pub(crate) fn table(label: &str, head: &[&str], rows: &Markup) -> Markup {
     html! {
-        div.scroll role="region" aria-label=(label) tabindex="0" {
+        div.scroll role="group" aria-label=(label) tabindex="0" {
             table {
                 thead { tr { @for name in head { th scope="col" { (name) } } } }
                 tbody { (rows) }

@@ -6,18 +6,22 @@
 //! * **Who is there.** The host signs operators in, and puts an [`Operator`] into the extensions of each request. Without
 //!   one, no route answers.
 //! * **A key** that all processes of the host share: [`ConsoleKey`].
-//! * **A log of looks** at personal values: [`AccessLog`]. Names and addresses are shown only after the host has recorded
-//!   who looks.
+//! * **An engine** with an [access log](relinquish::engine::AccessLog): names and addresses are shown, and exports are
+//!   written, only after the host has recorded who looks, and why.
 //!
 //! The console opens cases; the host's [worker](relinquish::Engine::worker) finishes them.
 //!
-//! With axum (`examples/service` is a whole program):
+//! ```
+//! use relinquish::Engine;
+//! use relinquish_console::{Console, ConsoleKey};
 //!
-//! ```ignore
-//! let console = Console::builder(engine, key, access_log, |work| { tokio::spawn(work); })
-//!     .mounted_at("/erasure")
-//!     .build();
-//! let app = Router::new().nest_service("/erasure", console).layer(from_fn(sign_in));
+//! fn console(engine: Engine, key: ConsoleKey) -> Console {
+//!     // With axum: Router::new().nest_service("/erasure", console(engine, key)). See `examples/service`.
+//!     let spawner = |work| {
+//!         tokio::spawn(work);
+//!     };
+//!     Console::builder(engine, key, spawner).mounted_at("/erasure").build()
+//! }
 //! ```
 //!
 //! # What it takes care of
@@ -42,7 +46,6 @@ use relinquish::engine::{Clock, SystemClock};
 use relinquish::ledger::proof::{KeepsTree, Signer};
 use relinquish::plan::letter;
 
-mod access;
 mod answer;
 mod auth;
 mod chart;
@@ -60,7 +63,6 @@ mod tried;
 mod visit;
 mod words;
 
-pub use access::{Access, AccessLog, NotRecorded, Shown};
 pub use auth::{Operator, Right};
 pub use secret::ConsoleKey;
 
@@ -77,7 +79,6 @@ pub struct Console {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) key: ConsoleKey,
-    pub(crate) access: Arc<dyn AccessLog>,
     pub(crate) base: String,
     pub(crate) origin: Option<String>,
     pub(crate) sign_out: Option<String>,
@@ -121,14 +122,12 @@ impl Console {
     pub fn builder(
         engine: Engine,
         key: ConsoleKey,
-        access: impl AccessLog,
         spawner: impl Fn(Work) + Send + Sync + 'static,
     ) -> ConsoleBuilder {
         ConsoleBuilder {
             shared: Shared {
                 engine,
                 key,
-                access: Arc::new(access),
                 base: String::new(),
                 origin: None,
                 sign_out: None,

@@ -17,17 +17,15 @@ pub(crate) fn is_same(headers: &HeaderMap, uri: &Uri, expected: Option<&str>) ->
     if site.is_some_and(|site| site != "same-origin") {
         return false;
     }
-    match origin {
-        Some(origin) => match expected {
-            Some(expected) => origin.eq_ignore_ascii_case(expected),
-            None => {
-                let host = text(HOST).or(uri.authority().map(Authority::as_str));
-                let named = origin.split_once("://").map(|(_, authority)| authority);
-                matches!((host, named), (Some(host), Some(named)) if host.eq_ignore_ascii_case(named))
-            }
-        },
+    match (origin, expected) {
         // The browser itself says that the page is ours.
-        None => site.is_some(),
+        (None, _) => site.is_some(),
+        (Some(origin), Some(expected)) => origin.eq_ignore_ascii_case(expected),
+        (Some(origin), None) => {
+            let host = text(HOST).or(uri.authority().map(Authority::as_str));
+            let named = origin.split_once("://").map(|(_, authority)| authority);
+            matches!((host, named), (Some(host), Some(named)) if host.eq_ignore_ascii_case(named))
+        }
     }
 }
 

@@ -93,6 +93,7 @@ async fn get(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failure> {
         [] => screens::home::show(visit, none).await,
         ["style.css"] => Ok(Answer::Style(layout::STYLE)),
         ["person", sealed] => screens::person::show(visit, sealed, none).await,
+        ["person", sealed, "export"] => screens::export::show(visit, sealed, none).await,
         ["plan", sealed] => screens::plan::show(visit, sealed, none).await,
         ["person", sealed, "hold"] => screens::holds::on_person(visit, sealed, none).await,
         ["requests"] => screens::requests::list(visit).await,
@@ -121,6 +122,7 @@ async fn post(visit: &Visit<'_>, shared: &Arc<Shared>, segments: &[&str]) -> Res
         ["person"] => screens::home::find(visit).await,
         ["person", sealed] => screens::person::reveal(visit, sealed).await,
         ["person", sealed, "hold"] => screens::holds::place_on_person(visit, sealed).await,
+        ["person", sealed, "export"] => screens::export::write(visit, sealed).await,
         ["plan", sealed] => screens::plan::approve(visit, sealed).await,
         ["requests", "new"] => screens::requests::receive(visit).await,
         ["requests", id] => screens::requests::reveal(visit, id).await,
@@ -146,7 +148,7 @@ async fn post(visit: &Visit<'_>, shared: &Arc<Shared>, segments: &[&str]) -> Res
 fn failed(shared: &Shared, words: &'static Words, failure: &Failure) -> Answer {
     let (title, hint) = words.failure(failure);
     let detail = match failure {
-        Failure::Engine(_) | Failure::NotRecorded(_) | Failure::Other(_) => Some(told(failure)),
+        Failure::Engine(_) | Failure::Other(_) => Some(told(failure)),
         _ => None,
     };
     if failure.status().is_server_error() {

@@ -3,11 +3,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
 use maud::Markup;
-use relinquish::plan::CaseId;
+use relinquish::engine::{Access, Purpose};
+use relinquish::plan::{CaseId, ReasonCode};
 use relinquish::{CustomerId, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Access, Shown};
 use crate::answer::{Answer, Failure};
 use crate::auth::{Operator, Right};
 use crate::fields::Fields;
@@ -116,13 +116,15 @@ impl Visit<'_> {
         tried
     }
 
-    /// Tells the host that personal values are about to be shown.
-    ///
-    /// # Errors
-    /// The host cannot record it. Then nothing may be shown.
-    pub(crate) async fn looks_at(&self, shown: Shown) -> Result<(), Failure> {
-        let access = Access { operator: self.operator.id().clone(), at: self.now, shown };
-        Ok(self.console.access.record(&access).await?)
+    /// Who looks at personal values, and why: the reference that was typed. Without one, the look is told as a look of
+    /// the console. `None`, with a complaint, if the reference is no code.
+    pub(crate) fn access(&self, tried: &mut Tried) -> Option<Access> {
+        let typed = self.form.get("purpose").unwrap_or("console");
+        let Ok(reason) = typed.parse::<ReasonCode>() else {
+            tried.complain("purpose", self.words.reference_bad);
+            return None;
+        };
+        tried.is_fine().then(|| Access::new(self.operator.authority().clone(), Purpose::Reason(reason)))
     }
 
     pub(crate) fn page(&self, title: &str, content: &Markup) -> Answer {

@@ -10,29 +10,16 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
-use relinquish_console::{Access, AccessLog, Console, ConsoleKey, NotRecorded};
+use relinquish_console::{Console, ConsoleKey};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 mod sign_in;
 mod world;
-
-/// The log of looks at personal values: here, the terminal. It names whoever looked, and nobody who was looked at.
-#[derive(Debug)]
-struct Terminal;
-
-#[async_trait]
-impl AccessLog for Terminal {
-    async fn record(&self, access: &Access) -> Result<(), NotRecorded> {
-        println!("{} looked at personal values at {}", access.operator, access.at.format("%H:%M:%S"));
-        Ok(())
-    }
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -40,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let world = world::build().await?;
     let engine = world.engine.clone();
 
-    let console = Console::builder(engine.clone(), ConsoleKey::random()?, Terminal, |work| {
+    let console = Console::builder(engine.clone(), ConsoleKey::random()?, |work| {
         tokio::spawn(work);
     })
     .mounted_at("/erasure")

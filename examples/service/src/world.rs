@@ -6,8 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{Days, Utc};
 use relinquish::backup::{DirectoryBackups, Schedule};
+use relinquish::engine::{AccessEvent, AccessLog, AccessLogError};
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::proof::{FileSigner, KeepsTree, Signer};
 use relinquish::plan::letter::{Authority, Controller};
@@ -21,6 +23,18 @@ use tempfile::TempDir;
 mod crm;
 
 const CLIENTS: i64 = 300;
+
+/// The log of looks at personal values: here, the terminal. It names whoever looked, and nobody who was looked at.
+#[derive(Debug)]
+struct Terminal;
+
+#[async_trait]
+impl AccessLog for Terminal {
+    async fn record(&self, event: &AccessEvent) -> Result<(), AccessLogError> {
+        println!("{} looked at personal values: {}", event.operator, event.purpose);
+        Ok(())
+    }
+}
 
 /// Everything that the service needs. The folder goes with it.
 pub(crate) struct World {
@@ -48,6 +62,8 @@ pub(crate) async fn build() -> Result<World, Box<dyn Error>> {
         Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), FileKeyRing::create_beside(&path)?)
             .gateway(gateway())
             .backups("nightly", backups)
+            .records(Arc::clone(&store))
+            .access_log(Terminal)
             .scrub(store)
             .worker("service")
             .build()?;

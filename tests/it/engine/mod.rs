@@ -10,6 +10,7 @@ pub(crate) mod holds;
 pub(crate) mod holds_of_others;
 pub(crate) mod interruption;
 pub(crate) mod limits;
+pub(crate) mod looking;
 pub(crate) mod mandates;
 pub(crate) mod many;
 pub(crate) mod operator;

@@ -12,7 +12,7 @@ use relinquish::gateway::{
     ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{Closing, Ledger as _};
-use relinquish::request::{Answer, Note, Request, Stage};
+use relinquish::request::{Answer, Note, PlanApproval, Request, Stage};
 use relinquish::testing::Faulty;
 use relinquish::{Approval, Asked, Engine, Outcome, Plan, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 use rusqlite::Connection;
@@ -139,7 +139,7 @@ async fn approve(trial: &Trial, engine: &Engine, id: &str, customer: &str) {
     note(engine, id, Note::ConfirmIdentity { reference }, "2026-11-03").await.unwrap();
     let (digest, now) = (plan(engine, customer).await.digest(), trial.clock.now());
     let approval = Approval::new("operator-7", ["1".into()], digest, now, TimeDelta::days(30));
-    note(engine, id, Note::Approve { approval, treatment: None }, "2026-11-21").await.unwrap();
+    note(engine, id, Note::Approve(PlanApproval::new(approval)), "2026-11-21").await.unwrap();
 }
 
 async fn request(engine: &Engine, id: &str) -> Request {
@@ -235,7 +235,7 @@ async fn a_plan_that_changed_since_its_approval_needs_another_one() {
     trial.sql("UPDATE subscriptions SET active = 0 WHERE client_id = 17");
     let (digest, now) = (plan(&engine, "17").await.digest(), trial.clock.now());
     let approval = Approval::new("operator-7", ["1".into()], digest, now, TimeDelta::hours(1));
-    note(&engine, "r-1", Note::Approve { approval, treatment: None }, "2026-11-21").await.unwrap();
+    note(&engine, "r-1", Note::Approve(PlanApproval::new(approval)), "2026-11-21").await.unwrap();
     assert_eq!(engine.worker().turn().await.unwrap().ended, 1);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 use relinquish::engine::{Error, OpenCase};
-use relinquish::ledger::{Certificate, ClosedCase, Closing, Entry, Task};
+use relinquish::ledger::{Certificate, ClosedCase, Closing, Entry, LedgerError, Task};
 use relinquish::plan::{CaseId, ReasonCode, Step};
 
 use super::person::closing;
@@ -42,7 +42,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
                     tr {
                         th scope="row" { a href=(visit.url(&Visit::case_path(&case.case))) { code { (case.case) } } }
                         td { (kind(visit, &case.task)) }
-                        td { (visit.instant(case.opened_at)) }
+                        td.when { (visit.instant(case.opened_at)) }
                         td { (state(visit, case)) }
                         td { @if let Some(worker) = &case.held_by { code { (worker) } } @else { (words.nobody) } }
                     }
@@ -158,7 +158,7 @@ fn running(visit: &Visit<'_>, open: &OpenCase, tried: &Tried) -> Markup {
 fn decide(visit: &Visit<'_>, open: &OpenCase, path: &str, tried: &Tried) -> Markup {
     let words = visit.words;
     let token = visit.token("case", open.case.as_str());
-    let waivable = open.blocked.as_ref().is_some_and(|blocked| blocked.is_waivable());
+    let waivable = open.blocked.as_ref().is_some_and(relinquish::case::Obstacle::is_waivable);
     let cancels = !open.irreversible || matches!(open.task, Task::Expiry(_));
     let form = |what: &str, content: Markup| {
         html! {
@@ -305,7 +305,10 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
         _ => return Err(Failure::NotFound),
     };
     match done {
-        Ok(()) => Ok(visit.see(&Visit::case_path(&case))),
+        // Somebody else may have been faster.
+        Ok(()) | Err(Error::Ledger(LedgerError::NoSuchCase { .. })) => {
+            Ok(visit.see(&Visit::case_path(&case)))
+        }
         Err(
             error @ (Error::Running { .. }
             | Error::NotBlocked { .. }

@@ -10,6 +10,7 @@ use relinquish::{Approval, TenantId};
 use crate::Shared;
 use crate::answer::{Answer, Failure, told};
 use crate::auth::Right;
+use crate::desk::Look;
 use crate::layout::{badge, card, empty, english, table};
 use crate::tried::{Field, Tried};
 use crate::visit::Visit;
@@ -17,12 +18,13 @@ use crate::visit::Visit;
 pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> {
     visit.needs(Right::See)?;
     let words = visit.words;
-    let look = visit.console.desk.expiry.look();
+    let (look, run) = (visit.console.desk.expiry.look(), visit.console.desk.expired.look());
     let content = html! {
         (tried.summary(words))
         h1 { (words.expiry) }
         p.hint { (words.expiry_hint) }
         (rules(visit))
+        (last_run(visit, &run))
         section aria-labelledby="plan" {
             h2 #plan { (words.expiry_plan) }
             @if let Some(failed) = &look.failed { p.complaint { (words.work_failed) " " (english(failed)) } }
@@ -54,6 +56,23 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
         }
     };
     Ok(visit.page_tried(words.expiry, tried, &content))
+}
+
+/// The expiry that runs, or how the last one ended. The words name no person: they have classes and numbers.
+fn last_run(visit: &Visit<'_>, run: &Look<String>) -> Markup {
+    let words = visit.words;
+    html! {
+        @if let Some(failed) = &run.failed { p.complaint { (words.work_failed) " " (english(failed)) } }
+        @if let Some((by, since)) = &run.running {
+            p role="status" { (badge(words.running, "warn")) " "
+                (words.say(words.work_running, &[&visit.instant(*since), by.as_str()])) " "
+                a href=(visit.url("/cases")) { (words.cases) } }
+        }
+        @if let Some((by, at, outcome)) = &run.last {
+            p { (words.say(words.run_of, &[&visit.instant(*at), by.as_str()])) }
+            pre lang="en" { (outcome) }
+        }
+    }
 }
 
 /// Whether an operator may see a plan: all of its tenants are theirs.
@@ -156,7 +175,8 @@ pub(crate) fn plan(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer, Fa
     Ok(visit.see("/expiry"))
 }
 
-/// Approves the plan that was shown, and starts the expiry. Its case is among the open cases.
+/// Approves the plan that was shown, and starts the expiry. Its case is among the open cases, and this page shows the
+/// outcome.
 pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer, Failure> {
     visit.needs(Right::Approve)?;
     let words = visit.words;
@@ -186,11 +206,13 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
             return show(visit, &tried);
         }
     };
-    let console = Arc::clone(shared);
+    let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
     visit.console.spawn(async move {
-        if let Err(error) = console.engine.expire(&approved).await {
-            tracing::error!("an approved expiry was not begun: {}", told(&error));
+        let at = console.clock.now();
+        if let Some(working) = console.desk.expired.start(&by, at) {
+            let outcome = console.engine.expire(&approved).await;
+            working.end(at, outcome.map(|outcome| outcome.to_string()).map_err(|error| told(&error)));
         }
     });
-    Ok(visit.see("/cases"))
+    Ok(visit.see("/expiry"))
 }

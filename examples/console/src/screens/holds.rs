@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use relinquish::CustomerId;
 use relinquish::customer::HoldGround;
+use relinquish::data_map::ClassName;
 use relinquish::engine::{Error, NewHold};
 use relinquish::ledger::{Hold, HoldId, HoldOn, WhichHolds};
 use relinquish::plan::ReasonCode;
@@ -53,7 +54,7 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
                         th scope="row" { (on(visit, hold)) }
                         td { (words.hold_ground(hold.ground)) }
                         td { code { (hold.reference) } }
-                        td { (visit.instant(hold.placed.at)) " · " (hold.placed.by.as_str()) }
+                        td.when { (visit.instant(hold.placed.at)) " · " (hold.placed.by.as_str()) }
                         td {
                             @match &hold.lifted {
                                 Some(lifted) => { (visit.instant(lifted.at)) " · " (lifted.by.as_str()) }
@@ -81,15 +82,13 @@ fn on(visit: &Visit<'_>, hold: &Hold) -> Markup {
         @match &hold.on {
             HoldOn::Everything => { (badge(words.everything, "bad")) }
             HoldOn::Tenant(tenant) => { (words.tenant) " " (tenant) }
-            HoldOn::Customer { customer, .. } => {
-                @if visit.operator.may(Right::Plan) {
-                    a href=(visit.url(&visit.person(customer))) { (words.one_customer) }
-                } @else { (words.one_customer) }
+            HoldOn::Customer { customer, .. } if visit.operator.may(Right::Plan) => {
+                a href=(visit.url(&visit.person(customer))) { (words.one_customer) }
             }
             _ => { (words.one_customer) }
         }
         @if !hold.classes.is_empty() {
-            span.small { " · " (hold.classes.iter().map(|class| class.as_str()).collect::<Vec<_>>().join(", ")) }
+            span.small { " · " (hold.classes.iter().map(ClassName::as_str).collect::<Vec<_>>().join(", ")) }
         }
     }
 }
@@ -117,7 +116,7 @@ fn tenant_form(visit: &Visit<'_>, tried: &Tried) -> Markup {
     let words = visit.words;
     let tenants = visit.operator.tenants().iter().map(|tenant| (tenant.to_string(), tenant.to_string()));
     html! {
-        details open[tried.typed("tenant") != ""] {
+        details open[!tried.typed("tenant").is_empty()] {
             summary { (words.hold_tenant) }
             form.boxed method="post" action=(visit.url("/holds/tenant")) {
                 input type="hidden" name="token" value=(visit.token("hold", "tenant"));

@@ -95,7 +95,7 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
                 }
                 _ => { (empty(words.survey_none)) }
             }
-            (super::review::survey_form(visit, &survey.running, survey.failed.as_deref(), "/"))
+            (super::review::survey_form(visit, survey.running.as_ref(), survey.failed.as_deref(), "/"))
         }
     };
     Ok(visit.page_tried(words.home, tried, &content))

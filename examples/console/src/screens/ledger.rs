@@ -66,7 +66,7 @@ fn row(visit: &Visit<'_>, entry: &Entry) -> Markup {
     html! {
         tr {
             th scope="row" { (visit.number(entry.seq)) }
-            td { (visit.instant(at)) }
+            td.when { (visit.instant(at)) }
             td { (what) }
             td { @if let Some(tenant) = tenant.filter(|_| is_ours) { (tenant) } }
             td { @if let Some(case) = entry.closed().filter(|_| is_ours) {

@@ -3,6 +3,7 @@
 pub(crate) mod cases;
 pub(crate) mod data;
 pub(crate) mod expiry;
+pub(crate) mod export;
 pub(crate) mod holds;
 pub(crate) mod home;
 pub(crate) mod ledger;

@@ -2,32 +2,36 @@
 
 use maud::{Markup, html};
 use relinquish::customer::Customer;
-use relinquish::data_map::Kind;
-use relinquish::engine::Error;
+use relinquish::engine::{Access, Error};
 use relinquish::ledger::{Closing, Entry};
 use relinquish::plan::{Asked, Blocked, Decision};
 use relinquish::{CustomerId, Planned};
 
 use super::plan::{PlanOf, Why};
-use crate::access::Shown;
 use crate::answer::{Answer, Failure, told};
 use crate::auth::Right;
 use crate::layout::{badge, empty, english, table};
-use crate::tried::Tried;
+use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
 /// Shows a person's page. Names and addresses are shown only when somebody asks for them.
 pub(crate) async fn show(visit: &Visit<'_>, sealed: &str, tried: &Tried) -> Result<Answer, Failure> {
-    page(visit, sealed, tried, false).await
+    page(visit, sealed, tried, None).await
 }
 
-/// Shows the page with names and addresses. The host hears of it first.
+/// Shows the page with names and addresses. The host's access log hears of it first.
 pub(crate) async fn reveal(visit: &Visit<'_>, sealed: &str) -> Result<Answer, Failure> {
-    let tried = visit.tried("reveal", sealed);
-    page(visit, sealed, &tried, tried.is_fine()).await
+    let mut tried = visit.tried("reveal", sealed);
+    let access = visit.access(&mut tried);
+    page(visit, sealed, &tried, access.as_ref()).await
 }
 
-async fn page(visit: &Visit<'_>, sealed: &str, tried: &Tried, reveals: bool) -> Result<Answer, Failure> {
+async fn page(
+    visit: &Visit<'_>,
+    sealed: &str,
+    tried: &Tried,
+    access: Option<&Access>,
+) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let (words, engine) = (visit.words, &visit.console.engine);
     let customer = visit.customer(sealed)?;
@@ -35,7 +39,10 @@ async fn page(visit: &Visit<'_>, sealed: &str, tried: &Tried, reveals: bool) -> 
     visit.over(&facts.tenant)?;
     let explained = engine.explain(&customer, &Asked::Sweep).await;
     let history = engine.of_customer(&facts.tenant, &customer, facts.registered).await?;
-    let who = if reveals { Some(identity(visit, &facts).await?) } else { None };
+    let who = match access {
+        Some(access) => Some(identity(visit, &facts, access).await?),
+        None => None,
+    };
     let content = html! {
         (tried.summary(words))
         p.crumb { a href=(visit.url("/")) { (words.home) } }
@@ -62,6 +69,7 @@ async fn page(visit: &Visit<'_>, sealed: &str, tried: &Tried, reveals: bool) -> 
                     form method="post" action=(visit.url(&format!("/person/{sealed}"))) {
                         input type="hidden" name="token" value=(visit.token("reveal", sealed));
                         p.hint { (words.who_hint) }
+                        (Field { tried, name: "purpose", label: words.purpose, hint: words.purpose_hint }.input("text"))
                         button.second { (words.who_button) }
                     }
                 }
@@ -84,6 +92,7 @@ async fn page(visit: &Visit<'_>, sealed: &str, tried: &Tried, reveals: bool) -> 
                     @let of = PlanOf::new(&customer, why, visit.operator.id());
                     a.button.second[!is_first] href=(visit.url(&of.path(visit))) { (label) }
                 }
+                a.button.second href=(visit.url(&format!("/person/{sealed}/export"))) { (words.export) }
                 @if visit.operator.may(Right::Hold) {
                     a.button.second href=(visit.url(&format!("/person/{sealed}/hold"))) { (words.hold_place) }
                 }
@@ -115,25 +124,22 @@ fn ways(
 }
 
 /// Names and addresses, after the host has recorded the look.
-async fn identity(visit: &Visit<'_>, facts: &Customer) -> Result<Markup, Failure> {
-    let identifiers = visit.console.engine.identifiers(&facts.id).await?;
+async fn identity(visit: &Visit<'_>, facts: &Customer, access: &Access) -> Result<Markup, Failure> {
+    let identifiers = visit.console.engine.identifiers(&facts.id, access).await?;
     // By these a person recognises a person. What else a search would look for is not shown.
-    let mut known: Vec<(&Kind, &'static str, &str)> = Vec::new();
+    let mut known: Vec<(&'static str, &str)> = Vec::new();
     for (kind, value) in identifiers.iter() {
         if let Some(name) = visit.words.kind(kind)
-            && !known.iter().any(|(_, _, shown)| *shown == value)
+            && !known.iter().any(|(_, shown)| *shown == value)
         {
-            known.push((kind, name, value));
+            known.push((name, value));
         }
     }
-    let kinds = known.iter().map(|(kind, ..)| (*kind).clone()).collect();
-    let shown = Shown::Customer { customer: facts.id.clone(), tenant: facts.tenant.clone(), kinds };
-    visit.looks_at(shown).await?;
     Ok(html! {
         @if known.is_empty() { (empty(visit.words.who_none)) }
         @else {
             dl.facts {
-                @for (_, name, value) in &known { dt { (name) } dd { (value) } }
+                @for (name, value) in &known { dt { (name) } dd { (value) } }
             }
             p.hint { (visit.words.who_recorded) }
         }
@@ -190,7 +196,7 @@ fn entries(visit: &Visit<'_>, entries: &[Entry]) -> Markup {
         &html! {
             @for case in closed {
                 tr {
-                    td { (visit.instant(case.under().closed_at)) }
+                    td.when { (visit.instant(case.under().closed_at)) }
                     td { (closing(visit, &case.closing)) }
                     td { a href=(visit.url(&Visit::case_path(&case.case))) { code { (case.case) } } }
                 }

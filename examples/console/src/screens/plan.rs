@@ -5,7 +5,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 use relinquish::engine::{Advance, Begun, Error};
 use relinquish::plan::{Asked, OperatorId, Step};
-use relinquish::request::{Note, RequestId};
+use relinquish::request::{Note, PlanApproval, RequestId};
 use relinquish::treatment::{RecordAction, TreatmentName};
 use relinquish::{Approval, CustomerId, Digest, Plan, Planned};
 use serde::{Deserialize, Serialize};
@@ -63,11 +63,8 @@ impl PlanOf {
     async fn plan(&self, visit: &Visit<'_>) -> Result<Planned, Error> {
         let planned = visit.console.engine.plan(&self.customer, &self.asked()).await?;
         Ok(match planned {
-            // The worker plans a request again by itself, and names nobody as the planner.
-            Planned::Plan(plan) if self.request.is_none() => {
-                Planned::Plan(Box::new(plan.planned_by(self.planner.clone())))
-            }
-            planned => planned,
+            Planned::Plan(plan) => Planned::Plan(Box::new(plan.planned_by(self.planner.clone()))),
+            none => none,
         })
     }
 }
@@ -237,7 +234,7 @@ fn action(visit: &Visit<'_>, action: &RecordAction) -> Markup {
 /// The form of the approval. It says in words that there is no way back, and asks for the customer's key.
 fn approval(visit: &Visit<'_>, sealed: &str, plan: &Plan, tried: &Tried) -> Markup {
     let words = visit.words;
-    let same = plan.planner().is_none_or(|planner| planner == visit.operator.id());
+    let same = plan.planner() == Some(visit.operator.id());
     let four_eyes = visit.console.engine.policy().effective(plan.tenant()).four_eyes();
     let about = plan.digest().to_string();
     html! {
@@ -284,8 +281,13 @@ pub(crate) async fn approve(visit: &Visit<'_>, sealed: &str) -> Result<Answer, F
     }
     match carry_out(visit, &of, *plan).await {
         Ok(path) => Ok(visit.see(&path)),
-        Err(Error::Approval(why)) => {
-            tried.complain("", told(&why));
+        Err(
+            error @ (Error::Approval(_)
+            | Error::OtherRules { .. }
+            | Error::Census { .. }
+            | Error::OutOfTurn { .. }),
+        ) => {
+            tried.complain("", told(&error));
             show(visit, sealed, &tried).await
         }
         Err(error) => Err(error.into()),
@@ -299,7 +301,8 @@ async fn carry_out(visit: &Visit<'_>, of: &PlanOf, plan: Plan) -> Result<String,
     let tenants = visit.operator.tenants().iter().cloned();
     let approval = Approval::new(visit.operator.id().clone(), tenants, digest, visit.now, VALID);
     if let Some(request) = &of.request {
-        let note = Note::Approve { approval, treatment: of.treatment.clone() };
+        let approved = PlanApproval::new(approval).treatment(of.treatment.clone());
+        let note = Note::Approve(approved.planned_by(Some(of.planner.clone())));
         engine.note(request, &note, visit.today(), visit.operator.authority()).await?;
         return Ok(super::requests::path(request));
     }

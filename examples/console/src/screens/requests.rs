@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use maud::{Markup, html};
-use relinquish::engine::{Error, RequestList};
+use relinquish::engine::{Access, Error, RequestList};
 use relinquish::ledger::RequestNote;
 use relinquish::plan::{ExtensionReason, ReasonCode, Regime};
 use relinquish::request::{
@@ -11,7 +11,6 @@ use relinquish::request::{
 };
 
 use super::plan::{PlanOf, Why};
-use crate::access::Shown;
 use crate::answer::{Answer, Failure, told};
 use crate::auth::Right;
 use crate::fields::encode;
@@ -71,7 +70,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
                     tr {
                         th scope="row" { a href=(visit.url(&path(&request.new.id))) { code { (request.new.id) } } }
                         td { (words.request_kind_of(request.new.kind)) }
-                        td { (visit.date(request.new.received_on)) }
+                        td.when { (visit.date(request.new.received_on)) }
                         td { (due(visit, request)) }
                         td { (words.stage(request.stage())) }
                     }
@@ -193,14 +192,15 @@ fn random_id() -> Result<RequestId, Failure> {
 
 /// One request.
 pub(crate) async fn show(visit: &Visit<'_>, id: &str, tried: &Tried) -> Result<Answer, Failure> {
-    page(visit, id, tried, false).await
+    page(visit, id, tried, None).await
 }
 
-/// One request with the address of whoever asks. The host hears of it first.
+/// One request with the address of whoever asks. The host's access log hears of it first.
 pub(crate) async fn reveal(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
-    let tried = visit.tried("reveal", id);
-    page(visit, id, &tried, tried.is_fine()).await
+    let mut tried = visit.tried("reveal", id);
+    let access = visit.access(&mut tried);
+    page(visit, id, &tried, access.as_ref()).await
 }
 
 pub(crate) async fn found(visit: &Visit<'_>, id: &str) -> Result<Request, Failure> {
@@ -208,21 +208,27 @@ pub(crate) async fn found(visit: &Visit<'_>, id: &str) -> Result<Request, Failur
     found.filter(|request| is_ours(visit, request)).ok_or(Failure::NotFound)
 }
 
-async fn page(visit: &Visit<'_>, id: &str, tried: &Tried, reveals: bool) -> Result<Answer, Failure> {
+async fn page(
+    visit: &Visit<'_>,
+    id: &str,
+    tried: &Tried,
+    access: Option<&Access>,
+) -> Result<Answer, Failure> {
     visit.needs(Right::See)?;
     let words = visit.words;
     let request = found(visit, id).await?;
     let notes = visit.console.engine.notes_of(&request.new.id).await?;
-    if reveals {
-        visit.looks_at(Shown::Request { request: request.new.id.clone() }).await?;
-    }
+    let asks = match access {
+        Some(access) => visit.console.engine.requester(&request.new.id, access).await?,
+        None => None,
+    };
     let content = html! {
         (tried.summary(words))
         p.crumb { a href=(visit.url("/requests")) { (words.requests) } }
         h1 { (words.request_kind_of(request.new.kind)) " " (badge(words.stage(request.stage()), "calm")) }
         dl.facts {
             dt { (words.number) } dd { code { (request.new.id) } }
-            dt { (words.who_asks) } dd { (who(visit, &request, reveals)) }
+            dt { (words.who_asks) } dd { (who(visit, &request, asks.as_ref())) }
             dt { (words.channel_label) } dd { (words.channel(request.new.channel)) }
             dt { (words.received) } dd { (visit.date(request.new.received_on)) }
             dt { (words.answer_by) } dd { (due(visit, &request)) }
@@ -243,17 +249,18 @@ async fn page(visit: &Visit<'_>, id: &str, tried: &Tried, reveals: bool) -> Resu
     Ok(visit.page_tried(words.request, tried, &content))
 }
 
-fn who(visit: &Visit<'_>, request: &Request, reveals: bool) -> Markup {
+/// Who asks. An address is shown after a look that was recorded.
+fn who(visit: &Visit<'_>, request: &Request, shown: Option<&Who>) -> Markup {
     let words = visit.words;
-    match &request.new.who {
-        Some(Who::Customer { customer }) if visit.operator.may(Right::Plan) => html! {
+    match (&request.new.who, shown) {
+        (Some(Who::Customer { customer }), _) if visit.operator.may(Right::Plan) => html! {
             a href=(visit.url(&visit.person(customer))) { (words.one_customer) }
         },
-        Some(Who::Customer { .. }) => html! { (words.one_customer) },
-        Some(Who::Person { address }) if reveals => {
+        (Some(Who::Customer { .. }), _) => html! { (words.one_customer) },
+        (Some(Who::Person { .. }), Some(Who::Person { address })) => {
             html! { (address.as_str()) " " span.hint { (words.who_recorded) } }
         }
-        Some(Who::Person { .. }) => html! {
+        (Some(Who::Person { .. }), _) => html! {
             (words.no_customer)
             @if visit.operator.may(Right::Plan) {
                 form.inline method="post" action=(visit.url(&path(&request.new.id))) {
@@ -262,7 +269,7 @@ fn who(visit: &Visit<'_>, request: &Request, reveals: bool) -> Markup {
                 }
             }
         },
-        None => html! { (words.who_wiped) },
+        (None, _) => html! { (words.who_wiped) },
     }
 }
 
@@ -425,13 +432,13 @@ fn note_of(visit: &Visit<'_>, what: &str, tried: &mut Tried) -> Result<Option<No
         "remind" => Note::Remind,
         "answered" => Note::Answered,
         "end" => Note::End,
-        "confirm" => match visit.form.get("reference").unwrap_or_default().parse() {
-            Ok(reference) => Note::ConfirmIdentity { reference },
-            Err(_) => {
+        "confirm" => {
+            let Ok(reference) = visit.form.get("reference").unwrap_or_default().parse() else {
                 tried.complain("reference", visit.words.reference_bad);
                 return Ok(None);
-            }
-        },
+            };
+            Note::ConfirmIdentity { reference }
+        }
         "extend" => Note::Extend {
             reason: match visit.form.get("why") {
                 Some("number") => ExtensionReason::NumberOfRequests,

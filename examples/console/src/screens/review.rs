@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use relinquish::plan::OperatorId;
 use relinquish::policy::Trigger;
+use relinquish::treatment::TreatmentName;
 use relinquish::{Approval, TenantId};
 
 use crate::Shared;
@@ -29,7 +31,7 @@ const TRIGGERS: [Trigger; 6] = [
 /// The button that takes a survey, and what became of the last try.
 pub(crate) fn survey_form(
     visit: &Visit<'_>,
-    running: &Option<(OperatorId, chrono::DateTime<chrono::Utc>)>,
+    running: Option<&(OperatorId, DateTime<Utc>)>,
     failed: Option<&str>,
     back: &str,
 ) -> Markup {
@@ -85,16 +87,13 @@ fn filter(visit: &Visit<'_>) -> Filter {
 
 /// The filter as it stands in an address.
 fn query(filter: &Filter) -> String {
-    let mut text = String::new();
-    let mut add = |name: &str, value: Option<&str>| {
-        if let Some(value) = value {
-            text.push_str(&format!("{name}={}&", encode(value)));
-        }
-    };
-    add("tenant", filter.tenant.as_ref().map(TenantId::as_str));
-    add("trigger", filter.trigger.map(Trigger::as_str));
-    add("treatment", filter.treatment.as_ref().map(relinquish::treatment::TreatmentName::as_str));
-    text
+    let parts = [
+        ("tenant", filter.tenant.as_ref().map(TenantId::as_str)),
+        ("trigger", filter.trigger.map(Trigger::as_str)),
+        ("treatment", filter.treatment.as_ref().map(TreatmentName::as_str)),
+    ];
+    let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}&", encode(value?))));
+    parts.collect()
 }
 
 /// Those who are due, page by page. Rows are shown by their number, which stays the same for the whole survey.
@@ -117,7 +116,7 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
             }
             None => { (empty(words.survey_none)) }
         }
-        (survey_form(visit, &look.running, look.failed.as_deref(), "/review"))
+        (survey_form(visit, look.running.as_ref(), look.failed.as_deref(), "/review"))
     };
     Ok(visit.page_tried(words.review, tried, &content))
 }
@@ -167,7 +166,7 @@ fn rows(visit: &Visit<'_>, survey: &Survey) -> Markup {
                                 a href=(visit.url(&visit.person(&row.reviewed.customer))) { (row.reviewed.customer.as_str()) }
                             }
                             td { @if let Some(trigger) = row.reviewed.trigger { (words.trigger(trigger)) } }
-                            td { @if let Some(since) = row.since { (visit.date(since)) } }
+                            td.when { @if let Some(since) = row.since { (visit.date(since)) } }
                             td { @if let Some(treatment) = &row.reviewed.treatment { code { (treatment) } } }
                             td.number { (visit.number(row.records)) }
                             td.number { (visit.number(row.deferred)) }

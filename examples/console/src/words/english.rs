@@ -459,4 +459,10 @@ pub(crate) const ENGLISH: Words = Words {
     checkpoint_hint: "A signed line over all entries. Keep it somewhere else: whoever has it can tell later whether an entry was changed or removed.",
     checkpoint_take: "Sign a checkpoint and download it",
     public_key: "Public key",
+
+    // Looks and exports.
+    purpose: "Why you look",
+    purpose_hint: "A reference such as ticket-4711. It is recorded with your name.",
+    export: "Export everything",
+    export_hint: "Everything that is held about this customer, as a file for programs. Passwords stay out, and what belongs to other people. That you exported is recorded.",
 };

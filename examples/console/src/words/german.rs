@@ -459,4 +459,10 @@ pub(crate) const GERMAN: Words = Words {
     checkpoint_hint: "Eine signierte Zeile über alle Einträge. Bewahren Sie sie anderswo auf: Wer sie hat, kann später erkennen, ob ein Eintrag geändert oder entfernt wurde.",
     checkpoint_take: "Prüfpunkt signieren und herunterladen",
     public_key: "Öffentlicher Schlüssel",
+
+    // Looks and exports.
+    purpose: "Warum Sie nachsehen",
+    purpose_hint: "Eine Referenz, zum Beispiel ticket-4711. Sie wird mit Ihrem Namen festgehalten.",
+    export: "Alles exportieren",
+    export_hint: "Alles, was über diesen Kunden vorliegt, als Datei für Programme. Passwörter bleiben draußen, und was anderen gehört. Dass Sie exportiert haben, wird festgehalten.",
 };

@@ -220,7 +220,9 @@ impl Words {
     pub(crate) fn failure(&self, failure: &Failure) -> (&'static str, &'static str) {
         match failure {
             Failure::NotSignedIn => (self.fail_signed_out, self.fail_signed_out_hint),
-            Failure::Lacks(_) => (self.fail_right, self.fail_right_hint),
+            Failure::Lacks(_) | Failure::Engine(relinquish::Error::Approval(_)) => {
+                (self.fail_right, self.fail_right_hint)
+            }
             Failure::OtherOrigin => (self.fail_origin, self.fail_origin_hint),
             Failure::Unreadable => (self.fail_form, self.fail_form_hint),
             _ if failure.status() == http::StatusCode::NOT_FOUND => (self.fail_found, self.fail_found_hint),

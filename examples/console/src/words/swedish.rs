@@ -459,4 +459,10 @@ pub(crate) const SWEDISH: Words = Words {
     checkpoint_hint: "En signerad rad över alla poster. Spara den någon annanstans: den som har den kan senare se om en post ändrats eller tagits bort.",
     checkpoint_take: "Signera en kontrollpunkt och hämta den",
     public_key: "Publik nyckel",
+
+    // Looks and exports.
+    purpose: "Varför du tittar",
+    purpose_hint: "En referens, till exempel ticket-4711. Den registreras med ditt namn.",
+    export: "Exportera allt",
+    export_hint: "Allt som finns om kunden, som en fil för program. Lösenord och det som tillhör andra är inte med. Att du exporterade registreras.",
 };

@@ -460,4 +460,10 @@ pub(crate) struct Words {
     pub(crate) checkpoint_hint: &'static str,
     pub(crate) checkpoint_take: &'static str,
     pub(crate) public_key: &'static str,
+
+    // Looks and exports.
+    pub(crate) purpose: &'static str,
+    pub(crate) purpose_hint: &'static str,
+    pub(crate) export: &'static str,
+    pub(crate) export_hint: &'static str,
 }

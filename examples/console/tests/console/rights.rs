@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
-use relinquish_console::{Operator, Right, Shown};
+use relinquish::engine::Accessed;
+use relinquish_console::{Operator, Right};
 
 use crate::support::{EVERYTHING, Visitor, World};
 
@@ -54,9 +55,9 @@ async fn each_right_opens_what_it_is_for() {
         assert_eq!(sees.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
     let plans = Visitor::of(&world, "eve", &[Right::See, Right::Plan]);
-    let seen = plans.get(&plan).await;
-    assert_eq!(seen.status, StatusCode::OK);
-    assert!(!seen.body.contains("name=\"typed\""), "who may not approve gets no form");
+    let shown = plans.get(&plan).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert!(!shown.body.contains("name=\"typed\""), "who may not approve gets no form");
     assert_eq!(plans.fill(&page, &plan, &[("typed", "17")]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(plans.get(&format!("{person}/hold")).await.status, StatusCode::FORBIDDEN);
     assert!(person_page.body.contains(&format!("{person}/hold")));
@@ -212,12 +213,42 @@ async fn names_are_shown_on_demand_and_each_look_is_told_first() {
         let seen = world.looks.seen.lock().unwrap();
         assert_eq!(seen.len(), 1);
         assert_eq!(seen[0].operator.as_str(), "ann");
-        assert!(matches!(&seen[0].shown, Shown::Customer { customer, .. } if customer.as_str() == "17"));
+        assert!(matches!(&seen[0].what, Accessed::Identity { customer } if customer.as_str() == "17"));
     }
     *world.looks.fails.lock().unwrap() = true;
     let refused = ann.fill(&page, &path, &[]).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(!refused.body.contains(&name), "what cannot be recorded is not shown");
+}
+
+#[tokio::test]
+async fn an_export_needs_a_reason_and_is_told_first() {
+    let world = World::new().await;
+    let ann = Visitor::of(&world, "ann", &EVERYTHING);
+    let (person, _) = ann.person("17").await;
+    let path = format!("{person}/export");
+    let form = ann.get(&path).await;
+    let without = ann.fill(&form, &path, &[]).await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let wrong = ann.fill(&form, &path, &[("purpose", "Maud asked")]).await;
+    assert!(wrong.body.contains("value=\"Maud asked\""));
+    assert!(world.looks.seen.lock().unwrap().is_empty());
+    let file = ann.fill(&form, &path, &[("purpose", "ticket-4711")]).await;
+    assert_eq!(file.status, StatusCode::OK, "{}", file.body);
+    let name: String = world.sql("SELECT last_name FROM clients WHERE id = 17");
+    let other: String = world.sql("SELECT email FROM clients WHERE id = 18");
+    let secret: String = world.sql("SELECT password_hash FROM clients WHERE id = 17");
+    assert!(file.body.contains(&name) && !file.body.contains(&other) && !file.body.contains(&secret));
+    assert!(!file.headers["content-disposition"].contains("17."), "the name of the file names nobody");
+    {
+        let seen = world.looks.seen.lock().unwrap();
+        assert_eq!(seen[0].purpose.to_string(), "ticket-4711");
+        assert!(matches!(&seen[0].what, Accessed::Customer { customer } if customer.as_str() == "17"));
+    }
+    *world.looks.fails.lock().unwrap() = true;
+    let refused = ann.fill(&form, &path, &[("purpose", "ticket-4711")]).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!refused.body.contains(&name));
 }
 
 #[tokio::test]

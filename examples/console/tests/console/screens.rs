@@ -38,6 +38,10 @@ async fn an_expiry_is_planned_shown_and_approved_by_its_number() {
     assert!(due_rows >= 30, "{due}");
     ann.follow(&ann.fill(&planned, "/expiry/approve", &[("typed", &due)]).await).await;
     until(&ann, "/ledger", ">Expired<").await;
+    assert!(
+        until(&ann, "/expiry", "Approved ").await.body.contains("activity"),
+        "the page shows what came of it"
+    );
     let after: i64 = world.sql("SELECT count(*) FROM activity_log");
     assert!(after < before, "{before} {after}");
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use relinquish::case::{GatewayAnswer, GatewayOutcome, Receipt};
+use relinquish::engine::{AccessEvent, AccessLog, AccessLogError};
 use relinquish::gateway::{
     AccountId, GatewayError, MemoryGateway, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileState,
 };
@@ -17,7 +18,7 @@ use relinquish::plan::letter::{Authority, Controller};
 use relinquish::{
     CustomerId, Engine, FileKeyRing, GatewayName, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
-use relinquish_console::{Access, AccessLog, Console, ConsoleKey, NotRecorded, Operator, Right};
+use relinquish_console::{Console, ConsoleKey, Operator, Right};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tower_service::Service as _;
@@ -35,15 +36,15 @@ pub(crate) const EVERYTHING: [Right; 5] =
 /// Every look at personal values, in memory. It can be told to fail.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
-    pub(crate) seen: Mutex<Vec<Access>>,
+    pub(crate) seen: Mutex<Vec<AccessEvent>>,
     pub(crate) fails: Mutex<bool>,
 }
 
 #[async_trait]
 impl AccessLog for Looks {
-    async fn record(&self, access: &Access) -> Result<(), NotRecorded> {
+    async fn record(&self, access: &AccessEvent) -> Result<(), AccessLogError> {
         if *self.fails.lock().unwrap() {
-            return Err(NotRecorded("the log is full".to_owned()));
+            return Err("the log is full".into());
         }
         self.seen.lock().unwrap().push(access.clone());
         Ok(())
@@ -120,15 +121,19 @@ impl World {
         let ledger = Arc::new(SqliteLedger::open(&path).unwrap());
         let keys = FileKeyRing::create_beside(&path).unwrap();
         let policy = PolicyDocument::from_toml(policy).unwrap();
-        let engine =
-            Engine::builder(store, policy, Arc::clone(&ledger), keys).gateway(gateway).build().unwrap();
+        let looks = Arc::new(Looks::default());
+        let engine = Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), keys)
+            .gateway(gateway)
+            .records(store)
+            .access_log(Arc::clone(&looks))
+            .build()
+            .unwrap();
         engine.census().await.unwrap();
         let signer = FileSigner::create(folder.path().join("signer"), "test.example/ledger").unwrap();
-        let looks = Arc::new(Looks::default());
         let spawner = |work| {
             tokio::spawn(work);
         };
-        let console = Console::builder(engine.clone(), ConsoleKey::new([7; 32]), Arc::clone(&looks), spawner)
+        let console = Console::builder(engine.clone(), ConsoleKey::new([7; 32]), spawner)
             .letters(
                 Controller::new("Fjord", "privacy@fjord.example"),
                 Authority::new("Datatilsynet", "Oslo"),
@@ -208,7 +213,7 @@ fn unescape(text: &str) -> String {
 }
 
 pub(crate) fn encode(value: &str) -> String {
-    value.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    value.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
 
 impl Visitor {

@@ -224,6 +224,31 @@ async fn a_request_from_receipt_to_the_end() {
 }
 
 #[tokio::test]
+async fn four_eyes_hold_for_a_request_too() {
+    let world = World::with(&format!("four_eyes = true\n{POLICY}"), 40).await;
+    let (ann, ben) = (Visitor::of(&world, "ann", &EVERYTHING), Visitor::of(&world, "ben", &EVERYTHING));
+    let form = ann.get("/requests/new").await;
+    let sent = [
+        ("kind", "erasure"),
+        ("channel", "web"),
+        ("received", "2026-11-05"),
+        ("customer", "17"),
+        ("regime", "eu"),
+    ];
+    let path = ann.fill(&form, "/requests/new", &sent).await.location().to_owned();
+    let page = ann.get(&path).await;
+    let page =
+        ann.follow(&ann.fill(&page, &format!("{path}/confirm"), &[("reference", "in-person")]).await).await;
+    let plan = format!("/plan/{}", page.after("href=\"/plan/"));
+    assert!(!ann.get(&plan).await.body.contains("name=\"typed\""), "who plans does not approve");
+    let of_ben = ben.get(&plan).await;
+    assert_eq!(ben.fill(&of_ben, &plan, &[("typed", "17")]).await.location(), path);
+    world.engine.worker().turn().await.unwrap();
+    let page = ann.get(&path).await;
+    assert!(page.body.contains("Case closed"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn an_address_in_a_request_is_shown_on_demand() {
     let world = World::new().await;
     let ann = Visitor::of(&world, "ann", &EVERYTHING);

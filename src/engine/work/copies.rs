@@ -33,6 +33,7 @@ impl Work for CopiesWork {
             Step::Deactivate
             | Step::Gateway(_)
             | Step::Recipient(_)
+            | Step::Mentions
             | Step::Records
             | Step::Verify
             | Step::Expire => None,

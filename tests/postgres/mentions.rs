@@ -66,6 +66,7 @@ async fn a_pass_over_a_postgres_database_takes_out_who_waits() {
     for rows in [7, 1000] {
         let (read, part) = pass(&store, &request("[gone]", rows)).await;
         assert_eq!(read, 51, "every text once");
+        assert_eq!(part.refused, None);
         let after = dump().await;
         for (place, texts) in &before {
             let organisation = 1 + place % 3;

@@ -127,6 +127,7 @@
 //! * A text of a customer who is held stays, and whoever is mentioned in it waits. A text that the database refuses to change blocks the
 //!   case of whoever is mentioned in it.
 //! * A record that a duty keeps cannot be changed: the policy is refused.
+//! * The SQLite store makes passes; the PostgreSQL store does not yet.
 //! * Values that are no text are counted, and are not searched. Columns with JSON documents cannot be named.
 //!
 //! The certificate says how many texts were read, how many changed, how many mentions are not certain, and how many texts cannot be read.

@@ -6,31 +6,32 @@
 //!
 //! # Setting one up
 //!
-//! 1. Name the recipient in the data map, and by what it knows a person: `"key"` is your key of the customer, and the rest are
-//!    [kinds](crate::data_map::Kind). A notice has these values, and no others. They are part of the map's digest, so an approval covers
-//!    what is sent.
+//! Name the recipient in the data map, and by what it knows a person: `"key"` is your key of the customer, and the rest are
+//! [kinds](crate::data_map::Kind). A notice has these values, and no others. They are part of the map's digest, so an approval covers what is
+//! sent.
 //!
-//!    ```toml
-//!    # map.toml
-//!    [recipients]
-//!    search = "key"
-//!    newsletter = "email"
-//!    print_house = ["name", "address"]
-//!    ```
+//! ```toml
+//! # map.toml
+//! [recipients]
+//! search = "key"
+//! newsletter = "email"
+//! print_house = ["name", "address"]
+//! ```
 //!
-//! 2. Say in every treatment what happens to each recipient. There is no default.
+//! Say in every treatment what happens to each recipient. There is no default.
 //!
-//!    ```toml
-//!    # policy.toml
-//!    [treatments.clear]
-//!    recipient.search = "tell"
-//!    recipient.newsletter = "tell"
-//!    recipient.print_house = { impossible = "the directory is printed" }
-//!    ```
+//! ```toml
+//! # policy.toml
+//! [treatments.clear]
+//! recipient.search = "tell"
+//! recipient.newsletter = "tell"
+//! recipient.print_house = { impossible = "the directory is printed" }
+//! ```
 //!
-//!    `{ disproportionate = "…" }` is the other exception of Art. 19, and `{ unconcerned = "…" }` is for a recipient that has nothing of what
-//!    this treatment erases. Plan and certificate show the reason.
-//! 3. Give the engine an adapter for each recipient that is told: [`EngineBuilder::recipient`](crate::engine::EngineBuilder::recipient).
+//! `{ disproportionate = "…" }` is the other exception of Art. 19, and `{ unconcerned = "…" }` is for a recipient that has nothing of what this
+//! treatment erases. Plan and certificate show the reason.
+//!
+//! Give the engine an adapter for each recipient that is told: [`EngineBuilder::recipient`](crate::engine::EngineBuilder::recipient).
 //!
 //! ```no_run
 //! # #[cfg(feature = "sqlite")]

@@ -12,7 +12,6 @@ mod hosts;
 mod inbox;
 mod journey;
 mod ledger;
-mod mentions;
 mod ownership;
 mod proxy;
 mod restored;

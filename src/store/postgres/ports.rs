@@ -14,10 +14,9 @@ use crate::store::by_record::fits;
 use crate::store::sql::{Count, NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Inbox, InboxRow, KeepsMark, ListUncertain, Mark, MentionsPart, MentionsRequest, OwnerlessErased,
-    OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated, Reactivation, ReadRecords,
-    ReadRequest, RecordPage, RecordStore, RedactMentions, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
-    UncertainMention,
+    Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
+    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, Scrub,
+    StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -218,21 +217,6 @@ impl OwnerlessRecords for PostgresStore {
             let erased = frame.erase_ownerless(session, &nobodys, &work, after.as_ref());
             values::set(&frame.bench, None);
             erased
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl RedactMentions for PostgresStore {
-    async fn redact_mentions(
-        &self,
-        request: &MentionsRequest,
-        after: Option<&Cursor>,
-    ) -> Result<MentionsPart, StoreError> {
-        let (request, after) = (request.clone(), after.cloned());
-        self.call("taking people out of texts", move |frame, session| {
-            frame.redact_mentions(session, &request, after.as_ref())
         })
         .await
     }

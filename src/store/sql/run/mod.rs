@@ -34,6 +34,7 @@ mod mentions;
 mod ownerless;
 mod page;
 mod read;
+#[cfg(feature = "sqlite")]
 mod redact;
 mod rounds;
 mod status;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clap::Args;
 use relinquish::customer::Identifiers;
-use relinquish::data_map::Kind;
+use relinquish::data_map::{FieldName, Kind};
 use relinquish::engine::{
     Access, AccessEvent, AccessLog, AccessLogError, Certainty, Purpose, Search, TracesOf,
 };
@@ -218,7 +218,7 @@ pub(crate) async fn traces(args: &TracesArgs) -> Result<Answer, Failure> {
         all.extend(traces.into_iter().filter(|trace| trace.certainty >= args.at_least));
     }
     let lines = all.iter().map(|trace| {
-        let fields: Vec<&str> = trace.fields.iter().map(|field| field.as_str()).collect();
+        let fields: Vec<&str> = trace.fields.iter().map(FieldName::as_str).collect();
         let of =
             trace.customer.as_ref().map_or_else(String::new, |of| format!(", of customer {}", of.as_str()));
         let (class, key) = (&trace.class, trace.key.as_str());

@@ -121,6 +121,30 @@ impl StepProgress {
         self.done.is_some()
     }
 
+    /// Adds the result of a part.
+    fn part(&mut self, step: &Step, proof: &Proof) -> Result<(), OutOfOrder> {
+        match (step, proof) {
+            (Step::Gateway(_), Proof::Answer { profile, answer }) => {
+                if self.answers.contains_key(profile) {
+                    return Err(OutOfOrder::Over { step: step.clone() });
+                }
+                self.accepted.remove(profile);
+                self.answers.insert(*profile, answer.clone());
+            }
+            (Step::Recipient(_), Proof::Told(answer)) => {
+                self.accepted.clear();
+                self.told = Some(answer.clone());
+            }
+            (Step::Records, Proof::Records(counts)) => self.counts.add(counts),
+            (Step::Copies, Proof::Removed(_)) => {}
+            (Step::Expire, Proof::Expired(part)) => {
+                self.expired.add(part, std::mem::take(&mut self.begun));
+            }
+            _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
+        }
+        Ok(())
+    }
+
     /// An attempt that touched nothing does not count. An earlier attempt whose answer was lost does.
     fn refused(&mut self, step: &Step) {
         self.begun = self.begun.saturating_sub(1);
@@ -188,26 +212,7 @@ impl Progress {
             }
             Event::Part { step, proof } => {
                 self.under_way(step)?;
-                let progress = self.at(step)?;
-                match (step, proof) {
-                    (Step::Gateway(_), Proof::Answer { profile, answer }) => {
-                        if progress.answers.contains_key(profile) {
-                            return Err(OutOfOrder::Over { step: step.clone() });
-                        }
-                        progress.accepted.remove(profile);
-                        progress.answers.insert(*profile, answer.clone());
-                    }
-                    (Step::Recipient(_), Proof::Told(answer)) => {
-                        progress.accepted.clear();
-                        progress.told = Some(answer.clone());
-                    }
-                    (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
-                    (Step::Copies, Proof::Removed(_)) => {}
-                    (Step::Expire, Proof::Expired(part)) => {
-                        progress.expired.add(part, std::mem::take(&mut progress.begun));
-                    }
-                    _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
-                }
+                self.at(step)?.part(step, proof)?;
             }
             Event::Accepted { step, item, receipt } => {
                 self.under_way(step)?;

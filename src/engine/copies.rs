@@ -15,7 +15,7 @@ use crate::backup::{
     not_as_planned,
 };
 use crate::digest::Digest;
-use crate::document::suggest;
+use crate::document::{Problem, suggest};
 use crate::ledger::{About, Closing, EndedEarly, Entry, Ledger, LedgerError, NewCase, Rules, Task};
 use crate::plan::{CaseId, CopiesChanged, OperatorId};
 use crate::policy::Effective;
@@ -197,6 +197,16 @@ impl Engine {
         tracing::warn!(case = %run.id(), left = left.len(), "a removal of copies ends early");
         self.close_copies(run, left, Some(why)).await
     }
+}
+
+/// Places with the name of another one.
+pub(super) fn named_twice(backups: &[(String, Arc<dyn BackupRetention>)]) -> Vec<Problem> {
+    let mut known = BTreeSet::new();
+    let twice = backups.iter().filter(|(name, _)| !known.insert(name));
+    let problem = |(name, _): &(String, _)| {
+        Problem::new(format!("backups {name}"), "is the name of two places", "give one of them another name")
+    };
+    twice.map(problem).collect()
 }
 
 pub(super) async fn listed(

@@ -362,14 +362,7 @@ impl EngineBuilder {
                 "give EngineBuilder::lease more time, or the adapter less",
             ));
         }
-        let mut places = BTreeSet::new();
-        for (name, _) in self.backups.iter().filter(|(name, _)| !places.insert(name.clone())) {
-            problems.push(Problem::new(
-                format!("backups {name}"),
-                "is the name of two places",
-                "give one of them another name",
-            ));
-        }
+        problems.extend(copies::named_twice(&self.backups));
         let recipients = checked_recipients(self.recipients, &policy, self.lease, &mut problems);
         let worker = self.worker.unwrap_or_else(|| {
             let mut name = [0; 8];

@@ -1,15 +1,17 @@
 //! An entry of the ledger: the proof of one closed case, in as few words as possible.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{Gather, Open, Sealed, Visit};
-use super::{DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken};
-use crate::backup::{BackupCopy, Horizon, NoHorizon, Schedule};
+use super::{
+    CopiesResult, CopiesSeen, DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken,
+};
+use crate::backup::{Horizon, Schedule};
 use crate::case::{Because, RecipientAnswer};
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName, TimeZone};
@@ -159,19 +161,6 @@ pub struct ProfileResult {
     /// Steps that a person decided to skip.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaivedStep>,
-}
-
-/// The result of removing backup copies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CopiesResult {
-    /// The planned copies that are gone. This was read back.
-    pub gone: BTreeSet<BackupCopy>,
-    /// The planned copies that are left, because the removal ended early.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub left: BTreeSet<BackupCopy>,
-    /// Why the removal ended before it was complete, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_early: Option<EndedEarly>,
 }
 
 /// Backups that may still contain erased data, and until when.
@@ -679,51 +668,6 @@ pub struct Scrubbed {
     pub through: u64,
     /// When the scrub ran.
     pub at: DateTime<Utc>,
-}
-
-/// What was seen in the places of backups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CopiesSeen {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Each place, by the host's name.
-    pub places: BTreeMap<String, PlaceSeen>,
-}
-
-/// What was seen in one place of backups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PlaceSeen {
-    /// The copies were listed.
-    Listed {
-        /// When the oldest copy was begun at the earliest. `None`: there was no copy.
-        oldest: Option<DateTime<Utc>>,
-    },
-    /// The copies could not be listed.
-    Unknown {
-        /// Why not.
-        because: NoHorizon,
-    },
-}
-
-impl CopiesSeen {
-    /// Whether no copy that may hold what was erased at an instant was in a place.
-    pub fn is_gone(&self, place: &str, erased_at: DateTime<Utc>) -> bool {
-        match self.places.get(place) {
-            Some(PlaceSeen::Listed { oldest }) => oldest.is_none_or(|oldest| oldest > erased_at),
-            Some(PlaceSeen::Unknown { .. }) | None => false,
-        }
-    }
-
-    /// Since when no such copy was seen in a place any more. `None`: one was there at the last sighting.
-    pub(crate) fn first_gone(
-        sightings: &[&Self],
-        place: &str,
-        erased_at: DateTime<Utc>,
-    ) -> Option<DateTime<Utc>> {
-        let gone = sightings.iter().rev().take_while(|seen| seen.is_gone(place, erased_at));
-        gone.last().map(|seen| seen.at)
-    }
 }
 
 /// The content of an entry.

@@ -33,6 +33,7 @@ use crate::treatment::Treatment;
 
 mod case;
 mod certificate;
+mod copies;
 mod entry;
 mod find;
 mod hold;
@@ -60,11 +61,11 @@ pub use case::{
     ReviewedProfile, SavedCase, Task, WorkerId,
 };
 pub use certificate::{Certificate, CertifiedClass, FileSlack, Verified};
+pub use copies::{CopiesResult, CopiesSeen, PlaceSeen};
 pub use entry::{
-    About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, CopiesSeen, Count,
-    DeferredRecords, EndedEarly, Entry, EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    FoundRecords, GatewayResult, LookedFor, MentionsResult, PlaceSeen, ProfileResult, RecipientResult,
-    RecordedDuty, Rules, Scrubbed, WaivedStep,
+    About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
+    EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, FoundRecords, GatewayResult,
+    LookedFor, MentionsResult, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};

@@ -107,16 +107,13 @@ impl fmt::Display for Certificate {
             writeln!(f, "  suppressed {suppressing}")?;
         }
         for backup in self.backups() {
-            match self.copies_gone().get(&backup.backups) {
-                Some(seen) => writeln!(
-                    f,
-                    "  backups    {}: no copy from before the case was there on {}",
-                    backup.backups,
-                    seen.date_naive()
-                )?,
-                None => {
-                    writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?
+            let name = &backup.backups;
+            match self.copies_gone().get(name) {
+                Some(seen) => {
+                    let day = seen.date_naive();
+                    writeln!(f, "  backups    {name}: no copy from before the case was there on {day}")?;
                 }
+                None => writeln!(f, "  backups    {name} may hold the old data {}", backup.horizon)?,
             }
         }
         let slack = match self.file_slack {

@@ -19,7 +19,7 @@ pub(super) const TABLES: &str = r#"
 const READING: &str = "reading the suppression list";
 const ADDING: &str = "adding to the suppression list";
 
-/// The tokens in the order in which every process writes them, so that no two wait for each other.
+/// The tokens as the database has them. Statements write them in their order, so that no two processes wait for each other.
 fn texts(tokens: &[SuppressionToken]) -> Vec<String> {
     tokens.iter().map(ToString::to_string).collect()
 }

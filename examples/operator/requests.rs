@@ -170,7 +170,7 @@ pub(crate) struct Due {
     /// Only requests whose answer was due before today
     #[arg(long)]
     overdue: bool,
-    /// The zone in which `status`, which reads no policy, counts days: the policy's time_zone
+    /// The zone in which `status`, which reads no policy, counts days: that of the policy
     #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
     time_zone: TimeZone,
 }

@@ -387,12 +387,8 @@ impl EngineBuilder {
         if self.mentions.is_none() {
             problems.extend(texts_without_store(&policy));
         }
-        if self.suppression.is_none() && policy.suppresses() {
-            problems.push(Problem::new(
-                "suppress",
-                "needs a suppression list",
-                "give EngineBuilder::suppression one, such as the ledger, and a key ring of its own",
-            ));
+        if self.suppression.is_none() {
+            problems.extend(policy.suppresses().then(suppression::no_list));
         }
         Problems::none_or(problems)?;
         Ok(Engine {

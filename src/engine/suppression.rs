@@ -13,6 +13,7 @@ use crate::anonymise::text::Forms;
 use crate::case::Before;
 use crate::customer::{Identifier, Identifiers, SuppressionToken};
 use crate::data_map::{Kind, Value};
+use crate::document::Problem;
 use crate::ledger::{
     Epoch, KeyRing, KeyRingError, NewCase, SuppressionKey, SuppressionList, TokenOf, epochs, tokens,
 };
@@ -39,6 +40,15 @@ impl Suppressor {
     pub(super) fn new((list, keys): (Arc<dyn SuppressionList>, Arc<dyn KeyRing>)) -> Self {
         Self { list, keys, epochs: Mutex::default() }
     }
+}
+
+/// The problem of a policy that suppresses, where there is no list.
+pub(super) fn no_list() -> Problem {
+    Problem::new(
+        "suppress",
+        "needs a suppression list",
+        "give EngineBuilder::suppression one, such as the ledger, and a key ring of its own",
+    )
 }
 
 /// What a case adds to the suppression list. Nothing, where it does what a duty had deferred: the identifiers are gone.

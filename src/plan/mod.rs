@@ -507,6 +507,29 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// What outside parties keep, what becomes of texts of others, and who is not told.
+    fn write_parties(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, action) in self.treatment.gateways() {
+            if let GatewayAction::Keep { reason } = action {
+                writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
+            }
+        }
+        for (name, action) in self.treatment.mentions() {
+            match action {
+                MentionAction::Redact(with) => writeln!(f, "    mention.{name:<12} replaced by {with:?}")?,
+                MentionAction::Keep { reason } => writeln!(f, "    mention.{name:<12} keep   {reason}")?,
+            }
+        }
+        for (name, action) in self.treatment.recipients() {
+            if let RecipientAction::NotTold { why, reason } = action {
+                writeln!(f, "    recipient.{name:<10} not told: {why}: {reason}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binding = &self.binding;
@@ -560,22 +583,7 @@ impl fmt::Display for Plan {
         for deferred in self.deferred() {
             writeln!(f, "    {deferred}")?;
         }
-        for (name, action) in self.treatment.gateways() {
-            if let GatewayAction::Keep { reason } = action {
-                writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
-            }
-        }
-        for (name, action) in self.treatment.mentions() {
-            match action {
-                MentionAction::Redact(with) => writeln!(f, "    mention.{name:<12} replaced by {with:?}")?,
-                MentionAction::Keep { reason } => writeln!(f, "    mention.{name:<12} keep   {reason}")?,
-            }
-        }
-        for (name, action) in self.treatment.recipients() {
-            if let RecipientAction::NotTold { why, reason } = action {
-                writeln!(f, "    recipient.{name:<10} not told: {why}: {reason}")?;
-            }
-        }
+        self.write_parties(f)?;
         for link in &self.links_cut.cut {
             writeln!(f, "    {link:<30} cut where it leads to a row that goes, in records of others too")?;
         }

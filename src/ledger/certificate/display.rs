@@ -59,45 +59,14 @@ impl fmt::Display for Certificate {
                 writeln!(f, "  recipient.{name:<10} was not told: {why}: {reason}")?;
             }
         }
-        if let Some(MentionsResult { counts, exact }) = self.mentions() {
-            let least = if exact { "" } else { " or more" };
-            writeln!(
-                f,
-                "  texts of others: {} read, {}{least} changed, {} not certain, {} that cannot be read",
-                counts.read,
-                counts.changed,
-                plural_of(counts.uncertain, "mention"),
-                counts.unreadable,
-            )?;
-        }
+        self.write_mentions(f)?;
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }
         for verified in self.verified() {
             writeln!(f, "  verified   {verified}")?;
         }
-        for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.found) {
-            for (field, found) in fields {
-                let records = plural(found.rows, "record");
-                write!(
-                    f,
-                    "  leftover   {class}.{field} still holds an erased value in {} {records}",
-                    found.rows
-                )?;
-                match found.keys.get() {
-                    Some(keys) if !keys.is_empty() => writeln!(f, ": {}", keys.join("; "))?,
-                    Some(_) | None => writeln!(f)?,
-                }
-            }
-        }
-        for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.unknown) {
-            let fields: Vec<&str> = fields.iter().map(FieldName::as_str).collect();
-            writeln!(
-                f,
-                "  not searched for: the values of {class} ({}), which were not known any more",
-                fields.join(", ")
-            )?;
-        }
+        self.write_looked_for(f)?;
         for (class, fields) in self.uncertain() {
             for (field, count) in fields {
                 writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
@@ -137,6 +106,49 @@ fn plural_of(count: u64, what: &str) -> String {
 }
 
 impl Certificate {
+    /// What became of texts of others.
+    fn write_mentions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(MentionsResult { counts, exact }) = self.mentions() {
+            let least = if exact { "" } else { " or more" };
+            writeln!(
+                f,
+                "  texts of others: {} read, {}{least} changed, {} not certain, {} that cannot be read",
+                counts.read,
+                counts.changed,
+                plural_of(counts.uncertain, "mention"),
+                counts.unreadable,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Erased values that were found in what stays, and values that were not known any more.
+    fn write_looked_for(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.found) {
+            for (field, found) in fields {
+                let records = plural(found.rows, "record");
+                write!(
+                    f,
+                    "  leftover   {class}.{field} still holds an erased value in {} {records}",
+                    found.rows
+                )?;
+                match found.keys.get() {
+                    Some(keys) if !keys.is_empty() => writeln!(f, ": {}", keys.join("; "))?,
+                    Some(_) | None => writeln!(f)?,
+                }
+            }
+        }
+        for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.unknown) {
+            let fields: Vec<&str> = fields.iter().map(FieldName::as_str).collect();
+            writeln!(
+                f,
+                "  not searched for: the values of {class} ({}), which were not known any more",
+                fields.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
     fn write_class(&self, f: &mut fmt::Formatter<'_>, class: &CertifiedClass) -> fmt::Result {
         let treated = match class.treated {
             Some(Count::Exact(count)) => count.to_string(),

@@ -78,6 +78,32 @@ impl Certificate {
             }
             GatewayAction::Erase => None,
         });
+        let day = |at: DateTime<Utc>| rules.time_zone.day(at);
+        Told {
+            privacy_law: rules.privacy_law,
+            trigger: rules.trigger,
+            on: day(self.closed_at()),
+            residue: self.residue(),
+            is_all_claimed: is_all_claimed(&self.under().unmapped),
+            leads: self.leads(),
+            classes: classes.collect(),
+            gateways: gateways.chain(waived).chain(kept).collect(),
+            recipients: self.told_recipients(),
+            tombstones: self.tombstones().to_vec(),
+            leftovers: self.leftovers(),
+            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum::<u64>()
+                + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
+            not_covered: self.not_covered().into_iter().cloned().collect(),
+            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            suppressing: self.suppressing().cloned(),
+            old_bytes: self.file_slack == FileSlack::Pending,
+        }
+    }
+}
+
+impl Certificate {
+    /// What became of the recipients of the data.
+    fn told_recipients(&self) -> Vec<ToldRecipient> {
         let answered = self.recipients().iter().map(|found| {
             let what = match &found.answer.outcome {
                 RecipientOutcome::Confirmed | RecipientOutcome::NothingThere => WhatWasTold::Told,
@@ -103,30 +129,9 @@ impl Certificate {
             }
             RecipientAction::Tell => None,
         });
-        let day = |at: DateTime<Utc>| rules.time_zone.day(at);
-        Told {
-            privacy_law: rules.privacy_law,
-            trigger: rules.trigger,
-            on: day(self.closed_at()),
-            residue: self.residue(),
-            is_all_claimed: is_all_claimed(&self.under().unmapped),
-            leads: self.leads(),
-            classes: classes.collect(),
-            gateways: gateways.chain(waived).chain(kept).collect(),
-            recipients: answered.chain(unconfirmed).chain(not_told).collect(),
-            tombstones: self.tombstones().to_vec(),
-            leftovers: self.leftovers(),
-            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum::<u64>()
-                + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
-            not_covered: self.not_covered().into_iter().cloned().collect(),
-            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
-            suppressing: self.suppressing().cloned(),
-            old_bytes: self.file_slack == FileSlack::Pending,
-        }
+        answered.chain(unconfirmed).chain(not_told).collect()
     }
-}
 
-impl Certificate {
     /// The number of records that still held an erased value, by class. A record counts once for each such field.
     fn leftovers(&self) -> BTreeMap<ClassName, u64> {
         let found = self.looked_for().into_iter().flat_map(|looked| &looked.found);

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use relinquish::customer::Identifiers;
 use relinquish::data_map::{ClassName, FieldName, Kind, Value};
+use relinquish::engine::Certainty::{Certain, Likely, Possible};
 use relinquish::engine::{
     Access, Accessed, Certainty, MemoryAccessLog, Purpose, Trace, TraceReason, TracesOf,
 };
@@ -116,7 +117,6 @@ impl World {
             let planted_here = Planted { certainty, reason, is_theirs, is_exact };
             planted.insert((class.to_owned(), id.to_string()), planted_here);
         };
-        use Certainty::{Certain, Likely, Possible};
         let upper = mail.to_uppercase();
         let national = format!("070-{salt}123");
         let other = |n: i64| format!("other{n}@example.org");

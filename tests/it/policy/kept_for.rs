@@ -18,12 +18,12 @@ use tempfile::TempDir;
 
 use crate::hosts::{self, BuildCounted as _};
 
-const SCHEMA: &str = r#"
+const SCHEMA: &str = "
     CREATE TABLE guests (id INTEGER PRIMARY KEY, name TEXT, postcode TEXT, city TEXT, state TEXT NOT NULL, seen TEXT);
     CREATE TABLE bills (id INTEGER PRIMARY KEY, guest INTEGER NOT NULL REFERENCES guests, booked_on TEXT NOT NULL, buyer TEXT);
     INSERT INTO guests VALUES (7, 'Ylva Sandelin', '907 29', 'Umeå', 'active', '2026-01-01'),
                               (8, 'Nils Tornqvist', '413 01', 'Göteborg', 'active', '2026-01-01');
-    INSERT INTO bills VALUES (1, 7, '2020-05-01', 'Ylva Sandelin'), (2, 7, '2010-05-01', 'Ylva Sandelin');"#;
+    INSERT INTO bills VALUES (1, 7, '2020-05-01', 'Ylva Sandelin'), (2, 7, '2010-05-01', 'Ylva Sandelin');";
 
 const MAP: &str = "version = 1\n[customers]\ntable = 'guests'\nkey = 'id'\ntenant = { is = 'shop' }\n\
     status = { column = 'state', active = 'active', archived = 'archived' }\ndeactivate = { state = 'archived' }\n\
@@ -125,7 +125,7 @@ fn until(certificate: &Certificate) -> Vec<String> {
 async fn a_field_that_is_kept_for_a_time_goes_by_itself_when_the_time_is_over() {
     let world = world(TWO_YEARS);
     let (_, first) = world.go("2026-11-28", &Asked::request()).await.unwrap();
-    assert_eq!(world.guest().map(|value| value.unwrap_or_default())[1..], ["907 29", "Umeå"]);
+    assert_eq!(world.guest().map(Option::unwrap_or_default)[1..], ["907 29", "Umeå"]);
     // It was the 29th in Stockholm: the last day is the 28th, two years later.
     assert_eq!(until(&first), ["postcode 2028-11-28"]);
     let text = first.to_string();

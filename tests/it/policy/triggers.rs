@@ -470,7 +470,7 @@ fn what_was_deferred_is_due_by_itself_unless_the_customer_came_back() {
             from: from.map(day),
             archived: true,
             anything_left: true,
-            kept: Default::default(),
+            kept: std::collections::BTreeMap::default(),
         }),
         ..treated(&policy, "clear", true)
     };

@@ -244,11 +244,6 @@ fn few_columns_of_a_draft_need_a_change_and_hardly_any_personal_one_is_missed() 
             missed.push(column);
         }
     }
-    println!(
-        "{same} of {} columns fit, {} of {personal} personal ones are missed: {missed:?}; {wrong:?}",
-        by_hand.len(),
-        missed.len()
-    );
     assert!(same * 100 >= by_hand.len() * 92, "{same} of {}: {wrong:?}", by_hand.len());
     assert!(missed.len() * 100 <= personal, "{missed:?} of {personal}");
 }

@@ -251,7 +251,6 @@ async fn a_policy_can_undo_everything_when_a_copy_is_found() {
     else {
         panic!("it was erased")
     };
-    let reason = reason.to_string();
     assert!(reason.contains("stay.tags of record 1 stays and still holds a value"), "{reason}");
     assert!(!reason.contains("Sandelin"), "{reason}");
     assert_eq!(hotel.name().as_deref(), Some("Ylva Sandelin"), "everything was undone");

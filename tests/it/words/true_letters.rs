@@ -333,6 +333,7 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
 }
 
 /// Everything that the person has a right to know of the case, and nothing else.
+#[expect(clippy::too_many_lines, reason = "one fact after another, in the order of the letter")]
 fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> Wanted {
     let mut wanted: Wanted = Vec::new();
     let date = |day| vec![written(language, day)];

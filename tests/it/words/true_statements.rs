@@ -45,6 +45,7 @@ fn host(name: &str) -> Said {
     Said::Host(name.to_owned())
 }
 
+#[expect(clippy::too_many_lines, reason = "one drawn fact after another")]
 fn draw(rng: &mut Rng) -> Drawn {
     let sweep = rng.bool();
     let mut text = format!("version = 1\nsweep = {sweep}\n");

@@ -5,7 +5,7 @@
 //! the marks are taken is a map that opens.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::bind::bind;
 use super::dialect::Dialect;
@@ -597,13 +597,14 @@ impl<'s> Drafter<'s> {
             head.push_str("# Look at these first:\n");
         }
         for Guess { path, value, why, .. } in risky {
-            head.push_str(&format!("#   {path} = {value}: {why}\n"));
+            // Writing to a String never fails.
+            let _ = writeln!(head, "#   {path} = {value}: {why}");
         }
         if !self.open.is_empty() {
             head.push_str("# Not guessed:\n");
         }
         for open in &self.open {
-            head.push_str(&format!("#   {}\n", open.replace('\n', " ")));
+            let _ = writeln!(head, "#   {}", open.replace('\n', " "));
         }
         MapDraft { text: format!("{head}\n{}", self.page.text()), guesses: self.guesses, open: self.open }
     }

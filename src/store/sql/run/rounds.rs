@@ -56,6 +56,9 @@ impl Grown {
     }
 }
 
+/// The number of a customer, and rows of a class, reached over a link or shared, whose owner is held.
+type Held = (usize, ClassName, Option<String>, u64);
+
 impl Frame {
     /// Finds everything that the treatment needs to know about the batch, if all its customers are erased. `ends` are
     /// the statements that follow links afterwards.
@@ -232,7 +235,7 @@ impl Frame {
         session: &mut dyn Session,
         finding: &Finding,
         held: &HeldCustomers,
-    ) -> Result<Vec<(usize, ClassName, Option<String>, u64)>, Trouble> {
+    ) -> Result<Vec<Held>, Trouble> {
         let abroad = &finding.abroad;
         let may_be_held = self.customers().holds.is_some() || !held.is_empty();
         let root = self.bound.classes.iter().position(|class| class.is_root);

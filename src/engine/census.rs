@@ -196,8 +196,9 @@ impl Engine {
     /// The last census, if plans may rely on it now. `None` if the store takes none.
     ///
     /// # Errors
-    /// [`Error::Census`] with the reason: there is none, it is too old, or the schema has changed since. A store or ledger
-    /// out of reach.
+    /// [`Error::Census`] with the reason: there is none, it is too old, or the schema was another one when it was taken.
+    /// [`StoreError::Drift`](crate::store::StoreError::Drift) if the schema has changed since the store was opened. A
+    /// store or ledger out of reach.
     pub async fn valid_census(&self) -> Result<Option<Arc<Census>>, Error> {
         match self.counted(self.parts.clock.now()).await?.found {
             None => Ok(None),

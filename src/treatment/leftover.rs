@@ -114,6 +114,10 @@ impl Treatment {
     }
 }
 
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "only stores over SQL search what stays")
+)]
 impl ClassTreatment {
     /// The fields in which an erased value may be left: texts that the treatment leaves, and that the map does not call
     /// personal, or calls so general that they name nobody. What the policy keeps although it names a person is no surprise:

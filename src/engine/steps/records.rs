@@ -106,13 +106,15 @@ impl Engine {
                 );
                 return Ok(());
             }
+            let held = self.held_customers().await?;
+            // The last look before the records.
             todo = self.without_held(todo, rounds == 1).await?;
             if todo.is_empty() {
                 return Ok(());
             }
             let targets = todo.iter().map(|run| run.target()).collect();
-            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at)
-                .held(self.held_customers().await?);
+            let request =
+                EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at).held(held);
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {

@@ -324,10 +324,17 @@ async fn a_letter_refuses_on_the_ground_of_a_hold_only_what_it_covers() {
         "{error}"
     );
     engine.lift_hold(&part.id, &operator()).await.unwrap();
+    // A claim never needs everything, and the person has a right to know what it needs.
     let whole = engine.place_hold(&on_customer(&host), &operator()).await.unwrap();
+    let error = letter().await.unwrap_err();
+    assert!(matches!(&error, LetterError::WhichData { .. }), "{error}");
+    assert!(error.to_string().contains("or place the hold on them"), "{error}");
+    engine.lift_hold(&whole.id, &operator()).await.unwrap();
+    let classes: Vec<_> = engine.data_map().classes().map(|class| class.name().clone()).collect();
+    let on_each = engine.place_hold(&on_customer(&host).classes(classes), &operator()).await.unwrap();
     let text = letter().await.unwrap();
     assert!(text.contains("legal claim"), "{text}");
-    engine.lift_hold(&whole.id, &operator()).await.unwrap();
+    engine.lift_hold(&on_each.id, &operator()).await.unwrap();
     // An incident is no ground to refuse: the clock of the request goes on.
     let stop = NewHold::on_everything(HoldGround::Incident, reference());
     engine.place_hold(&stop, &operator()).await.unwrap();

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use relinquish::engine::{Advance, Begun};
 use relinquish::ledger::MemoryLedger;
 use relinquish::plan::CaseId;
+use relinquish::store::StoreError;
 use relinquish::{Error, Outcome};
 
 use crate::hosts::{self, approved, request};
@@ -78,5 +79,5 @@ async fn a_census_is_valid_until_the_schema_changes() {
         .execute_batch("ALTER TABLE clients ADD COLUMN shoe_size TEXT")
         .unwrap();
     let changed = engine.valid_census().await;
-    assert!(matches!(changed, Err(Error::Census { .. })), "{changed:?}");
+    assert!(matches!(changed, Err(Error::Store(StoreError::Drift { .. }))), "{changed:?}");
 }

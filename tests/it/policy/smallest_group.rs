@@ -133,7 +133,9 @@ async fn what_stays_is_shared_by_enough_customers_of_the_tenant_and_the_plan_say
         // The first line has the digest, in which any four digits may stand.
         let (_, said) = shown.split_once('\n').unwrap();
         assert!(
-            said.contains("stays: reporting") && !said.contains("SW1A") && !said.contains("1984"),
+            said.contains("stays as long as the record: reporting")
+                && !said.contains("SW1A")
+                && !said.contains("1984"),
             "{shown}"
         );
         let group = &drafted.to_json()["records"][0]["smallest_group"];

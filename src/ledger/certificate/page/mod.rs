@@ -26,7 +26,7 @@ mod words;
 const STYLE: &str = include_str!("style.css");
 
 /// What proves the certificate: its text, and the checkpoint in it.
-#[cfg_attr(not(feature = "checkpoints"), expect(dead_code, reason = "only a checkpoint proves anything"))]
+#[cfg_attr(not(feature = "checkpoints"), allow(dead_code, reason = "only a checkpoint proves anything"))]
 pub(crate) struct Proof<'p> {
     /// The checkpoint, as it was signed.
     pub(crate) checkpoint: String,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fantoccini::key::Key;
@@ -145,7 +146,24 @@ impl Browser {
         self.page.current_url().await.unwrap().path().to_owned()
     }
 
+    /// Marks the page, so that its successor can be told from it.
+    async fn mark(&self) {
+        self.script("window.isOld = true;").await;
+    }
+
+    /// Waits until the marked page was replaced and the next one is whole. What stays on its page is given a second.
+    async fn settle(&self) {
+        let is_new = "return !window.isOld && document.readyState === 'complete';";
+        for _ in 0..20 {
+            if matches!(self.page.execute(is_new, Vec::new()).await, Ok(Value::Bool(true))) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn click(&self, css: &str) {
+        self.mark().await;
         self.page
             .find(Locator::Css(css))
             .await
@@ -153,12 +171,15 @@ impl Browser {
             .click()
             .await
             .unwrap();
+        self.settle().await;
     }
 
     async fn link(&self, text: &str) {
         let link =
             self.page.find(Locator::LinkText(text)).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+        self.mark().await;
         link.click().await.unwrap();
+        self.settle().await;
     }
 
     async fn fill(&self, css: &str, text: &str) {
@@ -168,7 +189,16 @@ impl Browser {
     }
 
     async fn text(&self) -> String {
-        self.page.find(Locator::Css("main")).await.unwrap().text().await.unwrap()
+        // A page that is just being replaced is read again.
+        for _ in 0..20 {
+            if let Ok(main) = self.page.find(Locator::Css("main")).await
+                && let Ok(text) = main.text().await
+            {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the page has no text")
     }
 
     async fn script(&self, script: &str) -> Value {
@@ -177,7 +207,14 @@ impl Browser {
 
     /// Presses keys on whatever has the focus.
     async fn press(&self, keys: &str) {
+        let submits = keys.contains([char::from(Key::Enter), char::from(Key::Return)]);
+        if submits {
+            self.mark().await;
+        }
         self.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        if submits {
+            self.settle().await;
+        }
     }
 
     /// Presses Tab until what has the focus matches.
@@ -405,7 +442,7 @@ async fn wait_for(browser: &Browser, path: &str, any: &str) {
         if any.split('|').any(|text_of| text.contains(text_of)) && !text.contains("Look again") {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("{path} never shows {any}: {}", browser.text().await);
 }

@@ -113,7 +113,7 @@ impl PostgresStore {
     }
 
     /// Drafts the map of a database whose customers are in a table, as
-    /// [`MapDraft`](crate::store::sql::MapDraft) shows. Nothing is written.
+    /// [`MapDraft`] shows. Nothing is written.
     ///
     /// # Errors
     /// The database cannot be read; or it has no such table, or the table has no primary key.

@@ -151,10 +151,10 @@ impl Browser {
         self.script("window.isOld = true;").await;
     }
 
-    /// Waits until the marked page was replaced and the next one is whole. What stays on its page is given a second.
+    /// Waits until the marked page was replaced and the next one is whole. What stays on its page is given three seconds.
     async fn settle(&self) {
         let is_new = "return !window.isOld && document.readyState === 'complete';";
-        for _ in 0..20 {
+        for _ in 0..60 {
             if matches!(self.page.execute(is_new, Vec::new()).await, Ok(Value::Bool(true))) {
                 return;
             }

@@ -10,7 +10,7 @@
 //!
 //! Say in which table the customers are. [`SqliteStore::draft`](crate::SqliteStore::draft) and `PostgresStore::draft` place every
 //! table from which keys lead there, and guess what each column holds: by its name, in English, Swedish, German, French and Spanish, and by
-//! its type. With `--samples 200`, 200 rows of each table are looked at as well. No value of them is printed; the draft says "196 of 200
+//! its type. The draft of PostgreSQL has not been tried on a server yet. With `--samples 200`, 200 rows of each table are looked at as well. No value of them is printed; the draft says "196 of 200
 //! samples are e-mail addresses".
 //!
 //! ```text
@@ -43,8 +43,8 @@
 //! cargo run --example operator -- check --database shop.sqlite --map map.toml --policy policy.toml
 //! ```
 //!
-//! The check reads the schema, and takes a census of all rows: which rows no class claims, which have no owner, which dates cannot be read.
-//! Where a line of the map helps, it prints the line.
+//! The check reads the schema, and takes a census of all rows. It counts rows that no class claims, records without an owner, and dates
+//! that cannot be read. Where a line of the map helps, it prints the line.
 //!
 //! # 4. A policy, and a plan
 //!

@@ -539,15 +539,59 @@ pub(crate) struct CancelArgs {
     reason: ReasonCode,
 }
 
+/// Who decides, with authority over whatever tenant the case is of: whoever runs this on the database's own machine has that.
+async fn decides(engine: &Engine, case: &CaseId, approver: &str) -> Result<Authority, Failure> {
+    let open = engine.open_case(case).await?;
+    let concerned = open.into_iter().flat_map(|open| open.task.tenants());
+    Ok(Authority::new(approver, concerned.chain(engine.policy().tenants().cloned())))
+}
+
+/// Arguments of `waive` and `by-hand`.
+#[derive(Args)]
+pub(crate) struct StepArgs {
+    #[command(flatten)]
+    host: Host,
+    /// The blocked case
+    #[arg(long)]
+    case: String,
+    /// An opaque id of whoever decides; it goes into the ledger
+    #[arg(long, value_name = "ID", value_parser = opaque)]
+    approver: String,
+    /// Why, or where the evidence is, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger
+    #[arg(long, value_name = "CODE")]
+    reason: ReasonCode,
+}
+
+/// Goes on with a blocked case without the step that blocks it (`waive`), or after a person took the step by hand.
+pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer, Failure> {
+    let case = CaseId::new(args.case.as_str());
+    let engine = args.host.engine().await?;
+    let by = decides(&engine, &case, &args.approver).await?;
+    let blocked = engine.open_case(&case).await?.and_then(|open| open.blocked);
+    let Some(step) = blocked.map(|obstacle| obstacle.step) else {
+        let text = format!("refused: {}", Error::NotBlocked { case: case.clone() });
+        return Ok(Answer::refused(&json!({ "case": case, "decide": "not_blocked" }), text));
+    };
+    let decided = if by_hand {
+        engine.done_by_hand(&case, step, &by, args.reason.clone()).await
+    } else {
+        engine.waive(&case, step, &by, args.reason.clone()).await
+    };
+    match decided {
+        Ok(outcome) => Ok(Answer::of_case(&outcome)),
+        Err(error @ (Error::NotWaivable { .. } | Error::NotByHand { .. })) => Ok(Answer::refused(
+            &json!({ "case": case, "decide": "not_this_step" }),
+            format!("refused: {error}"),
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Gives a case up before anything that cannot be taken back.
 pub(crate) async fn cancel(args: &CancelArgs) -> Result<Answer, Failure> {
     let case = CaseId::new(args.case.as_str());
     let engine = args.host.engine().await?;
-    // Who runs this on the database's own machine has authority over whatever tenant the case is of.
-    let open = engine.open_cases(None, usize::MAX).await?;
-    let concerned = open.into_iter().filter(|open| open.case == case).flat_map(|open| open.task.tenants());
-    let tenants = concerned.chain(engine.policy().tenants().cloned());
-    let by = Authority::new(args.approver.as_str(), tenants);
+    let by = decides(&engine, &case, &args.approver).await?;
     match engine.cancel(&case, &by, args.reason.clone()).await {
         Ok(()) => {
             let text = format!("case {case} is cancelled; the customer is as before");

@@ -123,6 +123,17 @@ pub enum Error {
         /// The step.
         step: Step,
     },
+    /// The step cannot be taken by hand.
+    #[error(
+        "step {step} of case {case} cannot be taken by hand: only a step at a gateway or a recipient can be, while it blocks the case; \
+         status lists what blocks"
+    )]
+    NotByHand {
+        /// The case.
+        case: CaseId,
+        /// The step.
+        step: Step,
+    },
     /// The case cannot be cancelled any more.
     #[error("case {case} has begun an irreversible step; correct what blocks the case, and retry it")]
     TooLate {

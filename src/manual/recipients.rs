@@ -75,6 +75,14 @@
 //! A notice has the same [id](crate::recipient::NoticeId) at every attempt. The ledger has the recipient's name and answer, and none of the values.
 //! An expiry, and a [profile of a review](crate::Engine::erase_profiles), tell no recipient.
 //!
+//! # By hand
+//!
+//! A partner without an interface, a portal or a paper archive is a [`ManualRecipient`](crate::recipient::ManualRecipient), made with the
+//! sentence that says what a person has to do. The case is blocked there with this sentence, before the records are erased, and the other
+//! recipients are told meanwhile. The person finds the customer by [`open_cases`](crate::Engine::open_cases), does it, and keeps evidence.
+//! [`done_by_hand`](crate::Engine::done_by_hand) then lets the case go on. The certificate says who did it, when, and the reference of the
+//! evidence. The same ends a step at a [gateway](crate::manual::gateways) that refuses, if a person has erased the profile on the gateway's own pages.
+//!
 //! # A webhook
 //!
 //! `recipient::webhook` (feature `webhook`) has the bodies of request and answer, word by word. Both sides sign, in the way of Standard

@@ -88,7 +88,7 @@
 //! # What a person has to do
 //!
 //! * Confirm who asks, and approve the plan. The worker never does either.
-//! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
+//! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`done_by_hand`](crate::Engine::done_by_hand), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
 //! * Send the letters, and note that they were sent. Then decide and end the request.
 //!
 //! The operator's console (`examples/console` of the repository) has a screen for each of these. A service mounts it as one tower service;

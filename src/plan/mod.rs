@@ -29,6 +29,7 @@ mod approval;
 mod binding;
 mod copies;
 mod decide;
+mod decision;
 mod deferred;
 mod expired;
 mod expiry;
@@ -49,9 +50,10 @@ pub use approval::{
 };
 pub use binding::{Binding, Terms};
 pub use copies::CopiesChanged;
-pub use decide::{
+pub use decide::decide;
+pub use decision::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
-    TreatedBefore, decide,
+    TreatedBefore,
 };
 pub use expired::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf};
 pub use expiry::{

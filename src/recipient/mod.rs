@@ -1,4 +1,4 @@
-//! Recipients of customers' data: the port [`Recipient`], and adapters for a webhook and for a function.
+//! Recipients of customers' data: the port [`Recipient`], and its adapters.
 //!
 //! Whoever has disclosed a person's data tells each recipient of their erasure (Art. 19 GDPR): a search index, a cache,
 //! a mailing list, a warehouse, a partner. The data map names the recipients, and by what each of them knows a person.
@@ -11,7 +11,7 @@
 //! | a search index, a cache or sessions in its own reach | [`FunctionRecipient`] |
 //! | a recipient with an HTTP endpoint | `WebhookRecipient`, with the feature `webhook` |
 //! | an event log or a data lake that is encrypted per person | [`ShreddingRecipient`] |
-//! | a recipient that only people can tell | [`Recipient`], written by hand over the host's task list |
+//! | a recipient that only a person can tell | [`ManualRecipient`] |
 //!
 //! The page [`manual::recipients`](crate::manual::recipients) has the whole.
 
@@ -28,11 +28,13 @@ pub use crate::data_map::{IdentifiedBy, RecipientName};
 use crate::name::open_name;
 
 mod function;
+mod manual;
 mod shredding;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use function::FunctionRecipient;
+pub use manual::ManualRecipient;
 pub use shredding::{KeyCopies, KeyCopy, KeyLocation, PersonKeys, ShreddingRecipient};
 #[cfg(feature = "webhook")]
 pub use webhook::WebhookRecipient;

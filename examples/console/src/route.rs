@@ -139,7 +139,9 @@ async fn post(visit: &Visit<'_>, shared: &Arc<Shared>, segments: &[&str]) -> Res
         ["holds", "stop"] => screens::holds::stop(visit).await,
         ["holds", "tenant"] => screens::holds::place_on_tenant(visit).await,
         ["holds", id, "lift"] => screens::holds::lift(visit, id).await,
-        ["cases", id, what @ ("retry" | "waive" | "cancel")] => screens::cases::act(visit, id, what).await,
+        ["cases", id, what @ ("retry" | "waive" | "by-hand" | "cancel")] => {
+            screens::cases::act(visit, id, what).await
+        }
         _ => Err(Failure::NotFound),
     }
 }

@@ -60,6 +60,10 @@ impl fmt::Display for Certificate {
             }
         }
         self.write_mentions(f)?;
+        for done in self.by_hand() {
+            let day = done.at.format("%F %H:%M UTC");
+            writeln!(f, "  by hand    {} by {} at {day}: {}", done.step, done.operator, done.evidence)?;
+        }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }

@@ -206,6 +206,7 @@ impl<'h> Writer<'h> {
                 let what = plain(recipient.recipient.as_str());
                 let text = match &recipient.what {
                     WhatWasTold::Told => fill(words.recipient_told, &[("what", &what)]),
+                    WhatWasTold::ByHand => fill(words.recipient_by_hand, &[("what", &what)]),
                     WhatWasTold::Retained { until } => {
                         let until = until.map_or_else(String::new, |day| {
                             format!(" ({})", fill(words.until, &[("date", &writer.date(day))]))

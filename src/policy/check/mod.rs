@@ -9,6 +9,7 @@ use super::by_tenant::ByTenant;
 use super::document::{
     ClassRule, FieldRule, MENTION_WAY_OUT, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
 };
+use super::keeper::keepers;
 use super::of_day::OfDay;
 use super::{Duty, Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
@@ -138,12 +139,13 @@ fn compile(
     duties::check_duties(reader, rules, map);
     limits::check_limits(reader, rules, map);
     suppress::check_suppress(reader, rules, map);
+    let keepers = keepers(&rules.duties, &[]);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
         let mut classes = compile_classes(reader, &path, (rules, strategies), rule, map);
-        duties::put_under_duty(&mut classes, rules, map);
-        duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
+        duties::put_under_duty(&mut classes, &keepers, rules.time_zone, map);
+        duties::put_tombstones(reader, &path, (rules, strategies), &keepers, &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
         reading::put_after_duty(reader, &path, strategies, rule, &mut classes, map);
         check_who_shares(reader, &path, &classes, map);

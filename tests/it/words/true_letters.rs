@@ -150,8 +150,9 @@ fn case(rng: &mut Rng) -> Told {
     });
     let gateways = gateways.collect();
     let recipients = ["search", "mailings"].into_iter().filter_map(|name| {
-        let what = match rng.u32(0..6) {
+        let what = match rng.u32(0..7) {
             0 => WhatWasTold::Told,
+            5 => WhatWasTold::ByHand,
             1 => WhatWasTold::Retained { until: some(rng, day) },
             2 => WhatWasTold::Unconfirmed,
             3 => WhatWasTold::Unidentified,

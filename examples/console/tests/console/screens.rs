@@ -165,6 +165,22 @@ async fn a_blocked_case_waits_for_a_person_who_decides() {
 }
 
 #[tokio::test]
+async fn a_blocked_case_goes_on_when_a_person_has_done_the_step_by_hand() {
+    let world = World::new().await;
+    let ann = Visitor::of(&world, "ann", &EVERYTHING);
+    *world.refuses.lock().unwrap() = true;
+    let (path, plan) = ann.plan("17").await;
+    let opened = ann.fill(&plan, &path, &[("typed", "17")]).await;
+    let blocked = ann.follow(&opened).await;
+    let case = opened.location().split('?').next().unwrap().to_owned();
+    let without = ann.fill(&blocked, &format!("{case}/by-hand"), &[("reason", "")]).await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY, "evidence is asked for");
+    let done = ann.fill(&blocked, &format!("{case}/by-hand"), &[("reason", "ticket-4711")]).await;
+    let certificate = ann.follow(&done).await;
+    assert!(certificate.body.contains("Certificate of erasure") && certificate.body.contains("ticket-4711"));
+}
+
+#[tokio::test]
 async fn a_blocked_case_is_cancelled_while_nothing_irreversible_was_begun() {
     let world = World::new().await;
     let ann = Visitor::of(&world, "ann", &EVERYTHING);

@@ -460,6 +460,11 @@ impl Page<'_> {
         for recipient in self.certificate.recipients_not_told().keys() {
             rows.push(vec![code(format!("recipient.{recipient}")), text(words.not_told)]);
         }
+        for done in self.certificate.by_hand() {
+            let by = done.operator.get().map_or(words.destroyed, |by| by.as_str());
+            let parts = [("by", by), ("at", &*self.at(done.at)), ("evidence", done.evidence.as_str())];
+            rows.push(vec![code(done.step.to_string()), text(fill(words.by_hand, &parts))]);
+        }
         for waived in self.certificate.waived() {
             let by = waived.operator.get().map_or(words.destroyed, |by| by.as_str());
             let parts = [("by", by), ("at", &*self.at(waived.at)), ("reason", waived.reason.as_str())];

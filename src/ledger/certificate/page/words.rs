@@ -93,6 +93,7 @@ pub(super) struct Words {
     /// Confirmed, nothing there, nobody to name.
     pub(super) told: [&'static str; 3],
     pub(super) not_told: &'static str,
+    pub(super) by_hand: &'static str,
     pub(super) waived: &'static str,
 
     pub(super) guards: &'static str,
@@ -250,6 +251,7 @@ const ENGLISH: Words = Words {
         "nothing was sent: the host has no value by which it knows the person",
     ],
     not_told: "not told, as the policy says",
+    by_hand: "done by hand by {by} on {at}: {evidence}",
     waived: "left out by {by} on {at}: {reason}",
     guards: "Guards and holds",
     finding: "Finding",
@@ -397,6 +399,7 @@ const SWEDISH: Words = Words {
         "inget skickades: systemet har inget värde som mottagaren känner personen genom",
     ],
     not_told: "inte underrättad, enligt policyn",
+    by_hand: "utfört för hand av {by} den {at}: {evidence}",
     waived: "utelämnat av {by} den {at}: {reason}",
     guards: "Spärrar",
     finding: "Resultat",
@@ -548,6 +551,7 @@ const GERMAN: Words = Words {
         "nichts gesandt: Es gibt keinen Wert, an dem der Empfänger die Person kennt",
     ],
     not_told: "nach der Richtlinie nicht unterrichtet",
+    by_hand: "von Hand erledigt durch {by} am {at}: {evidence}",
     waived: "ausgelassen von {by} am {at}: {reason}",
     guards: "Sperren",
     finding: "Befund",

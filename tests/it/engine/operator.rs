@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod copies;
 mod holds;
 mod recipients;
 mod requests;

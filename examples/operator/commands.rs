@@ -567,8 +567,10 @@ pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer
     let case = CaseId::new(args.case.as_str());
     let engine = args.host.engine().await?;
     let by = decides(&engine, &case, &args.approver).await?;
-    let blocked = engine.open_case(&case).await?.and_then(|open| open.blocked);
-    let Some(step) = blocked.map(|obstacle| obstacle.step) else {
+    let Some(open) = engine.open_case(&case).await? else {
+        return Err(Error::from(LedgerError::NoSuchCase { case }).into());
+    };
+    let Some(step) = open.blocked.map(|obstacle| obstacle.step) else {
         let text = format!("refused: {}", Error::NotBlocked { case: case.clone() });
         return Ok(Answer::refused(&json!({ "case": case, "decide": "not_blocked" }), text));
     };

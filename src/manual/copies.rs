@@ -23,7 +23,7 @@
 //!
 //! // `pg_basebackup -D /backups/pitr/base/2026-11-30T020000`, and an `archive_command` that copies to /backups/pitr/wal.
 //! // A base backup goes with the logs up to the next one. Every other base backup keeps all of its own.
-//! let archive = Layout::dated("base/%Y-%m-%dT%H%M%S/")?.following("wal/*").leaves("wal/*.history");
+//! let archive = Layout::dated("base/%Y-%m-%dT%H%M%S/")?.following("wal/*", TimeDelta::minutes(10)).leaves("wal/*.history");
 //! let archive = DirectoryBackups::laid_out("/backups/pitr", archive, Schedule::new(Some(4), Some(35)));
 //!
 //! // `logrotate` with `daily` and `rotate`: app.log.1, app.log.2.gz … The names change each night, so the time stamps of the

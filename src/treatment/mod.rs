@@ -382,11 +382,13 @@ impl Treatment {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
-    /// Whether the treatment changes or deletes records of one of these classes. No classes mean all of them.
+    /// Whether the treatment changes or deletes records of one of these classes, or takes the person out of the texts of
+    /// one. No classes mean all of them.
     pub fn touches(&self, classes: &BTreeSet<ClassName>) -> bool {
         let is_treated = |class: &ClassName| {
             let treated = self.class(class.as_str());
             treated.is_some_and(|treated| !matches!(treated.action(), RecordAction::Keep { .. }))
+                || self.redacted_mentions().any(|(mentions, _)| mentions == class)
         };
         classes.is_empty() || classes.iter().any(is_treated)
     }

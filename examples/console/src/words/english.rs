@@ -457,6 +457,7 @@ pub(crate) const ENGLISH: Words = Words {
     at: "At",
     what: "What",
     earlier: "Earlier entries",
+    backups_seen: "Backups looked at",
     scrubbed: "Files scrubbed",
     checkpoint: "Checkpoint",
     checkpoint_hint: "A signed line over all entries. Keep it somewhere else: whoever has it can tell later whether an entry was changed or removed.",

@@ -457,6 +457,7 @@ pub(crate) const GERMAN: Words = Words {
     at: "Wann",
     what: "Was",
     earlier: "Frühere Einträge",
+    backups_seen: "Sicherungskopien gesichtet",
     scrubbed: "Dateien bereinigt",
     checkpoint: "Prüfpunkt",
     checkpoint_hint: "Eine signierte Zeile über alle Einträge. Bewahren Sie sie anderswo auf: Wer sie hat, kann später erkennen, ob ein Eintrag geändert oder entfernt wurde.",

@@ -457,6 +457,7 @@ pub(crate) const SWEDISH: Words = Words {
     at: "När",
     what: "Vad",
     earlier: "Tidigare poster",
+    backups_seen: "Säkerhetskopior granskade",
     scrubbed: "Filer rensade",
     checkpoint: "Kontrollpunkt",
     checkpoint_hint: "En signerad rad över alla poster. Spara den någon annanstans: den som har den kan senare se om en post ändrats eller tagits bort.",

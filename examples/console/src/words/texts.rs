@@ -458,6 +458,7 @@ pub(crate) struct Words {
     pub(crate) at: &'static str,
     pub(crate) what: &'static str,
     pub(crate) earlier: &'static str,
+    pub(crate) backups_seen: &'static str,
     pub(crate) scrubbed: &'static str,
     pub(crate) checkpoint: &'static str,
     pub(crate) checkpoint_hint: &'static str,

@@ -56,7 +56,7 @@ struct PlaceArgs {
     /// Files that belong to the copy before them, such as the logs since a base backup: wal/*; can be given again
     #[arg(long, value_name = "GLOB", requires = "following_minutes")]
     following: Vec<String>,
-    /// The longest time that one of these files covers, such as archive_timeout of PostgreSQL
+    /// The longest time that one of these files covers, such as the archive timeout of `PostgreSQL`
     #[arg(long, value_name = "MINUTES", requires = "following")]
     following_minutes: Option<u32>,
     /// Files that are no copies, and stay: app.log; can be given again

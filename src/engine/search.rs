@@ -267,7 +267,7 @@ impl ReadField {
             Value::Blob(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Value::Integer(number) => Some(number.to_string().into()),
             Value::Real(number) => readable::whole(*number).map(Cow::Owned),
-            _ => None,
+            Value::Null => None,
         };
         let Some(text) = text else { return Vec::new() };
         let Some(pointer) = &self.pointer else { return vec![text.into_owned()] };

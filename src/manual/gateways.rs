@@ -62,8 +62,8 @@
 //!
 //! # What was forgotten
 //!
-//! A gateway may hold profiles that your database does not know: of the time before you stored their ids, of people who left, of
-//! subscriptions that ended long ago. This is how you find and erase them:
+//! A gateway may hold profiles that your database does not know. Examples are profiles from before you stored their
+//! ids, profiles of people who left, and profiles whose subscription ended long ago. To find and erase such profiles:
 //!
 //! 1. **List.** [`Engine::reconcile`](crate::Engine::reconcile) reads every profile of the gateway, or of Stripe's customer export. It looks
 //!    for your customer by the stored id, then by the customer id in the gateway's data, then by e-mail address. A
@@ -75,7 +75,8 @@
 //!    | `orphan` | Is it really nobody's? Another system of yours may use the same account. |
 //!    | `owner_archived`, `owner_erased` | Is anything still owed? |
 //!    | `subscriptions_ended` | May the customer come back to it? |
-//!    | `no_subscription` | Does the customer pay one by one? An empty plan alone is no reason. |
+//!    | `no_subscription` | Does the customer make single payments? That there is no subscription is no reason to
+//!    erase. |
 //!    | `double` | Which one is in use? The link of your database says so. |
 //!    | `ambiguous` | Whose is it? This row cannot be confirmed. Correct the link in your database, and reconcile again. |
 //!
@@ -87,8 +88,9 @@
 //!
 //! The file holds your customers' ids, and their addresses if you asked for them. Delete the file after the check.
 //!
-//! Memory holds about ten thousand profiles and one page of customers at a time. The customers are read once per ten thousand profiles. If
-//! two doubles without a link are further apart than that, only the second is marked.
+//! Memory holds about ten thousand profiles and one page of customers at a time. The customers are read once per ten
+//! thousand profiles. If two double profiles without a stored id are further apart than ten thousand profiles, only the
+//! second is marked.
 //!
 //! # Events that come late
 //!
@@ -97,7 +99,8 @@
 //! 1. Verify the signature.
 //! 2. Ask [`Engine::concerns_erased`](crate::Engine::concerns_erased) about the profile. If the answer is yes, drop the event.
 //!
-//! The answer comes from the ledger, which stores keyed digests of profiles. The ledger knows nothing of erasures before it was made.
+//! The answer comes from the ledger, which stores keyed digests of profiles. The ledger does not know erasures from
+//! before the ledger was created.
 //!
 //! # What stays at the gateway
 //!

@@ -33,8 +33,9 @@
 //! # Tests
 //!
 //! `.ci/test` sets up what the tests need, and runs all of them. Documents and gateways are tested with programs of other authors: qpdf,
-//! poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run` runs everything that has
-//! to hold before a change lands, and prints the seconds of each step. Longer campaigns have commands of their own:
+//! poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run` runs
+//! all checks that a change must pass, and prints the seconds of each step. Longer campaigns have commands of their
+//! own:
 //!
 //! | command | does |
 //! |---|---|

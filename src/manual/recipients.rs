@@ -6,9 +6,9 @@
 //!
 //! # Setting one up
 //!
-//! Name the recipient in the data map, and by what it knows a person: `"key"` is your key of the customer, and the rest are
-//! [kinds](crate::data_map::Kind). A notice has these values, and no others. They are part of the map's digest, so an approval covers what is
-//! sent.
+//! Name the recipient in the data map, and the values by which the recipient knows a person. `"key"` is your key of the
+//! customer. All other words are [kinds](crate::data_map::Kind). A notice contains only these values. They are part of
+//! the map's digest, so an approval covers what is sent.
 //!
 //! ```toml
 //! # map.toml
@@ -28,8 +28,8 @@
 //! recipient.print_house = { impossible = "the directory is printed" }
 //! ```
 //!
-//! `{ disproportionate = "…" }` is the other exception of Art. 19, and `{ unconcerned = "…" }` is for a recipient that has nothing of what this
-//! treatment erases. Plan and certificate show the reason.
+//! `{ disproportionate = "…" }` is the other exception of Art. 19. `{ unconcerned = "…" }` is for a recipient that has
+//! none of the data that this treatment erases. Plan and certificate show the reason.
 //!
 //! Give the engine an adapter for each recipient that is told: [`EngineBuilder::recipient`](crate::engine::EngineBuilder::recipient).
 //!
@@ -56,12 +56,15 @@
 //!
 //! # When a recipient is told
 //!
-//! Each recipient is a step of the case. It comes after the customer was deactivated and before the customer's records are erased, because these
-//! records have the values by which the recipient knows the person. Guards and holds are looked at right before. It follows:
+//! Each recipient is a step of the case. The step comes after the customer was deactivated and before the customer's
+//! records are erased, because these records have the values by which the recipient knows the person. Guards and holds
+//! are checked right before the step. Consequences:
 //!
-//! * A recipient that copies customers from your database by itself must leave deactivated customers out, or it brings the person back.
-//! * A recipient that cannot be reached holds up the records: afterwards nobody could tell it. The other recipients are told all the same.
-//! * Telling cannot be taken back. From then on the case only goes forward.
+//! * A recipient that copies customers from your database by itself must leave out deactivated customers. Otherwise the
+//!   recipient brings the person back.
+//! * While a recipient cannot be reached, the records are not erased, because nobody could tell the recipient
+//!   afterwards. The other recipients are told nevertheless.
+//! * Telling a recipient cannot be undone. After that, the case can only go forward.
 //!
 //! | the recipient | what becomes of the case |
 //! |---|---|
@@ -85,9 +88,9 @@
 //!
 //! # A webhook
 //!
-//! `recipient::webhook` (feature `webhook`) has the bodies of request and answer, word by word. Both sides sign, in the way of Standard
-//! Webhooks, and an answer counts only if it is signed for this request. What the recipient says in free text is dropped, because it may quote
-//! the person.
+//! The page of `recipient::webhook` (feature `webhook`) shows the exact bodies of request and answer. Both sides sign
+//! as Standard Webhooks describes. An answer counts only if it is signed for this request. Free text of the recipient
+//! is dropped, because the text may quote the person.
 //!
 //! # Shredding keys
 //!
@@ -96,9 +99,10 @@
 //! [`PersonKeys`](crate::recipient::PersonKeys). The example `shredding` shows it whole.
 //!
 //! The data can be read as long as a copy of the *key* is left. So the recipient accepts the notice, and confirms when the last copy is gone:
-//! the row in the table of wrapped keys, the backups of this table, the caches of unwrapped keys, and the waiting period of the service. Keep
-//! the backups of the keys short and apart from those of the data. A case waits as long as
-//! [`Retries::accepted_for`](crate::engine::Retries::accepted_for) says, which is thirty days; make it longer if your backups are older.
+//! the row in the table of wrapped keys, the backups of this table, the caches of unwrapped keys, and the waiting
+//! period of the service. Keep backups of the keys only for a short time, and apart from the backups of the data. A
+//! case waits for thirty days. If your backups of keys live longer, set a longer time in
+//! [`Retries::accepted_for`](crate::engine::Retries::accepted_for).
 //!
 //! # In the letter
 //!

@@ -106,7 +106,7 @@ impl Certificate {
 }
 
 impl Certificate {
-    /// What became of the recipients of the data.
+    /// For each recipient of the data: whether the recipient was told, and the answer.
     fn told_recipients(&self) -> Vec<ToldRecipient> {
         let answered = self.recipients().iter().map(|found| {
             let what = match &found.answer.outcome {
@@ -142,14 +142,15 @@ impl Certificate {
         answered.chain(by_hand).chain(unconfirmed).chain(not_told).collect()
     }
 
-    /// The number of records that still held an erased value, by class. A record counts once for each such field.
+    /// For each class, the number of records that still hold an erased value. A record with two such fields counts
+    /// twice.
     fn leftovers(&self) -> BTreeMap<ClassName, u64> {
         let found = self.looked_for().into_iter().flat_map(|looked| &looked.found);
         found.map(|(class, fields)| (class.clone(), fields.values().map(|found| found.rows).sum())).collect()
     }
 }
 
-/// How long copies linger, as a letter says it.
+/// How long old copies may exist, in the form that a letter uses.
 fn lingering(horizon: &Horizon) -> Lingering {
     match horizon {
         Horizon::Until { day } => Lingering::Until(*day),

@@ -170,7 +170,7 @@ impl fmt::Display for Because {
             Self::Strategy { name, version, found } => {
                 write!(f, "this program has no strategy {name}, version {version}")?;
                 if let Some(found) = found {
-                    write!(f, ", but a version {found} of that name")?;
+                    write!(f, ", but has version {found} of this strategy")?;
                 }
                 f.write_str("; give it to EngineBuilder::strategies, or plan again under the policy of today")
             }

@@ -12,7 +12,7 @@ use crate::hex;
 /// tenant, the kind and the value. Its `Debug` output does not show the value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
-    /// The tenant.
+    /// The tenant whose customer the person would become.
     pub tenant: TenantId,
     /// The kind.
     pub kind: Kind,

@@ -144,7 +144,7 @@
 //! * The crate has no scheduler. [`Engine::sweep`](crate::Engine::sweep) is what a scheduler calls: see [`sweeps`](super::sweeps).
 //! * Keep the first night small. A new policy covers the past, too: [`Engine::impact`](crate::Engine::impact) counts whom it hits, and
 //!   `blast_radius` in the policy stops a run that would hit more than it should.
-//! * A changed policy or map voids the standing approval. Each customer who is due is then left, with the reason.
+//! * A changed policy or map voids the standing approval. The sweep then skips each due customer, and gives the reason.
 //! * A *blocked* case waits for a person: list them with [`Engine::open_cases`](crate::Engine::open_cases). A *waiting* case goes on
 //!   with the next `resume`.
 //! * Records that expire have plans of their own: [`policies`](super::policies#records-that-expire). A standing approval
@@ -169,11 +169,11 @@
 //!
 //! [records.account]
 //! table = "accounts"
-//! shared = ["customer.account_id"]           # everybody whose row names the account has it
+//! shared = ["customer.account_id"]           # belongs to every customer whose row names the account
 //! nobody = "accounts that nobody uses"
 //! fields = { company = "company_name", address = "address" }
 //!
-//! [records.letter]                           # what the account has goes with the account
+//! [records.letter]                           # records of an account are deleted with the account
 //! table = "letters"
 //! owner = "account_id"
 //! fields = { body = "free_text" }

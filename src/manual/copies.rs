@@ -84,7 +84,7 @@
 //!
 //! | answer | means |
 //! |---|---|
-//! | `Gone` | no copy from before the case is there, and since when this was seen; old versions, if the place keeps any, until a day |
+//! | `Gone` | no copy from before the case is left. The answer has the day since when this is known, and the last day of old versions, if any |
 //! | `Lingers` | so many such copies are there, as the rule allows |
 //! | `Overdue` | such copies are there and the rule no longer allows it: plan their removal |
 //! | `Unknown` | the place cannot be listed, or nobody has said what it keeps of removed copies |
@@ -138,4 +138,4 @@
 //! | the ledger's key ring | a replay finds nobody; nobody counts as treated before; entries about a customer are not found. The engine says so and does nothing, because a new ring is not the one of the ledger | certificates, proofs and horizons by the number of a case; the suppression list |
 //! | one epoch of that ring, on purpose | the same, for people who were erased under that epoch | everything for others |
 //! | the key ring of the suppression list | the list answers nobody: with another ring every question is an error | erasures and replays, once the list has a new ring and a new, empty list |
-//! | the case book and the ledger | nobody knows who was erased: a restored backup brings everybody back | the database is as erased as it is |
+//! | the case book and the ledger | nobody knows who was erased: a restored backup brings everybody back | what was erased in the database stays erased |

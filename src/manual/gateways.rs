@@ -52,7 +52,7 @@
 //! |---|---|
 //! | no answer, a reset, an unreadable answer, a 5xx | nobody knows whether the erasure took effect: the profile is read, and the erasure is tried again only if the profile is still there |
 //! | too many requests, busy | the pause that the gateway asks for counts for all cases. A short pause is waited for. For a long one the case is *waiting*, and its outcome says how long |
-//! | five failures in a row | the gateway is left alone for half a minute, then one request tries again. Its cases wait, all others go on |
+//! | five failures in a row | for half a minute, no request is sent to this gateway. Then one request tries again. Its cases wait, all others go on |
 //! | a redirect | refused, because it would carry the key to another host |
 //! | a wrong key, a missing permission, an unknown code | the case is *blocked* with the reason. Mend the cause, then call [`retry`](crate::Engine::retry) |
 //! | "not found" | counts only if the gateway itself says so in its own format |
@@ -74,10 +74,10 @@
 //!    |---|---|
 //!    | `orphan` | Is it really nobody's? Another system of yours may use the same account. |
 //!    | `owner_archived`, `owner_erased` | Is anything still owed? |
-//!    | `subscriptions_ended` | May the customer come back to it? |
+//!    | `subscriptions_ended` | May the customer resume the subscription? |
 //!    | `no_subscription` | Does the customer make single payments? That there is no subscription is no reason to
 //!    erase. |
-//!    | `double` | Which one is in use? The link of your database says so. |
+//!    | `double` | Which of the profiles is in use? The id in your database tells. |
 //!    | `ambiguous` | Whose is it? This row cannot be confirmed. Correct the link in your database, and reconcile again. |
 //!
 //!    If `matched_by` says `email`, only the address connects the profile with the customer: check it carefully.

@@ -64,7 +64,7 @@
 //! | where | the map names the column: `holds = "…"` | the ledger's database |
 //! | on | a customer | a customer, a tenant, everything; or only some record classes of these |
 //! | read | with the facts, and in the transaction that erases | right before each step |
-//! | the policy | may ignore a kind, with a reason | lets none pass |
+//! | the policy | may ignore a kind, with a reason | cannot ignore such a hold |
 //! | an open case | is superseded, or blocked until somebody retries it | rests, and goes on by itself after the release |
 //!
 //! ```

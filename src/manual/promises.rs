@@ -31,7 +31,7 @@
 //! | [standing approval](crate::plan::StandingApproval) | what a policy finds due, for named tenants and triggers, up to a number of customers per run and per day, counted in the ledger for all processes; never a request | 400 days |
 //! | [replay](crate::plan::ReplayPlan) | closed cases after a restore: the same customers, and a treatment that does at least the same | 30 days |
 //! | approval of a [removal of copies](super::copies#what-is-removed-and-how) | exactly the copies of one plan, by its digest | 30 days |
-//! | approval of an [expiry](#what-expires) | the rules: what has expired by then, as often as it is asked for | 30 days |
+//! | approval of an [expiry](#what-expires) | the rules: everything that has expired at the time of a run, in any number of runs | 30 days |
 //!
 //! What duties keep is part of a plan's digest. If a duty ends after the approval, nothing is touched.
 //!
@@ -94,7 +94,7 @@
 //!   duties and the fiscal year of the tenant whose customer leaves. A repository shows one customer's records, and only these are looked
 //!   at.
 //! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data, and later when no such copy
-//!   [was seen](super::copies#the-horizon) any more. What is no place of backups here is not seen.
+//!   [was seen](super::copies#the-horizon) any more. A copy outside the declared places of backups is not seen.
 //! * **The suppression list** is the exception to the first law: it depends on what was erased. It has keyed tokens with a last day, under a
 //!   key of its own, and plan, certificate and letter name it. Without `suppress` in the policy there is none.
 //! * **Disks.** A [scrub](crate::Engine::scrub) removes old bytes from the database's own files: from statistics, free

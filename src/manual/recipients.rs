@@ -70,9 +70,9 @@
 //! |---|---|
 //! | confirms, or has nothing of the person | it goes on |
 //! | accepts, and will finish later | the records are erased, and the case is *waiting* until the recipient confirms. The certificate comes then |
-//! | keeps something | it goes on. The word of the certificate is *erased in part* |
-//! | is busy, or gives no answer that can be believed | it is told again, a few times at once, then by the [worker](crate::manual::running) |
-//! | refuses | it is *blocked*. Mend the cause and call [`retry`](crate::Engine::retry), or [`waive`](crate::Engine::waive) the step with a reason |
+//! | keeps something | the case goes on. The certificate says *erased in part* |
+//! | is busy, or gives no valid answer | the recipient is told again: a few times at once, later by the [worker](crate::manual::running) |
+//! | refuses | the case is *blocked*. Correct the cause and call [`retry`](crate::Engine::retry), or [`waive`](crate::Engine::waive) the step with a reason |
 //! | knows a person only by values that the host does not have | nothing is sent, and the certificate says so |
 //!
 //! A notice has the same [id](crate::recipient::NoticeId) at every attempt. The ledger has the recipient's name and answer, and none of the values.
@@ -96,7 +96,7 @@
 //!
 //! An append-only event log, a data lake or a tape cannot delete one person. If each person's data are encrypted with the person's own key,
 //! destroying the key erases them: [`ShreddingRecipient`](crate::recipient::ShreddingRecipient), over your key management service as
-//! [`PersonKeys`](crate::recipient::PersonKeys). The example `shredding` shows it whole.
+//! [`PersonKeys`](crate::recipient::PersonKeys). The example `shredding` is a complete program.
 //!
 //! The data can be read as long as a copy of the *key* is left. So the recipient accepts the notice, and confirms when the last copy is gone:
 //! the row in the table of wrapped keys, the backups of this table, the caches of unwrapped keys, and the waiting

@@ -22,7 +22,7 @@
 //! * **Drop it:** the cases in progress are finished by [`Engine::resume`](crate::Engine::resume). The next sweep finds the rest.
 //! * **Stop it:** [`StopHandle::stop`](crate::engine::StopHandle::stop) lets the batches in progress end. The last event then has a
 //!   [place](crate::engine::SweepPlace), and [`Engine::sweep_from`](crate::Engine::sweep_from) goes on there, in another process as well.
-//!   Under another policy, data map or mandate the survey begins anew.
+//!   Under another policy, data map or mandate, the survey starts again.
 //!
 //! # Who allows it
 //!

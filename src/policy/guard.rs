@@ -234,7 +234,7 @@ impl<'de> Deserialize<'de> for Ground {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a ground is an article of the GDPR: 17(1)(a) still necessary, 17(3)(a) expression, 17(3)(b) legal obligation, \
-     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims; a contract alone is none, and so is 18(2)"
+     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims; neither a contract alone nor 18(2) is a ground"
 )]
 pub struct NotAGround;
 

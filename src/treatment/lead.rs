@@ -26,7 +26,7 @@ pub enum Lead {
     Class {
         /// The class.
         class: ClassName,
-        /// Whether it leads to the person only as long as a duty keeps the records.
+        /// Whether the records lead to the person only as long as a duty keeps them.
         while_kept: bool,
         /// Whether the records name the person.
         names: bool,
@@ -37,7 +37,7 @@ pub enum Lead {
         class: ClassName,
         /// The field.
         field: FieldName,
-        /// Whether it leads to the person only as long as a duty keeps the records.
+        /// Whether the field leads to the person only as long as a duty keeps the records.
         while_kept: bool,
         /// Whether the field names the person.
         names: bool,

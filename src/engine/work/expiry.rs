@@ -16,7 +16,7 @@ use crate::plan::{ApprovalError, ExpiredOf, ExpiryOf, ExpiryPart, ExpiryPlace, R
 pub(in crate::engine) struct Looked {
     /// The place where the expiry continues.
     pub(in crate::engine) place: ExpiryPlace,
-    /// Records that still had something to do.
+    /// The number of records that still had to be treated.
     pub(in crate::engine) found: u64,
     /// The results for each tenant, or for ownerless records.
     pub(in crate::engine) of: BTreeMap<RecordsOf, ExpiredOf>,

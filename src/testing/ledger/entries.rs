@@ -196,7 +196,8 @@ impl Bench<'_> {
         )?;
         for (entry, body) in all.iter().zip([scrub, other, &closed, scrub]) {
             let same = is_as_written(entry, body)?;
-            Law::EntryKeptAsWritten.hold(same, format_args!("entries gave entry {} otherwise", entry.seq))?;
+            Law::EntryKeptAsWritten
+                .hold(same, format_args!("entries returned a changed entry {}", entry.seq))?;
         }
         let some = works("entries", self.ledger.entries(1, 2).await)?;
         let none = works("entries", self.ledger.entries(4, 2).await)?;

@@ -263,8 +263,9 @@ async fn an_object_store_keeps_the_contract_and_nothing_beside_the_prefix_is_tou
     // What the store keeps of removed objects, only the host can say.
     let erased = at("2026-03-01T12:00:00Z");
     let horizon = async |after| over(&store, after).schedule().await.unwrap().horizon(erased, TimeZone::UTC);
-    assert_eq!(horizon(AfterRemoval::Gone).await, Horizon::Until { day: "2026-03-31".parse().unwrap() });
-    assert_eq!(horizon(AfterRemoval::Days(14)).await, Horizon::Until { day: "2026-04-14".parse().unwrap() });
+    // The copy of the day of the erasure may have been begun before it, and is finished by the end of that day.
+    assert_eq!(horizon(AfterRemoval::Gone).await, Horizon::Until { day: "2026-04-01".parse().unwrap() });
+    assert_eq!(horizon(AfterRemoval::Days(14)).await, Horizon::Until { day: "2026-04-15".parse().unwrap() });
     assert_eq!(horizon(AfterRemoval::Unknown).await, Horizon::Unknown { because: NoHorizon::AfterRemoval });
 }
 

@@ -702,7 +702,7 @@ pub(super) fn is_email(table: &Table, column: &Column) -> bool {
         && of_people(table).contains(&column.name.as_str())
 }
 
-/// What a column seems to hold.
+/// The kind of data that a column seems to hold, with the reason and the risk of a wrong guess.
 pub(super) fn guess(table: &Table, column: &Column, is_root: bool, seen: Option<&Seen>) -> Said {
     let not_personal = |why: String, risk| Said { value: "not personal".to_owned(), why, risk };
     let kind = |kind: &str, why: String, risk| Said { value: kind.to_owned(), why, risk };

@@ -148,14 +148,12 @@ async fn a_search_finds_whatever_an_erasure_finds_in_bytes_and_numbers() {
     let database = Connection::open(folder.path().join("shop.sqlite")).unwrap();
     let sql = "UPDATE clients SET email = CAST('maud@example.org' AS BLOB) WHERE id = 3;
         UPDATE clients SET profile = CAST(profile AS BLOB) WHERE id = 1;
-        DROP TABLE orders; CREATE TABLE orders (no TEXT NOT NULL, part INTEGER NOT NULL, client_id INTEGER REFERENCES clients, mail TEXT,
-            street TEXT, PRIMARY KEY (no, part));
-        CREATE INDEX orders_by_mail ON orders (mail); CREATE INDEX orders_by_client ON orders (client_id);";
+        DELETE FROM orders";
     database.execute_batch(sql).unwrap();
     let mail = Search::new().alike(Kind::Email, "maud@example.org").reading_whole_tables();
-    assert_eq!(places(&engine, &mail, 10).await, said(&[("customer", "3", "email", false)]));
+    assert_eq!(places(&engine, &mail, 10).await, said(&[("customer", "3", "email", true)]));
     let nick = Search::new().alike(Kind::Username, "elodie@example.org").reading_whole_tables();
-    assert_eq!(places(&engine, &nick, 10).await, said(&[("customer", "1", "profile/nick", false)]));
+    assert_eq!(places(&engine, &nick, 10).await, said(&[("customer", "1", "profile/nick", true)]));
 }
 
 #[tokio::test]

@@ -232,6 +232,24 @@ impl Reader {
         self.problems.iter_mut().find(|problem| is_it(problem))
     }
 
+    /// Adds what was reported after the first `known` problems to the problem of a place, if there is one: it is the
+    /// same mistake, and its way out is the next step.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn fold_since(&mut self, known: usize, path: &str) {
+        let Some(first) =
+            self.problems.iter().position(|problem| problem.path == path).filter(|n| *n < known)
+        else {
+            return;
+        };
+        let more = self.problems.split_off(known);
+        let Some(first) = self.problems.get_mut(first) else { return };
+        for problem in more {
+            first.way_out.push_str("; ");
+            first.way_out.push_str(&problem.way_out);
+            first.paste = first.paste.take().or(problem.paste);
+        }
+    }
+
     /// Adds a problem that was found elsewhere.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn push(&mut self, problem: Problem) {

@@ -464,6 +464,7 @@ impl<'s> Pen<'_, 's> {
             *key = right;
         }
         self.when(&mut record.when);
+        self.owner_of_another(record, known);
         let single = record.owner.len() == 1;
         for (n, link) in record.owner.iter_mut().enumerate() {
             let path = if single { "owner".to_owned() } else { format!("owner.first[{n}]") };
@@ -504,6 +505,23 @@ impl<'s> Pen<'_, 's> {
             }
         }
         self.fields(&mut record.fields);
+    }
+
+    /// Corrects an owner that names a link of another class. Whoever has the other record has this one: that is what
+    /// `shared` says.
+    fn owner_of_another(&mut self, record: &mut RecordMap, known: &Known<'s>) {
+        let [LinkRef::Word(word)] = record.owner.as_slice() else { return };
+        let Some((class, link)) = word.split_once('.').filter(|_| !self.has(word)) else { return };
+        if known.named.contains(word) || !known.classes.contains_key(class) {
+            return;
+        }
+        self.reader.problem(
+            join(&self.path, "owner"),
+            format!("{word} is a link of {class}, and an owner is a link of the class itself"),
+            format!("write shared = {} in place of owner", list_of(word)),
+        );
+        record.shared.push(SharedMap::Of(class.into(), link.to_owned()));
+        record.owner.clear();
     }
 
     /// Corrects a link that starts at this class.
@@ -587,6 +605,11 @@ fn own_ends(ends: &BTreeMap<String, super::links::EndMap>) -> Vec<String> {
         end.link.as_ref().is_some_and(|link| link.columns.len() != 1 || link.columns.first() != Some(*name))
     });
     own.map(|(name, _)| name.clone()).collect()
+}
+
+/// One name as a list.
+fn list_of(name: &str) -> String {
+    format!("[{}]", text(name))
 }
 
 /// The name by which `ends` can refer to a link.

@@ -240,7 +240,11 @@ impl Frame {
             .iter()
             .filter_map(|field| {
                 let kind = field.kind()?;
-                if let Some(json) = class.json.get(field.name()) {
+                // The rest of a document may be personal, too. Then the column itself is such a field.
+                let within = class.json.get(field.name());
+                let within =
+                    within.or_else(|| class.json.values().find(|json| json.column == field.name().as_str()));
+                if let Some(json) = within {
                     return Some((json.column.as_str().into(), json.column.clone(), ReadAs::Document));
                 }
                 // Only a text can be redacted. A person can be found by a value of any type except bytes.

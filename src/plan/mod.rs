@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{
     ClassName, DataMap, DeactivationSupport, FieldName, IdentifiedBy, Link, LinkRole, NotCovered,
-    RecipientName, UnreachedRows, WhenGone,
+    RecipientName, RecordClass, UnreachedRows, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -445,9 +445,14 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
     };
     let shared = map.shared_classes();
     let along = map.classes_reached_along();
+    let may_go_along = |class: &ClassName| {
+        let own = map.class(class.as_str()).into_iter().flat_map(RecordClass::links);
+        along.contains(class) || own.into_iter().any(Link::goes_along)
+    };
     // A record that hangs from one other record is somebody else's only if that one is, or is erased together with a
-    // record of somebody else.
+    // record of somebody else. Whoever has a record with a holding link has the row at its end, too.
     let is_of_others = |class: &ClassName, link: &Link| match link.role() {
+        LinkRole::End if link.is_holding() => may_go_along(link.to()),
         LinkRole::End => *link.gone() != WhenGone::Same,
         LinkRole::Owner | LinkRole::Shared => shared.contains(class) || along.contains(class),
     };
@@ -459,7 +464,8 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
             WhenGone::Keep { .. } | WhenGone::Forbids => false,
         };
         // A record that is deleted together with the row at the other end has no link left to cut.
-        lets_go && may_go(link.to()) && (is_of_others(class.name(), link) || !goes(class.name()))
+        let stays = link.role() == LinkRole::End || is_of_others(class.name(), link) || !goes(class.name());
+        lets_go && may_go(link.to()) && stays
     });
     let mut links = LinksCut::default();
     for (class, link) in cut {

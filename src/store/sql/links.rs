@@ -237,6 +237,15 @@ fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Op
         say_shared(reader, path, value);
         return None;
     }
+    if value.get("first").is_some() {
+        let what = "is no key of a link: it stands for the whole owner";
+        reader.problem(
+            join(path, "first"),
+            what,
+            "write owner = { first = [\"…\", \"…\"] }, and nothing beside it",
+        );
+        return None;
+    }
     let table = reader.table(path, value, &known)?;
     let columns = table.get("column").map(|value| read_columns(reader, &join(path, "column"), value));
     let columns = match columns {

@@ -246,7 +246,8 @@
 //! * the columns that `rest` covers,
 //! * a `CREATE INDEX` line for each link without an index,
 //! * foreign keys to tables that nobody mapped,
-//! * records that belong to a customer through other records, while another link leads directly to a customer.
+//! * records that belong to a customer through other records, while another link leads directly to a customer,
+//! * records that an erasure may leave without an owner, so that the next census stops.
 //!
 //! # Over a connection of the host's own
 //! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. A database may need more than a path: a key, a VFS, functions that its CHECKs

@@ -122,16 +122,16 @@ impl fmt::Display for Note {
             ),
             Self::LosesOwner { class, link } => write!(
                 f,
-                "{class}.{link}: an erasure clears the link or the value by which it finds its customer, so a record that stays \
+                "{class}.{link}: where an erasure clears the link or the value by which it finds its customer, a record that stays \
                  has no owner then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every \
                  treatment deletes these records",
                 key(class.as_str())
             ),
             Self::LosesEveryOwner { class, links } => write!(
                 f,
-                "{class}: somebody has a record by {}, and the erasure of the last of them clears or deletes these links, so a \
-                 record that stays has no owner then, and the next census stops {class}; write records.{}.nobody = \
-                 \"reason\", unless every treatment deletes these records",
+                "{class}: where an erasure clears {}, or deletes the records that lead there, a record that stays has no owner \
+                 then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every treatment \
+                 deletes these records, or keeps what leads to them",
                 links.join(" or "),
                 key(class.as_str())
             ),

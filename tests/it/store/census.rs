@@ -465,12 +465,12 @@ async fn dates_that_cannot_be_read_are_counted() {
     let census = census(&Shop::new(sql, &map, "customer = 'anonymise'\nbill = 'delete'")).await;
     assert_eq!(census.tables["clients"].classes["customer"].unreadable["date created"], 2);
     assert_eq!(census.tables["bills"].classes["bill"].unreadable["booked"], 1);
-    assert!(census.to_string().contains("1 record of which the booked cannot be read"), "{census}");
+    assert!(census.to_string().contains("1 record in which booked cannot be read"), "{census}");
     let lines: Vec<String> = census.not_covered().iter().map(ToString::to_string).collect();
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("2 records of customer of which the date created cannot be read"))
+            .any(|line| line.starts_with("2 records of customer in which date created cannot be read"))
     );
 }
 
@@ -561,17 +561,17 @@ async fn a_shared_record_that_loses_every_owner_is_pointed_out_before() {
             "clear",
             "",
             vec![
-                "address: somebody has a record by order.bill_to",
-                "message: somebody has a record by sender or recipient",
+                "address: where an erasure clears order.bill_to",
+                "message: where an erasure clears sender or recipient",
             ],
         ),
-        ("stand-in", "", vec!["address: somebody has a record by order.bill_to"]),
+        ("stand-in", "", vec!["address: where an erasure clears order.bill_to"]),
         ("clear", "nobody = 'of those who left'", vec![]),
     ] {
         let shop = Shop::new(sql, &map(word, nobody), treatment);
         let notes: Vec<String> = shop.store().unwrap().notes().iter().map(ToString::to_string).collect();
         let said: Vec<&String> =
-            notes.iter().filter(|note| note.contains("somebody has a record by")).collect();
+            notes.iter().filter(|note| note.contains("keeps what leads to them")).collect();
         assert_eq!(said.len(), wanted.len(), "{word}: {said:#?}");
         assert!(
             wanted.iter().all(|wanted| said.iter().any(|note| note.starts_with(wanted))),

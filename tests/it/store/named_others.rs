@@ -196,6 +196,23 @@ async fn records_of_others_are_mentioned_only_where_there_can_be_some() {
         lines(&text).contains(&"reply.ticket cut where it leads to a row that goes".to_owned()),
         "{text}"
     );
+    // Whoever has an order has the address on it: no order of somebody else loses its address.
+    let orders = "
+        CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT);
+        CREATE TABLE orders (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, bill_to INTEGER REFERENCES addresses);
+        INSERT INTO clients VALUES (1, 'Vigdis'); INSERT INTO addresses VALUES (1, 'a'); INSERT INTO orders VALUES (1, 1, 1);";
+    let of_orders = format!(
+        "{CUSTOMERS}fields.name = 'username'\n[records.order]\ntable = 'orders'\nowner = 'client'\n\
+         [records.address]\ntable = 'addresses'\nshared = ['order.bill_to']\nfields.street = 'address'\n"
+    );
+    let shop = Shop::new(
+        orders,
+        &of_orders,
+        "customer = 'anonymise'\norder = { keep = 'books' }\naddress = 'delete'\n",
+    );
+    let (text, _) = said(&shop, "1").await;
+    assert_eq!(lines(&text), ["order.bill_to cut where it leads to a row that goes"], "{text}");
     // Where a ticket goes with whoever has seen it, a reply to it may be somebody else's.
     let along = map.replace("seen_by = 'clear'", "seen_by = 'goes'");
     let shop = Shop::new(sql, &along, "customer = 'delete'\nticket = 'delete'\nreply = 'anonymise'\n");

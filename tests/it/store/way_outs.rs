@@ -197,3 +197,44 @@ fn a_search_that_comes_too_early_is_told_what_to_write() {
             .unwrap_or_else(|problems| panic!("{history}: {problems}"));
     }
 }
+
+/// One mistake that many classes share was said of each of them.
+#[test]
+fn a_mistake_that_many_classes_share_is_said_once() {
+    let database = Database::new(super::shop45::SCHEMA);
+    let whole = super::shop45::MAP;
+    let mut parsed: toml::Table = toml::from_str(whole).unwrap();
+    parsed.remove("links");
+    let said = self::said(&database, &toml::to_string(&parsed).unwrap());
+    assert!(
+        said.starts_with(
+            "links.by_mail: is missing: newsletter_signups, orders, questions, tickets name such a link"
+        ),
+        "{said}"
+    );
+    // The shape of many tables, with its tables misspelled, gone, or of a wrong type.
+    for (what, change) in
+        [("text", toml::Value::Integer(7)), ("list", toml::Value::Array(vec![toml::Value::Integer(7)]))]
+    {
+        let mut parsed: toml::Table = toml::from_str(whole).unwrap();
+        parsed["alike"][1]["tables"] = change;
+        let said = self::said(&database, &toml::to_string(&parsed).unwrap());
+        assert!(said.starts_with("alike[1].tables"), "{what}: {said}");
+    }
+    let mut parsed: toml::Table = toml::from_str(whole).unwrap();
+    parsed["alike"].as_array_mut().unwrap().remove(1);
+    let text = toml::to_string(&parsed).unwrap();
+    let problems = relinquish::SqlMap::from_toml(&text).unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("have no owner, and no [[alike]] names such a table"), "{said:#?}");
+    let mut parsed: toml::Table = toml::from_str(whole).unwrap();
+    parsed["alike"][1].as_table_mut().unwrap().remove("rest");
+    let said = self::said(&database, &toml::to_string(&parsed).unwrap());
+    assert!(said.starts_with("alike[1].fields: nobody classified these columns of"), "{said}");
+    assert!(said.contains("; of order_items: "), "{said}");
+    // A key that nobody knows, and the key that is missing because of it.
+    let text = format!("version = 1\n{CUSTOMERS}fields = {{ mail = 'email' }}").replace("{ is =", "{ name =");
+    let problems = relinquish::SqlMap::from_toml(&text).unwrap_err().to_string();
+    assert_eq!(problems, "customers.tenant.name: is no key of this table; there is: is; missing here: is");
+}

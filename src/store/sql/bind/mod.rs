@@ -7,7 +7,7 @@ use super::coverage::check_coverage;
 use super::dialect::Dialect;
 use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
-use super::mend::{Mended, fold_alike, mended};
+use super::mend::{Mended, fold_alike, fold_missing_links, mended};
 use super::mentions::{MentionMap, check_mentions};
 use super::notes::{Note, notes};
 use super::schema::{OnDelete, Schema, Table, Trigger};
@@ -223,7 +223,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     }
     check_coverage(&mut reader, &mended, schema, &classes);
     check_table_triggers(&mut reader, map, schema);
-    Problems::none_or(fold_alike(reader.into_problems(), map))?;
+    Problems::none_or(fold_alike(fold_missing_links(reader.into_problems(), map), map))?;
     mark_echoes(map, schema, &mut classes);
     check_mentions(map, schema, &classes)?;
     let data_map = data_map(map, schema, &classes)?;

@@ -416,7 +416,7 @@ fn say_shapeless(reader: &mut Reader, shapeless: &[&str], alike: &BTreeSet<&str>
     let near = shapeless.iter().find_map(|name| Some((name, nearest(name, alike.iter().copied())?)));
     let way_out = match near {
         Some((name, near)) => {
-            format!("did you mean {near}, which [[alike]] names? Write {name} as it is written there")
+            format!("is {near} in [[alike]] meant for {name}? Write both alike, or write the owner here")
         }
         None => "write the owner of each, or name the tables in [[alike]]".to_owned(),
     };
@@ -615,7 +615,7 @@ fn read_dates(reader: &mut Reader, value: Option<&Json>) -> BTreeMap<String, (So
 fn read_tenant(reader: &mut Reader, value: &Json) -> Option<TenantSource> {
     let path = "customers.tenant";
     match value.as_object() {
-        Some(table) if !table.contains_key("sql") => {
+        Some(table) if table.contains_key("is") || !table.contains_key("sql") => {
             reader.table(path, value, &["is"]);
             reader.required_text(path, table, "is").map(|name| TenantSource::Is(name.into()))
         }

@@ -37,7 +37,7 @@ username = "token"
 email = { token = "uuid" }
 postcode = { generalise = "uk_postcode" }
 password = "invalidate"
-comment = "redact"
+communication = "redact"
 free_text = { redact = "[removed]", also = ["email", "iban"], otherwise = "remove" }
 [treatments.clear]
 customer = { action = "anonymise", otherwise = "remove" }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use clap::Args;
-use relinquish::data_map::{Field, RecordClass};
+use relinquish::data_map::{Field, NotCovered, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
 use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
+use relinquish::store::sql::Note;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
 use relinquish::{
     Approval, Asked, Certificate, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy,
@@ -55,16 +56,29 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
     if problems.iter().next().is_some() {
         return Err(Failure::Misfits(misfits(&documents.map, &problems)));
     }
+    let notes = opened.store.notes();
     if args.schema.is_some_and(|schema| schema != census.schema) {
-        let reason = json!({ "schema": census.schema });
+        // The map fits, so whatever is new stands under a line for the rest, or in a table that the map does not name.
+        let covered = notes.iter().filter(|note| matches!(note, Note::Rest { .. } | Note::LeadsOut { .. }));
+        let beside = map.unmapped().iter().filter(|what| matches!(what, NotCovered::Tables(_)));
+        let look: Vec<String> =
+            covered.map(ToString::to_string).chain(beside.map(ToString::to_string)).collect();
+        let reason = json!({ "schema": census.schema, "look_at": look });
+        let more = if look.is_empty() {
+            "the map names every column; a type, a key, a trigger or an index is another one".to_owned()
+        } else {
+            format!(
+                "look whether one of these is new, which no line of the map names:\n    {}",
+                look.join("\n    ")
+            )
+        };
         let text = format!(
-            "refused: the schema of {} has changed since that check; its digest is {} now",
+            "refused: the schema of {} has changed since that check; its digest is {} now\n  the map fits it; {more}",
             shown(&documents.database),
             census.schema
         );
         return Ok(Answer::refused(&reason, text));
     }
-    let notes = opened.store.notes();
     let of_policy = policy.notes();
     let listed = notes.iter().map(ToString::to_string).chain(of_policy.iter().map(ToString::to_string));
     let listed: Vec<String> = listed.map(|note| format!("\n  note       {note}")).collect();

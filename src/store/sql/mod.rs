@@ -97,6 +97,8 @@
 //! | are a part of their table | `when = { owner_type = "client" }`; `when = "rest"` for those that no other class claims. A value is one, a list, `{ null = true }` or `{ not = "a" }` |
 //! | name somebody who is no customer | `nobody = "of visitors"` |
 //!
+//! [`shapes`] has one page for each shape, with a database and a map to copy.
+//!
 //! Every other foreign key between mapped tables is an *end*: it says nothing about whose the record is. The map says what happens when the
 //! row at its other end leaves, because the schema cannot tell:
 //!
@@ -244,7 +246,8 @@
 //! * the columns that `rest` covers,
 //! * a `CREATE INDEX` line for each link without an index,
 //! * foreign keys to tables that nobody mapped,
-//! * records that belong to a customer through other records, while another link leads directly to a customer.
+//! * records that belong to a customer through other records, while another link leads directly to a customer,
+//! * records that an erasure may leave without an owner, so that the next census stops.
 //!
 //! # Over a connection of the host's own
 //! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. A database may need more than a path: a key, a VFS, functions that its CHECKs
@@ -346,6 +349,7 @@ mod schema;
 mod script;
 mod session;
 mod shape;
+pub mod shapes;
 mod spelling;
 #[cfg_attr(
     not(feature = "sqlite"),

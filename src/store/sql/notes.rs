@@ -78,6 +78,14 @@ pub enum Note {
         /// The link.
         link: String,
     },
+    /// A record is shared, and an erasure may clear or delete every link by which somebody has it. A record that stays has
+    /// no owner afterwards. The next census stops the class, unless the map says that its records may have no owner.
+    LosesEveryOwner {
+        /// The record class.
+        class: ClassName,
+        /// The links, as the map names them.
+        links: Vec<String>,
+    },
     /// `ignore.triggers` names a trigger that does not exist. It may have been dropped for a run. If the name is
     /// misspelled, the intended trigger is not ignored.
     NoTrigger {
@@ -114,9 +122,17 @@ impl fmt::Display for Note {
             ),
             Self::LosesOwner { class, link } => write!(
                 f,
-                "{class}.{link}: an erasure clears the link or the value by which it finds its customer, so a record that stays \
+                "{class}.{link}: where an erasure clears the link or the value by which it finds its customer, a record that stays \
                  has no owner then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every \
                  treatment deletes these records",
+                key(class.as_str())
+            ),
+            Self::LosesEveryOwner { class, links } => write!(
+                f,
+                "{class}: where an erasure clears {}, or deletes the records that lead there, a record that stays has no owner \
+                 then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every treatment \
+                 deletes these records, or keeps what leads to them",
+                links.join(" or "),
                 key(class.as_str())
             ),
             Self::NoTrigger { trigger } => {
@@ -138,7 +154,7 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
         let Some(table) = schema.table(&class.table) else { continue };
         notes.extend(rest(map, table, class));
         notes.extend(longer_way(class, &map.customers.class));
-        notes.extend(loses_owner(map, class));
+        notes.extend(loses_owner(map, class, classes));
         leads_out(table, class, classes, &mut notes);
         indexes(schema, class, &mut missing, &mut notes);
     }
@@ -186,11 +202,24 @@ fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
 }
 
 /// The note about records that an erasure may leave without an owner.
-fn loses_owner(map: &SqlMap, class: &BoundClass) -> Option<Note> {
+fn loses_owner(map: &SqlMap, class: &BoundClass, classes: &[BoundClass]) -> Option<Note> {
     map.records.get(&class.name).filter(|record| record.nobody.none.is_none())?;
-    let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
-    let link = owners.find(|link| link.by_value || link.gone == WhenGone::Clear)?;
-    Some(Note::LosesOwner { class: class.name.clone(), link: link.name.clone() })
+    let name = class.name.clone();
+    let is_lost = |link: &BoundLink| link.by_value || link.gone == WhenGone::Clear;
+    let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner).peekable();
+    if owners.peek().is_some() {
+        return Some(Note::LosesOwner { class: name, link: owners.find(|link| is_lost(link))?.name.clone() });
+    }
+    let own = class.links.iter().filter(|link| link.role == LinkRole::Shared);
+    if own.clone().any(|link| !is_lost(link)) {
+        return None; // This link stays, and leads to the "Unknown Customer" if not to a customer.
+    }
+    let holds = |link: &&BoundLink| link.holds && link.heads.contains(&name);
+    let holders = classes.iter().flat_map(|other| {
+        other.links.iter().filter(holds).map(|link| format!("{}.{}", other.name, link.name))
+    });
+    let links: Vec<String> = own.map(|link| link.name.clone()).chain(holders).collect();
+    (!links.is_empty()).then_some(Note::LosesEveryOwner { class: name, links })
 }
 
 /// The notes about foreign keys to tables without a class.

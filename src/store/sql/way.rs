@@ -485,14 +485,20 @@ impl<'s> Binder<'s> {
             None => match table.foreign_key(&link.columns) {
                 Some(key) => (key.to_table.clone(), key.to_columns.clone()),
                 None if role != LinkRole::End && link.further.is_empty() => {
+                    if self.is_own_key(reader, path, table, &link.columns) {
+                        return None;
+                    }
                     (self.map.customers.table.clone(), self.root_key().to_vec())
                 }
                 None => {
-                    reader.problem(
-                        path,
-                        format!("no foreign key of {} starts at {}", table.name, link.columns.join(", ")),
-                        "say where it leads: { column = \"…\", to = \"class\" } or { column = \"…\", table = \"…\", key = \"…\" }",
-                    );
+                    let way_out = if role == LinkRole::End {
+                        "say where it leads: { to = \"class\", gone = \"…\" }, with a word such as \"goes\" or \"clear\""
+                    } else {
+                        "say where it leads: { column = \"…\", to = \"class\" } or { column = \"…\", table = \"…\", key = \"…\" }"
+                    };
+                    let what =
+                        format!("no foreign key of {} starts at {}", table.name, link.columns.join(", "));
+                    reader.problem(path, what, way_out);
                     return None;
                 }
             },
@@ -514,6 +520,35 @@ impl<'s> Binder<'s> {
             .iter()
             .all(|column| check_column(reader, path, next, column))
             .then_some((next, to_columns, only))
+    }
+
+    /// Reports the table's own key as an owner link without a target. If the table shares its keys with the customers,
+    /// the map has to say so. Otherwise a record would belong to whoever has the same number by chance.
+    fn is_own_key(&self, reader: &mut Reader, path: &str, table: &Table, columns: &[String]) -> bool {
+        let key = &table.primary_key;
+        let same = |column: &String| key.iter().any(|own| own.eq_ignore_ascii_case(column));
+        if columns.len() != key.len() || !columns.iter().all(same) {
+            return false;
+        }
+        let (column, to) = (paste::list(columns), paste::text(self.map.customers.class.as_str()));
+        let to_root = table.foreign_keys.iter().filter(|key| self.is_root(&key.to_table));
+        let others: Vec<String> = to_root.map(|key| paste::list(&key.columns)).collect();
+        let other = if others.is_empty() {
+            "the column that leads to the customer".to_owned()
+        } else {
+            others.join(" or ")
+        };
+        reader.problem(
+            path,
+            format!(
+                "is the key of {} itself, and no foreign key says that it is a customer's key too",
+                table.name
+            ),
+            format!(
+                "write {other}, or {{ column = {column}, to = {to} }} where both tables share their keys"
+            ),
+        );
+        true
     }
 
     /// Checks that both ends of a link compare equally, and that the far end is unique.
@@ -575,6 +610,9 @@ impl<'s> Binder<'s> {
         let path = format!("{}[{n}]", join(at, "shared"));
         if !links.iter().any(|link| link.name.eq_ignore_ascii_case(name)) {
             let written = self.resolve(&self.word(holder, name));
+            if self.says_no_target(reader, &path, holder, &written, held) {
+                return;
+            }
             let Some(mut link) = self.link(reader, &path, holder, &written, LinkRole::End) else { return };
             name.clone_into(&mut link.name);
             // If nobody says what happens to such a link, the schema may say it. Otherwise it is cleared if it takes

@@ -449,8 +449,9 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
     wanted
 }
 
+/// After every day that is drawn: no letter is dated before what it tells.
 pub(super) fn written_on() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2026, 11, 30).unwrap()
+    NaiveDate::from_ymd_opt(2040, 12, 31).unwrap()
 }
 
 /// The lines of a letter, without its headings and introductions.

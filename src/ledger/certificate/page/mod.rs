@@ -318,7 +318,7 @@ impl Page<'_> {
 
     fn otherwise(&self, otherwise: &Otherwise) -> Vec<String> {
         let words = self.words;
-        let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
+        let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
         let counts = [
             (words.deleted_instead, *deleted),
             (words.meanwhile, *meanwhile),
@@ -330,7 +330,9 @@ impl Page<'_> {
             .filter(|(_, count)| *count > 0)
             .map(|(says, count)| fill(says, &[("n", &number(count))]))
             .collect();
-        for (links, says) in [(cut, words.cut), (handed_over, words.handed_over)] {
+        for (links, says) in
+            [(named_others, words.named_others), (cut, words.cut), (handed_over, words.handed_over)]
+        {
             let each = links.iter();
             lines.extend(each.map(|(link, count)| fill(says, &[("link", link), ("n", &number(*count))])));
         }

@@ -7,7 +7,7 @@ use super::coverage::check_coverage;
 use super::dialect::Dialect;
 use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
-use super::mend::{Mended, fold_alike, mended};
+use super::mend::{Mended, fold_alike, fold_missing_links, mended};
 use super::mentions::{MentionMap, check_mentions};
 use super::notes::{Note, notes};
 use super::schema::{OnDelete, Schema, Table, Trigger};
@@ -15,7 +15,7 @@ use super::tokens::TriggerEvent;
 use super::triggers::{all_triggers, calls, check_table_triggers};
 use super::way::{Binder, BoundLink, Foot, bind_when};
 use crate::anonymise::json::Pointer;
-use crate::data_map::{ClassName, DataMap, FieldName, Link, LinkRole, RecordClass, TableTrigger, WhenGone};
+use crate::data_map::{ClassName, DataMap, FieldName, LinkRole, TableTrigger, WhenGone};
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
 mod checks;
@@ -223,13 +223,13 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     }
     check_coverage(&mut reader, &mended, schema, &classes);
     check_table_triggers(&mut reader, map, schema);
-    Problems::none_or(fold_alike(reader.into_problems(), map))?;
+    Problems::none_or(fold_alike(fold_missing_links(reader.into_problems(), map), map))?;
     mark_echoes(map, schema, &mut classes);
     check_mentions(map, schema, &classes)?;
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
     check_same(&data_map)?;
-    let reached = reached_along(&data_map);
+    let reached = data_map.classes_reached_along();
     for class in &mut classes {
         class.is_shared = shared.contains(&class.name) || reached.contains(&class.name);
     }
@@ -271,33 +271,6 @@ fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet
         && !is_shared
         && owners.peek().is_some()
         && owners.all(|owner| is_one_persons(map, owner.to(), seen))
-}
-
-/// Classes whose records hang from records that may be erased together with another person's record.
-fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
-    let goes = |class: &&RecordClass| class.links().iter().any(Link::goes_along);
-    let mut above: BTreeSet<ClassName> =
-        map.classes().filter(goes).map(|class| class.name().clone()).collect();
-    let mut reached = BTreeSet::new();
-    loop {
-        let mut more = BTreeSet::new();
-        for class in map.classes() {
-            for link in class.links() {
-                if link.is_owner() && above.contains(link.to()) {
-                    more.insert(class.name().clone());
-                }
-                if link.is_holding() && above.contains(class.name()) {
-                    more.insert(link.to().clone());
-                }
-            }
-        }
-        let before = reached.len();
-        reached.extend(more.iter().cloned());
-        above.extend(more);
-        if reached.len() == before {
-            return reached;
-        }
-    }
 }
 
 /// Checks links with `same`: both ends can belong to the same person only if each end has one owner.
@@ -369,7 +342,12 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
                 continue;
             };
             if let (Some(foot), Some(links)) = (feet.get(at_foot), links.get_mut(at_foot)) {
+                let known = reader.problems().len();
                 binder.hold(reader, (&at, n), foot, link, held, ends_of(foot), links);
+                // The owner was corrected to this link: what is wrong with the link is the same mistake.
+                if record.owner.is_empty() {
+                    reader.fold_since(known, &join(&at, "owner"));
+                }
             }
         }
     }

@@ -186,15 +186,8 @@ impl Frame {
                 }
             }
         }
-        for class in classes {
-            let Some(shared) = &class.others else { continue };
-            for (n, rows) in Self::count_rows(session, &class.class, shared)? {
-                if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
-                    counts.otherwise.entry(class.class.clone()).or_default().shared = rows;
-                }
-            }
-        }
-        // Counted before anything is written: afterwards no value leads to a customer any more.
+        // Counted before anything is written: afterwards links may be cut, and no value leads to a customer any more.
+        Self::count_of_others(session, classes, counts)?;
         for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
             for (n, counted) in self.count_theirs(session, class, readings)? {
                 if let Some(counts) = counts.get_mut(n).filter(|_| counted.rows > 0) {
@@ -231,6 +224,33 @@ impl Frame {
                 .collect();
             self.write(session, &again)?;
             self.delete(session, &again)?;
+        }
+        Ok(())
+    }
+
+    /// Counts, by customer, the records that somebody else has too, and the treated records that name somebody else.
+    fn count_of_others(
+        session: &mut dyn Session,
+        classes: &[ClassScript],
+        counts: &mut [Counts],
+    ) -> Result<(), Trouble> {
+        let mut count = |class: &ClassScript, sql: &str, put: &dyn Fn(&mut Otherwise, u64)| {
+            for (n, rows) in Self::count_rows(session, &class.class, sql)? {
+                if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
+                    put(counts.otherwise.entry(class.class.clone()).or_default(), rows);
+                }
+            }
+            Ok::<(), Trouble>(())
+        };
+        for class in classes {
+            if let Some(shared) = &class.others {
+                count(class, shared, &|otherwise, rows| otherwise.shared = rows)?;
+            }
+            for (link, sql) in &class.named_others {
+                count(class, sql, &|otherwise, rows| {
+                    otherwise.named_others.insert(link.clone(), rows);
+                })?;
+            }
         }
         Ok(())
     }

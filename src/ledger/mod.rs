@@ -72,9 +72,10 @@ pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
 pub(crate) use intake::Running;
 pub use intake::{ConfirmedIdentity, Intake};
-pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
+pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens, tokens_of, write_customer};
 pub use key_ring::{
-    FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
+    FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, Messages, SubjectToken,
+    TokenKey,
 };
 pub use memory::MemoryLedger;
 #[cfg(feature = "postgres")]

@@ -17,7 +17,7 @@ use crate::store::{
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, MentionsPart, MentionsRequest, OwnerlessErased,
     OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated, Reactivation, ReadRecords,
     ReadRequest, RecordPage, RecordStore, RedactMentions, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
-    UncertainMention,
+    UncertainMention, RegistrationPage,
 };
 
 #[async_trait]
@@ -107,6 +107,11 @@ impl CustomerStore for SqliteStore {
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         let request = request.clone();
         self.call("reading customers", move |frame, session| frame.page(session, &request)).await
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        let request = request.clone();
+        self.call("reading customers", move |frame, session| frame.registrations(session, &request)).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -14,7 +14,7 @@ use crate::answer::{Answer, Failure, told};
 use crate::auth::Right;
 use crate::fields::encode;
 use crate::layout::{badge, card, empty, table};
-use crate::survey::{Filter, Left, Row, Run, Survey, review};
+use crate::survey::{Filter, Left, Row, Run, Survey};
 use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
@@ -260,7 +260,7 @@ pub(crate) fn confirm(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failur
     let words = visit.words;
     let survey = visit.console.desk.survey.last().ok_or(Failure::NotFound)?;
     let filter = filter(visit);
-    let chosen = review(&survey, &filter, visit.operator.tenants());
+    let chosen = survey.review(&filter, visit.operator.tenants());
     let count = chosen.plans().len() as u64;
     let digest = chosen.digest().to_string();
     let policy = visit.console.engine.policy();
@@ -313,7 +313,7 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
     visit.needs(Right::Approve)?;
     let words = visit.words;
     let survey = visit.console.desk.survey.last().ok_or(Failure::NotFound)?;
-    let chosen = review(&survey, &filter(visit), visit.operator.tenants());
+    let chosen = survey.review(&filter(visit), visit.operator.tenants());
     let count = chosen.plans().len() as u64;
     let shown = visit.form.get("digest").unwrap_or_default();
     let mut tried = visit.tried("review", shown);

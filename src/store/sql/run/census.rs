@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Datelike as _, Utc};
 
 use super::Frame;
+use super::facts::Seen;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass, WhenGone};
 use crate::store::sql::bind::{Bound, BoundClass};
@@ -120,8 +121,9 @@ impl Frame {
             self.bound.table(&root.table),
             of_class(&self.bound, &table, &root.rows)
         );
+        let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read(row, 0)?.unreadable_on(at.date_naive()) {
+            for fact in self.facts.read_among(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
             Ok(())

@@ -27,6 +27,10 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// TEMPORARY TABLE … AS SELECT … WITH NO DATA`, so that the column has the type of the host's column.
     fn create(&self, table: &OwnTable) -> String;
 
+    /// The number of a row of a temporary table that [numbers](OwnTable::is_numbered) its rows. A row that comes after
+    /// `n` others since the table was empty has a number greater than `n`. In PostgreSQL a column of its own.
+    fn born(&self, alias: &str) -> String;
+
     /// The n-th parameter, counted from 1. In PostgreSQL `$1`.
     fn parameter(&self, n: usize) -> String;
 
@@ -118,6 +122,8 @@ pub(crate) struct OwnTable {
     pub(crate) columns: Vec<(String, Holds)>,
     /// The columns of its primary key.
     pub(crate) key: Vec<String>,
+    /// Whether its rows are numbered in the order in which they come. See [`Dialect::born`].
+    pub(crate) is_numbered: bool,
 }
 
 /// The content of a column of a temporary table.

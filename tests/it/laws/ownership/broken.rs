@@ -5,6 +5,8 @@
 pub(super) enum Twist {
     /// Who has left still holds on to what was shared.
     NobodyHasLeft,
+    /// Who has left does not count as having left while a field of somebody else's is there in the own record.
+    OthersFieldsHideWhoLeft,
     /// A shared record is due with the first who leaves.
     SharedGoesWithTheFirst,
     /// A record that goes along and is deleted still gives what hangs from it to those who stay.
@@ -58,8 +60,9 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 26] = [
+pub(super) const TWISTS: [Twist; 27] = [
     Twist::NobodyHasLeft,
+    Twist::OthersFieldsHideWhoLeft,
     Twist::SharedGoesWithTheFirst,
     Twist::DeletedRecordsStillHave,
     Twist::GoesOneStep,

@@ -532,6 +532,13 @@ pub(super) fn create(world: &World, written: &Written, path: &Path) {
     transaction.commit().unwrap();
 }
 
+/// The statements that date every record so long ago that no duty keeps it.
+pub(super) fn end_duties(shape: &Shape) -> String {
+    let is_dated = |table: &&Table| table.classes.iter().any(|class| shape.is_dated(*class));
+    let dated = shape.tables.iter().filter(is_dated);
+    dated.map(|table| format!("UPDATE {} SET made_on = '2001-01-01';\n", table.name)).collect()
+}
+
 /// Every cell of the database. A row with a key that nobody gave is an error.
 pub(super) fn read(shape: &Shape, path: &Path) -> Result<Cells, String> {
     let connection = Connection::open(path).unwrap();

@@ -42,9 +42,6 @@ pub struct TableTrigger {
     pub(crate) on: TriggerOn,
     pub(crate) fields: BTreeSet<FieldName>,
     pub(crate) effect: TriggerEffect,
-    /// Whether it has this effect whenever it runs.
-    #[serde(skip)]
-    pub(crate) is_certain: bool,
 }
 
 impl TableTrigger {
@@ -59,7 +56,7 @@ impl TableTrigger {
             TriggerOn::Update => "UPDATE",
             TriggerOn::Delete => "DELETE",
         };
-        Self { name: name.into(), table: table.into(), when, on, fields: BTreeSet::new(), effect, is_certain: false }
+        Self { name: name.into(), table: table.into(), when, on, fields: BTreeSet::new(), effect }
     }
 
     /// Says that the trigger runs only when one of these fields is written.
@@ -113,7 +110,6 @@ impl fmt::Display for TableTrigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "trigger {} of table {} ({}) ", self.name, self.table, self.when)?;
         match &self.effect {
-            TriggerEffect::Forbids if self.is_certain => f.write_str("refuses every such statement"),
             TriggerEffect::Forbids => f.write_str("refuses the statement, for all records or for some"),
             TriggerEffect::Swallows => {
                 f.write_str("leaves all records or some of them as they are, and reports no error")

@@ -686,7 +686,7 @@ fn check_values(
                 }
             }
             let waits = may_be_needed.contains(class.name());
-            if let Some(way_out) = waits.then(|| let_go_by_itself(rules, class.name())).flatten() {
+            if let Some(way_out) = waits.then(|| let_go_by_itself(rules, class.name(), map)).flatten() {
                 reader.problem(
                     &path,
                     format!(
@@ -702,7 +702,7 @@ fn check_values(
         if !is_own
             && !treated.under_duty.is_empty()
             && let Some(by) = value_above(map, class.name())
-            && let Some(way_out) = let_go_by_itself(rules, class.name())
+            && let Some(way_out) = let_go_by_itself(rules, class.name(), map)
         {
             reader.problem(
                 &path,
@@ -716,7 +716,13 @@ fn check_values(
 }
 
 /// What the policy has to say so that records of a class go by themselves when their duty ends. `None` if it says so.
-fn let_go_by_itself(rules: &Rules, class: &ClassName) -> Option<String> {
+fn let_go_by_itself(rules: &Rules, class: &ClassName, map: &DataMap) -> Option<String> {
+    if map.shared_classes().contains(class) {
+        // What several people share does not expire.
+        return Some(format!(
+            "leave {class} out of the classes of the duty; where a record under a duty needs it, name the link in the duty's needs"
+        ));
+    }
     if rules.expire.get(class).is_none_or(|rule| rule.after.is_none()) {
         return Some(format!("write expire.{class} = {{ after = \"duty\", action = \"delete\" }}"));
     }

@@ -124,15 +124,11 @@ fn way_out(
     trigger: &TableTrigger,
 ) -> String {
     let name = trigger.name();
-    let mut way_out = if trigger.is_certain {
-        "drop the trigger for the run".to_owned()
-    } else {
-        format!(
-            "drop the trigger, or, where you know that it lets these records pass, write ignore.triggers.{} = \"reason\" \
-             in the data map",
-            key(name)
-        )
-    };
+    let mut way_out = format!(
+        "drop the trigger, or, where you know that it lets these records pass, write ignore.triggers.{} = \"reason\" \
+         in the data map",
+        key(name)
+    );
     let goes =
         |name: &ClassName| classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete);
     let may_stay = !class.links().iter().any(|link| goes(link.to()) && !link.lets_go());

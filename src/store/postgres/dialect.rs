@@ -61,6 +61,10 @@ impl Dialect for PostgresDialect {
         )
     }
 
+    fn note_added(&self, _: &str, _: &str, _: &str, _: &[String]) -> Option<String> {
+        None
+    }
+
     fn born(&self, alias: &str) -> String {
         format!("{alias}.born")
     }

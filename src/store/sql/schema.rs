@@ -281,12 +281,6 @@ impl Table {
         }
     }
 
-    /// The column that numbers the rows in the order in which they come.
-    pub(crate) fn row_number(&self) -> Option<String> {
-        let handle = self.handle();
-        handle.first().filter(|_| !self.without_rowid && handle.len() == 1).cloned()
-    }
-
     /// The columns of the primary key and of each unique index over all rows.
     pub(crate) fn unique_columns(&self) -> Vec<Vec<String>> {
         let indexes = self.unique.iter().filter(|index| !index.partial).map(|index| index.columns.clone());

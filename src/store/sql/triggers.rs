@@ -22,8 +22,6 @@ pub(crate) struct TriggerText {
     /// The columns of `UPDATE OF`. Empty: any column.
     pub(crate) columns: Vec<String>,
     pub(crate) forbids: bool,
-    /// Whether it forbids every statement for which it runs: it has no condition.
-    pub(crate) always_forbids: bool,
     pub(crate) swallows: bool,
     /// The columns of its own table that it sets.
     pub(crate) sets: Vec<String>,
@@ -56,13 +54,8 @@ pub(crate) fn trigger_text(sql: &str, table: &str) -> TriggerText {
     };
     // The first token of the body is BEGIN.
     let body = body.get(1..).unwrap_or_default();
-    let has_condition = head.iter().any(|token| token.is("WHEN"));
     for statement in body.split(|token| *token == Token::Sign(';')) {
         let Some(first) = statement.first() else { continue };
-        let raises = first.is("SELECT") && statement.get(1).is_some_and(|token| token.is("RAISE"));
-        let is_plain = !statement.iter().any(|token| token.is("WHERE") || token.is("FROM"));
-        // What comes before may leave the statement out for some rows.
-        text.always_forbids |= raises && is_plain && !has_condition && !text.swallows;
         if first.is("UPDATE") {
             let at = if statement.get(1).is_some_and(|token| token.is("OR")) { 3 } else { 1 };
             if own(statement.get(at)) {
@@ -129,18 +122,15 @@ fn set_columns(statement: &[Token]) -> Vec<String> {
     columns
 }
 
-/// The triggers of a table that can prevent a statement, without triggers that the map ignores. A trigger that forbids
-/// every statement cannot be ignored: the map gives a reason for what it writes, and nothing lets a statement pass.
+/// The triggers of a table that can prevent a statement, without triggers that the map ignores.
 pub(super) fn in_the_way<'t>(map: &'t SqlMap, table: &'t Table) -> impl Iterator<Item = TableTrigger> + 't {
     let is_ignored =
         |trigger: &Trigger| map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(&trigger.name));
-    table.triggers.iter().flat_map(move |trigger| {
-        let mut effects = effects(table, trigger);
-        if is_ignored(trigger) {
-            effects.retain(|effect| effect.is_certain);
-        }
-        effects
-    })
+    table
+        .triggers
+        .iter()
+        .filter(move |trigger| !is_ignored(trigger))
+        .flat_map(|trigger| effects(table, trigger))
 }
 
 /// The same for all tables, including triggers that the map ignores.
@@ -175,7 +165,6 @@ fn effects(table: &Table, trigger: &Trigger) -> Vec<TableTrigger> {
     let of_effect = |effect| {
         let mut found = TableTrigger::new(trigger.name.as_str(), table.name.as_str(), on, effect);
         found.when = text.when;
-        found.is_certain = text.always_forbids && *found.effect() == TriggerEffect::Forbids;
         found.of_fields(named(&text.columns))
     };
     effects.into_iter().map(of_effect).collect()
@@ -220,15 +209,11 @@ pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &S
     let Some(table) = schema.table(&map.customers.table) else { return };
     let is_written = |field: &FieldName| writes.keys().any(|name| name.eq_ignore_ascii_case(field.as_str()));
     for trigger in in_the_way(map, table).filter(|trigger| trigger.hits_update(is_written)) {
-        let way_out = if trigger.is_certain {
-            "drop the trigger, or deactivate by another column".to_owned()
-        } else {
-            format!(
-                "drop the trigger, or, where you know that it lets customers be deactivated, write ignore.triggers.{} = \
-                 \"reason\"",
-                key(trigger.name())
-            )
-        };
+        let way_out = format!(
+            "drop the trigger, or, where you know that it lets customers be deactivated, write ignore.triggers.{} = \
+             \"reason\"",
+            key(trigger.name())
+        );
         reader.problem("customers.deactivate", format!("cannot be written: {trigger}"), way_out);
     }
 }

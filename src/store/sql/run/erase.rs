@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Frame;
+use super::echoes::During;
 use super::rounds::Readings;
 use super::status::written;
 use super::tally::Count;
@@ -107,9 +108,12 @@ impl Frame {
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
-            let newest = self.newest(&mut *transaction)?;
+            let before = self.watch_triggers(&mut *transaction)?;
             self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
-            self.nothing_added(&mut *transaction, &work.script, &newest)?;
+            let is_treated = |name: &ClassName| {
+                work.script.classes.iter().any(|class| class.class == *name && class.is_treated())
+            };
+            self.triggers_did_nothing(&mut *transaction, &before, During::Erasing, is_treated)?;
             if let Some(sought) = sought {
                 Self::look_for_leftovers(&mut *transaction, &sought, work, &mut counts)?;
             }

@@ -97,10 +97,19 @@ impl Writer<'_> {
                 format!("{sql} AND {} IS NULL", self.ways.scalar(&link, class, head, ends, "1"))
             });
             let mut statement = Statement::default();
-            let is_pending = pending(self.bound.dialect, &mut statement, class, slots, &fields);
+            // An empty field names nobody.
+            let named: Vec<String> = fields
+                .iter()
+                .map(|field| {
+                    let is_pending =
+                        pending(self.bound.dialect, &mut statement, class, slots, std::slice::from_ref(field));
+                    let untyped = self.bound.dialect.untyped(&field.column);
+                    format!("({} IS NOT NULL AND trim({untyped}) <> '' AND {is_pending})", field.column)
+                })
+                .collect();
             statement.sql = format!(
-                "SELECT relinquish_r.n, count(*), 0 {rows} WHERE {due}{stays}{nowhere} AND {is_pending} \
-                 GROUP BY relinquish_r.n"
+                "SELECT relinquish_r.n, count(*), 0 {rows} WHERE {due}{stays}{nowhere} AND ({}) GROUP BY relinquish_r.n",
+                named.join(" OR ")
             );
             list.push((link.name.clone(), statement));
         }

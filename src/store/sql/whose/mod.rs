@@ -52,12 +52,14 @@ pub(crate) enum Set {
     Unclear,
     /// Rows of others that a customer of the batch reaches, and from there up to all of their owners.
     Abroad,
+    /// Rows that were added to the table since the transaction began, by triggers above all.
+    Added,
     /// Rows in which fields belong to a customer of the batch, and whether there is something to do to them.
     Theirs,
 }
 
 impl Set {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Touched,
         Self::Along,
         Self::Above,
@@ -67,6 +69,7 @@ impl Set {
         Self::Needed,
         Self::Unclear,
         Self::Abroad,
+        Self::Added,
         Self::Theirs,
     ];
 
@@ -81,6 +84,7 @@ impl Set {
             Self::Needed => "needed",
             Self::Unclear => "unclear",
             Self::Abroad => "abroad",
+            Self::Added => "added",
             Self::Theirs => "theirs",
         }
     }
@@ -121,6 +125,11 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
             tables.push(bound.dialect.create(&table));
         };
         for set in Set::ALL {
+            if (set == Set::Added && class.echoes.is_empty())
+                || (set == Set::Theirs && class.of.is_empty() && class.values.is_empty())
+            {
+                continue;
+            }
             let flags = ["whole", "had", "needed", "instead", "beside"].map(|flag| (flag, Holds::Flag));
             let (columns, key): (_, &[&str]) = match set {
                 Set::Touched => ([("n", Holds::Number)].into_iter().chain(flags).collect(), &["n"]),
@@ -129,11 +138,16 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
                 Set::Theirs => (vec![("n", Holds::Number), ("due", Holds::Number)], &["n", "due"]),
                 Set::Had => (vec![("person", Holds::Text)], &["person"]),
                 Set::Whole => (vec![("needs", Holds::Number)], &["needs"]),
-                Set::Along | Set::Above | Set::Near | Set::Needed => (Vec::new(), &[]),
+                Set::Along | Set::Above | Set::Near | Set::Needed | Set::Added => (Vec::new(), &[]),
             };
             create(set.name(number), &columns, key);
         }
         create(ways::picked_name(number), &[], &[]);
+        if !class.echoes.is_empty() {
+            let (name, table) = (format!("relinquish_notes_{number}"), bound.table(&class.table));
+            let into = Set::Added.of(bound, number);
+            tables.extend(bound.dialect.note_added(&name, &table, &into, &class.handle));
+        }
     }
     tables
 }

@@ -39,6 +39,8 @@ pub(super) enum Twist {
     ValuesOfThoseWhoStayGo,
     /// Values are compared letter by letter.
     ValuesAreExact,
+    /// A blank value leads to the customer whose value is blank.
+    BlankValuesLead,
     /// Links to deleted rows are left as they are.
     LinksStay,
     /// Ends give a record to whom they lead to.
@@ -60,7 +62,7 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 27] = [
+pub(super) const TWISTS: [Twist; 28] = [
     Twist::NobodyHasLeft,
     Twist::OthersFieldsHideWhoLeft,
     Twist::SharedGoesWithTheFirst,
@@ -79,6 +81,7 @@ pub(super) const TWISTS: [Twist; 27] = [
     Twist::ValuesWaitForTheirPerson,
     Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
+    Twist::BlankValuesLead,
     Twist::LinksStay,
     Twist::EndsHang,
     Twist::LinksOfOthersDoNotShare,

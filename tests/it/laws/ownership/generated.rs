@@ -565,6 +565,9 @@ impl Draft<'_> {
 }
 
 fn email(rng: &mut Rng, who: &str) -> String {
+    if chance(rng, 4) {
+        return pick(rng, &["", " "]).to_owned();
+    }
     let plain = format!("ås{who}@x.org");
     match rng.u32(0..10) {
         0 => plain.to_uppercase(),

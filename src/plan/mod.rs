@@ -330,6 +330,7 @@ impl Plan {
                     "uncertain_mentions": self.tally.uncertain.get(name),
                     "others": self.tally.others.get(name),
                     "names_others": self.tally.named_others.get(name),
+                    "fields_of_nobody": self.tally.nobodys_fields.get(name),
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
                         "fields": group.fields().keys().collect::<Vec<_>>(),
@@ -518,6 +519,13 @@ impl Plan {
         for (link, rows) in self.tally.named_others.get(name).into_iter().flatten() {
             let name = if *rows == 1 { "names" } else { "name" };
             writeln!(f, "      {rows} of these {name} another customer in {link}")?;
+        }
+        for (link, rows) in self.tally.nobodys_fields.get(name).into_iter().flatten() {
+            let keep = if *rows == 1 { "keeps" } else { "keep" };
+            writeln!(
+                f,
+                "      {rows} of these {keep} the fields of whoever {link} leads to: it leads nowhere, so no erasure writes them"
+            )?;
         }
         if class.or_deletes() {
             writeln!(

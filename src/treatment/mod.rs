@@ -49,7 +49,7 @@ pub use ownerless::Ownerless;
 pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
 pub use short::Shortfall;
-pub(crate) use signs::{Signs, knowing, signs_of};
+pub(crate) use signs::{Signs, knowing, own_signs, signs_of};
 pub use standing::Standing;
 pub use tally::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
 pub(crate) use texts::{NewText, marks};

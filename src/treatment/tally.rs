@@ -47,6 +47,10 @@ pub struct Tally {
     /// reports them, because a map with the wrong owner would erase other people's records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<ClassName, BTreeMap<String, u64>>,
+    /// Records that are treated and stay with fields that no erasure writes, by class and link. The fields belong to the
+    /// person at the far end of the link, and the link leads nowhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_fields: BTreeMap<ClassName, BTreeMap<String, u64>>,
     /// Records of other owners in which some fields belong to the customer, by class. They are included in `rows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<ClassName, u64>,

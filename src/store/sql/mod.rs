@@ -378,10 +378,12 @@ pub(crate) use drafting::draft;
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
-pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
+pub(crate) use schema::{
+    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars, constant,
+};
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};
-pub(crate) use session::{Purpose, Row, Session};
+pub(crate) use session::{ByTriggers, Purpose, Row, Session};
 #[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;

@@ -9,6 +9,7 @@ use super::bind::{BoundClass, field, implied, is_condition, names};
 use super::links::Compare;
 use super::map::SqlMap;
 use super::schema::{Schema, Table};
+use super::tokens::TriggerEvent;
 use super::way::BoundLink;
 use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
 use crate::document::key;
@@ -92,6 +93,16 @@ pub enum Note {
         /// The name.
         trigger: String,
     },
+    /// `ignore.triggers` names a trigger that forbids statements, for all records or for some. The map ignores it, so no check
+    /// of a policy reports it. An erasure that runs into it fails.
+    TriggerForbids {
+        /// The name.
+        trigger: String,
+        /// The table of the trigger.
+        table: String,
+        /// `BEFORE DELETE`, `AFTER UPDATE` …
+        when: String,
+    },
 }
 
 impl fmt::Display for Note {
@@ -142,6 +153,12 @@ impl fmt::Display for Note {
                     key(trigger)
                 )
             }
+            Self::TriggerForbids { trigger, table, when } => write!(
+                f,
+                "ignore.triggers.{}: the trigger forbids statements on table {table} ({when}); an erasure that runs into it fails, so \
+                 drop the trigger for the run, unless it lets these records pass",
+                key(trigger)
+            ),
         }
     }
 }
@@ -162,6 +179,19 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
     let is_there = |name: &String| there.clone().any(|trigger| trigger.name.eq_ignore_ascii_case(name));
     let missing = map.ignored_triggers.keys().filter(|name| !is_there(name));
     notes.extend(missing.map(|name| Note::NoTrigger { trigger: name.clone() }));
+    let is_mapped = |table: &Table| classes.iter().any(|class| class.table.eq_ignore_ascii_case(&table.name));
+    for table in schema.tables().filter(|table| is_mapped(table)) {
+        let forbidding = table.triggers.iter().filter(|trigger| {
+            trigger.text.forbids
+                && matches!(trigger.event, Some(TriggerEvent::Update | TriggerEvent::Delete))
+                && map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(&trigger.name))
+        });
+        notes.extend(forbidding.map(|trigger| Note::TriggerForbids {
+            trigger: trigger.name.clone(),
+            table: table.name.clone(),
+            when: trigger.text.when.to_owned(),
+        }));
+    }
     notes
 }
 

@@ -621,8 +621,7 @@ impl<'s> Binder<'s> {
             let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));
             let said = ends.links.contains_key(name);
             let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, holder, key));
-            if let Some(gone) = by_schema {
-                let end = EndMap { gone, cleared: None, link: None };
+            if let Some(end) = by_schema {
                 say_gone(reader, &join(&join(&holder.path, "ends"), name), holder, &mut link, &end);
             } else if !said {
                 let clear = clearable(holder, &link, &[]);
@@ -663,9 +662,9 @@ impl<'s> Binder<'s> {
             }
             let name = self.name_of(&key.columns);
             let path = join(&join(&foot.path, "ends"), &name);
-            if let Some((gone, mut link)) = self.link_by_schema(ends, foot, key) {
+            if let Some((end, mut link)) = self.link_by_schema(ends, foot, key) {
                 link.name = name;
-                say_gone(reader, &path, foot, &mut link, &EndMap { gone, cleared: None, link: None });
+                say_gone(reader, &path, foot, &mut link, &end);
                 links.push(link);
                 continue;
             }
@@ -704,10 +703,10 @@ impl<'s> Binder<'s> {
         ends: &Ends,
         foot: &Foot<'s>,
         key: &ForeignKey,
-    ) -> Option<(WhenGone, BoundLink)> {
-        let gone = by_schema(ends, foot, key)?;
+    ) -> Option<(EndMap, BoundLink)> {
+        let end = by_schema(ends, foot, key)?;
         let written = LinkMap::of(key.columns.clone());
-        Some((gone, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
+        Some((end, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
     }
 
     /// The named link that starts at these columns, or else the columns themselves.
@@ -792,17 +791,27 @@ fn divides(foot: &Foot<'_>, column: &str) -> bool {
     foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// The meaning of a foreign key by the schema, if the map uses the schema. `SET NULL` has no meaning if no column
-/// takes NULL.
-fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<WhenGone> {
+/// The meaning of a foreign key by the schema, if the map uses the schema. `SET NULL` has no meaning if no column takes
+/// NULL, and `SET DEFAULT` has none if the default is no constant, or if the columns have different defaults.
+fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<EndMap> {
+    let end = |gone: WhenGone, cleared: Option<Value>| Some(EndMap { gone, cleared, link: None });
+    let columns: Option<Vec<&Column>> = key.columns.iter().map(|column| foot.table.column(column)).collect();
     match key.on_delete {
         _ if !ends.by_schema => None,
-        OnDelete::Cascade => Some(WhenGone::Goes),
-        OnDelete::SetNull => {
-            let takes_null = |column: &String| foot.table.column(column).is_some_and(|own| own.nullable);
-            key.columns.iter().any(takes_null).then_some(WhenGone::Clear)
+        OnDelete::Cascade => end(WhenGone::Goes, None),
+        OnDelete::SetNull => columns?.iter().any(|own| own.nullable).then(|| end(WhenGone::Clear, None))?,
+        OnDelete::SetDefault => {
+            let columns = columns?;
+            let (first, rest) = columns.split_first()?;
+            let alike = rest.iter().all(|own| own.default == first.default);
+            match &first.default {
+                Some(value) if alike => end(WhenGone::Clear, Some(value.clone())),
+                // Without a default the columns get NULL.
+                None if columns.iter().all(|own| own.nullable && !own.has_default) => end(WhenGone::Clear, None),
+                Some(_) | None => None,
+            }
         }
-        OnDelete::SetDefault | OnDelete::Nothing => None,
+        OnDelete::Nothing => None,
     }
 }
 

@@ -224,3 +224,32 @@ async fn records_of_others_are_mentioned_only_where_there_can_be_some() {
         "{text}"
     );
 }
+
+/// The name of whoever edited a post stands beside a link that leads nowhere. No erasure writes it, and nobody said so.
+#[tokio::test]
+async fn fields_of_nobody_are_counted() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients, editor INTEGER, nick TEXT, body TEXT);
+        INSERT INTO clients VALUES (1, 'Vigdis'), (2, 'Bo');
+        INSERT INTO posts VALUES (1, 1, 2, 'bo', 'a'), (2, 1, NULL, 'gone', 'b'), (3, 1, 99, 'gone too', 'c'), (4, 1, 0, 'zero', 'd'),
+            (5, 1, NULL, NULL, 'e'), (6, 2, NULL, 'of another post', 'f');";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.post]\ntable = 'posts'\nowner = 'author'\n\
+         ends = {{ editor = {{ to = 'customer', none = 0, gone = {{ keep = 'it shows nothing' }} }} }}\n\
+         fields = {{ nick = {{ kind = 'username', of = 'editor' }}, body = 'free_text' }}\n"
+    );
+    let said = |json: &serde_json::Value| {
+        let records = json["records"].as_array().unwrap();
+        records.iter().find(|record| record["class"] == "post").unwrap()["fields_of_nobody"].clone()
+    };
+    let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'anonymise'\n");
+    let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
+    assert_eq!(said(&plan.to_json()), serde_json::json!({ "editor": 3 }));
+    assert!(plan.to_string().contains("      3 of these keep the fields of whoever editor leads to"), "{plan}");
+    shop.erase("1").await;
+    assert_eq!(shop.text("SELECT group_concat(nick) FROM posts"), "bo,gone,gone too,zero,of another post");
+    // What is deleted takes its fields with it.
+    let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'delete'\n");
+    let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
+    assert_eq!(said(&plan.to_json()), serde_json::Value::Null);
+}

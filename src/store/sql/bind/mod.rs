@@ -56,8 +56,6 @@ pub(crate) struct BoundClass {
     /// Triggers that write to this table during an erasure and that the map does not ignore. What they add has to be the
     /// customer's.
     pub(crate) echoes: BTreeSet<String>,
-    /// The column that numbers the rows of the table in the order in which they come, if there is one.
-    pub(crate) row_number: Option<String>,
     /// Whether every link that the map names exists. If not, problems were reported.
     pub(crate) has_all_links: bool,
     /// Whether the database may delete rows when the rows that they reference are deleted.
@@ -145,6 +143,8 @@ pub(crate) struct Bound {
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, including triggers that the map
     /// ignores.
     pub(crate) triggers: Vec<TableTrigger>,
+    /// Tables to which triggers write that the map ignores, in lower case.
+    pub(crate) ignored_writes: BTreeSet<String>,
     /// Triggers with the functions that they call.
     pub(crate) calls: Vec<(String, BTreeSet<String>)>,
     /// What a person should check.
@@ -244,6 +244,8 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
     let calls = calls(schema);
+    let ignored = schema.tables().flat_map(|table| &table.triggers).filter(|trigger| is_ignored(map, &trigger.name));
+    let ignored_writes = ignored.flat_map(|trigger| &trigger.writes).map(|name| name.to_ascii_lowercase()).collect();
     Ok(Bound {
         data_map,
         customers: map.customers.clone(),
@@ -251,6 +253,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
         classes,
         indexes,
         triggers,
+        ignored_writes,
         calls,
         notes,
         dialect,
@@ -379,7 +382,6 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
             values,
             is_written_by_triggers: false,
             echoes: BTreeSet::new(),
-            row_number: foot.table.row_number(),
             has_all_links: bound,
             is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
             indexed: foot.table.leading.clone(),
@@ -547,7 +549,6 @@ fn mark_echoes(map: &SqlMap, schema: &Schema, classes: &mut [BoundClass]) {
 fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, BTreeSet<String>> {
     // An erasure updates and deletes rows. Triggers that follow may see inserts as well.
     let fires = |trigger: &&Trigger, first: bool| !(first && trigger.event == Some(TriggerEvent::Insert));
-    let is_ignored = |name: &str| map.ignored_triggers.keys().any(|known| known.eq_ignore_ascii_case(name));
     let mut reached = BTreeMap::<String, BTreeSet<String>>::new();
     let mut todo = vec![(table.to_ascii_lowercase(), true)];
     while let Some((table, first)) = todo.pop() {
@@ -557,7 +558,7 @@ fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, 
                 let written = written.to_ascii_lowercase();
                 let is_new = !reached.contains_key(&written);
                 let by = reached.entry(written.clone()).or_default();
-                if !is_ignored(&trigger.name) {
+                if !is_ignored(map, &trigger.name) {
                     by.insert(trigger.name.clone());
                 }
                 if is_new {
@@ -567,6 +568,10 @@ fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, 
         }
     }
     reached
+}
+
+fn is_ignored(map: &SqlMap, trigger: &str) -> bool {
+    map.ignored_triggers.keys().any(|known| known.eq_ignore_ascii_case(trigger))
 }
 
 /// Orders the classes for deletion: a class comes before the classes that its rows reference. The customers come

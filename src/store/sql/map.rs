@@ -15,7 +15,9 @@ use super::paste::TODO;
 use super::recipients::read_recipients;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, DateForm, IdentifiedBy, Kind, RecipientName, StateName, Value};
+use crate::data_map::{
+    ClassName, DateForm, Encoding, IdentifiedBy, Kind, RecipientName, StateName, UnknownEncoding, Value,
+};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, meant_or, nearest, suggest};
 
@@ -44,6 +46,7 @@ pub(crate) struct FieldMap {
     pub(crate) of: Option<String>,
     /// The form in which the column stores dates, if the map says so.
     pub(crate) date: Option<DateForm>,
+    pub(crate) encoding: Encoding,
 }
 
 /// A value to write to a column: a constant, the present instant, or a text with the tenant's name.
@@ -898,7 +901,9 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
             Json::String(text) if text == TODO => continue,
             Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
-                let Some(table) = reader.table(&path, value, &["kind", "max_chars", "of", "date"]) else {
+                let Some(table) =
+                    reader.table(&path, value, &["kind", "max_chars", "of", "date", "encoding"])
+                else {
                     continue;
                 };
                 let max_chars = table.get("max_chars").and_then(|value| {
@@ -918,7 +923,13 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
                     let kind = reader.required_text(&path, table, "kind");
                     kind.and_then(|kind| read_kind(reader, &path, kind))
                 };
-                field.map(|field| FieldMap { max_chars, of, date: date.flatten(), ..field })
+                let encoding = read_encoding(reader, &path, table);
+                let is_text = field.as_ref().and_then(|field| field.kind.as_ref()).is_some_and(Kind::is_text);
+                if !encoding.is_plain() && !is_text {
+                    let what = "is for texts that are searched, and this field is none";
+                    reader.problem(join(&path, "encoding"), what, "leave it out");
+                }
+                field.map(|field| FieldMap { max_chars, of, date: date.flatten(), encoding, ..field })
             }
             _ => reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind)),
         };
@@ -927,6 +938,21 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
         }
     }
     fields
+}
+
+fn read_encoding(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Encoding {
+    let path = join(path, "encoding");
+    let Some(text) = table.get("encoding").and_then(|value| reader.text(&path, value)) else {
+        return Encoding::Plain;
+    };
+    text.parse().unwrap_or_else(|error: UnknownEncoding| {
+        reader.problem(
+            path,
+            format!("{text} is no encoding: {error}"),
+            suggest(text, Encoding::ALL.map(Encoding::as_str)),
+        );
+        Encoding::Plain
+    })
 }
 
 /// Reads `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`.

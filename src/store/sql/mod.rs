@@ -40,6 +40,7 @@
 //! [records.invoice_line.fields]
 //! text = "free_text"
 //! amount = "not personal"
+//! html = { kind = "free_text", encoding = "html" } # or "quoted_printable": the text is searched decoded
 //!
 //! [recipients]                               # who else has the data, and by what they know a person: "key", or kinds
 //! search = "key"

@@ -222,6 +222,9 @@ fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRul
     Some(FieldRule::Redact { with, also, names_alone: names.is_some(), otherwise })
 }
 
+/// What can replace a whole value.
+const INSTEAD: &str = "write \"remove\", \"clear\", { constant = … } or { placeholder = \"… {date}\" }";
+
 /// Reads what replaces a whole value that cannot be searched.
 pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let known = match value {
@@ -234,11 +237,10 @@ pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Opt
     if known {
         return read_field_rule(reader, path, value);
     }
-    const WAY_OUT: &str = "write \"remove\", \"clear\", { constant = … } or { placeholder = \"… {date}\" }";
     reader.problem(
         path,
         "does not say what is written in place of the whole value",
-        meant_or(value, ["remove", "clear"], WAY_OUT),
+        meant_or(value, ["remove", "clear"], INSTEAD),
     );
     None
 }

@@ -184,21 +184,22 @@ impl<'s> Binder<'s> {
         }
         let what = format!("no foreign key of {} starts at {column}", holder.table.name);
         let leads = LinkMap { to: Some(Target::Class(held.clone())), ..written.clone() };
-        let Some((link, compare)) = self.compared(holder, &leads, LinkRole::End) else {
+        let Some((bound, compare)) = self.compared(holder, &leads, LinkRole::End) else {
             let way_out = format!("name a link that leads to the key of {held}");
             reader.problem(path, what, way_out);
             return true;
         };
-        let clear = !clearable(holder, &link, &[]).is_empty();
+        let clear = !clearable(holder, &bound, &[]).is_empty();
         let words = [("\"clear\"", clear), ("\"goes\"", holder.path != "customers")];
         let words: Vec<&str> = words.into_iter().filter(|(_, can)| *can).map(|(word, _)| word).collect();
         let compare = match compare {
             Compare::Exact => String::new(),
             other => format!(", compare = {}", paste::text(other.as_str())),
         };
-        let line = |gone: &str| format!("{{ to = {}{compare}, gone = {gone} }}", paste::text(held.as_str()));
+        let end_of =
+            |gone: &str| format!("{{ to = {}{compare}, gone = {gone} }}", paste::text(held.as_str()));
         let Some(first) = words.first() else {
-            let way_out = format!("say at {end} where it leads: {}", line("{ clear = value }"));
+            let way_out = format!("say at {end} where it leads: {}", end_of("{ clear = value }"));
             reader.problem(path, what, way_out);
             return true;
         };
@@ -211,13 +212,13 @@ impl<'s> Binder<'s> {
         let ends = self.map.records.get(holder.class).map_or(&self.map.customers.ends, |record| &record.ends);
         let lines = || {
             let header = paste::header(&place);
-            let line = paste::todo_in(column, &line(&paste::text(paste::TODO)), &words.join(" or "));
-            format!("{header}\n{line}")
+            let choice = paste::todo_in(column, &end_of(&paste::text(paste::TODO)), &words.join(" or "));
+            format!("{header}\n{choice}")
         };
         reader.problem_to_paste(
             path,
             what,
-            format!("say where it leads: {end} = {}", line(first)),
+            format!("say where it leads: {end} = {}", end_of(first)),
             (!ends.is_word && !is_alike).then(lines),
         );
         true

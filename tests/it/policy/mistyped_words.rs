@@ -93,7 +93,7 @@ fn words(value: &Value, at: &str, found: &mut Vec<(String, String)>) {
             .filter(|(key, _)| !free.contains(&key.as_str()))
             .for_each(|(key, value)| words(value, &format!("{at}.{key}"), found)),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, value)| words(value, &format!("{at}.{n}"), found))
+            items.iter().enumerate().for_each(|(n, value)| words(value, &format!("{at}.{n}"), found));
         }
         Value::String(word) => found.push((at.trim_start_matches('.').to_owned(), word.clone())),
         _ => {}

@@ -134,8 +134,7 @@ fn text(map: &Value) -> String {
 /// Follows everything that the check says to paste, until it says nothing more to paste. Counts the lines that were pasted.
 fn follow(database: &Database, wrong: &Mistake, dice: &mut Dice) -> Result<u64, String> {
     let mut map = wrong.map.clone();
-    let mut pasted = 0;
-    for _ in 0..8 {
+    for pasted in 0..8 {
         let problems = database.problems(&text(&map));
         let known = said(&problems);
         let Some((problem, lines)) =
@@ -143,7 +142,6 @@ fn follow(database: &Database, wrong: &Mistake, dice: &mut Dice) -> Result<u64, 
         else {
             return Ok(pasted);
         };
-        pasted += 1;
         let choice = usize::try_from(dice.below(3)).unwrap();
         let mended = with_lines(&map, &filled_in(lines, choice));
         let after = database.problems(&text(&mended));

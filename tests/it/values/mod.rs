@@ -2,6 +2,7 @@
 
 pub(crate) mod anonymise;
 pub(crate) mod detectors;
+pub(crate) mod encodings;
 pub(crate) mod found;
 pub(crate) mod only_mentions;
 pub(crate) mod own_strategies;

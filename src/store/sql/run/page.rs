@@ -124,7 +124,7 @@ impl Frame {
         let table = quoted(&root.table);
         let key = columns(&table, &root.key);
         let listed = listed(&table, &root.key);
-        let gives: String = gives.iter().map(|column| format!(", {column}")).collect();
+        let gives = [std::slice::from_ref(&listed), gives].concat().join(", ");
         let mut values = vec![Value::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
         let mut after = "TRUE".to_owned();
         if let Some(cursor) = &request.after {
@@ -140,7 +140,7 @@ impl Frame {
             root.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
         let which = if request.stand_ins { "" } else { "NOT " };
         let sql = format!(
-            "SELECT {listed}{gives} FROM {} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, FALSE)
+            "SELECT {gives} FROM {} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, FALSE)
              ORDER BY {listed} LIMIT {}",
             self.bound.table(&root.table),
             is_there.join(" AND "),

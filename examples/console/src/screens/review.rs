@@ -66,12 +66,12 @@ pub(crate) async fn take(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answ
         return if back == "/" { super::home::show(visit, &tried).await } else { show(visit, &tried) };
     }
     let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
-    visit.console.spawn(async move {
-        let at = console.clock.now();
-        if let Some(working) = console.desk.survey.start(&by, at) {
+    let at = console.clock.now();
+    if let Some(working) = console.desk.survey.start(&by, at) {
+        visit.console.spawn(async move {
             working.end(at, Survey::take(&console.engine, &by).await);
-        }
-    });
+        });
+    }
     Ok(visit.see(back))
 }
 
@@ -341,16 +341,14 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
         }
     };
     let (console, by, at) = (Arc::clone(shared), visit.operator.id().clone(), visit.now);
-    if visit.console.desk.run.look().running.is_some() {
+    let Some(working) = console.desk.run.start(&by, at) else {
         tried.complain("", words.run_runs);
         return confirm(visit, &tried);
-    }
+    };
     visit.console.spawn(async move {
         let slot = &console.desk.run;
-        if let Some(working) = slot.start(&by, at) {
-            slot.show(&by, at, Arc::new(run.clone()));
-            working.end(at, run.carry_out(&console.engine, approved, slot, &by).await);
-        }
+        slot.show(&by, at, Arc::new(run.clone()));
+        working.end(at, run.carry_out(&console.engine, approved, slot, &by).await);
     });
     Ok(visit.see("/review/run"))
 }

@@ -6,8 +6,9 @@
 //! e-mail address.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -394,6 +395,8 @@ impl Expected {
 #[derive(Clone, Default)]
 pub struct Identifiers {
     values: Vec<(Kind, String)>,
+    /// The hashes of the values: a customer may have very many, and each is added once.
+    hashes: HashSet<u64>,
 }
 
 impl Identifiers {
@@ -405,7 +408,12 @@ impl Identifiers {
     /// Adds a value. An empty text and a duplicate are left out.
     pub fn insert(&mut self, kind: Kind, value: impl Into<String>) {
         let value = value.into();
-        if !value.trim().is_empty() && !self.values.iter().any(|(k, v)| *k == kind && *v == value) {
+        if value.trim().is_empty() {
+            return;
+        }
+        let is_new =
+            self.hashes.insert(BuildHasherDefault::<DefaultHasher>::default().hash_one((&kind, &value)));
+        if is_new || !self.values.iter().any(|(k, v)| *k == kind && *v == value) {
             self.values.push((kind, value));
         }
     }
@@ -417,6 +425,7 @@ impl Identifiers {
 
     /// Those that identify a person by themselves, without what only says who is meant beside them: a date of birth, a city.
     pub(crate) fn identifying(mut self) -> Self {
+        // The hash of a value that is left out does no harm: it only leads to a comparison.
         self.values.retain(|(kind, _)| kind.identifies());
         self
     }

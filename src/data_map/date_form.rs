@@ -314,14 +314,14 @@ impl DateForm {
         Some(match spelled {
             Spelled::Day(day) => Found { moment: Moment::Day(day), is_filler: false },
             Spelled::Instant(at) => Found { moment: Moment::Instant(at), is_filler: false },
-            Spelled::Wall(wall) => Found {
-                moment: Moment::Instant(match self.zone {
-                    // A sweep reads the dates of every customer, and most of them are in UTC.
-                    None => wall.and_utc(),
-                    Some(zone) => zone.instant(wall)?,
-                }),
-                // Checked on the clock of the zone: the filler is midnight there.
-                is_filler: is_filler(Moment::Instant(wall.and_utc())),
+            Spelled::Wall(wall) => match self.zone {
+                // Most clocks are in UTC, and a sweep reads the dates of every customer.
+                None => Found { moment: Moment::Instant(wall.and_utc()), is_filler: false },
+                Some(zone) => Found {
+                    moment: Moment::Instant(zone.instant(wall)?),
+                    // Checked on the clock of the zone: the filler is midnight there.
+                    is_filler: is_filler(Moment::Instant(wall.and_utc())),
+                },
             },
         })
     }

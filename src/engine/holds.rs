@@ -66,10 +66,13 @@ impl NewHold {
 }
 
 /// The standing holds, by the text that names what they keep.
-pub(super) struct Standing(BTreeMap<String, Vec<Hold>>);
+#[derive(Default)]
+struct Standing(BTreeMap<String, Vec<Hold>>);
 
 impl Standing {
-    fn of(&self, keys: impl IntoIterator<Item = String>) -> impl Iterator<Item = &Hold> {
+    /// The holds on what these texts name. Without any hold, no text is needed.
+    fn of(&self, keys: impl FnOnce() -> BTreeSet<String>) -> impl Iterator<Item = &Hold> {
+        let keys = if self.0.is_empty() { BTreeSet::new() } else { keys() };
         keys.into_iter().filter_map(|key| self.0.get(&key)).flatten()
     }
 }
@@ -217,9 +220,19 @@ impl Engine {
         Ok(self.parts.ledger.list_holds(which, after, limit).await?)
     }
 
-    async fn standing(&self, keys: BTreeSet<String>) -> Result<Standing, Error> {
+    /// The holds that stand on one of so many customers or cases, or on what they belong to.
+    async fn standing(
+        &self,
+        count: usize,
+        keys: impl FnOnce() -> BTreeSet<String>,
+    ) -> Result<Standing, Error> {
+        // Mostly nothing is held, and one row tells so for a whole batch.
+        let ledger = &self.parts.ledger;
+        if count == 0 || count > 1 && ledger.list_holds(WhichHolds::Standing, None, 1).await?.is_empty() {
+            return Ok(Standing::default());
+        }
         let mut standing = BTreeMap::<String, Vec<Hold>>::new();
-        for hold in self.parts.ledger.standing_holds(&keys).await? {
+        for hold in ledger.standing_holds(&keys()).await? {
             if let Some(key) = hold.on.key() {
                 standing.entry(key).or_default().push(hold);
             }
@@ -255,18 +268,10 @@ impl Engine {
         customers: impl IntoIterator<Item = &'c mut Customer>,
     ) -> Result<(), Error> {
         let customers: Vec<&mut Customer> = customers.into_iter().collect();
-        // Mostly nothing is held, and one row tells so for a whole page.
-        let ledger = &self.parts.ledger;
-        if customers.len() > 1 && ledger.list_holds(WhichHolds::Standing, None, 1).await?.is_empty() {
-            return Ok(());
-        }
-        let keys: BTreeSet<String> = customers.iter().flat_map(|facts| keys_of_customer(facts)).collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let standing = self.standing(keys).await?;
+        let keys = || customers.iter().flat_map(|facts| keys_of_customer(facts)).collect();
+        let standing = self.standing(customers.len(), keys).await?;
         for facts in customers {
-            facts.held = standing.of(keys_of_customer(facts)).map(Hold::held).collect();
+            facts.held = standing.of(|| keys_of_customer(facts)).map(Hold::held).collect();
         }
         Ok(())
     }
@@ -278,15 +283,12 @@ impl Engine {
         runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
     ) -> Result<(), Error> {
         let runs: Vec<&mut Run<'_, W>> = runs.into_iter().filter(|run| run.is_active()).collect();
-        let keys: BTreeSet<String> = runs.iter().flat_map(|run| keys_of_task(&run.new.task)).collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let standing = self.standing(keys).await?;
+        let keys = || runs.iter().flat_map(|run| keys_of_task(&run.new.task)).collect();
+        let standing = self.standing(runs.len(), keys).await?;
         for run in runs {
             let touches = may_still_touch(&run.progress);
             let mut holds: Vec<HoldId> = Vec::new();
-            for hold in standing.of(keys_of_task(&run.new.task)) {
+            for hold in standing.of(|| keys_of_task(&run.new.task)) {
                 let is_stop = hold.on == HoldOn::Everything && hold.classes.is_empty();
                 let treatment = match &run.new.task {
                     Task::Erasure(erasure) => Some(&*erasure.treatment),

@@ -400,7 +400,7 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
         let is_back = rest.archived && up("not_archived", customer)
             || matches!(lines.triggers.get("inactive"), Some(Some(rule)) if rule.since.iter().any(|sign| {
                 let closed = local(done.at, lines.stockholm == Some(true));
-                customer.dates.get(*sign).is_some_and(|moment| day_of(&lines, moment) > closed)
+                customer.dates.get(sign).is_some_and(|moment| day_of(&lines, moment) > closed)
             }));
         if is_taken_up || is_off || (is_back && customer.unreadable.is_empty()) {
             continue;
@@ -458,7 +458,7 @@ fn anew(lines: &Lines, digests: &[(&str, Digest)], case: &Situation, today: Date
                 candidates.push((None, n, rule.treatment));
                 continue;
             };
-            match rule.since.iter().find_map(|name| customer.dates.get(*name)) {
+            match rule.since.iter().find_map(|name| customer.dates.get(name)) {
                 Some(moment) => {
                     candidates.push((Some(add(day_of(lines, moment), count, unit)), n, rule.treatment));
                 }

@@ -20,7 +20,6 @@ use crate::store::sql::session::{Row, Session};
 use crate::store::sql::spelling::{quoted, source_sql};
 use crate::store::sql::whose::stand_in_sql;
 
-
 /// The columns of a statement that reads facts, and how to read them.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
@@ -302,12 +301,9 @@ impl Facts {
     /// The values that a deactivation overwrites. One column with a few values is what most hosts have.
     fn former_status(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<FormerStatus, Fault> {
         if let ([name], Cell::Text(bytes)) = (self.written.as_slice(), row.cell(at)?) {
-            if let Some(known) = seen.former.get(bytes) {
-                return Ok(known.clone());
-            }
-            let former = former_status(&[(name.as_str(), Cell::Text(bytes).to_value())].into());
-            seen.former.insert(bytes.to_vec(), former.clone());
-            return Ok(former);
+            return Ok(
+                seen.former(bytes, || former_status(&[(name.as_str(), Cell::Text(bytes).to_value())].into()))
+            );
         }
         let mut former = BTreeMap::new();
         for (name, column) in self.written.iter().zip(at..) {
@@ -317,11 +313,14 @@ impl Facts {
     }
 }
 
+/// The most values of a status column that are looked for one after the other.
+const FEW: usize = 16;
+
 /// What the rows of a page share: few tenants, few former statuses, and the names of dates.
 #[derive(Default)]
 pub(super) struct Seen {
     tenants: HashMap<String, TenantId>,
-    former: HashMap<Vec<u8>, FormerStatus>,
+    former: Vec<(Vec<u8>, FormerStatus)>,
     dates: Vec<DateName>,
     /// Where the digits of a key are written.
     text: String,
@@ -342,6 +341,18 @@ impl Seen {
         let tenant = TenantId::from(name);
         self.tenants.insert(name.to_owned(), tenant.clone());
         tenant
+    }
+
+    /// The former status under a value of the status column. A column has a few values.
+    fn former(&mut self, value: &[u8], make: impl FnOnce() -> FormerStatus) -> FormerStatus {
+        if let Some((_, known)) = self.former.iter().find(|(known, _)| known == value) {
+            return known.clone();
+        }
+        let former = make();
+        if self.former.len() < FEW {
+            self.former.push((value.to_vec(), former.clone()));
+        }
+        former
     }
 
     /// The name of the `n`th date.

@@ -9,7 +9,7 @@ use crate::customer::Identifiers;
 use crate::store::Counts;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::{Fault, Trouble};
-use crate::store::sql::script::Left;
+use crate::store::sql::script::{Left, Says, Script};
 use crate::store::sql::session::{Row, Session};
 use crate::treatment::OnLeftover;
 
@@ -62,7 +62,7 @@ impl Frame {
         customers: usize,
         work: &Work,
     ) -> Result<Option<Sought>, Trouble> {
-        if work.script.classes.iter().all(|class| class.left.is_none()) {
+        if !Self::may_be_left(session, &work.script)? {
             return Ok(None);
         }
         let treatment = &work.treatment;
@@ -72,6 +72,29 @@ impl Frame {
         let people = identifiers.into_iter().map(|(identifiers, _)| Person::of(&identifiers.identifying()));
         let people: Vec<Person> = people.collect::<Result<_, _>>()?;
         Ok(people.iter().any(|person| !person.matcher.is_empty()).then_some(Sought(people)))
+    }
+
+    /// Whether any text stays that may name somebody. If the map says of every such column what it holds, the texts themselves
+    /// are read: that is far cheaper than to read everything that is erased.
+    fn may_be_left(session: &mut dyn Session, script: &Script) -> Result<bool, Trouble> {
+        let left = || script.classes.iter().filter_map(|class| Some((class, class.left.as_ref()?)));
+        let is_free = |left: &Left| left.fields.iter().any(|(_, says)| matches!(says, Says::Nothing));
+        // A trigger may still write into these texts.
+        if left().any(|(class, left)| class.again || is_free(left)) {
+            return Ok(true);
+        }
+        let mut is_any = false;
+        for (class, Left { sql, fields, .. }) in left() {
+            session
+                .query(sql, &[], &mut |row| {
+                    for (column, (_, says)) in (1..).zip(fields) {
+                        is_any |= !says.names_nobody(row.cell(column)?);
+                    }
+                    Ok(())
+                })
+                .map_err(Trouble::at(&class.class))?;
+        }
+        Ok(is_any)
     }
 
     /// Looks for these values in the texts that stay. If the policy says so, the first one found undoes everything.
@@ -92,10 +115,11 @@ impl Frame {
                 .query(sql, &[], &mut |row| {
                     let n: usize = row.natural(0)?;
                     let Some((person, scanner)) = scanners.get_mut(n) else { return Ok(()) };
-                    for (column, field) in (1..).zip(fields) {
-                        let Cell::Text(bytes) = row.cell(column)? else { continue };
+                    for (column, (field, says)) in (1..).zip(fields) {
+                        let value = row.cell(column)?;
+                        let Cell::Text(bytes) = value else { continue };
                         let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
-                        if text.is_empty() || !person.is_in(scanner, &text) {
+                        if says.names_nobody(value) || !person.is_in(scanner, &text) {
                             continue;
                         }
                         let key = key(row, fields.len() + 1..fields.len() + 1 + parts)?;

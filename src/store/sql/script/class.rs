@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use super::kept::Kept;
 use super::others::FieldsOfOthers;
 use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
-use super::{Act, ClassScript, Due, GroupScript, Left, Statement, Tombstone};
+use super::{Act, ClassScript, Due, GroupScript, Left, Says, Statement, Tombstone};
 use crate::anonymise::Strategy;
-use crate::data_map::{FieldName, LinkRole};
+use crate::data_map::{Field, FieldName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::map::{Source, StatusMap};
 use crate::store::sql::spelling::{count_if, flag, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
@@ -261,7 +262,18 @@ impl Writer<'_> {
     ) -> Option<Left> {
         let described = self.bound.data_map.class(class.name.as_str())?;
         let columns = treated.may_be_left(described).filter(|field| !class.json.contains_key(field.name()));
-        let fields: Vec<FieldName> = columns.map(|field| field.name().clone()).collect();
+        let status = self.bound.customers.status.as_ref().filter(|_| class.is_root);
+        let says = |field: &Field| match status {
+            Some(StatusMap { source: Source::Column(column), values })
+                if column.eq_ignore_ascii_case(field.name().as_str()) =>
+            {
+                Says::Status(values.clone())
+            }
+            _ if field.is_dated() => Says::Date(field.date_form().clone()),
+            _ => Says::Nothing,
+        };
+        let fields: Vec<(FieldName, Says)> =
+            columns.map(|field| (field.name().clone(), says(field))).collect();
         if fields.is_empty() || self.treatment.is_expiry() {
             return None;
         }
@@ -270,7 +282,7 @@ impl Writer<'_> {
         let is_link = |column: &String| class.links.iter().any(|link| link.columns.contains(column));
         let tells = class.is_root || class.key.iter().any(is_link);
         let key: &[String] = if tells { &[] } else { &class.key };
-        let columns = fields.iter().map(FieldName::as_str).chain(key.iter().map(String::as_str));
+        let columns = fields.iter().map(|(field, _)| field.as_str()).chain(key.iter().map(String::as_str));
         let columns: Vec<String> = columns.map(|column| format!("{table}.{}", quoted(column))).collect();
         let is_whole = is_whole.map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"));
         let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bind::Bound;
+use super::cell::Cell;
 use super::dialect::{Computed, Dialect};
 use super::spelling::quoted;
 use super::values::Slot;
 use super::whose::{Expression, Finder, Finding, Place, Reads, Ways, need_no_set_for};
 use crate::anonymise::Strategy;
-use crate::data_map::{ClassName, FieldName, Value};
+use crate::customer::Status;
+use crate::data_map::{ClassName, DateForm, FieldName, Value};
 use crate::treatment::{Treatment, UnderDuty};
 
 mod class;
@@ -104,8 +106,34 @@ impl ClassScript {
 #[derive(Clone, Debug)]
 pub(crate) struct Left {
     pub(crate) sql: String,
-    pub(crate) fields: Vec<FieldName>,
+    pub(crate) fields: Vec<(FieldName, Says)>,
     pub(crate) key: usize,
+}
+
+/// What the map says of a column whose text stays.
+#[derive(Clone, Debug)]
+pub(crate) enum Says {
+    /// The column may hold any text.
+    Nothing,
+    /// The column holds the customer's status.
+    Status(BTreeMap<String, Status>),
+    /// The column holds dates of this form.
+    Date(DateForm),
+}
+
+impl Says {
+    /// Whether a value is what the map says: such a value names nobody.
+    pub(crate) fn names_nobody(&self, value: Cell<'_>) -> bool {
+        let Cell::Text(bytes) = value else { return true };
+        match self {
+            _ if bytes.is_empty() => true,
+            Self::Nothing => false,
+            Self::Status(values) => {
+                std::str::from_utf8(bytes).is_ok_and(|status| values.contains_key(status))
+            }
+            Self::Date(form) => form.read_stored(value.stored(), None).moment().is_some(),
+        }
+    }
 }
 
 /// How many rows have something to do.

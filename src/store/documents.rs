@@ -68,8 +68,8 @@ use super::one_by_one::{OneByOne, SomeRecords};
 use super::read::no_such_class;
 use super::{
     Batch, Census, CensusRequest, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest,
-    Erased, Kept, Page, PageRequest, RegistrationPage, Reactivated, Reactivation, ReadRecord, ReadRecords, ReadRequest,
-    RecordPage, RecordStore, StoreError, TakeCensus, Tally, TallyRequest, Target,
+    Erased, Kept, Page, PageRequest, Reactivated, Reactivation, ReadRecord, ReadRecords, ReadRequest,
+    RecordPage, RecordStore, RegistrationPage, StoreError, TakeCensus, Tally, TallyRequest, Target,
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};

@@ -16,8 +16,8 @@ pub use file::FileKeyRing;
 pub(crate) use file::{is_open_to_others, owner_only};
 pub use memory::{MemoryKeyRing, TokenKey};
 pub(crate) use signed::{Epoch, Signed, epochs, tokens, tokens_of};
-pub(crate) use token::{TokenOf, write_customer};
 pub use token::{KeyCheck, SubjectToken};
+pub(crate) use token::{TokenOf, write_customer};
 
 /// An HMAC-SHA-256.
 pub type Mac = [u8; 32];

@@ -15,8 +15,8 @@ use crate::store::sql::{Count, NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
-    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RegistrationPage, RecordStore, Scrub,
-    StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
+    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore,
+    RegistrationPage, Scrub, StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]

@@ -16,8 +16,8 @@ use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, MentionsPart, MentionsRequest, OwnerlessErased,
     OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated, Reactivation, ReadRecords,
-    ReadRequest, RecordPage, RecordStore, RedactMentions, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
-    UncertainMention, RegistrationPage,
+    ReadRequest, RecordPage, RecordStore, RedactMentions, RegistrationPage, Scrub, StoreError, TakeCensus,
+    Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]

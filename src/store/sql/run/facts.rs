@@ -20,7 +20,6 @@ use crate::store::sql::session::{Row, Session};
 use crate::store::sql::spelling::{quoted, source_sql};
 use crate::store::sql::whose::stand_in_sql;
 
-
 /// The columns of a statement that reads facts, and how to read them.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {

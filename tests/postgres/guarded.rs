@@ -61,7 +61,8 @@ async fn a_trigger_may_write_to_a_table_that_the_map_leaves_out_for_a_reason() {
     assert_eq!(shop.database.lines("SELECT * FROM audit"), ["UPDATE"]);
 }
 
-const ARCHIVE: &str = "CREATE TABLE clients (id int PRIMARY KEY, name text, status text NOT NULL DEFAULT 'on');
+const ARCHIVE: &str =
+    "CREATE TABLE clients (id int PRIMARY KEY, name text, status text NOT NULL DEFAULT 'on');
     CREATE TABLE archive (id int PRIMARY KEY, client int REFERENCES clients, name text);
     INSERT INTO clients VALUES (1, 'Maud'), (2, 'Theo'); INSERT INTO archive VALUES (99, 2, 'Teo');";
 
@@ -85,10 +86,17 @@ async fn a_copy_in_a_mapped_table_is_the_customers_or_stops_the_erasure() {
     let none = "deactivate = { none = 'no status' }";
     let insert = |client: &str| format!("INSERT INTO archive VALUES (OLD.id, {client}, OLD.name)");
     let hidden = "EXECUTE 'INS' || 'ERT INTO arc' || 'hive VALUES ($1, NULL, $2)' USING OLD.id, OLD.name";
-    for (statement, named) in [(insert("2"), "the trigger copies"), (insert("NULL"), "the trigger copies"), (hidden.to_owned(), "a trigger")] {
+    for (statement, named) in [
+        (insert("2"), "the trigger copies"),
+        (insert("NULL"), "the trigger copies"),
+        (hidden.to_owned(), "a trigger"),
+    ] {
         let shop = archived("name", &statement, none, "").await;
         let error = error_of(shop.try_erase(&["1"]).await).to_string();
-        assert!(error.contains("archive") && error.contains(named) && !error.contains("Maud"), "{statement}: {error}");
+        assert!(
+            error.contains("archive") && error.contains(named) && !error.contains("Maud"),
+            "{statement}: {error}"
+        );
         assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"], "{error}");
         assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
     }
@@ -108,7 +116,10 @@ async fn a_trigger_that_changes_rows_of_others_stops_the_erasure() {
     for statement in ["UPDATE archive SET name = OLD.name", "DELETE FROM archive"] {
         let shop = archived("name", statement, none, "").await;
         let error = error_of(shop.try_erase(&["1"]).await).to_string();
-        assert!(error.contains("the trigger copies changed or deleted 1 row of archive"), "{statement}: {error}");
+        assert!(
+            error.contains("the trigger copies changed or deleted 1 row of archive"),
+            "{statement}: {error}"
+        );
         assert!(error.contains("ignore.triggers.copies"), "{error}");
         assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
         let shop = archived("name", statement, none, "[ignore.triggers]\ncopies = 'it only counts'").await;
@@ -119,7 +130,8 @@ async fn a_trigger_that_changes_rows_of_others_stops_the_erasure() {
 /// The first step of an erasure fires triggers, too.
 #[tokio::test]
 async fn a_copy_that_the_deactivation_makes_is_the_customers_or_stops_it() {
-    let writes = "status = { column = 'status', active = 'on', archived = 'off' }\ndeactivate = { status = 'off' }";
+    let writes =
+        "status = { column = 'status', active = 'on', archived = 'off' }\ndeactivate = { status = 'off' }";
     for (client, is_own) in [("NULL", false), ("2", false), ("OLD.id", true)] {
         let insert = format!("INSERT INTO archive VALUES (OLD.id, {client}, OLD.name)");
         let shop = archived("status", &insert, writes, "").await;
@@ -130,7 +142,10 @@ async fn a_copy_that_the_deactivation_makes_is_the_customers_or_stops_it() {
             [Ok(Deactivated::Done { .. })] if is_own => {}
             [Err(error)] if !is_own => {
                 let said = error.to_string();
-                assert!(said.contains("the trigger copies added 1 row to archive") && !said.contains("Maud"), "{said}");
+                assert!(
+                    said.contains("the trigger copies added 1 row to archive") && !said.contains("Maud"),
+                    "{said}"
+                );
                 assert_eq!(shop.database.lines("SELECT status FROM clients ORDER BY id"), ["on", "on"]);
                 assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
             }

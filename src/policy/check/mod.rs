@@ -15,8 +15,8 @@ use super::{Duty, Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, Link, LinkRole, NotCovered, RecipientName,
-    RecordClass, Role, StateName, Value,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, Link, LinkRole, NotCovered,
+    RecipientName, RecordClass, Role, StateName, Value,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -730,7 +730,9 @@ fn let_go_by_itself(rules: &Rules, class: &ClassName, map: &DataMap) -> Option<S
     }
     // Only a sweep lets records expire.
     (!rules.sweep).then(|| {
-        format!("write sweep = true: expire.{class} would let the records go, and only a sweep carries it out")
+        format!(
+            "write sweep = true: expire.{class} would let the records go, and only a sweep carries it out"
+        )
     })
 }
 

@@ -17,9 +17,7 @@ use super::fault::Trouble;
 use super::{introspect, own};
 use crate::data_map::Value;
 use crate::hex;
-use crate::store::sql::{
-    Bound, ByTriggers, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap,
-};
+use crate::store::sql::{Bound, ByTriggers, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap};
 
 /// What all sessions of a store share.
 #[derive(Debug, Default)]
@@ -299,7 +297,8 @@ impl<'s> PostgresSession<'s> {
     /// Notes the rows that a statement of ours wrote.
     fn wrote(&mut self, sql: &str, rows: u64) {
         let table = sql.split(PARTS).nth(1).filter(|table| !table.is_empty());
-        let Some(written) = table.zip(self.open.as_mut()).map(|(table, open)| open.written.entry(table.to_owned()))
+        let Some(written) =
+            table.zip(self.open.as_mut()).map(|(table, open)| open.written.entry(table.to_owned()))
         else {
             return;
         };

@@ -807,7 +807,9 @@ fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<EndMap> {
             match &first.default {
                 Some(value) if alike => end(WhenGone::Clear, Some(value.clone())),
                 // Without a default the columns get NULL.
-                None if columns.iter().all(|own| own.nullable && !own.has_default) => end(WhenGone::Clear, None),
+                None if columns.iter().all(|own| own.nullable && !own.has_default) => {
+                    end(WhenGone::Clear, None)
+                }
                 Some(_) | None => None,
             }
         }

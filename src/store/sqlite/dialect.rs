@@ -34,7 +34,8 @@ impl Dialect for SqliteDialect {
         let (columns, key) = (columns.join(", "), table.key.join(", "));
         let is_number = |(name, holds): &(String, Holds)| *name == key && matches!(holds, Holds::Number);
         // A single number column becomes the row number.
-        let without = if table.is_numbered || table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
+        let without =
+            if table.is_numbered || table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
         format!("CREATE TABLE IF NOT EXISTS {own} ({columns}, PRIMARY KEY ({key})){without}")
     }
 

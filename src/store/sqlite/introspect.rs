@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::checks::{Held, check_of_several, index_of_several};
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    collation, constant, datatype, declared_chars, generated_from, trigger_event, trigger_text, virtual_table,
-    written_by_trigger,
+    collation, constant, datatype, declared_chars, generated_from, trigger_event, trigger_text,
+    virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {

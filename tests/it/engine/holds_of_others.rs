@@ -6,7 +6,9 @@ use relinquish::anonymise::Seed;
 use relinquish::customer::HoldGround;
 use relinquish::engine::NewHold;
 use relinquish::plan::{Authority, ReasonCode};
-use relinquish::store::{CustomerStore as _, EraseRequest, Erased, RecordStore as _, StoreError, TallyRequest, Target};
+use relinquish::store::{
+    CustomerStore as _, EraseRequest, Erased, RecordStore as _, StoreError, TallyRequest, Target,
+};
 use relinquish::{Asked, Error, Outcome, Planned};
 use rusqlite::Connection;
 

@@ -301,9 +301,15 @@ fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itse
     };
     // What is shared cannot expire.
     let said = refused(&places, "place", duty("'place'"));
-    assert!(said.contains("treatments.x.place: may be kept by a duty, and hangs from order, which is found by a value"), "{said}");
+    assert!(
+        said.contains(
+            "treatments.x.place: may be kept by a duty, and hangs from order, which is found by a value"
+        ),
+        "{said}"
+    );
     assert!(said.contains("leave place out of the classes of the duty"), "{said}");
-    let said = refused(&permits, "permit", format!("{}[expire]\n{}", duty("'order', 'permit'"), goes("order")));
+    let said =
+        refused(&permits, "permit", format!("{}[expire]\n{}", duty("'order', 'permit'"), goes("order")));
     assert!(said.contains("treatments.x.permit: may be kept by a duty, and hangs from order"), "{said}");
     assert!(said.contains("write expire.permit = { after = \"duty\", action = \"delete\" }"), "{said}");
     let rules = format!("{}[expire]\n{}{}", duty("'order', 'permit'"), goes("order"), goes("permit"));
@@ -313,5 +319,9 @@ fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itse
     // Only a sweep lets records expire.
     shop.policy = shop.policy.replace("sweep = true", "sweep = false");
     let said = shop.policy_refused();
-    assert!(said.contains("write sweep = true: expire.order") && said.contains("write sweep = true: expire.permit"), "{said}");
+    assert!(
+        said.contains("write sweep = true: expire.order")
+            && said.contains("write sweep = true: expire.permit"),
+        "{said}"
+    );
 }

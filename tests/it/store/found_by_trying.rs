@@ -292,8 +292,12 @@ async fn a_value_that_clears_a_link_is_no_customers_key() {
     // Customer 0 has what nobody has, and what leads to customer 1 would lead to customer 0.
     for (customer, link) in [("0", "message.sender"), ("1", "message.sender")] {
         let engine = shop.engine();
-        let refused = engine.plan(&customer.into(), &relinquish::Asked::request()).await.unwrap_err().to_string();
-        assert!(refused.contains(&format!("a record of customer has the key that means nobody at {link}")), "{refused}");
+        let refused =
+            engine.plan(&customer.into(), &relinquish::Asked::request()).await.unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("a record of customer has the key that means nobody at {link}")),
+            "{refused}"
+        );
         assert!(refused.contains("customers.unknown_customer"), "{refused}");
     }
     assert_eq!(shop.cells(), before);

@@ -752,7 +752,11 @@ async fn orders_of_guests_are_found_by_their_address_and_counted() {
 /// Two spellings of a floating-point number may mean one key, or one spelling two.
 #[test]
 fn a_key_of_floating_point_numbers_is_refused() {
-    let map = |key: &str| format!("{CUSTOMERS}fields = {{ name = 'name' }}\n[records.note]\ntable = 'notes'\n{key}owner = 'client'\n");
+    let map = |key: &str| {
+        format!(
+            "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.note]\ntable = 'notes'\n{key}owner = 'client'\n"
+        )
+    };
     let refused = |clients: &str, notes: &str| {
         let sql = format!(
             "CREATE TABLE clients (id {clients} PRIMARY KEY, name TEXT);
@@ -791,5 +795,8 @@ async fn a_link_that_the_schema_sets_to_its_default_is_cleared_to_it() {
     }
     // What no constant says is asked for.
     let said = Shop::new(&sql("NOT NULL DEFAULT (1 + 1)"), &map, treatment).refused();
-    assert!(said.contains("post.editor leads to customer, and the map does not say what that means"), "{said}");
+    assert!(
+        said.contains("post.editor leads to customer, and the map does not say what that means"),
+        "{said}"
+    );
 }

@@ -245,7 +245,10 @@ async fn fields_of_nobody_are_counted() {
     let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'anonymise'\n");
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
     assert_eq!(said(&plan.to_json()), serde_json::json!({ "editor": 3 }));
-    assert!(plan.to_string().contains("      3 of these keep the fields of whoever editor leads to"), "{plan}");
+    assert!(
+        plan.to_string().contains("      3 of these keep the fields of whoever editor leads to"),
+        "{plan}"
+    );
     shop.erase("1").await;
     assert_eq!(shop.text("SELECT group_concat(nick) FROM posts"), "bo,gone,gone too,zero,of another post");
     // What is deleted takes its fields with it.

@@ -327,5 +327,10 @@ fn an_ignored_trigger_that_forbids_is_noted() {
     let notes: Vec<String> = store.notes().iter().map(ToString::to_string).collect();
     let said: Vec<&String> = notes.iter().filter(|note| note.starts_with("ignore.triggers")).collect();
     let [only] = said.as_slice() else { panic!("{notes:?}") };
-    assert!(only.starts_with("ignore.triggers.both: the trigger forbids statements on table notes (BEFORE DELETE)"), "{only}");
+    assert!(
+        only.starts_with(
+            "ignore.triggers.both: the trigger forbids statements on table notes (BEFORE DELETE)"
+        ),
+        "{only}"
+    );
 }

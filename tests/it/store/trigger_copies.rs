@@ -106,7 +106,8 @@ async fn a_copy_is_seen_whatever_its_key_is() {
 /// The first step of an erasure fired a trigger as well, and nobody looked at what it wrote for others.
 #[tokio::test]
 async fn a_copy_that_the_deactivation_makes_stops_it() {
-    let archive = "CREATE TABLE archive (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, name TEXT);";
+    let archive =
+        "CREATE TABLE archive (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, name TEXT);";
     for (client, is_own) in [("NULL", false), ("2", false), ("old.id", true)] {
         let copies = format!(
             "CREATE TRIGGER copies AFTER UPDATE OF status ON clients BEGIN
@@ -123,7 +124,10 @@ async fn a_copy_that_the_deactivation_makes_stops_it() {
             continue;
         }
         assert!(matches!(outcome, Outcome::Blocked { .. }), "{client}: {says}");
-        assert!(says.contains("the trigger copies added 1 row to archive that is not this customer's"), "{says}");
+        assert!(
+            says.contains("the trigger copies added 1 row to archive that is not this customer's"),
+            "{says}"
+        );
         assert!(says.contains("ignore.triggers.copies"), "{says}");
         assert_eq!(shop.cells(), before, "{client}");
     }

@@ -244,8 +244,10 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
     let calls = calls(schema);
-    let ignored = schema.tables().flat_map(|table| &table.triggers).filter(|trigger| is_ignored(map, &trigger.name));
-    let ignored_writes = ignored.flat_map(|trigger| &trigger.writes).map(|name| name.to_ascii_lowercase()).collect();
+    let ignored =
+        schema.tables().flat_map(|table| &table.triggers).filter(|trigger| is_ignored(map, &trigger.name));
+    let ignored_writes =
+        ignored.flat_map(|trigger| &trigger.writes).map(|name| name.to_ascii_lowercase()).collect();
     Ok(Bound {
         data_map,
         customers: map.customers.clone(),

@@ -40,7 +40,11 @@ impl Frame {
 
     /// The classes with personal data to which triggers may add rows, by number.
     fn echoed(&self) -> impl Iterator<Item = (usize, &BoundClass)> {
-        self.bound.classes.iter().enumerate().filter(|(_, class)| !class.echoes.is_empty() && self.is_personal(class))
+        self.bound
+            .classes
+            .iter()
+            .enumerate()
+            .filter(|(_, class)| !class.echoes.is_empty() && self.is_personal(class))
     }
 
     fn is_personal(&self, class: &BoundClass) -> bool {
@@ -58,7 +62,8 @@ impl Frame {
     fn selected(&self, session: &mut dyn Session, number: usize, class: &BoundClass) -> Result<u64, Trouble> {
         let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
         let touched = Set::Touched.of(&self.bound, number);
-        let sql = format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {touched}) AS selected", names.join(", "));
+        let sql =
+            format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {touched}) AS selected", names.join(", "));
         Self::number(session, &sql).map_err(Trouble::at(&class.name))
     }
 
@@ -95,7 +100,8 @@ impl Frame {
             self.bound.classes.iter().map(|class| self.bound.table(&class.table)).collect();
         let tables: Vec<String> = tables.into_iter().collect();
         for (table, ByTriggers { added, changed }) in session.by_triggers(&tables)? {
-            let is_its = |class: &&BoundClass| self.bound.table(&class.table) == table && self.is_personal(class);
+            let is_its =
+                |class: &&BoundClass| self.bound.table(&class.table) == table && self.is_personal(class);
             let Some(class) = self.bound.classes.iter().find(is_its) else { continue };
             if self.bound.ignored_writes.contains(&class.table.to_ascii_lowercase()) {
                 continue;
@@ -125,9 +131,11 @@ fn writers(class: &BoundClass) -> (String, &'static str, Option<String>) {
     let by: Vec<&str> = class.echoes.iter().map(String::as_str).collect();
     match by.as_slice() {
         [] => ("a trigger".to_owned(), "it may", None),
-        [one] => {
-            (format!("the trigger {one}"), "it may", Some(format!("ignore.triggers.{} = \"reason\"", key(one))))
-        }
+        [one] => (
+            format!("the trigger {one}"),
+            "it may",
+            Some(format!("ignore.triggers.{} = \"reason\"", key(one))),
+        ),
         several => (
             format!("the triggers {}", several.join(" and ")),
             "they may",

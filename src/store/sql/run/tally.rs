@@ -488,7 +488,10 @@ impl Frame {
 
     /// Rows of others that a duty keeps and in which fields belong to customers of the batch. Call this after
     /// [`count_theirs`](Self::count_theirs).
-    fn count_kept_theirs(session: &mut dyn Session, class: &ClassScript) -> Result<Vec<(usize, Kept)>, Trouble> {
+    fn count_kept_theirs(
+        session: &mut dyn Session,
+        class: &ClassScript,
+    ) -> Result<Vec<(usize, Kept)>, Trouble> {
         match class.theirs.as_ref().and_then(|theirs| theirs.kept.as_ref()) {
             Some((statement, fields)) => Self::kept(session, &class.class, statement, fields),
             None => Ok(Vec::new()),

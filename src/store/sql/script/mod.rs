@@ -306,7 +306,8 @@ impl Script {
 
     /// The tables that may have to be read while rows are counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
-        let fills = self.classes.iter().filter_map(|class| class.theirs.as_ref()).flat_map(|theirs| &theirs.fills);
+        let fills =
+            self.classes.iter().filter_map(|class| class.theirs.as_ref()).flat_map(|theirs| &theirs.fills);
         fills.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
     }
 

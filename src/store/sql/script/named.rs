@@ -101,8 +101,13 @@ impl Writer<'_> {
             let named: Vec<String> = fields
                 .iter()
                 .map(|field| {
-                    let is_pending =
-                        pending(self.bound.dialect, &mut statement, class, slots, std::slice::from_ref(field));
+                    let is_pending = pending(
+                        self.bound.dialect,
+                        &mut statement,
+                        class,
+                        slots,
+                        std::slice::from_ref(field),
+                    );
                     let untyped = self.bound.dialect.untyped(&field.column);
                     format!("({} IS NOT NULL AND trim({untyped}) <> '' AND {is_pending})", field.column)
                 })

@@ -13,7 +13,9 @@ impl Writer<'_> {
     /// For each link and class at its far end: the selected records whose key means nobody there.
     pub(super) fn keys_of_nobody(&self) -> Vec<KeysOfNobody> {
         let mut list = Vec::new();
-        for foot in self.bound.classes.iter().filter(|foot| self.treatment.class(foot.name.as_str()).is_some()) {
+        for foot in
+            self.bound.classes.iter().filter(|foot| self.treatment.class(foot.name.as_str()).is_some())
+        {
             for link in foot.links.iter().filter(|link| !link.by_value) {
                 let heads = self.bound.classes.iter().enumerate();
                 for (number, head) in heads.filter(|(_, head)| link.heads.contains(&head.name)) {

@@ -103,14 +103,15 @@ impl Writer<'_> {
                 let mut count = Statement::default();
                 let is_pending = pending(self.bound.dialect, &mut count, class, slots, &fields);
                 let is_own_pending = own_pending(&mut count, slots);
-                let kept = self.is_kept_whole(number, class, &table).map_or_else(String::new, |is_kept| {
-                    format!("WHEN {is_kept} THEN {} ", standing::KEPT)
-                });
+                let kept = self
+                    .is_kept_whole(number, class, &table)
+                    .map_or_else(String::new, |is_kept| format!("WHEN {is_kept} THEN {} ", standing::KEPT));
                 // The customer's own rows are counted there. Here they count only if nothing else has to be done to
                 // them.
                 let own = self.own_of(number, class);
                 let handle = names.join(", ");
-                let of_r = names.iter().map(|name| format!("relinquish_r.{name}")).collect::<Vec<_>>().join(", ");
+                let of_r =
+                    names.iter().map(|name| format!("relinquish_r.{name}")).collect::<Vec<_>>().join(", ");
                 fills.push(elsewhere(count, &|select| {
                     let rows = format!(
                         "SELECT {of_r}, relinquish_r.n, CASE {kept}WHEN relinquish_r.own AND ({is_own_pending}) THEN {} WHEN {is_pending} THEN {} ELSE {} END \

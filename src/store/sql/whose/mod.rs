@@ -303,5 +303,11 @@ pub(crate) fn create_batch(bound: &Bound) -> String {
     columns.extend(["tenant", "person"].map(|name| (name.to_owned(), Holds::MaybeText)));
     columns.extend(parts("s"));
     let like = bound.customers.table.clone();
-    bound.dialect.create(&OwnTable { name: BATCH.to_owned(), like, columns, key: vec!["n".to_owned()], is_numbered: false })
+    bound.dialect.create(&OwnTable {
+        name: BATCH.to_owned(),
+        like,
+        columns,
+        key: vec!["n".to_owned()],
+        is_numbered: false,
+    })
 }

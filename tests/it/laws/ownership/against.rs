@@ -65,7 +65,10 @@ impl Base for Sqlite<'_> {
     }
 
     fn end_duties(&self, shape: &Shape, name: &str) {
-        rusqlite::Connection::open(self.0.join(name)).unwrap().execute_batch(&written::end_duties(shape)).unwrap();
+        rusqlite::Connection::open(self.0.join(name))
+            .unwrap()
+            .execute_batch(&written::end_duties(shape))
+            .unwrap();
     }
 
     fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String> {
@@ -343,7 +346,9 @@ fn counted_alike(shape: &Shape, plan: &Tally, done: &Counts) -> Result<(), Strin
             if acts { otherwise.shared } else { 0 },
         );
         if planned != counted {
-            return Err(format!("{name}: planned are {planned:?}, and {counted:?} are counted as it is done"));
+            return Err(format!(
+                "{name}: planned are {planned:?}, and {counted:?} are counted as it is done"
+            ));
         }
     }
     Ok(())

@@ -89,7 +89,9 @@ impl<'w> Oracle<'w> {
         match (&self.world.rows[&record].to[nth], link.value) {
             (To::Row(head), _) if self.world.rows.contains_key(head) => vec![*head],
             // A blank value is no value: two people without an address are not one.
-            (To::Value(value), Some(_)) if value.trim().is_empty() && !self.is(Twist::BlankValuesLead) => Vec::new(),
+            (To::Value(value), Some(_)) if value.trim().is_empty() && !self.is(Twist::BlankValuesLead) => {
+                Vec::new()
+            }
             (To::Value(value), Some(compare)) => {
                 let fold = |value: &str| {
                     if self.is(Twist::ValuesAreExact) { value.to_owned() } else { compare.fold(value) }

@@ -95,7 +95,8 @@ async fn fields_and_links_in_records_of_others_are_counted_as_such() {
     let first = certificate(&shop, "1").await;
     let topic = Otherwise { fields: 1, cut: links("last", 1), ..Otherwise::default() };
     assert_eq!(done(&first, "topic"), (Some(Count::Exact(1)), topic));
-    let post = Otherwise { fields: 2, cut: links("editor", 2), ..Otherwise::default() };
+    let named_others = links("editor", 1);
+    let post = Otherwise { fields: 2, cut: links("editor", 2), named_others, ..Otherwise::default() };
     assert_eq!(done(&first, "post"), (Some(Count::Exact(2)), post));
     let said = first.to_string();
     assert!(
@@ -172,7 +173,8 @@ async fn a_link_that_is_handed_over_is_not_called_cut() {
     assert_eq!(json["links_handed_over"], serde_json::json!(["post.editor"]));
     // Nothing of the third leads on.
     let third = certificate(&shop, "3").await;
-    assert_eq!(done(&third, "post"), (Some(Count::Exact(1)), Otherwise::default()));
+    let post = Otherwise { named_others: links("editor", 1), ..Otherwise::default() };
+    assert_eq!(done(&third, "post"), (Some(Count::Exact(1)), post));
     assert_eq!(shop.text("SELECT count(*) || '' FROM clients WHERE is_ghost = 1"), "0");
     let first = certificate(&shop, "1").await;
     let post = done(&first, "post").1;

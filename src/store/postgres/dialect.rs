@@ -65,10 +65,6 @@ impl Dialect for PostgresDialect {
         None
     }
 
-    fn born(&self, alias: &str) -> String {
-        format!("{alias}.born")
-    }
-
     fn parameter(&self, n: usize) -> String {
         format!("${n}")
     }

@@ -32,10 +32,14 @@ impl Dialect for SqliteDialect {
         let columns: Vec<String> = table.columns.iter().map(declared).collect();
         let own = self.own_table(&table.name);
         let (columns, key) = (columns.join(", "), table.key.join(", "));
+        if table.is_numbered {
+            return format!(
+                "CREATE TABLE IF NOT EXISTS {own} (born INTEGER PRIMARY KEY, {columns}, UNIQUE ({key}))"
+            );
+        }
         let is_number = |(name, holds): &(String, Holds)| *name == key && matches!(holds, Holds::Number);
         // A single number column becomes the row number.
-        let without =
-            if table.is_numbered || table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
+        let without = if table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
         format!("CREATE TABLE IF NOT EXISTS {own} ({columns}, PRIMARY KEY ({key})){without}")
     }
 
@@ -51,10 +55,6 @@ impl Dialect for SqliteDialect {
             names.join(", "),
             values.join(", ")
         ))
-    }
-
-    fn born(&self, alias: &str) -> String {
-        format!("{alias}.rowid")
     }
 
     fn parameter(&self, n: usize) -> String {

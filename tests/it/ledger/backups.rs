@@ -94,7 +94,7 @@ async fn the_certificate_says_until_when_copies_linger() {
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let outcome = engine.erase(plan).await.unwrap();
     let backups = &outcome.certificate().unwrap().backups();
-    let day = NaiveDate::from_ymd_opt(2026, 12, 21).unwrap();
+    let day = NaiveDate::from_ymd_opt(2026, 12, 22).unwrap();
     assert_eq!((backups[0].copies, &backups[0].horizon), (Some(4), &Horizon::Until { day }));
     // Out of reach is no reason to keep the case open, and the certificate says so.
     assert!(matches!(&backups[1].horizon, Horizon::Unknown { .. }), "{:?}", backups[1]);

@@ -328,8 +328,7 @@ impl<'b> Finder<'b> {
         let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(self.bound, at));
         let is_by_rounds =
             !from.changes() && source.is_some_and(|(_, number)| self.in_circles.contains(&number));
-        let dialect = self.bound.dialect;
-        let newer = format!("{} > CAST({} AS BIGINT)", dialect.born("relinquish_r"), dialect.parameter(1));
+        let newer = format!("relinquish_r.born > CAST({} AS BIGINT)", self.bound.dialect.parameter(1));
         let from = if is_by_rounds { from.clone().which(&newer) } else { from.clone() };
         let select = self.ways.along(link, foot_class, head_class, toward, &from, &gives, among.as_deref());
         let table = into.of(self.bound, at);

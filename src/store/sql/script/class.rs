@@ -10,7 +10,7 @@ use super::{Act, ClassScript, Due, GroupScript, Left, Says, Statement, Tombstone
 use crate::anonymise::Strategy;
 use crate::data_map::{Field, FieldName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
-use crate::store::sql::map::{Source, StatusMap};
+use crate::store::sql::map::Source;
 use crate::store::sql::spelling::{count_if, flag, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
@@ -262,16 +262,7 @@ impl Writer<'_> {
     ) -> Option<Left> {
         let described = self.bound.data_map.class(class.name.as_str())?;
         let columns = treated.may_be_left(described).filter(|field| !class.json.contains_key(field.name()));
-        let status = self.bound.customers.status.as_ref().filter(|_| class.is_root);
-        let says = |field: &Field| match status {
-            Some(StatusMap { source: Source::Column(column), values })
-                if column.eq_ignore_ascii_case(field.name().as_str()) =>
-            {
-                Says::Status(values.clone())
-            }
-            _ if field.is_dated() => Says::Date(field.date_form().clone()),
-            _ => Says::Nothing,
-        };
+        let says = |field: &Field| self.says(class, field);
         let fields: Vec<(FieldName, Says)> =
             columns.map(|field| (field.name().clone(), says(field))).collect();
         if fields.is_empty() || self.treatment.is_expiry() {
@@ -288,6 +279,27 @@ impl Writer<'_> {
         let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
         let sql = format!("SELECT relinquish_r.n, {} {from} WHERE {is_whole}{had}", columns.join(", "));
         Some(Left { sql, fields, key: key.len() })
+    }
+
+    /// What the map says of the values of a column.
+    fn says(&self, class: &BoundClass, field: &Field) -> Says {
+        let map = &self.bound.customers;
+        let name = field.name().as_str();
+        let is_it =
+            |source: &Source| matches!(source, Source::Column(column) if column.eq_ignore_ascii_case(name));
+        if class.is_root {
+            if let Some(status) = map.status.as_ref().filter(|status| is_it(&status.source)) {
+                return Says::Status(status.values.clone());
+            }
+            if map.registered.as_ref().is_some_and(is_it) {
+                return Says::Date(map.registered_form.clone());
+            }
+            if let Some((date, _)) = map.dates.iter().find(|(_, source)| is_it(source)) {
+                return Says::Date(map.date_forms.get(date).cloned().unwrap_or_default());
+            }
+        }
+        let form = field.date_form();
+        if form.is_plain() { Says::Nothing } else { Says::Date(form.clone()) }
     }
 
     /// How the selected rows of a class are found.

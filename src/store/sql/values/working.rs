@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -97,7 +98,7 @@ impl Working {
             .collect();
         let held = vec![None; slots.len()];
         let people = People::default();
-        let dated = Remembered(vec![HashMap::new(); duties.len()]);
+        let dated = Remembered(vec![HashMap::default(); duties.len()]);
         let (stops_at_unreadable, failed, version) = (false, None, next_version());
         Self {
             slots,
@@ -128,7 +129,37 @@ pub(crate) struct Dated {
 
 /// A cache of each duty's results, by the date as text. Many records have the same date.
 #[derive(Clone)]
-struct Remembered(Vec<HashMap<Vec<u8>, Dated>>);
+struct Remembered(Vec<HashMap<Vec<u8>, Dated, BuildHasherDefault<DateHasher>>>);
+
+/// Hashes the text of a date, eight bytes at a time. A count asks for every record, and the cache is small, so nobody gains by
+/// texts that share a hash.
+#[derive(Clone, Copy, Default)]
+struct DateHasher(u64);
+
+impl DateHasher {
+    fn mix(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for DateHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.mix(u64::from_le_bytes(*word));
+        }
+        self.mix(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        self.mix(length as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The upper bits depend on every byte.
+        self.0.rotate_left(32)
+    }
+}
 
 impl Remembered {
     /// The maximum number of cached dates per duty: those of about twenty years.

@@ -75,6 +75,7 @@ mod run;
 mod search;
 mod signs;
 mod steps;
+mod stores;
 mod suppression;
 mod survey;
 mod sweep;
@@ -384,6 +385,7 @@ impl EngineBuilder {
                 ));
             }
         }
+        problems.extend(stores::store_problems(&policy, self.store.data_map()));
         if self.mentions.is_none() {
             problems.extend(texts_without_store(&policy));
         }

@@ -302,7 +302,8 @@ fn expired_request(todo: &[Due], treatment: &Arc<Treatment>, seed: &Seed, at: Da
         tenant: due.facts.tenant.clone(),
         expected: due.facts.expected(),
     });
-    EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), at)
+    let parts = todo.iter().map(|due| (due.facts.id.clone(), due.done.classes.keys().cloned().collect()));
+    EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), at).in_parts(parts.collect())
 }
 
 /// Adds the treated records that still exist. Deleted records were counted when they were deleted.

@@ -359,20 +359,16 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
             }
             todo = self.erase_once(other, request, &part, known, todo, answers, done).await?;
         }
-        self.read_back(other, request, &part, known, &open, answers).await?;
-        for (at, target) in &open {
-            let acted = done.get(*at).is_some_and(|done| !done.is_nothing());
+        for (at, _) in open.iter().filter(|_| request.parts.is_some()) {
             // The caller records what was done, and looks again at the customer, before the next store.
-            if request.parts.is_some()
-                && acted
-                && !is_over(target)
-                && let (Some(answer), Some(done)) = (answers.get_mut(*at), done.get_mut(*at))
+            if let (Some(answer), Some(done)) = (answers.get_mut(*at), done.get_mut(*at))
                 && answer.is_none()
+                && !done.is_nothing()
             {
                 *answer = Some(Ok(Erased::More(std::mem::take(done))));
             }
         }
-        Ok(())
+        self.read_back(other, request, &part, known, &open, answers).await
     }
 
     /// One request to one store. Returns the customers of whom it has more.
@@ -424,7 +420,8 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
                 Some(Err(error)) => error.in_store(&other.name),
                 None => not_tried().in_store(&other.name),
             };
-            *answer = Some(Err(failed));
+            // Some of it is done. Only an error that may pass does not say that nothing was touched.
+            *answer = Some(Err(if done.is_nothing() { failed } else { unavailable(&failed) }));
         }
         Ok(more)
     }
@@ -531,9 +528,9 @@ fn known_of(known: &BTreeMap<CustomerId, Known>, some: &[(usize, Target)]) -> Kn
     Arc::new(ids.filter_map(|id| Some((id.clone(), known.get(id)?.clone()))).collect())
 }
 
-/// A value, so that values of different types differ.
+/// A value as text, so that values of different types differ. `Debug` does not show a value.
 fn spelled(value: &Value) -> String {
-    format!("{value:?}")
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn not_tried() -> StoreError {
@@ -548,9 +545,11 @@ fn failed_for_the_rest(
     if answers.iter().all(Option::is_none) {
         return Err(error);
     }
-    let what = error.to_string();
-    let unavailable = || StoreError::Unavailable { doing: "erasing records", what: what.clone() };
-    Ok(answers.drain(..).map(|answer| answer.unwrap_or_else(|| Err(unavailable()))).collect())
+    Ok(answers.drain(..).map(|answer| answer.unwrap_or_else(|| Err(unavailable(&error)))).collect())
+}
+
+fn unavailable(error: &StoreError) -> StoreError {
+    StoreError::Unavailable { doing: "erasing records", what: error.to_string() }
 }
 
 #[async_trait]
@@ -617,7 +616,7 @@ impl<S: CustomerStore + ReadRecords> RecordStore for WithStores<S> {
         let mut done = vec![Counts::default(); answers.len()];
         let mut known = self.look_ahead(request, &mut answers, &done).await?;
         for (place, other) in self.others.iter().enumerate() {
-            if place > 0 && request.parts.is_none() {
+            if place > 0 {
                 // The facts are compared right before each store.
                 known = match self.look_ahead(request, &mut answers, &done).await {
                     Ok(known) => known,

@@ -1,7 +1,8 @@
 //! Maps drafted from a schema of PostgreSQL.
 
-use relinquish::store::StoreError;
+use relinquish::customer::Status;
 use relinquish::store::sql::{MapDraft, Samples};
+use relinquish::store::{CustomerStore as _, Deactivated, Deactivation, StoreError};
 use relinquish::{PostgresStore, SqlMap};
 
 use crate::server::Database;
@@ -51,7 +52,8 @@ async fn a_draft_places_every_table_and_opens() {
         "postal_code = \"postcode?\"",
         "from_ip = \"ip_address?\"",
         "registered = \"created_at?\"",
-        "table = \"archive.Old Posts\"",
+        "[records.\"archive.Old Posts\"]",
+        "status = { column = \"active\", active = \"true?\", archived = \"false?\" }  # a flag, and false means archived",
         "owner = \"Author?\"",
         "staff = \"TODO\"  # nothing ties it to a customer, and it has first_name, phone",
         "owner = { column = \"email?\", to = \"customer.mail\", compare = \"normalised\" }",
@@ -61,10 +63,31 @@ async fn a_draft_places_every_table_and_opens() {
     assert!(!text.contains("goods"), "{text}");
     assert!(SqlMap::from_toml(&text).is_err(), "nothing starts while a mark remains");
     opens(&database, &draft).await;
+    // What the draft says of a customer can be read, and written.
+    database.run(
+        "INSERT INTO members (login, mail, is_admin, created_at) VALUES ('maud', 'maud@ash.org', false, now())",
+    );
+    let store =
+        PostgresStore::over(database.pool(), &SqlMap::from_toml(&looked_at(&draft)).unwrap()).await.unwrap();
+    let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
+    assert!(
+        facts.unreadable.is_empty() && facts.status == Status::Active,
+        "{:?} {:?}",
+        facts.unreadable,
+        facts.status
+    );
+    let deactivation = Deactivation {
+        customer: "1".into(),
+        expected: facts.expected(),
+        at: "2026-11-21T12:00:00Z".parse().unwrap(),
+    };
+    let done = store.deactivate(&[deactivation]).await.unwrap().remove(0).unwrap();
+    assert!(matches!(done, Deactivated::Done { .. }), "{done:?}");
+    assert_eq!(database.lines("SELECT active FROM members"), ["f"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn samples_decide_where_names_say_nothing_and_no_value_is_shown() {
+async fn samples_of_postgres_decide_and_no_value_is_shown() {
     let database = Database::with(
         "CREATE TABLE clients (id integer PRIMARY KEY, label text);
          CREATE TABLE records (id integer PRIMARY KEY, client_id integer NOT NULL REFERENCES clients,
@@ -91,7 +114,7 @@ async fn samples_decide_where_names_say_nothing_and_no_value_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_not_there_is_named_with_the_nearest() {
+async fn a_table_that_no_schema_has_is_named_with_the_nearest() {
     let database = Database::with(FORUM);
     match PostgresStore::draft(database.pool(), "member", Samples::None).await {
         Err(StoreError::Map(problems)) => assert!(problems.to_string().contains("members"), "{problems}"),

@@ -131,7 +131,7 @@ fn judge(before: &Rows, after: &Rows, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_customer_is_erased_in_every_store_and_nobody_else_is_touched() {
+async fn a_customer_is_erased_in_two_kinds_of_stores_and_nobody_else_is_touched() {
     let stores = Stores::new();
     let before = stores.rows();
     let engine = stores.engine(&Tripwire::at(NEVER)).await;
@@ -147,9 +147,9 @@ async fn a_customer_is_erased_in_every_store_and_nobody_else_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_case_over_several_stores_that_dies_at_any_boundary_is_finished_by_resume() {
+async fn a_case_over_two_kinds_of_stores_that_dies_is_finished_by_resume() {
     let mut deaths = 0;
-    // Three boundaries apart each time, and another offset for each store: every second run would take minutes.
+    // Every third boundary: the tests of the library try each of them.
     for dies_at in (0..).step_by(3) {
         let stores = Stores::new();
         let before = stores.rows();

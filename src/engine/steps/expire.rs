@@ -187,9 +187,17 @@ impl Engine {
                         due.done.add(&counts);
                         more.push(due);
                     }
-                    Some(Ok(Erased::Changed | Erased::Missing)) => of.changed += 1,
-                    Some(Err(error)) => of.failed(error),
-                    None => of.failed("the store gave no answer; it was not tried"),
+                    answer => {
+                        // What earlier parts have treated stays treated.
+                        if !due.done.is_nothing() {
+                            of.add(treatment, &due.done.touched());
+                        }
+                        match answer {
+                            Some(Err(error)) => of.failed(error),
+                            None => of.failed("the store gave no answer; it was not tried"),
+                            Some(Ok(_)) => of.changed += 1,
+                        }
+                    }
                 }
             }
             todo = more;

@@ -10,7 +10,7 @@
 //!
 //! Say in which table the customers are. [`SqliteStore::draft`](crate::SqliteStore::draft) and `PostgresStore::draft` place every
 //! table from which keys lead there, and guess what each column holds: by its name, in English, Swedish, German, French and Spanish, and by
-//! its type. The draft of PostgreSQL has not been tried on a server yet. With `--samples 200`, 200 rows of each table are looked at as well. No value of them is printed; the draft says "196 of 200
+//! its type. With `--samples 200`, 200 rows of each table are looked at as well. No value of them is printed; the draft says "196 of 200
 //! samples are e-mail addresses".
 //!
 //! ```text

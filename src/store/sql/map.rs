@@ -331,20 +331,11 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     reader.version(table);
     let by_schema = table.get("ends").is_some_and(|value| read_by_schema(reader, "ends", value));
     let beside = table.get("beside").map(|value| people::read_beside(reader, value));
-    let customers = match &beside {
-        None => {
-            reader.required("", table, "customers").and_then(|value| read_customers(reader, value, by_schema))
-        }
-        Some(_) => {
-            for key in
-                ["customers", "recipients", "mentions"].into_iter().filter(|key| table.contains_key(*key))
-            {
-                let what =
-                    "is for the map of the root store, and `beside` says that the root store is elsewhere";
-                reader.problem(key, what, "leave one of the two");
-            }
-            None
-        }
+    let customers = if beside.is_some() {
+        people::check_keys(reader, table);
+        None
+    } else {
+        reader.required("", table, "customers").and_then(|value| read_customers(reader, value, by_schema))
     };
     let links = table.get("links").map_or_else(BTreeMap::new, |value| read_named(reader, value));
     let mut records = BTreeMap::new();

@@ -99,7 +99,7 @@ impl super::SqlMap {
                 "version": { "const": 1 },
                 "ends": { "const": "schema" },
                 "customers": customers,
-                "beside": object(&[("customers", text.clone()), ("key", json!({ "$ref": "#/$defs/texts" }))], &[]),
+                "beside": beside(&text),
                 "links": by_name(&json!({ "$ref": "#/$defs/named" })),
                 "records": by_name(&record),
                 "alike": { "type": "array", "items": alike },
@@ -114,6 +114,11 @@ impl super::SqlMap {
             "$defs": definitions(&text),
         })
     }
+}
+
+/// Says that the root store is elsewhere.
+fn beside(text: &Json) -> Json {
+    object(&[("customers", text.clone()), ("key", json!({ "$ref": "#/$defs/texts" }))], &[])
 }
 
 /// Texts of others: columns, or columns with the source of the tenant.

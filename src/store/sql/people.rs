@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::bind::Bound;
 use super::dialect::{Holds, OwnTable};
@@ -33,6 +33,14 @@ pub(super) fn read_beside(reader: &mut Reader, value: &Json) -> Option<(ClassNam
         .get("key")
         .map_or_else(|| Some(vec!["id".to_owned()]), |value| read_columns(reader, "beside.key", value));
     Some((class?.into(), key?))
+}
+
+/// Reports what belongs into the map of the root store.
+pub(super) fn check_keys(reader: &mut Reader, table: &Map<String, Json>) {
+    for key in ["customers", "recipients", "mentions"].into_iter().filter(|key| table.contains_key(*key)) {
+        let what = "is for the map of the root store, and `beside` says that the root store is elsewhere";
+        reader.problem(key, what, "leave one of the two");
+    }
 }
 
 /// The customers of a database beside the root store. `asked`: the columns that links compare, besides the key.

@@ -17,7 +17,6 @@ impl super::SqlMap {
         let none = object(&[("none", text.clone())], &["none"]);
         let writes = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/scalar" } });
         let written = json!({ "allOf": [writes, { "type": "object", "properties": { "none": false } }] });
-        let deactivate = json!({ "anyOf": [none, written] });
         let unknown = object(
             &[("find", writes.clone()), ("create", by_name(&json!({ "$ref": "#/$defs/scalar" })))],
             &["find"],
@@ -42,7 +41,7 @@ impl super::SqlMap {
                 ("holds", source.clone()),
                 ("states", by_name(&source)),
                 ("gateways", by_name(&source)),
-                ("deactivate", deactivate),
+                ("deactivate", json!({ "anyOf": [none, written] })),
                 ("unknown_customer", unknown),
                 ("fields", fields.clone()),
             ],

@@ -300,8 +300,7 @@ async fn an_address_of_two_customers_blocks_both_and_touches_nothing() {
     world.customers[1] = world.customers[0].clone();
     let stores = Stores::of(&world);
     let before = stores.rows();
-    let refused =
-        erase(&stores, stores.all()).await.map(|outcome| outcome.to_string()).unwrap_or_else(|why| why);
+    let refused = erase(&stores, stores.all()).await.map_or_else(|why| why, |outcome| outcome.to_string());
     assert!(
         refused.contains("several customers have this customer's email, by which list knows them"),
         "{refused}"

@@ -48,6 +48,7 @@ mod not_covered;
 mod period;
 mod recipient;
 mod record;
+mod stores;
 mod time_zone;
 mod trigger;
 mod unclaimed;
@@ -94,6 +95,11 @@ open_name! {
 open_name! {
     /// The name of a record class, as maps and policies spell it: `delivery_address`.
     ClassName
+}
+
+open_name! {
+    /// The name of a store beside the root store: `calls`, `archive`.
+    StoreName
 }
 
 open_name! {
@@ -440,6 +446,9 @@ impl Field {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
     name: ClassName,
+    /// The store beside the root store that holds the records. `None`: the root store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<StoreName>,
     fields: Vec<Field>,
     links: Vec<Link>,
     needed_by: Vec<String>,
@@ -462,6 +471,7 @@ impl RecordClass {
     pub fn new(name: impl Into<ClassName>) -> Self {
         Self {
             name: name.into(),
+            store: None,
             fields: Vec::new(),
             links: Vec::new(),
             needed_by: Vec::new(),

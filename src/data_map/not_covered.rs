@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClassName, FieldName};
+use super::{ClassName, FieldName, StoreName};
 
 /// Something that a data map leaves out on purpose. `Display` shows it in words: `table audit_marks`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,6 +86,8 @@ pub enum NotCovered {
     },
     /// Older versions, replicas and backups of the objects of a class in an object store.
     ObjectVersions(ClassName),
+    /// Records in a store beside the root store that name a customer whom the root store does not have.
+    OwnersElsewhere(StoreName),
     /// Rows that a census counted.
     Rows {
         /// Which rows.
@@ -187,6 +189,12 @@ impl fmt::Display for NotCovered {
                 f,
                 "older versions, replicas and backups of the objects of {class}: an object store does not tell of them"
             ),
+            Self::OwnersElsewhere(store) => {
+                write!(
+                    f,
+                    "records in {store} that name a customer whom the root store does not have: nobody counts them"
+                )
+            }
             Self::Rows { which, rows, because, at } => {
                 which.write(f, *rows)?;
                 write!(f, ": {because} (census of {})", at.format("%F %H:%M UTC"))

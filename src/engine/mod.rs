@@ -10,7 +10,8 @@
 //! 3. **Deactivate** by compare-and-set. The former status is recorded first.
 //! 4. **Gateways and recipients.** Guards are checked again right before each. A refusal blocks the case.
 //! 5. **Mentions** in the texts of others: the case waits for [a pass](Engine::redact_mentions) for everybody.
-//! 6. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
+//! 6. **Records.** This is the last irreversible step. Guards are checked again inside the transaction. If there are
+//!    [several stores](crate::store::WithStores), the root store is last, and each store is recorded before the next begins.
 //! 7. **Verify.** The records are read back and checked.
 //! 8. **Recipients** that accepted a notice are asked until they confirm.
 //! 9. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.
@@ -75,6 +76,7 @@ mod run;
 mod search;
 mod signs;
 mod steps;
+mod stores;
 mod suppression;
 mod survey;
 mod sweep;
@@ -384,6 +386,7 @@ impl EngineBuilder {
                 ));
             }
         }
+        problems.extend(stores::store_problems(&policy, self.store.data_map()));
         if self.mentions.is_none() {
             problems.extend(texts_without_store(&policy));
         }

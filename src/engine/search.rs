@@ -137,6 +137,8 @@ pub struct SearchPlan {
     pub by_index: Vec<(ClassName, FieldName)>,
     /// The classes of which every record is read.
     pub reads_whole: Vec<ClassName>,
+    /// The classes that are not searched, because they are in a store beside the root store.
+    pub elsewhere: Vec<ClassName>,
 }
 
 /// A place in which a value was found.
@@ -288,7 +290,11 @@ impl Engine {
     /// [`Error::NoRecords`] if the engine was built without a store to read records from.
     pub fn plan_search(&self, search: &Search) -> Result<SearchPlan, Error> {
         let reads = self.parts.reads.as_ref().ok_or(Error::NoRecords)?;
-        let mut plan = SearchPlan { by_index: Vec::new(), reads_whole: Vec::new() };
+        let mut plan = SearchPlan {
+            by_index: Vec::new(),
+            reads_whole: Vec::new(),
+            elsewhere: elsewhere(self.data_map()),
+        };
         for step in steps(self.data_map(), &**reads, search) {
             match step {
                 Step::Key { .. } => {}
@@ -462,13 +468,18 @@ fn stored(text: &str, datatype: Datatype) -> Vec<Value> {
     }
 }
 
+/// The classes of the stores beside the root store. Those stores cannot tell whose a record is.
+pub(super) fn elsewhere(map: &DataMap) -> Vec<ClassName> {
+    map.classes().filter(|class| class.store().is_some()).map(|class| class.name().clone()).collect()
+}
+
 /// The readings of a search, in a fixed order: keys, then class by class.
 fn steps(map: &DataMap, reads: &dyn ReadRecords, search: &Search) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(
         (0..).zip(&search.terms).filter(|(_, term)| term.kind.is_none()).map(|(term, _)| Step::Key { term }),
     );
-    for class in map.classes() {
+    for class in map.classes().filter(|class| class.store().is_none()) {
         let mut whole = BTreeSet::new();
         for (n, term) in search.terms.iter().enumerate() {
             let Some(kind) = &term.kind else { continue };

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::search::{ClassFields, may_stand_in};
+use super::search::{ClassFields, elsewhere, may_stand_in};
 use super::{Access, Accessed, Engine, Error};
 use crate::anonymise::Form;
 use crate::anonymise::text::Matcher;
@@ -357,6 +357,7 @@ impl Engine {
         let classes: Vec<ClassName> = self
             .data_map()
             .classes()
+            .filter(|class| class.store().is_none())
             .filter(|class| class.fields().iter().any(|field| field.kind().is_some_and(is_read)))
             .map(|class| class.name().clone())
             .collect();
@@ -446,6 +447,11 @@ impl Tracing {
     /// How many traces were not told so far, because the operator has no authority over the tenant of their customer.
     pub fn withheld(&self) -> u64 {
         self.withheld
+    }
+
+    /// The classes that are not searched, because they are in a store beside the root store.
+    pub fn elsewhere(&self) -> Vec<ClassName> {
+        elsewhere(self.engine.data_map())
     }
 
     /// The traces of the next page of records. The list may be empty although more follow. `None` when everything was read.

@@ -15,6 +15,7 @@
 //! | how profiles are erased at gateways | [`gateways`] |
 //! | how recipients of the data are told, and keys are shredded | [`recipients`] |
 //! | how customers are erased in PostgreSQL | [`postgres`] |
+//! | how a customer is erased in several databases | [`stores`] |
 //! | how to write an adapter, and to test it | [`adapters`] |
 //! | which traps other erasure code fell into | [`traps`] |
 //! | when another tool is better | [`comparison`] |
@@ -34,6 +35,7 @@ pub mod postgres;
 pub mod promises;
 pub mod recipients;
 pub mod running;
+pub mod stores;
 pub mod sweeps;
 pub mod traps;
 pub mod values;

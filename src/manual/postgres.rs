@@ -82,5 +82,6 @@
 //!   that is the error, and [`Engine::resume`](crate::Engine::resume) reads what was written.
 //!
 //! # Not in this release
+//! Erased values are looked for in columns of text and JSON that stay, and not in arrays and enums.
 //! Chunks of `ctid` ranges for millions of records of one customer; dropping whole partitions. One
 //! store works on one batch at a time.

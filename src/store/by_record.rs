@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Kept, ListUncertain, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus,
-    Tally, TallyRequest, Target, Uncertain, UncertainMention, WhoShares,
+    Kept, Known, ListUncertain, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError,
+    TakeCensus, Tally, TallyRequest, Target, Uncertain, UncertainMention, WhoShares,
 };
 use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
@@ -283,11 +283,12 @@ impl<R: Repository> ByRecord<R> {
         customer: &CustomerId,
         treatment: &Treatment,
         at: Option<DateTime<Utc>>,
+        known: Option<&Known>,
     ) -> Result<Tally, StoreError> {
         let mut classes: BTreeMap<_, ClassTally> =
             treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
         let records = self.records(customer).await?;
-        let people = self.people(&records, treatment)?;
+        let people = self.people(&records, treatment, known)?;
         let is_erased = treatment.is_customer_erased(&records);
         let map = self.repository.data_map();
         let (mut kept, mut tombstones) = (BTreeMap::new(), BTreeMap::new());
@@ -353,7 +354,7 @@ impl<R: Repository> ByRecord<R> {
         at: Option<DateTime<Utc>>,
     ) -> Result<Vec<UncertainMention>, StoreError> {
         let records = self.records(customer).await?;
-        let Some(people) = self.people(&records, treatment)? else { return Ok(Vec::new()) };
+        let Some(people) = self.people(&records, treatment, None)? else { return Ok(Vec::new()) };
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
         let day = at.map_or(NaiveDate::MIN, |at| treatment.day(at));
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
@@ -391,7 +392,8 @@ impl<R: Repository> ByRecord<R> {
             let date = request.treatment.day(request.at);
             let mut counts = Counts::default();
             let mut writes = Vec::new();
-            let people = self.people(&loaded.records, &request.treatment)?;
+            let people =
+                self.people(&loaded.records, &request.treatment, request.known.get(&target.customer))?;
             let is_erased = request.treatment.is_customer_erased(&loaded.records);
             let tenant = facts.as_ref().map(|facts| &facts.tenant);
             let standings = self.standings(&loaded.records, &request.treatment, tenant, date).await?;
@@ -498,12 +500,20 @@ impl<R: Repository> ByRecord<R> {
     }
 
     /// The customer as a text matcher, if the treatment searches texts.
-    fn people(&self, records: &[Record], treatment: &Treatment) -> Result<Option<Matcher>, StoreError> {
+    fn people(
+        &self,
+        records: &[Record],
+        treatment: &Treatment,
+        known: Option<&Known>,
+    ) -> Result<Option<Matcher>, StoreError> {
         if !treatment.redacts() {
             return Ok(None);
         }
-        let identifiers =
+        let mut identifiers =
             self.identify(records, |class, field, value| !treatment.is_erased(class, field, value))?;
+        for (kind, value) in known.iter().flat_map(|known| known.identifiers.iter()) {
+            identifiers.insert(kind.clone(), value);
+        }
         let too_many =
             |error: TooManyPeople| StoreError::failed("looking for a customer in texts", error.to_string());
         Matcher::new([&identifiers]).map(Some).map_err(too_many)
@@ -636,7 +646,9 @@ impl<R: Repository> RecordStore for ByRecord<R> {
         fits(&request.treatment, self.data_map())?;
         let mut batch = Vec::with_capacity(request.customers.len());
         for customer in &request.customers {
-            batch.push(self.tally_one(customer, &request.treatment, request.at).await);
+            batch.push(
+                self.tally_one(customer, &request.treatment, request.at, request.known.get(customer)).await,
+            );
         }
         Ok(batch)
     }

@@ -1,6 +1,6 @@
 //! The errors of a host's database.
 
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, StoreName};
 use crate::document::Problems;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -250,6 +250,15 @@ pub enum StoreError {
         /// How to correct this.
         way_out: String,
     },
+    /// A store beside the root store is out of reach.
+    #[error("in {store}: {error}")]
+    Beside {
+        /// The store.
+        store: StoreName,
+        /// The error.
+        #[source]
+        error: Box<StoreError>,
+    },
     /// Anything else.
     #[error("{doing}: {what}")]
     Failed {
@@ -271,6 +280,15 @@ impl StoreError {
 
     /// Whether repeating the request may succeed without any change.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Contended { .. } | Self::Unavailable { .. })
+        match self {
+            Self::Busy { .. } | Self::Contended { .. } | Self::Unavailable { .. } => true,
+            Self::Beside { error, .. } => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// The error with the name of its store, unless its words name a class already.
+    pub(crate) fn in_store(self, store: &StoreName) -> Self {
+        if self.is_transient() { Self::Beside { store: store.clone(), error: Box::new(self) } } else { self }
     }
 }

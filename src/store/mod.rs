@@ -6,6 +6,7 @@
 //! | repository code of its own | [`Repository`], wrapped in [`ByRecord`] |
 //! | anything else | [`CustomerStore`], written by hand |
 //! | nothing yet | [`MemoryStore`] |
+//! | several databases | [`WithStores`] around any of these |
 //! | documents in an object store beside it | `WithDocuments` around any of these (feature `object-store`) |
 //!
 //! [`TakeCensus`] counts all rows of a store, and the rows that no class claims or nobody owns.
@@ -25,6 +26,7 @@ use crate::customer::{Customer, CustomerId, Expected, FormerStatus, Identifiers,
 use crate::data_map::{ClassName, DataMap};
 use crate::treatment::Treatment;
 
+mod beside;
 mod by_record;
 mod census;
 #[cfg(feature = "object-store")]
@@ -32,6 +34,7 @@ pub mod documents;
 mod error;
 mod groups;
 mod inbox;
+mod known;
 mod mark;
 mod memory;
 mod mentions;
@@ -46,16 +49,19 @@ mod sharing;
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod stores;
 
 pub use crate::treatment::{
     ClassTally, Counts, Kept, Leftover, Leftovers, MentionCounts, Otherwise, Tally, Uncertain,
 };
+pub use beside::Beside;
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use inbox::{Inbox, InboxRow};
+pub use known::{Known, KnownCustomers};
 pub use mark::{KeepsMark, Mark};
 pub use memory::{MemoryRepository, MemoryStore};
 pub use mentions::{
@@ -66,6 +72,7 @@ pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest, Registration, RegistrationPage};
 pub use read::{Had, ReadRecord, ReadRecords, ReadRequest, RecordPage, Whose};
 pub use sharing::WhoShares;
+pub use stores::{StoreBeside, WithStores};
 
 /// One result per item, in the order of the request. A missing result means that the item was not tried. A failed
 /// item says nothing about its neighbours.
@@ -87,12 +94,21 @@ pub struct TallyRequest {
     pub at: Option<DateTime<Utc>>,
     /// Customers whose records must stay as they are.
     pub held: Arc<HeldCustomers>,
+    /// What the root store knows of the customers, for a store beside it.
+    pub known: KnownCustomers,
 }
 
 impl TallyRequest {
     /// A request for some customers under a treatment.
     pub fn new(customers: Vec<CustomerId>, treatment: Arc<Treatment>) -> Self {
-        Self { customers, treatment, at: None, held: Arc::default() }
+        Self { customers, treatment, at: None, held: Arc::default(), known: Arc::default() }
+    }
+
+    /// Says what the root store knows of the customers, for a store beside it.
+    #[must_use]
+    pub fn known(mut self, known: KnownCustomers) -> Self {
+        self.known = known;
+        self
     }
 
     /// Names customers whose records must stay as they are. A customer whose erasure would reach one of them gets
@@ -142,12 +158,35 @@ pub struct EraseRequest {
     pub at: DateTime<Utc>,
     /// Customers whose records must stay as they are.
     pub held: Arc<HeldCustomers>,
+    /// What the root store knows of the customers, for a store beside it.
+    pub known: KnownCustomers,
+    /// The classes that earlier parts have treated, by customer, if the caller records each part. Then a store of
+    /// [several databases](WithStores) answers [`Erased::More`] after each of them. `None`: it goes through all of them.
+    pub parts: Option<Arc<Parts>>,
 }
+
+/// The classes that earlier parts of an erasure have treated, by customer.
+pub type Parts = BTreeMap<CustomerId, BTreeSet<ClassName>>;
 
 impl EraseRequest {
     /// A request for some customers under a treatment.
     pub fn new(targets: Vec<Target>, treatment: Arc<Treatment>, seed: Seed, at: DateTime<Utc>) -> Self {
-        Self { targets, treatment, seed, at, held: Arc::default() }
+        let (held, known) = (Arc::default(), Arc::default());
+        Self { targets, treatment, seed, at, held, known, parts: None }
+    }
+
+    /// Says that the caller records each part, and which classes earlier parts have treated.
+    #[must_use]
+    pub fn in_parts(mut self, parts: Parts) -> Self {
+        self.parts = Some(Arc::new(parts));
+        self
+    }
+
+    /// Says what the root store knows of the customers, for a store beside it.
+    #[must_use]
+    pub fn known(mut self, known: KnownCustomers) -> Self {
+        self.known = known;
+        self
     }
 
     /// Names customers whose records must stay as they are. A customer whose erasure would reach one of them gets

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Cursor, StoreError};
+use super::{Cursor, KnownCustomers, StoreError};
 use crate::customer::CustomerId;
 use crate::data_map::{ClassName, FieldName, Value};
 
@@ -36,6 +36,8 @@ pub struct ReadRequest {
     pub only: Option<(FieldName, Vec<Value>)>,
     /// Whether to tell the customer from whom each record hangs: [`ReadRecord::owner`].
     pub owners: bool,
+    /// What the root store knows of the customers, for a store beside it.
+    pub known: KnownCustomers,
     /// The most records of a page, at least 1. A page may have fewer records and still be followed by another page.
     pub limit: usize,
 }
@@ -44,7 +46,14 @@ impl ReadRequest {
     /// A request for the first page.
     pub fn new(class: ClassName, whose: Whose, limit: usize) -> Self {
         let (fields, only, owners) = (None, None, false);
-        Self { class, whose, after: None, fields, only, owners, limit: limit.max(1) }
+        Self { class, whose, after: None, fields, only, owners, known: Arc::default(), limit: limit.max(1) }
+    }
+
+    /// Says what the root store knows of the customers, for a store beside it.
+    #[must_use]
+    pub fn known(mut self, known: KnownCustomers) -> Self {
+        self.known = known;
+        self
     }
 
     /// Reads only some fields.

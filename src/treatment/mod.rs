@@ -142,6 +142,23 @@ impl Tombstone {
 }
 
 impl ClassTreatment {
+    /// Records that stay as they are.
+    pub(crate) fn keep(reason: &str) -> Self {
+        Self {
+            action: RecordAction::Keep { reason: reason.to_owned() },
+            fields: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            kept_for: BTreeMap::new(),
+            kept_before: BTreeSet::new(),
+            under_duty: Vec::new(),
+            smallest_group: None,
+            tombstone: None,
+            unreadable: BTreeMap::new(),
+            after_duty: BTreeMap::new(),
+            or_deletes: false,
+        }
+    }
+
     /// What is done to the records.
     pub fn action(&self) -> &RecordAction {
         &self.action
@@ -250,6 +267,9 @@ pub(crate) const EXPIRE: &str = "expire";
 
 /// The reason under which this treatment keeps the classes that do not expire. The reason is never shown.
 pub(crate) const DOES_NOT_EXPIRE: &str = "does_not_expire";
+
+/// The reason under which a store beside the root store keeps the customers. The reason is never shown.
+const ROOT_IS_ELSEWHERE: &str = "the root store has the customers";
 
 /// What is done to the profiles at a payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -402,6 +422,15 @@ impl Treatment {
             rest.classes.remove(class);
         }
         rest
+    }
+
+    /// The part of the treatment for a store beside the root store. That store keeps its own notion of the customers as it is.
+    pub(crate) fn of_store(&self, map: &DataMap) -> Self {
+        let mut part = self.clone();
+        part.classes.retain(|name, _| *name != self.root && map.class(name.as_str()).is_some());
+        part.classes.insert(self.root.clone(), ClassTreatment::keep(ROOT_IS_ELSEWHERE));
+        part.other_signs = Arc::default();
+        part
     }
 
     /// The digest of the whole treatment: actions, strategies, the values that they write, and the reasons in the

@@ -218,6 +218,20 @@ impl Kept {
 }
 
 impl Tally {
+    /// Adds what another store counted. No class is in both.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.classes.extend(other.classes);
+        self.kept.extend(other.kept);
+        self.rare.extend(other.rare);
+        self.alone.extend(other.alone);
+        self.uncertain.extend(other.uncertain);
+        self.others.extend(other.others);
+        self.named_others.extend(other.named_others);
+        self.fields.extend(other.fields);
+        self.kept_fields.extend(other.kept_fields);
+        self.tombstones.extend(other.tombstones);
+    }
+
     /// Records to which the treatment would still do something.
     pub fn due(&self) -> u64 {
         self.classes.values().map(|class| class.due).sum()

@@ -5,6 +5,7 @@
 
 mod contract;
 mod crm;
+mod drafted;
 mod guarded;
 #[path = "../it/support/hosts.rs"]
 #[expect(dead_code, reason = "the tests of the library need more of it")]
@@ -12,11 +13,17 @@ mod hosts;
 mod inbox;
 mod journey;
 mod ledger;
+mod leftovers;
 mod ownership;
 mod proxy;
 mod restored;
 mod same;
 mod schemas;
 mod server;
+mod several;
 mod shop;
 mod suppression;
+mod tenants;
+#[path = "../it/support/wired.rs"]
+#[expect(dead_code, reason = "the tests of the library need more of it")]
+mod wired;

@@ -187,9 +187,17 @@ impl Engine {
                         due.done.add(&counts);
                         more.push(due);
                     }
-                    Some(Ok(Erased::Changed | Erased::Missing)) => of.changed += 1,
-                    Some(Err(error)) => of.failed(error),
-                    None => of.failed("the store gave no answer; it was not tried"),
+                    answer => {
+                        // What earlier parts have treated stays treated.
+                        if !due.done.is_nothing() {
+                            of.add(treatment, &due.done.touched());
+                        }
+                        match answer {
+                            Some(Err(error)) => of.failed(error),
+                            None => of.failed("the store gave no answer; it was not tried"),
+                            Some(Ok(_)) => of.changed += 1,
+                        }
+                    }
                 }
             }
             todo = more;
@@ -302,7 +310,8 @@ fn expired_request(todo: &[Due], treatment: &Arc<Treatment>, seed: &Seed, at: Da
         tenant: due.facts.tenant.clone(),
         expected: due.facts.expected(),
     });
-    EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), at)
+    let parts = todo.iter().map(|due| (due.facts.id.clone(), due.done.classes.keys().cloned().collect()));
+    EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), at).in_parts(parts.collect())
 }
 
 /// Adds the treated records that still exist. Deleted records were counted when they were deleted.

@@ -17,7 +17,7 @@ use crate::engine::run::{Run, at_the_step, by_a_guard, not_tried, wait_all};
 use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
-use crate::store::{EraseRequest, Erased, StoreError};
+use crate::store::{EraseRequest, Erased, Parts, StoreError};
 use crate::treatment::{Signs, Tally, Treatment, knowing};
 
 /// The maximum number of parts for one customer's records before the case is left to a resume.
@@ -95,6 +95,8 @@ impl Engine {
         self.parts.entropy.fill(&mut seed)?;
         let seed = Seed::new(seed);
         let mut rounds = 0_u32;
+        // Only those of this attempt: another attempt treats again what came since.
+        let mut parts = Parts::new();
         while let Some(opened_at) = todo.first().map(|run| run.new.opened_at) {
             rounds += 1;
             if rounds > MOST_ROUNDS {
@@ -113,8 +115,9 @@ impl Engine {
                 return Ok(());
             }
             let targets = todo.iter().map(|run| run.target()).collect();
-            let request =
-                EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at).held(held);
+            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at)
+                .held(held)
+                .in_parts(parts.clone());
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {
@@ -128,6 +131,12 @@ impl Engine {
                     return Ok(());
                 }
             };
+            for (run, answer) in todo.iter().zip(&answers) {
+                if let Ok(Erased::More(counts)) = answer {
+                    let treated = parts.entry(run.binding().customer().clone()).or_default();
+                    treated.extend(counts.classes.keys().cloned());
+                }
+            }
             todo = self.take_answers(todo, answers).await?;
         }
         Ok(())
@@ -240,6 +249,8 @@ impl Engine {
         for run in runs {
             // A second attempt cannot tell what the first attempt did.
             let first_try = run.records_begun() == 1;
+            // A part is done, so the case cannot end as if nothing was touched.
+            let has_parts = run.has_record_parts();
             let proof = match answers.next() {
                 Some(Ok(Erased::Done(counts))) => Proof::Records(counts),
                 Some(Ok(Erased::More(counts))) if !counts.is_nothing() => {
@@ -254,7 +265,7 @@ impl Engine {
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
                 // The store has touched nothing. Neither has this case, unless an outside party was asked or this is a
                 // second attempt.
-                Some(Ok(Erased::Changed)) if first_try && !run.outside_begun() => {
+                Some(Ok(Erased::Changed)) if first_try && !has_parts && !run.outside_begun() => {
                     self.supersede(run, Because::CustomerChanged).await?;
                     continue;
                 }

@@ -19,7 +19,7 @@ use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
 use crate::plan::{Asked, Binding, Decision, GuardFinding, Mandate, Step};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
-use crate::treatment::{Tally, Treatment};
+use crate::treatment::{Counts, Tally, Treatment};
 
 /// The data of a running erasure.
 pub(in crate::engine) struct ErasureWork {
@@ -97,6 +97,11 @@ impl Run<'_, ErasureWork> {
     /// How often the step of the records began.
     pub(in crate::engine) fn records_begun(&self) -> u32 {
         self.progress.step(&Step::Records).map_or(0, |step| step.begun)
+    }
+
+    /// Whether some of the records are treated already.
+    pub(in crate::engine) fn has_record_parts(&self) -> bool {
+        self.progress.step(&Step::Records).is_some_and(|step| step.counts != Counts::default())
     }
 
     /// Whether something may be erased already, at an outside party or in the texts of others.

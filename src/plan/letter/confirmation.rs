@@ -378,6 +378,7 @@ impl Writer<'_> {
             NotCovered::ObjectVersions(class) => {
                 fill(words.object_versions, &[("what", &self.class(class)?)])
             }
+            NotCovered::OwnersElsewhere(_) => words.owners_elsewhere.to_owned(),
             NotCovered::Rows { which, rows, .. } => {
                 let (text, class) = match which {
                     UnreachedRows::Unclaimed { .. } => (words.rows_unclaimed, None),

@@ -252,6 +252,7 @@ pub(super) const WORDS: Words = Words {
     ignored: "a part of our database that our inventory leaves out: {reason}",
     by_trigger: "copies that our database makes by itself in a table that our inventory leaves out",
     object_versions: "older versions and copies of the files under {what}",
+    owners_elsewhere: "records in another database of ours, if they name a customer number that we do not have",
     rows_unclaimed: "rows of which our inventory does not say what they are (their number: {n})",
     rows_without_owner: "records under {what} of which it is not known whose they are (their number: {n})",
     unsearchable: "texts under {what} that cannot be searched for you (their number: {n})",

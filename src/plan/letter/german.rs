@@ -296,6 +296,7 @@ pub(super) const WORDS: Words = Words {
     ignored: "ein Teil unserer Datenbank, den unser Verzeichnis auslässt: {reason}",
     by_trigger: "Kopien, die unsere Datenbank selbst in einer Tabelle anlegt, die unser Verzeichnis auslässt",
     object_versions: "ältere Fassungen und Kopien der Dateien unter {what}",
+    owners_elsewhere: "Datensätze in einer anderen unserer Datenbanken, wenn sie eine Kundennummer nennen, die wir nicht haben",
     rows_unclaimed: "Zeilen, von denen unser Verzeichnis nicht sagt, was sie sind (Anzahl: {n})",
     rows_without_owner: "Daten unter {what}, von denen nicht bekannt ist, wem sie zuzuordnen sind (Anzahl: {n})",
     unsearchable: "Texte unter {what}, die nicht nach Ihnen durchsucht werden können (Anzahl: {n})",

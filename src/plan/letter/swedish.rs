@@ -286,6 +286,7 @@ pub(super) const WORDS: Words = Words {
     ignored: "en del av vår databas som vår förteckning utelämnar: {reason}",
     by_trigger: "kopior som vår databas själv gör i en tabell som vår förteckning utelämnar",
     object_versions: "äldre versioner och kopior av filerna under {what}",
+    owners_elsewhere: "poster i en annan databas hos oss, om de anger ett kundnummer som vi inte har",
     rows_unclaimed: "rader om vilka vår förteckning inte säger vad de är (antal: {n})",
     rows_without_owner: "uppgifter under {what} för vilka det inte är känt vem de hör till (antal: {n})",
     unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",

@@ -89,6 +89,7 @@ pub(super) struct Words {
     pub(super) ignored: &'static str,
     pub(super) by_trigger: &'static str,
     pub(super) object_versions: &'static str,
+    pub(super) owners_elsewhere: &'static str,
     pub(super) rows_unclaimed: &'static str,
     pub(super) rows_without_owner: &'static str,
     pub(super) unsearchable: &'static str,

@@ -695,7 +695,11 @@ fn check_values(
                         "may be kept by a duty, and is found by {} alone, which is erased before",
                         link.name()
                     ),
-                    way_out,
+                    match class.store() {
+                        // Without the customer, only the root store can tell that nobody has a record.
+                        Some(_) => "link the records to the customer's key, or leave the duty out".to_owned(),
+                        None => way_out,
+                    },
                 );
             }
         }

@@ -3,7 +3,7 @@
 use super::own;
 use crate::data_map::{Datatype, Value};
 use crate::hex;
-use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, quoted};
+use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, PEOPLE, quoted};
 
 /// PostgreSQL's dialect.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ impl Dialect for PostgresDialect {
 
     /// A table of the search path by its own name; any other table as `schema.table`.
     fn table(&self, name: &str) -> String {
+        if name == PEOPLE {
+            return self.own_table(name);
+        }
         name.split('.').map(quoted).collect::<Vec<_>>().join(".")
     }
 
@@ -38,6 +41,9 @@ impl Dialect for PostgresDialect {
             Holds::Like { column, .. } => {
                 is_like = true;
                 format!("host.{} AS {name}", quoted(column))
+            }
+            Holds::Of { table, column, .. } => {
+                format!("(NULL::{}).{} AS {name}", self.table(table), quoted(column))
             }
             Holds::Number => format!("0::bigint AS {name}"),
             Holds::Flag => {

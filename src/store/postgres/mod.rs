@@ -10,8 +10,8 @@ use deadpool_postgres::Pool;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use super::StoreError;
 use super::sql::{Fault, Frame, MapDraft, Note, Samples, SqlMap, Trouble, date_forms, draft};
+use super::{Beside, StoreError};
 
 use computed::Computing;
 use session::{Limits, PostgresSession, Shared};
@@ -92,6 +92,23 @@ impl PostgresStore {
     /// # Panics
     /// Outside a Tokio runtime.
     pub async fn over(pool: Pool, map: &SqlMap) -> Result<Self, StoreError> {
+        map.is_of_root()?;
+        Self::on(pool, map).await
+    }
+
+    /// A database beside the root store: its map has `[beside]` in place of `[customers]`.
+    ///
+    /// # Errors
+    /// As [`over`](Self::over); also for a map with `[customers]`.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub async fn beside(pool: Pool, map: &SqlMap) -> Result<Beside<Self>, StoreError> {
+        map.is_beside()?;
+        Ok(Beside::new(Self::on(pool, map).await?))
+    }
+
+    async fn on(pool: Pool, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
         let limits = Limits::default();
         let (shared, map) = (Arc::new(Shared::default()), map.clone());

@@ -48,7 +48,7 @@ fn named(sql: &str) -> impl Iterator<Item = &str> {
 struct Own {
     create: String,
     /// What is created before it.
-    needs: &'static [&'static str],
+    needs: Vec<String>,
     /// How it is dropped, if it would stay.
     drop: Option<&'static str>,
 }
@@ -60,6 +60,7 @@ pub(super) struct Owns(BTreeMap<String, Own>);
 impl Default for Owns {
     fn default() -> Self {
         let of = |name: &str, create: &str, needs: &'static [&'static str], drop: Option<&'static str>| {
+            let needs = needs.iter().map(|&name| name.to_owned()).collect();
             (name.to_owned(), Own { create: create.to_owned(), needs, drop })
         };
         Self(BTreeMap::from([
@@ -145,7 +146,8 @@ impl Owns {
     pub(super) fn learn(&mut self, sql: &str) -> bool {
         let Some(rest) = sql.strip_prefix(CREATE) else { return false };
         let Some((name, _)) = rest.split_once(' ') else { return false };
-        let create = Own { create: sql.to_owned(), needs: &[], drop: None };
+        let needs = named(sql).filter(|needed| *needed != name).map(str::to_owned).collect();
+        let create = Own { create: sql.to_owned(), needs, drop: None };
         self.0.insert(name.to_owned(), create);
         true
     }
@@ -161,7 +163,7 @@ impl Owns {
 
     fn put<'o>(&'o self, name: &str, has: &mut BTreeSet<String>, creates: &mut Vec<&'o str>) {
         let Some(own) = self.0.get(name).filter(|_| !has.contains(name)) else { return };
-        for needed in own.needs {
+        for needed in &own.needs {
             self.put(needed, has, creates);
         }
         has.insert(name.to_owned());

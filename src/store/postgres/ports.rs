@@ -56,7 +56,8 @@ impl RecordStore for PostgresStore {
             let day = request.day();
             let mut answers = Vec::with_capacity(request.customers.len());
             let count = Count { treatment: &request.treatment, day, held: &request.held };
-            frame.tally(session, &request.customers, count, &mut answers)?;
+            frame
+                .knowing(&request.known, || frame.tally(session, &request.customers, count, &mut answers))?;
             Ok(answers)
         })
         .await
@@ -74,7 +75,9 @@ impl RecordStore for PostgresStore {
                 held: Arc::clone(&request.held),
             };
             let mut answers = Vec::with_capacity(request.targets.len());
-            match frame.erase(session, &request.targets, &work, &mut answers) {
+            let erased =
+                frame.knowing(&request.known, || frame.erase(session, &request.targets, &work, &mut answers));
+            match erased {
                 // The customers with an answer are committed; the others count as not tried.
                 Err(trouble) if answers.is_empty() => Err(trouble),
                 Ok(()) | Err(_) => Ok(answers),
@@ -88,7 +91,10 @@ impl RecordStore for PostgresStore {
 impl ReadRecords for PostgresStore {
     async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
         let request = request.clone();
-        self.call("reading records", move |frame, session| frame.read_records(session, &request)).await?
+        self.call("reading records", move |frame, session| {
+            frame.knowing(&request.known, || frame.read_records(session, &request))
+        })
+        .await?
     }
 
     fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {

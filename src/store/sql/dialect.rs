@@ -139,6 +139,12 @@ pub(crate) enum Holds {
         column: String,
         datatype: Option<Datatype>,
     },
+    /// Values of a column of another table of the host's, or NULL unless it is in the key.
+    Of {
+        table: String,
+        column: String,
+        datatype: Option<Datatype>,
+    },
     /// A number.
     Number,
     /// 0 or 1; the default is 0.

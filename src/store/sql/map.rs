@@ -12,6 +12,7 @@ use super::links::{
 };
 use super::mentions::{MentionMap, read_mentions};
 use super::paste::TODO;
+use super::people;
 use super::recipients::read_recipients;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
@@ -183,6 +184,8 @@ pub struct SqlMap {
     pub(crate) ignore: BTreeMap<String, Ignored>,
     /// Whether every class has `ends = "schema"`.
     pub(crate) by_schema: bool,
+    /// Whether the root store is elsewhere. Then `customers` describes a temporary table.
+    pub(crate) beside: bool,
     /// Triggers that do not disturb a treatment, with the reason.
     pub(crate) ignored_triggers: BTreeMap<String, String>,
     /// The digest of the document. An approval is valid only under the map with which the plan was made.
@@ -204,6 +207,22 @@ impl SqlMap {
     /// As [`from_toml`](Self::from_toml).
     pub fn from_json(text: &str) -> Result<Self, Problems> {
         Self::read(&Reader::json(text)?)
+    }
+
+    /// Refuses a map of a database beside the root store.
+    pub(crate) fn is_of_root(&self) -> Result<(), Problems> {
+        let what = "says that the root store is elsewhere, and this opens a root store";
+        let way_out = "write customers, or open the database with `beside`";
+        Problems::none_or(self.beside.then(|| Problem::new("beside", what, way_out)).into_iter().collect())
+    }
+
+    /// Refuses a map of a root store.
+    pub(crate) fn is_beside(&self) -> Result<(), Problems> {
+        let what = "says who the customers are, and this opens a database beside the root store";
+        let way_out = "write [beside] in place of [customers]";
+        Problems::none_or(
+            (!self.beside).then(|| Problem::new("customers", what, way_out)).into_iter().collect(),
+        )
     }
 
     /// The tables that the map leaves out.
@@ -298,14 +317,29 @@ fn take_marks_away(value: &mut Json, fills_in: bool) {
 }
 
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    const KEYS: [&str; 9] =
-        ["version", "ends", "customers", "links", "alike", "records", "recipients", "mentions", "ignore"];
+    const KEYS: [&str; 10] = [
+        "version",
+        "ends",
+        "customers",
+        "beside",
+        "links",
+        "alike",
+        "records",
+        "recipients",
+        "mentions",
+        "ignore",
+    ];
     let mended = reader.mended("", value, &KEYS);
     let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
     let by_schema = table.get("ends").is_some_and(|value| read_by_schema(reader, "ends", value));
-    let customers =
-        reader.required("", table, "customers").and_then(|value| read_customers(reader, value, by_schema));
+    let beside = table.get("beside").map(|value| people::read_beside(reader, value));
+    let customers = if beside.is_some() {
+        people::check_keys(reader, table);
+        None
+    } else {
+        reader.required("", table, "customers").and_then(|value| read_customers(reader, value, by_schema))
+    };
     let links = table.get("links").map_or_else(BTreeMap::new, |value| read_named(reader, value));
     let mut records = BTreeMap::new();
     let groups = table.get("alike").and_then(Json::as_array).into_iter().flatten();
@@ -341,7 +375,16 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     let (ignore, ignored_triggers) = table
         .get("ignore")
         .map_or_else(|| (BTreeMap::new(), BTreeMap::new()), |value| read_ignored(reader, value));
+    let is_beside = beside.is_some();
+    let customers = match beside.flatten() {
+        None => customers,
+        Some((class, key)) => {
+            let asked = people::check_beside(reader, (&class, &key), &records, &links);
+            Some(people::customers(class, key, asked))
+        }
+    };
     Some(SqlMap {
+        beside: is_beside,
         customers: customers?,
         records,
         links,

@@ -17,7 +17,6 @@ impl super::SqlMap {
         let none = object(&[("none", text.clone())], &["none"]);
         let writes = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/scalar" } });
         let written = json!({ "allOf": [writes, { "type": "object", "properties": { "none": false } }] });
-        let deactivate = json!({ "anyOf": [none, written] });
         let unknown = object(
             &[("find", writes.clone()), ("create", by_name(&json!({ "$ref": "#/$defs/scalar" })))],
             &["find"],
@@ -42,7 +41,7 @@ impl super::SqlMap {
                 ("holds", source.clone()),
                 ("states", by_name(&source)),
                 ("gateways", by_name(&source)),
-                ("deactivate", deactivate),
+                ("deactivate", json!({ "anyOf": [none, written] })),
                 ("unknown_customer", unknown),
                 ("fields", fields.clone()),
             ],
@@ -93,11 +92,13 @@ impl super::SqlMap {
             "title": "A map of relinquish: what a database holds",
             "type": "object",
             "additionalProperties": false,
-            "required": ["version", "customers"],
+            "required": ["version"],
+            "oneOf": [{ "required": ["customers"] }, { "required": ["beside"] }],
             "properties": {
                 "version": { "const": 1 },
                 "ends": { "const": "schema" },
                 "customers": customers,
+                "beside": beside(&text),
                 "links": by_name(&json!({ "$ref": "#/$defs/named" })),
                 "records": by_name(&record),
                 "alike": { "type": "array", "items": alike },
@@ -112,6 +113,11 @@ impl super::SqlMap {
             "$defs": definitions(&text),
         })
     }
+}
+
+/// Says that the root store is elsewhere.
+fn beside(text: &Json) -> Json {
+    object(&[("customers", text.clone()), ("key", json!({ "$ref": "#/$defs/texts" }))], &[])
 }
 
 /// Texts of others: columns, or columns with the source of the tenant.

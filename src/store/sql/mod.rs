@@ -183,6 +183,10 @@
 //! ([`StoreError::OtherTenant`](crate::store::StoreError::OtherTenant)). If `customers.tenants` names the other tenant as well, the mandate
 //! has to cover both tenants, and nobody is blocked.
 //!
+//! # A database beside the root store
+//! A map with `[beside]` in place of `[customers]` describes a database that names customers by their key, or by a value such as an
+//! e-mail address, and does not say who they are. The page [`manual::stores`](crate::manual::stores) shows one.
+//!
 //! # A short map
 //! | to say less | write |
 //! |---|---|
@@ -340,6 +344,7 @@ mod mend;
 mod mentions;
 mod notes;
 mod paste;
+mod people;
 mod recipients;
 mod run;
 #[cfg_attr(
@@ -378,6 +383,7 @@ pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
 pub(crate) use drafting::draft;
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
+pub(crate) use people::PEOPLE;
 pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars, constant,

@@ -313,6 +313,12 @@ impl Schema {
         }
     }
 
+    /// The schema with one more table.
+    pub(crate) fn with(mut self, table: Table) -> Self {
+        self.tables.insert(table.name.to_ascii_lowercase(), table);
+        self
+    }
+
     /// Whether a table with this name exists, plain or virtual.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.table(name).is_some() || self.virtual_table(name).is_some()

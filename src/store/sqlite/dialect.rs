@@ -2,7 +2,7 @@
 
 use crate::data_map::{Datatype, Value};
 use crate::hex;
-use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, quoted};
+use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, PEOPLE, quoted};
 
 /// SQLite's dialect.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ impl Dialect for SqliteDialect {
     }
 
     fn table(&self, name: &str) -> String {
-        format!("main.{}", quoted(name))
+        if name == PEOPLE { self.own_table(name) } else { format!("main.{}", quoted(name)) }
     }
 
     fn own_table(&self, name: &str) -> String {
@@ -23,7 +23,9 @@ impl Dialect for SqliteDialect {
 
     fn create(&self, table: &OwnTable) -> String {
         let declared = |(name, holds): &(String, Holds)| match holds {
-            Holds::Like { datatype, .. } => format!("{name} {}", datatype.map_or("", affinity)),
+            Holds::Like { datatype, .. } | Holds::Of { datatype, .. } => {
+                format!("{name} {}", datatype.map_or("", affinity))
+            }
             Holds::Number => format!("{name} INTEGER NOT NULL"),
             Holds::Flag => format!("{name} INTEGER NOT NULL DEFAULT 0"),
             Holds::Text => format!("{name} TEXT NOT NULL"),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::StoreError;
 use super::sql::{Fault, Frame, MapDraft, Note, Samples, Session, SqlMap, Trouble, draft};
+use super::{Beside, StoreError};
 use crate::sqlite::{self, Worker};
 
 use session::SqliteSession;
@@ -47,7 +47,19 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
         let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
+        map.is_of_root()?;
         Self::on(connection, map, doing)
+    }
+
+    /// Opens a database beside the root store: its map has `[beside]` in place of `[customers]`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); also for a map with `[customers]`.
+    pub fn beside(path: impl AsRef<Path>, map: &SqlMap) -> Result<Beside<Self>, StoreError> {
+        let doing = "opening the database";
+        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
+        map.is_beside()?;
+        Ok(Beside::new(Self::on(connection, map, doing)?))
     }
 
     /// Drafts the map of a database whose customers are in a table: whose the records of every other table are, what
@@ -112,7 +124,17 @@ impl SqliteStore {
     /// [`StoreError::Connection`] if the connection cannot be used, [`StoreError::ReadOnly`], and the errors of
     /// [`open`](Self::open).
     pub fn over(connection: Connection, map: &SqlMap) -> Result<Self, StoreError> {
+        map.is_of_root()?;
         Self::on(connection, map, "taking over the connection")
+    }
+
+    /// As [`beside`](Self::beside), over a connection that the host has opened; see [`over`](Self::over).
+    ///
+    /// # Errors
+    /// As [`over`](Self::over); also for a map with `[customers]`.
+    pub fn beside_over(connection: Connection, map: &SqlMap) -> Result<Beside<Self>, StoreError> {
+        map.is_beside()?;
+        Ok(Beside::new(Self::on(connection, map, "taking over the connection")?))
     }
 
     fn on(connection: Connection, map: &SqlMap, doing: &'static str) -> Result<Self, StoreError> {

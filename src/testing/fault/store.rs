@@ -4,12 +4,12 @@ use async_trait::async_trait;
 
 use super::{Fault, Faulty, said};
 use crate::customer::{Customer, CustomerId, Identifiers};
-use crate::data_map::DataMap;
+use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::request::RequestId;
 use crate::store::{
     Batch, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Inbox, InboxRow, Page,
-    PageRequest, Reactivated, Reactivation, RecordStore, RegistrationPage, StoreError, TakeCensus, Tally,
-    TallyRequest,
+    PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, RegistrationPage,
+    StoreError, TakeCensus, Tally, TallyRequest,
 };
 
 pub(super) fn lost(doing: &'static str) -> impl Fn(Fault) -> StoreError {
@@ -36,6 +36,17 @@ impl<T: RecordStore> RecordStore for Faulty<T> {
 
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
         self.call("erase", self.inner.erase(request), lost("erasing records")).await
+    }
+}
+
+#[async_trait]
+impl<T: ReadRecords> ReadRecords for Faulty<T> {
+    async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
+        self.call("read_records", self.inner.read_records(request), lost("reading records")).await
+    }
+
+    fn finds_by(&self, class: &ClassName, field: &FieldName) -> bool {
+        self.inner.finds_by(class, field)
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod other_tenants;
 pub(crate) mod own_connection;
 pub(crate) mod paste;
 pub(crate) mod php;
+pub(crate) mod several;
 pub(crate) mod shapes;
 pub(crate) mod shop45;
 pub(crate) mod sql_map;

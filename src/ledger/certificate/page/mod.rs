@@ -565,6 +565,7 @@ impl Page<'_> {
                 fill(words.by_trigger, &[("trigger", trigger), ("table", table), ("to", to)])
             }
             NotCovered::ObjectVersions(class) => fill(words.object_versions, &[("what", &self.class(class))]),
+            NotCovered::OwnersElsewhere(store) => fill(words.owners_elsewhere, &[("what", store.as_str())]),
             NotCovered::Rows { which, rows, .. } => {
                 let (says, what) = match which {
                     UnreachedRows::Unclaimed { table } => (words.rows_unclaimed, table.clone()),

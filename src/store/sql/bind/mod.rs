@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::check_coverage;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Holds};
 use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
 use super::mend::{Mended, fold_alike, fold_missing_links, mended};
 use super::mentions::{MentionMap, check_mentions};
 use super::notes::{Note, notes};
+use super::people;
 use super::schema::{OnDelete, Schema, Table, Trigger};
 use super::tokens::TriggerEvent;
 use super::triggers::{all_triggers, calls, check_table_triggers};
@@ -147,6 +148,8 @@ pub(crate) struct Bound {
     pub(crate) ignored_writes: BTreeSet<String>,
     /// Triggers with the functions that they call.
     pub(crate) calls: Vec<(String, BTreeSet<String>)>,
+    /// The columns of the customers' table, if it is a temporary one because the root store is elsewhere.
+    pub(crate) people: Option<Vec<(String, Holds)>>,
     /// What a person should check.
     pub(crate) notes: Vec<Note>,
     /// The SQL dialect of the database.
@@ -257,6 +260,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
         triggers,
         ignored_writes,
         calls,
+        people: people::columns(map, schema),
         notes,
         dialect,
     })

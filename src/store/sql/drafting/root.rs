@@ -1,7 +1,7 @@
 //! The customers of a draft: their key, tenant, dates and state.
 
 use super::{Drafter, Risk, Said, kinds};
-use crate::data_map::Datatype;
+use crate::data_map::{Check, Datatype, Value};
 use crate::store::sql::paste;
 use crate::store::sql::schema::Column;
 
@@ -147,12 +147,16 @@ impl<'s> Drafter<'s> {
         });
         if let Some(flag) = flag {
             let name = paste::key(&flag.name);
+            // PostgreSQL spells the flag of a status as a word.
+            let is_word = |check: &Check| check.accepts(&Value::from("true")) == Some(true);
+            let is_word = flag.checks.iter().any(is_word);
+            let (yes, no) = if is_word { ("true", "false") } else { ("1", "0") };
             let (active, why) = self.guessed(
                 "customers.status".to_owned(),
-                said("1", "a flag, and 0 means archived", Risk::Middle),
+                said(yes, &format!("a flag, and {no} means archived"), Risk::Middle),
             );
             let column = paste::text(&flag.name);
-            let archived = active.replace('1', "0");
+            let archived = active.replace(yes, no);
             let before = self.page.clone();
             self.page.set(
                 &header,

@@ -34,8 +34,12 @@ impl Frame {
     ) -> Result<(), Trouble> {
         let (map, dialect) = (self.customers(), self.bound.dialect);
         let (types, batch) = (self.key_types(), batch(&self.bound));
-        let ways: Vec<Vec<Vec<Value>>> =
-            customers.map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default()).collect();
+        let customers: Vec<&CustomerId> = customers.collect();
+        self.fill_people(session, &customers)?;
+        let ways: Vec<Vec<Vec<Value>>> = customers
+            .iter()
+            .map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default())
+            .collect();
         session.execute(&format!("DELETE FROM {batch}"), &[])?;
         let names: Vec<String> = (0..types.len()).map(|part| format!("k{part}")).collect();
         let mut columns: Vec<(String, Datatype)> = names.iter().cloned().zip(types).collect();
@@ -117,7 +121,7 @@ impl Frame {
     }
 
     /// The types of the columns of the customers' key.
-    fn key_types(&self) -> Vec<Datatype> {
+    pub(super) fn key_types(&self) -> Vec<Datatype> {
         let root = self.bound.data_map.class(self.bound.data_map.root().as_str());
         let datatype = |column: &String| {
             root.and_then(|root| root.find(column))

@@ -19,7 +19,7 @@ use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::{identifier, readable_text, texts};
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{Ways, of_class, stand_in_sql};
+use crate::store::sql::whose::{Ways, leads, of_class, stand_in_sql};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
 
 /// The number of values listed per column.
@@ -305,9 +305,35 @@ impl Frame {
         list
     }
 
+    /// The conditions that a row has no owner, where the root store is elsewhere: it names nobody, or a record that is not
+    /// there. Whether a customer exists, this database cannot tell.
+    fn nobodys_beside(&self, class: &BoundClass, ways: &Ways<'_>) -> Nobodys {
+        let owner = class.links.iter().find(|link| link.role == LinkRole::Owner);
+        let Some(link) = owner.filter(|_| !class.is_root) else {
+            return Nobodys { none: "FALSE".to_owned(), gone: "FALSE".to_owned(), by_itself: None };
+        };
+        let is_there = link.columns.iter().map(|column| format!(" AND x.{} IS NOT NULL", quoted(column)));
+        let is_there = is_there.collect::<String>() + &leads(&self.bound, "x", link, true);
+        let names = format!("coalesce((TRUE{is_there}), FALSE)");
+        let heads = link.heads.iter().filter_map(|head| self.bound.class(head));
+        let found: Vec<String> = heads
+            .filter(|head| !head.is_root)
+            .map(|head| ways.scalar(link, class, head, ("x", "relinquish_e"), "max(1)"))
+            .collect();
+        let gone = if found.is_empty() {
+            "FALSE".to_owned()
+        } else {
+            format!("({names} AND coalesce({}, 0) = 0)", found.join(", "))
+        };
+        Nobodys { none: format!("(NOT {names})"), gone, by_itself: None }
+    }
+
     /// The conditions that a row has no owner.
     fn nobodys(&self, class: &BoundClass) -> Nobodys {
         let ways = Ways { bound: &self.bound };
+        if self.bound.people.is_some() {
+            return self.nobodys_beside(class, &ways);
+        }
         if class.links.iter().any(|link| link.role == LinkRole::Owner) {
             let mut gone = ways.is_ownerless(class, "x", false, 0);
             let either = ways.is_ownerless(class, "x", true, 0);

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::store::sql::bind::{Bound, bind};
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::map::SqlMap;
+use crate::store::sql::people::with_people;
 use crate::store::sql::schema::Schema;
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::shape::Shape;
@@ -54,7 +55,7 @@ impl Frame {
 
     /// What has changed since the store was opened.
     fn changes(&self, session: &mut dyn Session) -> Result<Vec<String>, Trouble> {
-        let schema = session.schema()?;
+        let schema = with_people(&self.watch.map, session.schema()?);
         let mut changes = self.watch.shape.changes(&Shape::of(&self.bound, &schema));
         // Problems of the map with the new schema are listed with a way out.
         let map = &self.watch.map;

@@ -17,7 +17,7 @@ use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::spelling::quoted;
 use crate::store::sql::values::{self, People, Slot, Unreadable, identifier, key_of, texts};
 use crate::store::sql::whose::Touched;
-use crate::store::{Batch, StoreError};
+use crate::store::{Batch, Known, StoreError};
 use crate::treatment::Treatment;
 
 /// What cannot be read of a customer, in words: a value, or a document.
@@ -149,9 +149,15 @@ impl Frame {
             return Ok(());
         }
         let redacted = |slot: &&Slot| matches!(slot.strategy, Strategy::Redact { .. });
-        let identifiers = self.batch_identifiers(session, customers, |class, field, value| {
+        let mut identifiers = self.batch_identifiers(session, customers, |class, field, value| {
             !treatment.is_erased(class, field, value)
         })?;
+        let known = self.known_of_batch();
+        for ((own, _), known) in identifiers.iter_mut().zip(&known) {
+            for (kind, value) in known.iter().flat_map(|known| known.identifiers.iter()) {
+                own.insert(kind.clone(), value);
+            }
+        }
         // An unreadable document is replaced or refused where it is treated. An unreadable name could not be searched
         // for anywhere.
         if let Some(what) = identifiers.iter().find_map(|(_, unread)| unread.value.clone()) {
@@ -186,7 +192,11 @@ impl Frame {
                 owners.entry((class.name.clone(), key)).or_default().push(n);
             }
         }
-        let mut erased = BTreeSet::new();
+        // If the root store is elsewhere, it says nothing of a customer who is erased.
+        let is_erased =
+            |known: &Option<Known>| known.as_ref().is_none_or(|known| known.identifiers.is_empty());
+        let mut erased: BTreeSet<usize> =
+            known.iter().enumerate().filter(|(_, known)| is_erased(known)).map(|(n, _)| n).collect();
         if let Some((class, statement)) = &script.erased {
             let at = Trouble::at(class);
             let read = |row: &dyn Row| Ok((row.natural(0)?, row.flag(1)?));

@@ -66,9 +66,14 @@ impl Frame {
             return Ok(None);
         }
         let treatment = &work.treatment;
-        let identifiers = self.batch_identifiers(session, customers, |class, field, value| {
+        let mut identifiers = self.batch_identifiers(session, customers, |class, field, value| {
             treatment.erases(class, field) && !treatment.is_erased(class, field, value)
         })?;
+        for ((own, _), known) in identifiers.iter_mut().zip(self.known_of_batch()) {
+            for (kind, value) in known.iter().flat_map(|known| known.erased.iter()) {
+                own.insert(kind.clone(), value);
+            }
+        }
         let people = identifiers.into_iter().map(|(identifiers, _)| Person::of(&identifiers.identifying()));
         let people: Vec<Person> = people.collect::<Result<_, _>>()?;
         Ok(people.iter().any(|person| !person.matcher.is_empty()).then_some(Sought(people)))

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use super::bind::{Bound, bind};
 use super::fault::{Fault, Trouble};
 use super::map::{CustomersMap, SqlMap};
+use super::people::{create_people, with_people};
 use super::script::{Script, create_rare};
 use super::session::Session;
 use super::triggers::unprepared;
@@ -33,6 +34,7 @@ mod mark;
 mod mentions;
 mod ownerless;
 mod page;
+mod people;
 mod read;
 #[cfg(feature = "sqlite")]
 mod redact;
@@ -69,6 +71,8 @@ pub(crate) struct Frame {
     pub(crate) watch: drift::Watch,
     /// Tables that may have rows without a class.
     unclaimed: Vec<unclaimed::Unclaimed>,
+    /// What the root store knows of the customers in hand, if it is elsewhere.
+    knowledge: Mutex<people::Knowledge>,
 }
 
 impl Frame {
@@ -81,7 +85,7 @@ impl Frame {
         let failed = |fault: Fault| fault.into_error(doing);
         // Read before the schema: then the first transaction finds a change in between.
         let version = session.schema_version().map_err(failed)?;
-        let schema = session.schema().map_err(failed)?;
+        let schema = with_people(map, session.schema().map_err(failed)?);
         let bound = bind(map, &schema, session.dialect());
         // Scalar SQL is checked even if the map does not match, so that all problems are reported at once.
         let facts = match schema.table(&map.customers.table) {
@@ -95,7 +99,8 @@ impl Frame {
                 return Err(all.fold(Problems::default(), Problems::and).into());
             }
         };
-        let mut tables = vec![create_batch(&bound), create_rare(&bound)];
+        let mut tables: Vec<String> = create_people(&bound).into_iter().collect();
+        tables.extend([create_batch(&bound), create_rare(&bound)]);
         tables.extend(create_sets(&bound));
         for sql in tables {
             session.execute(&sql, &[]).map_err(failed)?;
@@ -107,7 +112,8 @@ impl Frame {
         let watch = drift::Watch::new(map, &bound, &schema, version);
         let unclaimed = unclaimed::tables(&bound, map);
         let (bench, scripts) = (Bench::default(), Mutex::default());
-        Ok(Self { bound, facts, bench, scripts, held, watch, unclaimed })
+        let knowledge = Mutex::default();
+        Ok(Self { bound, facts, bench, scripts, held, watch, unclaimed, knowledge })
     }
 
     /// The error for a statement of a class that the database refuses, with the trigger if a trigger is the cause.

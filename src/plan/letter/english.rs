@@ -20,7 +20,7 @@ fn start(start: StartRule) -> &'static str {
         StartRule::RecordDate => "the date of the record",
         StartRule::LastEntry => "the last entry",
         StartRule::LastEntryOfBook => {
-            "the last entry in the book, at the latest the end of the financial year"
+            "the last entry in the book, at the latest from the end of the financial year"
         }
         StartRule::TransactionCompleted => "the completion of the transaction",
         StartRule::CalendarYear => "the end of the calendar year of the record",
@@ -47,9 +47,8 @@ fn trigger(trigger: Trigger) -> TriggerWords {
             "As soon as the date that counts has come{since}.",
         ),
         Trigger::ServiceEnded => (
-            "{after} after our service for the company whose customer you are has ended{since}. Before that, the company gets \
-             the data.",
-            "As soon as our service for the company whose customer you are has ended. Before that, the company gets the data.",
+            "{after} after our service for the company whose customer you are has ended{since}.",
+            "As soon as our service for the company whose customer you are has ended.",
         ),
         Trigger::Listed => (
             "If we list you for erasure: {after} after the date that counts{since}.",
@@ -86,7 +85,7 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
             ["you asked us to restrict the processing of your data", "tell us that the restriction may end"]
         }
         Guard::Hold(HoldKind::AuthorityOrder) => {
-            ["a court or an authority has ordered us to keep the data", "the order has to end"]
+            ["a court or an authority has ordered us to keep the data", "the end of the order"]
         }
         Guard::Own(_) => return None,
     })
@@ -179,8 +178,8 @@ pub(super) const WORDS: Words = Words {
         "Your data were pseudonymised",
         "Your data were erased in part",
     ],
-    carried_out: "We carried out the erasure that you asked for on {date}.",
-    carried_out_unasked: "We carried out an erasure of your data on {date}, by the rules in force in our systems and without a \
+    carried_out: "On {date} we carried out the erasure that you asked for.",
+    carried_out_unasked: "On {date} we carried out an erasure of your data, by the rules in force in our systems and without a \
                           request from you.",
     refused_in_part: "We have to refuse a part of your request. What we keep and why is listed below.",
     done: "What we have done",
@@ -282,8 +281,12 @@ pub(super) const WORDS: Words = Words {
     way_out: "What can change this: {way_out}.",
     ask_us: "You can ask us what can change this.",
     nothing_erased: "Nothing was erased on this request. You can make a new request at any time.",
-    in_any_case: "The following we have to keep in any case, where there is any:",
-    in_any_case_duty: "**{what}**: {period} from {start} ({law}; {ground}).",
+    handed_over_before: "Before that, the company gets the data.",
+    in_any_case: "The following stays in any case, where there is any:",
+    in_any_case_obligation: "**{what}**: we have to keep these for {period} from {start} ({law}; {ground}).",
+    in_any_case_claims: "**{what}**: we keep these for {period} from {start}, so that we can establish, exercise or defend legal claims \
+                         ({law}; {ground}).",
+    in_any_case_other: "**{what}**: we keep these for {period} from {start} ({law}; {ground}).",
     refusal_in_part: "We cannot erase the following data yet:",
     rest_erased: "The rest of your data is not affected by this refusal. You will get a confirmation when it has been erased.",
 

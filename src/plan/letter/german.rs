@@ -69,9 +69,8 @@ fn trigger(trigger: Trigger) -> TriggerWords {
             "Sobald der maßgebliche Tag gekommen ist{since}.",
         ),
         Trigger::ServiceEnded => (
-            "{after} nach dem Ende unserer Leistung für das Unternehmen, dessen Kunde Sie sind{since}. Zuvor erhält das Unternehmen \
-             die Daten.",
-            "Sobald unsere Leistung für das Unternehmen endet, dessen Kunde Sie sind. Zuvor erhält das Unternehmen die Daten.",
+            "{after} nach dem Ende unserer Leistung für das Unternehmen, dessen Kunde Sie sind{since}.",
+            "Sobald unsere Leistung für das Unternehmen endet, dessen Kunde Sie sind.",
         ),
         Trigger::Listed => (
             "Wenn wir Sie auf eine Liste zur Löschung setzen: {after} nach dem maßgeblichen Tag{since}.",
@@ -303,11 +302,11 @@ pub(super) const WORDS: Words = Words {
     unreadable: "Daten unter {what}, deren Datum nicht lesbar ist (Anzahl: {n})",
     something_else: "{what}",
     suppressed: "Damit Ihre Daten nicht versehentlich aus einer anderen Quelle wieder zu uns kommen, speichern wir je einen Code, längstens bis \
-                 {date}. Er betrifft, soweit vorhanden: Ihre {kinds}. Woraus ein Code gebildet wurde, lässt sich nicht aus ihm ablesen. \
+                 zum {date}. Er betrifft, soweit vorhanden: Ihre {kinds}. Woraus ein Code gebildet wurde, lässt sich nicht aus ihm ablesen. \
                  Wir können nur prüfen, ob etwas, das wir erhalten, zu ihm passt. Wenn Sie wieder Kunde werden wollen, löschen wir die \
                  Codes.",
     will_be_suppressed: "Nach der Löschung Ihrer Daten speichern wir je einen Code. Er betrifft, soweit vorhanden: Ihre {kinds}. Die Speicherung dauert \
-                         {period}, und dann noch bis zum Ende des Kalenderjahres. Der Code verhindert, dass Ihre Daten versehentlich \
+                         {period} und dann noch bis zum Ende des Kalenderjahres. Der Code verhindert, dass Ihre Daten versehentlich \
                          aus einer anderen Quelle wieder zu uns kommen. Woraus er gebildet wurde, lässt sich nicht aus ihm ablesen.",
     old_bytes: "Reste gelöschter Daten können in den Dateien der Datenbank verbleiben, bis diese das nächste Mal bereinigt werden.",
     lingering: [
@@ -327,8 +326,12 @@ pub(super) const WORDS: Words = Words {
     way_out: "Was dies ändern kann: {way_out}.",
     ask_us: "Sie können uns fragen, was dies ändern kann.",
     nothing_erased: "Auf diesen Antrag wurde nichts gelöscht. Sie können jederzeit einen neuen Antrag stellen.",
-    in_any_case: "Folgendes müssen wir in jedem Fall aufbewahren, soweit vorhanden:",
-    in_any_case_duty: "**{what}**: {period} ab {start} ({law}; {ground}).",
+    handed_over_before: "Zuvor erhält das Unternehmen die Daten.",
+    in_any_case: "Folgendes bleibt in jedem Fall gespeichert, soweit vorhanden:",
+    in_any_case_obligation: "**{what}**: wir müssen sie {period} ab {start} aufbewahren ({law}; {ground}).",
+    in_any_case_claims: "**{what}**: wir bewahren sie {period} ab {start} auf, um Rechtsansprüche geltend machen, ausüben oder \
+                         verteidigen zu können ({law}; {ground}).",
+    in_any_case_other: "**{what}**: wir bewahren sie {period} ab {start} auf ({law}; {ground}).",
     refusal_in_part: "Folgende Daten können wir noch nicht löschen:",
     rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, wenn sie gelöscht sind.",
 
@@ -362,7 +365,7 @@ pub(super) const WORDS: Words = Words {
     duty_of_other: "**{what}**: Aufbewahrung für {period}, gerechnet ab {start} ({law}; {ground}). Danach geschieht, was oben steht.",
     kept_with: "**{of}**: worauf eine solche Aufzeichnung unter {what} verweist, wird so lange aufbewahrt wie die Aufzeichnung.",
     expires: "Was wir automatisch löschen",
-    expires_deleted: "**{what}**: gelöscht {when}.",
+    expires_deleted: "**{what}**: gelöscht, und zwar {when}.",
     expires_cleared: "**{what}**: Entfernung der Angaben, die Sie unmittelbar identifizieren, {when}.",
     expires_by_age: "{period} nach dem Datum der Aufzeichnung ({from}), auch solange Sie Kunde sind",
     expires_by_duty: "sobald wir sie nicht mehr aufbewahren müssen",

@@ -152,7 +152,13 @@ impl Writer<'_> {
                 ("law", &*law),
                 ("ground", &*ground),
             ];
-            self.item(Fact::Deferred(deferred.class.clone()), fill(words.in_any_case_duty, &parts));
+            // A limitation period requires nothing: it allows to keep.
+            let text = match duty.ground {
+                Ground::LegalObligation => words.in_any_case_obligation,
+                Ground::LegalClaims => words.in_any_case_claims,
+                _ => words.in_any_case_other,
+            };
+            self.item(Fact::Deferred(deferred.class.clone()), fill(text, &parts));
         }
         Ok(())
     }

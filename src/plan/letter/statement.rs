@@ -109,6 +109,10 @@ impl Writer<'_> {
             Some(after) => fill(said.after, &[("after", &self.period(after)), ("since", &since)]),
             None => fill(said.at_once, &[("since", &since)]),
         };
+        let text = match rule.hand_over() {
+            Some(_) => format!("{text} {}", self.words.handed_over_before),
+            None => text,
+        };
         self.item(Fact::Trigger(trigger), text);
         Ok(())
     }

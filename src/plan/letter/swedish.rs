@@ -40,9 +40,9 @@ fn start(start: StartRule) -> &'static str {
     match start {
         StartRule::RecordDate => "uppgiftens datum",
         StartRule::LastEntry => "den sista noteringen",
-        StartRule::LastEntryOfBook => "den sista noteringen i boken, senast räkenskapsårets slut",
+        StartRule::LastEntryOfBook => "den sista noteringen i boken, dock senast från räkenskapsårets slut",
         StartRule::TransactionCompleted => "den dag då transaktionen slutfördes",
-        StartRule::CalendarYear => "slutet av uppgiftens kalenderår",
+        StartRule::CalendarYear => "utgången av uppgiftens kalenderår",
         StartRule::FiscalYear => "räkenskapsårets slut",
         StartRule::CalendarYearOfFiscalYear => "utgången av det kalenderår då räkenskapsåret avslutades",
         StartRule::CalendarYearOfClosing => "utgången av det kalenderår då bokslutet upprättades",
@@ -64,9 +64,8 @@ fn trigger(trigger: Trigger) -> TriggerWords {
             "När det datum som räknas har kommit{since}.",
         ),
         Trigger::ServiceEnded => (
-            "{after} efter att vår tjänst för det företag vars kund du är har upphört{since}. Dessförinnan får företaget \
-             uppgifterna.",
-            "När vår tjänst för det företag vars kund du är har upphört. Dessförinnan får företaget uppgifterna.",
+            "{after} efter att vår tjänst för det företag vars kund du är har upphört{since}.",
+            "När vår tjänst för det företag vars kund du är har upphört.",
         ),
         Trigger::Listed => (
             "Om vi tar upp dig på en lista för radering: {after} efter det datum som räknas{since}.",
@@ -106,7 +105,7 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
             "meddela oss att begränsningen får upphöra",
         ],
         Guard::Hold(HoldKind::AuthorityOrder) => {
-            ["en domstol eller myndighet har beslutat att uppgifterna ska bevaras", "beslutet måste upphöra"]
+            ["en domstol eller myndighet har beslutat att uppgifterna ska bevaras", "att beslutet upphör"]
         }
         Guard::Own(_) => return None,
     })
@@ -212,8 +211,8 @@ pub(super) const WORDS: Words = Words {
         "Dina uppgifter har pseudonymiserats",
         "Dina uppgifter har raderats delvis",
     ],
-    carried_out: "Vi genomförde den radering som du begärde den {date}.",
-    carried_out_unasked: "Vi genomförde en radering av dina uppgifter den {date}, utifrån de regler som gäller i våra system och utan \
+    carried_out: "Den {date} genomförde vi den radering som du har begärt.",
+    carried_out_unasked: "Den {date} genomförde vi en radering av dina uppgifter, utifrån de regler som gäller i våra system och utan \
                           att du hade begärt det.",
     refused_in_part: "Vi måste avslå en del av din begäran. Nedan står vad vi sparar och varför.",
     done: "Vad vi har gjort",
@@ -256,7 +255,7 @@ pub(super) const WORDS: Words = Words {
     gateway_kept: "Om du har en profil hos betaltjänsten **{what}** sparas den. Skäl: {reason}.",
     recipients: "De mottagare till vilka dina uppgifter har lämnats ut:",
     recipients_none: "Våra register nämner ingen mottagare till vilken dina uppgifter har lämnats ut.",
-    recipient_by_hand: "**{what}**: har hanterats för hand. Vi har underlag som visar det.",
+    recipient_by_hand: "**{what}**: har hanterats manuellt. Vi har underlag som visar det.",
     recipient_told: "**{what}**: har underrättats om raderingen. Enligt mottagaren finns ingenting om dig kvar där.",
     recipient_retained: "**{what}**: har underrättats om raderingen. Mottagaren sparar en del av dina uppgifter{until}.",
     recipient_unconfirmed: "**{what}**: har inte bekräftat att dina uppgifter är raderade där.",
@@ -293,7 +292,7 @@ pub(super) const WORDS: Words = Words {
     unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
     something_else: "{what}",
     suppressed: "För att inga uppgifter om dig ska komma tillbaka till oss av misstag från en annan källa sparar vi en kod för var och en av dessa, \
-                 längst till och med {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \
+                 längst till och med den {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \
                  bara kontrollera om något som vi får stämmer med den. Om du vill bli kund hos oss igen raderar vi koderna.",
     will_be_suppressed: "När dina uppgifter har raderats sparar vi en kod för var och en av dessa, om vi hade några: dina {kinds}. Koden sparas i {period} och \
                          därefter till slutet av det kalenderåret. Den hindrar att uppgifter om dig kommer tillbaka till oss av misstag \
@@ -316,15 +315,19 @@ pub(super) const WORDS: Words = Words {
     way_out: "Det som kan ändra detta: {way_out}.",
     ask_us: "Du kan fråga oss vad som kan ändra detta.",
     nothing_erased: "Ingenting har raderats på grund av denna begäran. Du kan när som helst göra en ny begäran.",
-    in_any_case: "Följande måste vi spara i vilket fall, om det finns:",
-    in_any_case_duty: "**{what}**: {period} från {start} (enligt {law}; {ground}).",
+    handed_over_before: "Dessförinnan får företaget uppgifterna.",
+    in_any_case: "Följande finns kvar i vilket fall, om vi har sådana uppgifter:",
+    in_any_case_obligation: "**{what}**: vi måste spara dem i {period} från {start} (enligt {law}; {ground}).",
+    in_any_case_claims: "**{what}**: vi sparar dem i {period} från {start} för att kunna fastställa, göra gällande eller försvara \
+                         rättsliga anspråk (enligt {law}; {ground}).",
+    in_any_case_other: "**{what}**: vi sparar dem i {period} från {start} (enligt {law}; {ground}).",
     refusal_in_part: "Vi kan ännu inte radera följande uppgifter:",
     rest_erased: "Resten av dina uppgifter berörs inte av detta avslag. Du får en bekräftelse när de har raderats.",
 
     extension: "Din begäran tar längre tid",
     extended: "Vi kan inte svara inom en månad. {reason} Du får vårt svar senast den {due} ({article}).",
     complexity: "Din begäran är komplicerad.",
-    number_of_requests: "Vi har tagit emot ett stort antal förfrågningar.",
+    number_of_requests: "Vi har tagit emot ett stort antal begäranden.",
     suspended: "Från den {from} till den {to} löpte inte svarsfristen. {reason}",
     for_identity: "Vi behövde be dig att styrka din identitet.",
     for_clarification: "Vi behövde fråga dig vad din begäran avser.",

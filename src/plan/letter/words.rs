@@ -110,7 +110,12 @@ pub(super) struct Words {
     pub(super) ask_us: &'static str,
     pub(super) nothing_erased: &'static str,
     pub(super) in_any_case: &'static str,
-    pub(super) in_any_case_duty: &'static str,
+    /// By a duty of the law, for legal claims, and on another ground.
+    pub(super) in_any_case_obligation: &'static str,
+    pub(super) in_any_case_claims: &'static str,
+    pub(super) in_any_case_other: &'static str,
+    /// Where a hand-over comes before the erasure of a tenant's customers.
+    pub(super) handed_over_before: &'static str,
     pub(super) refusal_in_part: &'static str,
     pub(super) rest_erased: &'static str,
 

@@ -8,8 +8,8 @@ use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::request::RequestId;
 use crate::store::{
     Batch, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Inbox, InboxRow, Page,
-    PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, RegistrationPage,
-    StoreError, TakeCensus, Tally, TallyRequest,
+    PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore,
+    RegistrationPage, StoreError, TakeCensus, Tally, TallyRequest,
 };
 
 pub(super) fn lost(doing: &'static str) -> impl Fn(Fault) -> StoreError {

@@ -147,7 +147,10 @@ async fn a_guard_of_the_hosts_own_is_declared_and_has_a_ground() {
     }
     for (rule, part) in [
         ("not_white_label = 'block'", "guards.not_white_label: stops a request, and names no ground"),
-        ("not_white_label = { block = 'a contract', ground = '6(1)(b)' }", "neither a contract alone nor 18(2)"),
+        (
+            "not_white_label = { block = 'a contract', ground = '6(1)(b)' }",
+            "neither a contract alone nor 18(2)",
+        ),
         ("not_white_label = { block = 'why' }", "guards.not_white_label.ground: is missing"),
         ("not_white_lable = 'block sweep'", "did you mean not_white_label?"),
         ("unpaid_invoices = 'block'", "did you mean unpaid_invoice?"),

@@ -1,8 +1,8 @@
 //! The key rings of the house, and one saboteur per law.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
 use relinquish::FileKeyRing;

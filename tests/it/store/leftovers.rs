@@ -265,7 +265,7 @@ async fn bar(name: &str, day: &str) -> Certificate {
     let map = "version = 1\n[customers]\ntable = 'guests'\nkey = 'id'\ntenant = { is = 'bar' }\nregistered = 'since'\n\
         status = { column = 'state', active = 'regular', cancelled = 'gone' }\ndeactivate = { none = 'no such status' }\n\
         fields = { name = 'name' }\n[records.visit]\ntable = 'visits'\nkey = 'id'\nowner = 'guest'\n\
-        [records.visit.fields]\nwho = 'name'\nday = { kind = 'not personal', stored = 'iso', from = '1950-01-01' }";
+        [records.visit.fields]\nwho = 'name'\nday = { kind = 'not personal', date = { stored = 'iso', from = '1950-01-01' } }";
     let policy = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
         guards.active_subscription = { ignore = 'none is sold' }\nguards.not_archived = { ignore = 'none' }\n\
         guards.several_tenants = { ignore = 'one' }\nanonymise.name = 'remove'\n\

@@ -172,10 +172,10 @@ impl Draft {
     /// Whether two names stand for the whole name: the first and the last of one value, or the first given name and a surname.
     fn is_whole(&self, one: u32, other: u32) -> bool {
         let place = |value: &[u32], name: u32| value.iter().position(|known| *known == name);
-        // Two values are the given names and the surname. Of several values each may be a whole name.
-        let is_alone = |value: &[u32]| {
-            self.values.len() != 2 || self.values.iter().flatten().all(|name| value.contains(name))
-        };
+        // `Klaus Dieter` and `Stroh` are given names and a surname. Two longer values are two whole names.
+        let is_rest = |value: &[u32], other: &[u32]| matches!(other, [name] if value.len() > 1 && !value.contains(name));
+        let is_alone =
+            |value: &[u32]| self.values.len() != 2 || !self.values.iter().any(|other| is_rest(value, other));
         let pairs = [(one, other), (other, one)];
         pairs.iter().any(|(first, last)| {
             let in_one = self.values.iter().filter(|value| is_alone(value)).any(|value| {

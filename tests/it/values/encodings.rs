@@ -16,7 +16,7 @@ const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatme
 const TEXTS: [(&str, &str, &str); 4] = [
     (
         "page",
-        "<p title=\"Bj&ouml;rn\">Bj&#246;rn &Aring;kerblad &amp; s&ouml;n</p>",
+        "<p title=\"&Aring;kerblad\">Bj&#246;rn &Aring;kerblad &amp; s&ouml;n</p>",
         "<p title=\"&lt;gone&gt;\">&lt;gone&gt; &amp; s&ouml;n</p>",
     ),
     ("mail", "Hej Bj=C3=B6rn =C3=\r\n=85kerblad, v=C3=A4lkommen=\r\n.", "Hej <gone>, v=C3=A4lkommen=\r\n."),

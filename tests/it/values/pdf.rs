@@ -348,7 +348,7 @@ fn streams_of_objects_are_read_with_predictors_and_several_filters() {
         assert_eq!(blank(&file(entries, &data)).as_ref(), Ok(&plain), "{entries}");
     }
     assert_eq!(blank(&file("/Filter/Unknown", "x")), Err(NotBlanked::PartOfTree));
-    let deep = format!("{}{}", "<</A".repeat(60), ">>".repeat(60));
+    let deep = format!("{} 1{}", "<</A".repeat(60), ">>".repeat(60));
     for entry in ["/Score NaN", "/X --5", "/Y(a)true", &format!("/Z{deep}")] {
         let page = format!("<</Type/Page{entry}/MediaBox[0 0 321 123]>>");
         let objects = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", &page];

@@ -200,7 +200,7 @@ fn a_part_of_a_name_beside_another_name_is_reported() {
     assert_eq!(left(&[&marie], "med Marie Erikssons bil"), "med \u{1} bil");
     // Two values of two words are two whole names.
     let both = person(&[(Kind::Name, "Ylva Sandelin"), (Kind::Name, "Tuvalina Wikandersson")]);
-    assert_eq!(left(&[&both], "Ring Ylva Sandelin, Tuvalina Wikandersson"), "Ring \u{1}, \u{1}");
+    assert_eq!(left(&[&both], "Ring Ylva Sandelin; Tuvalina Wikandersson"), "Ring \u{1}; \u{1}");
     // Names that are both words, in small letters, may be a sentence.
     let will = person(&[(Kind::Name, "Will Grant")]);
     let matcher = Matcher::new([&will]).unwrap();

@@ -17,9 +17,11 @@ use crate::data_map::{Kind, is_filler, is_plain_instant, is_plausible};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
+mod dates;
 mod held;
 mod suppressed;
 
+pub use dates::{DateName, Dates};
 pub use held::{Held, HoldGround, HoldId};
 pub use suppressed::{Identifier, SuppressionToken};
 
@@ -188,7 +190,7 @@ pub struct Customer {
     /// When the customer was registered. The ledger's token contains this instant, because row ids are reused.
     pub registered: Option<DateTime<Utc>>,
     /// The dates by name: `created`, `cancelled`, `deleted`, and others that the data map names.
-    pub dates: BTreeMap<String, Moment>,
+    pub dates: Dates,
     /// The number of subscriptions that still run, as the store knows.
     pub active_subscriptions: u32,
     /// The number of subscriptions that still run, as the gateways say. The engine asks the gateways; a store leaves
@@ -228,15 +230,20 @@ pub struct Customer {
 impl Customer {
     /// An active customer of one tenant, with no subscription, profile or date. Set the fields that say more.
     pub fn new(id: impl Into<CustomerId>, tenant: impl Into<TenantId>) -> Self {
+        Self::before(id.into(), tenant.into(), FormerStatus::new(""))
+    }
+
+    /// The same, with what the store needs to undo a deactivation.
+    pub(crate) fn before(id: CustomerId, tenant: TenantId, former_status: FormerStatus) -> Self {
         Self {
-            id: id.into(),
-            tenant: tenant.into(),
+            id,
+            tenant,
             tenants: 1,
             connected: BTreeSet::new(),
             status: Status::Active,
-            former_status: FormerStatus::new(""),
+            former_status,
             registered: None,
-            dates: BTreeMap::new(),
+            dates: Dates::default(),
             active_subscriptions: 0,
             gateway_subscriptions: 0,
             unpaid_invoices: 0,
@@ -274,7 +281,7 @@ impl Customer {
         let is_ahead =
             |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
         let registered = self.registered.filter(is_ahead).map(|_| Cow::Borrowed("registered"));
-        named.chain(registered).chain(dates.map(|(name, _)| Cow::Owned(unreadable_date(name))))
+        named.chain(registered).chain(dates.map(|(name, _)| Cow::Owned(unreadable_date(name.as_str()))))
     }
 
     /// Whether every fact can be read on a day: [`unreadable_on`](Self::unreadable_on) names none.
@@ -289,7 +296,7 @@ impl Customer {
         let is_plain = |moment| self.dates_from.is_none() && is_plain_instant(moment, midnight);
         self.unreadable.is_empty()
             && !self.registered.as_ref().is_some_and(|at| at.timestamp() >= midnight && is_ahead(at))
-            && self.dates.values().all(|moment| is_plain(*moment) || self.is_date(*moment, day))
+            && self.dates.iter().all(|(_, moment)| is_plain(*moment) || self.is_date(*moment, day))
     }
 
     /// The named date, if it can be read on a day. `None` if there is no such date; an error if the date cannot be

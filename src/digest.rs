@@ -44,7 +44,7 @@ impl Digest {
         }
     }
 
-    /// A digest of no document.
+    /// A random digest for a document without a canonical form. No document has this digest.
     fn of_nothing_else(error: &serde_json::Error) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         tracing::error!(%error, "a document has no canonical form, so no approval can hold for it");

@@ -1,6 +1,7 @@
 //! Reading a policy or a map in TOML or JSON. Every fault is reported at once, each with its path and a way out.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
@@ -157,6 +158,16 @@ pub(crate) fn suggest<'n>(written: &str, known: impl IntoIterator<Item = &'n str
     if names.is_empty() { "leave it out".to_owned() } else { format!("there is: {}", names.join(", ")) }
 }
 
+/// The text "did you mean …?" for a misspelled word of a short list, or else the way out that names the whole list.
+pub(crate) fn meant_or<'n>(
+    written: &Value,
+    known: impl IntoIterator<Item = &'n str>,
+    way_out: &str,
+) -> String {
+    let meant = written.as_str().and_then(|text| nearest(text, known));
+    meant.map_or_else(|| way_out.to_owned(), |word| format!("did you mean {word}?"))
+}
+
 /// A name as a key in TOML.
 pub(crate) fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
@@ -168,10 +179,16 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
+/// What is said of an unknown key.
+const NO_KEY: &str = "is no key of this table";
+
 /// Reads values from a document, and collects the problems.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     problems: Vec<Problem>,
+    /// The tables with an unknown key, each with its first such problem. A key that is missing there may be the one that
+    /// was meant.
+    strange: BTreeMap<String, usize>,
 }
 
 impl Reader {
@@ -232,6 +249,24 @@ impl Reader {
         self.problems.iter_mut().find(|problem| is_it(problem))
     }
 
+    /// Adds what was reported after the first `known` problems to the problem of a place, if there is one: it is the
+    /// same mistake, and its way out is the next step.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn fold_since(&mut self, known: usize, path: &str) {
+        let Some(first) =
+            self.problems.iter().position(|problem| problem.path == path).filter(|n| *n < known)
+        else {
+            return;
+        };
+        let more = self.problems.split_off(known);
+        let Some(first) = self.problems.get_mut(first) else { return };
+        for problem in more {
+            first.way_out.push_str("; ");
+            first.way_out.push_str(&problem.way_out);
+            first.paste = first.paste.take().or(problem.paste);
+        }
+    }
+
     /// Adds a problem that was found elsewhere.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn push(&mut self, problem: Problem) {
@@ -264,7 +299,7 @@ impl Reader {
             if let Some(name) = nearest(key, free)
                 && let Some(entry) = mended.remove(key)
             {
-                self.problem(join(path, key), "is no key of this table", format!("did you mean {name}?"));
+                self.problem(join(path, key), NO_KEY, format!("did you mean {name}?"));
                 mended.insert(name.to_owned(), entry);
             }
         }
@@ -288,7 +323,8 @@ impl Reader {
             if nearest(key, known.iter().copied()).is_some_and(|name| table.contains_key(name)) {
                 way_out.push_str(" That key is there already: leave one of the two");
             }
-            self.problem(join(path, key), "is no key of this table", way_out);
+            self.strange.entry(path.to_owned()).or_insert(self.problems.len());
+            self.problem(join(path, key), NO_KEY, way_out);
         }
         Some(table)
     }
@@ -325,10 +361,24 @@ impl Reader {
         key: &str,
     ) -> Option<&'v Value> {
         let value = table.get(key);
-        if value.is_none() {
+        if value.is_none() && !self.is_strange(path, Some(key)) {
             self.problem(join(path, key), "is missing", "write it");
         }
         value
+    }
+
+    /// Whether a table has an unknown key. Then what is missing there is the same mistake, and is said with it.
+    pub(crate) fn is_strange(&mut self, path: &str, missing: Option<&str>) -> bool {
+        let at = self.strange.get(path).copied();
+        let Some(problem) = at.and_then(|at| self.problems.get_mut(at)).filter(|one| one.what == NO_KEY)
+        else {
+            return false;
+        };
+        if let Some(missing) = missing {
+            problem.way_out.push_str("; missing here: ");
+            problem.way_out.push_str(missing);
+        }
+        true
     }
 
     pub(crate) fn required_text<'v>(

@@ -8,7 +8,7 @@
 //!
 //! This crate does all of that inside your own service, over the database that you have.
 //!
-//! # The way the data goes
+//! # How the data flow
 //!
 //! ```text
 //!           pure, no clock, no I/O                    │           async, against your systems
@@ -21,7 +21,7 @@
 //! * A [`DataMap`] says what is held: every record class and field, each classified. The [SQL map](store::sql) makes
 //!   the data map from your tables. A column that nobody classified stops the start.
 //! * A [policy] says what must happen to which record class, when and why. The policy is checked against the data
-//!   map, and every impossible line is found before anything runs.
+//!   map. The check finds every impossible line before anything runs.
 //! * A [`Plan`] says what one erasure will do, step by step, and has a digest. Only a plan whose digest was
 //!   [approved](Approval) can be executed.
 //! * The [engine] carries the plan out, durably. It records each step before the step begins, and writes *done* last.
@@ -49,7 +49,7 @@
 //! #      CREATE TABLE calls (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, number TEXT);
 //! #      INSERT INTO clients VALUES (7, 'Maud Ashworth', 'maud@example.org', 'active');
 //! #      INSERT INTO calls VALUES (1, 7, '+44 20 7946 0018');")?;
-//! // The database as it is, and what its columns hold.
+//! // The tables of the database, and what their columns hold.
 //! let map = SqlMap::from_toml(r#"
 //!     version = 1
 //!     [customers]

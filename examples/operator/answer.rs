@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use relinquish::engine::Expired;
 use relinquish::ledger::{KeyRingError, LedgerError};
+use relinquish::plan::Step;
 use relinquish::store::StoreError;
 use relinquish::{Outcome, Problem, Problems};
 use serde::Serialize;
@@ -151,9 +152,18 @@ fn case_text(outcome: &Outcome) -> String {
         | Outcome::Profile { .. }
         | Outcome::Cancelled { .. } => outcome.to_string(),
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
-        Outcome::Blocked { case, .. } => format!(
-            "{outcome}\n  when the cause is gone: retry --case {case}\n  to give it up: cancel --case {case} --approver … --reason …"
-        ),
+        Outcome::Blocked { case, step, .. } => {
+            let by_hand = if matches!(step, Step::Gateway(_) | Step::Recipient(_)) {
+                format!(
+                    "\n  when a person has done it by hand: by-hand --case {case} --approver … --reason …"
+                )
+            } else {
+                String::new()
+            };
+            format!(
+                "{outcome}\n  when the cause is gone: retry --case {case}{by_hand}\n  to give it up: cancel --case {case} --approver … --reason …"
+            )
+        }
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
             format!("{outcome}\n  to go on: resume{when}")

@@ -54,8 +54,11 @@ struct PlaceArgs {
     #[arg(long, value_name = "SUFFIX", allow_hyphen_values = true)]
     beside: Vec<String>,
     /// Files that belong to the copy before them, such as the logs since a base backup: wal/*; can be given again
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", requires = "following_minutes")]
     following: Vec<String>,
+    /// The longest time that one of these files covers, such as the archive timeout of `PostgreSQL`
+    #[arg(long, value_name = "MINUTES", requires = "following")]
+    following_minutes: Option<u32>,
     /// Files that are no copies, and stay: app.log; can be given again
     #[arg(long, value_name = "GLOB")]
     leaves: Vec<String>,
@@ -91,7 +94,8 @@ impl PlaceArgs {
             layout = layout.beside(suffix);
         }
         for glob in &self.following {
-            layout = layout.following(glob);
+            layout =
+                layout.following(glob, TimeDelta::minutes(self.following_minutes.unwrap_or_default().into()));
         }
         for glob in &self.leaves {
             layout = layout.leaves(glob);

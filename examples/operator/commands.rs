@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use clap::Args;
-use relinquish::data_map::{Field, RecordClass};
+use relinquish::data_map::{Field, NotCovered, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
 use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
+use relinquish::store::sql::Note;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
 use relinquish::{
     Approval, Asked, Certificate, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy,
@@ -55,16 +56,29 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
     if problems.iter().next().is_some() {
         return Err(Failure::Misfits(misfits(&documents.map, &problems)));
     }
+    let notes = opened.store.notes();
     if args.schema.is_some_and(|schema| schema != census.schema) {
-        let reason = json!({ "schema": census.schema });
+        // The map fits, so whatever is new stands under a line for the rest, or in a table that the map does not name.
+        let covered = notes.iter().filter(|note| matches!(note, Note::Rest { .. } | Note::LeadsOut { .. }));
+        let beside = map.unmapped().iter().filter(|what| matches!(what, NotCovered::Tables(_)));
+        let look: Vec<String> =
+            covered.map(ToString::to_string).chain(beside.map(ToString::to_string)).collect();
+        let reason = json!({ "schema": census.schema, "look_at": look });
+        let more = if look.is_empty() {
+            "the map names every column; a type, a key, a trigger or an index is another one".to_owned()
+        } else {
+            format!(
+                "look whether one of these is new, which no line of the map names:\n    {}",
+                look.join("\n    ")
+            )
+        };
         let text = format!(
-            "refused: the schema of {} has changed since that check; its digest is {} now",
+            "refused: the schema of {} has changed since that check; its digest is {} now\n  the map fits it; {more}",
             shown(&documents.database),
             census.schema
         );
         return Ok(Answer::refused(&reason, text));
     }
-    let notes = opened.store.notes();
     let of_policy = policy.notes();
     let listed = notes.iter().map(ToString::to_string).chain(of_policy.iter().map(ToString::to_string));
     let listed: Vec<String> = listed.map(|note| format!("\n  note       {note}")).collect();
@@ -539,15 +553,61 @@ pub(crate) struct CancelArgs {
     reason: ReasonCode,
 }
 
+/// Who decides, with authority over whatever tenant the case is of: whoever runs this on the database's own machine has that.
+async fn decides(engine: &Engine, case: &CaseId, approver: &str) -> Result<Authority, Failure> {
+    let open = engine.open_case(case).await?;
+    let concerned = open.into_iter().flat_map(|open| open.task.tenants());
+    Ok(Authority::new(approver, concerned.chain(engine.policy().tenants().cloned())))
+}
+
+/// Arguments of `waive` and `by-hand`.
+#[derive(Args)]
+pub(crate) struct StepArgs {
+    #[command(flatten)]
+    host: Host,
+    /// The blocked case
+    #[arg(long)]
+    case: String,
+    /// An opaque id of whoever decides; it goes into the ledger
+    #[arg(long, value_name = "ID", value_parser = opaque)]
+    approver: String,
+    /// Why, or where the evidence is, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger
+    #[arg(long, value_name = "CODE")]
+    reason: ReasonCode,
+}
+
+/// Goes on with a blocked case without the step that blocks it (`waive`), or after a person took the step by hand.
+pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer, Failure> {
+    let case = CaseId::new(args.case.as_str());
+    let engine = args.host.engine().await?;
+    let by = decides(&engine, &case, &args.approver).await?;
+    let Some(open) = engine.open_case(&case).await? else {
+        return Err(Error::from(LedgerError::NoSuchCase { case }).into());
+    };
+    let Some(step) = open.blocked.map(|obstacle| obstacle.step) else {
+        let text = format!("refused: {}", Error::NotBlocked { case: case.clone() });
+        return Ok(Answer::refused(&json!({ "case": case, "decide": "not_blocked" }), text));
+    };
+    let decided = if by_hand {
+        engine.done_by_hand(&case, step, &by, args.reason.clone()).await
+    } else {
+        engine.waive(&case, step, &by, args.reason.clone()).await
+    };
+    match decided {
+        Ok(outcome) => Ok(Answer::of_case(&outcome)),
+        Err(error @ (Error::NotWaivable { .. } | Error::NotByHand { .. })) => Ok(Answer::refused(
+            &json!({ "case": case, "decide": "not_this_step" }),
+            format!("refused: {error}"),
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Gives a case up before anything that cannot be taken back.
 pub(crate) async fn cancel(args: &CancelArgs) -> Result<Answer, Failure> {
     let case = CaseId::new(args.case.as_str());
     let engine = args.host.engine().await?;
-    // Who runs this on the database's own machine has authority over whatever tenant the case is of.
-    let open = engine.open_cases(None, usize::MAX).await?;
-    let concerned = open.into_iter().filter(|open| open.case == case).flat_map(|open| open.task.tenants());
-    let tenants = concerned.chain(engine.policy().tenants().cloned());
-    let by = Authority::new(args.approver.as_str(), tenants);
+    let by = decides(&engine, &case, &args.approver).await?;
     match engine.cancel(&case, &by, args.reason.clone()).await {
         Ok(()) => {
             let text = format!("case {case} is cancelled; the customer is as before");

@@ -59,7 +59,8 @@
 //!
 //! `plan` shows what would be done and touches nothing. `erase` plans again and goes on only if the digest is still
 //! the one that was approved. A case that was interrupted is finished by `resume`; a blocked one is tried again with
-//! `retry` or given up with `cancel`. `--json` is understood everywhere.
+//! `retry`, or given up with `cancel`. A step at a gateway or recipient that a person took by hand ends with `by-hand`, and
+//! `waive` leaves it out. `--json` is understood everywhere.
 //!
 //! The exit code is 0 for done, 2 for refused (the reason is printed, with the date where there is one) and 1 for
 //! an error. Nothing but the host's own customer id is ever printed of a person.
@@ -160,6 +161,10 @@ enum Command {
     Retry(commands::RetryArgs),
     /// Give a case up before anything that cannot be taken back
     Cancel(commands::CancelArgs),
+    /// Go on with a blocked case without the step that blocks it; the certificate says so
+    Waive(commands::StepArgs),
+    /// Go on with a blocked case after a person took the step by hand at the gateway or recipient, with evidence
+    ByHand(commands::StepArgs),
     /// Place, lift and list holds: data that must be kept for now
     Hold(holds::HoldArgs),
     /// Record, note, show and list requests of data subjects
@@ -217,6 +222,8 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Resume(host) => commands::resume(host).await,
             Command::Retry(args) => commands::retry(args).await,
             Command::Cancel(args) => commands::cancel(args).await,
+            Command::Waive(args) => commands::decide_step(args, false).await,
+            Command::ByHand(args) => commands::decide_step(args, true).await,
             Command::Hold(args) => holds::hold(args).await,
             Command::Request(args) => requests::request(args).await,
             Command::Worker(args) => requests::worker(args).await,

@@ -14,9 +14,10 @@ use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{
     CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, SuppressionList, TokenKey, WhichHolds,
 };
+use relinquish::recipient::ManualRecipient;
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
-    CustomerId, CustomerStore, Engine, FileKeyRing, MemoryLedger, Policy, PolicyDocument, Problems,
+    CustomerId, CustomerStore, DataMap, Engine, FileKeyRing, MemoryLedger, Policy, PolicyDocument, Problems,
     RecordStore, SqlMap, SqliteLedger, SqliteStore, TenantId,
 };
 
@@ -88,6 +89,7 @@ impl Documents {
             Err(StoreError::NoMarkTable { .. }) => {}
             Err(source) => return Err(Failure::Database { file: self.database.clone(), source }),
         }
+        let builder = by_hand(builder, opened.store.data_map());
         let engine = self.build(more(builder.ownerless(opened.store.clone()).scrub(opened.store)))?;
         engine.ensure_census().await?;
         Ok(engine)
@@ -115,8 +117,8 @@ impl Documents {
         // A plan adds nothing to the suppression list.
         let none = MemoryKeyRing::new(TokenKey::new([1; 32]));
         let builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys)
-            .suppression(MemoryLedger::new(), none)
-            .ownerless(opened.store);
+            .suppression(MemoryLedger::new(), none);
+        let builder = by_hand(builder, opened.store.data_map()).ownerless(opened.store);
         let engine = self.build(match as_of {
             // The census is as old as it is, whatever day is asked about.
             Some(instant) => builder.clock(StandsAt(instant)).census_at_most(u32::MAX),
@@ -147,6 +149,15 @@ impl Documents {
         // A command that was interrupted is taken up by the next one.
         builder.worker("operator").build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
+}
+
+/// This program has no adapter for a recipient. So a person tells each of them, and gives the evidence with `by-hand`.
+fn by_hand(builder: EngineBuilder, map: &DataMap) -> EngineBuilder {
+    map.recipients().iter().fold(builder, |builder, (name, by)| {
+        let words: Vec<&str> = by.words().collect();
+        let task = format!("tell {name}, which knows a person by {}, of the erasure", words.join(" and "));
+        builder.recipient(ManualRecipient::new(name.as_str(), task))
+    })
 }
 
 pub(crate) fn read(file: &Path) -> Result<String, Failure> {

@@ -187,6 +187,7 @@ fn answer(letter: Result<Letter, LetterError>, name: &str) -> Answer {
                 LetterError::Request { .. } | LetterError::Empty { .. } => {
                     "; give --reference and --received"
                 }
+                LetterError::Early { .. } => " (--date and --received)",
                 _ => "",
             };
             let text = format!("refused: {error}{option}");

@@ -134,7 +134,7 @@ pub(crate) const CONTROLS: &[Control] = &[
     },
     Control {
         name: "somebody else's mail with the name in it",
-        has_namesake: true,
+        has_namesake: false,
         write: |p, d| {
             if !p.language.is_latin() {
                 return None;

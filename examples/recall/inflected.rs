@@ -40,6 +40,6 @@ pub(crate) fn inflected(language: Language, name: &str, dice: &mut Dice) -> Opti
         Language::Korean => Some(format!("{name}{}", ["가", "에게", "의"][n])),
         Language::Japanese => Some(format!("{name}{}", ["さん", "様の", "に"][n])),
         Language::Chinese => Some(format!("{name}{}", ["先生", "的", "说"][n])),
-        Language::English | Language::Dutch | Language::Spanish => None,
+        Language::English | Language::Dutch | Language::Spanish | Language::Arabic | Language::Hindi => None,
     }
 }

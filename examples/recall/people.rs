@@ -1,4 +1,4 @@
-//! People of thirteen languages, put together from parts, and what is known of them.
+//! People of fifteen languages, put together from parts, and what is known of them.
 
 use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
@@ -50,19 +50,21 @@ pub(crate) enum Language {
     Turkish,
     Russian,
     Greek,
+    Arabic,
+    Hindi,
     Chinese,
     Japanese,
     Korean,
 }
 
 use Language::{
-    Chinese, Dutch, English, Finnish, German, Greek, Japanese, Korean, Polish, Russian, Spanish, Swedish,
-    Turkish,
+    Arabic, Chinese, Dutch, English, Finnish, German, Greek, Hindi, Japanese, Korean, Polish, Russian,
+    Spanish, Swedish, Turkish,
 };
 
-pub(crate) const LANGUAGES: [Language; 13] = [
-    English, Swedish, German, Dutch, Spanish, Polish, Finnish, Turkish, Russian, Greek, Chinese, Japanese,
-    Korean,
+pub(crate) const LANGUAGES: [Language; 15] = [
+    English, Swedish, German, Dutch, Spanish, Polish, Finnish, Turkish, Russian, Greek, Arabic, Hindi,
+    Chinese, Japanese, Korean,
 ];
 
 impl Language {
@@ -71,7 +73,7 @@ impl Language {
     }
 
     pub(crate) fn is_latin(self) -> bool {
-        self.has_spaces() && !matches!(self, Russian | Greek)
+        self.has_spaces() && !matches!(self, Russian | Greek | Arabic | Hindi)
     }
 
     fn given(self) -> &'static [&'static str] {
@@ -90,6 +92,8 @@ impl Language {
             Turkish => &["Ayşe", "Mehmet", "İpek", "Gülşen", "Orhan", "Çağla", "Işıl"],
             Russian => &["Андрей", "Мария", "Людмила", "Игорь", "Светлана", "Фёдор"],
             Greek => &["Γιώργος", "Ελένη", "Δημήτρης", "Αικατερίνη", "Κώστας", "Σοφία"],
+            Arabic => &["أحمد", "فاطمة", "يوسف", "ليلى", "خالد", "مريم"],
+            Hindi => &["अनिल", "सुनीता", "राजेश", "कविता", "मोहन", "प्रिया"],
             Chinese => &["小明", "志强", "丽华", "建国", "雨桐", "芳"],
             Japanese => &["太郎", "花子", "美咲", "健一", "さくら", "大輔"],
             Korean => &["민수", "서연", "지훈", "하은", "영호", "은주"],
@@ -128,6 +132,8 @@ impl Language {
             }
             Russian => (&["Сидор", "Вороб", "Лебед", "Кузнец", "Гончар"], &["ов", "ьёв", "ев", "ин", "енко"]),
             Greek => (&["Παπαδ", "Οικονομ", "Νικολ", "Βασιλ", "Αντων"], &["όπουλος", "άκης", "ίδης", "άτος"]),
+            Arabic => (&["الحداد", "النجار", "المصري", "الشامي", "القاضي"], &[""]),
+            Hindi => (&["शर्मा", "चौधरी", "श्रीवास्तव", "भट्टाचार्य", "मिश्रा"], &[""]),
             Chinese => (&["王", "李", "张", "陈", "欧阳"], &[""]),
             Japanese => (&["山", "田", "中", "佐", "藤"], &["田", "村", "川", "本", "原"]),
             Korean => (&["김", "이", "박", "최", "정"], &[""]),
@@ -189,6 +195,8 @@ impl Language {
             Turkish => "90",
             Russian => "7",
             Greek => "30",
+            Arabic => "20",
+            Hindi => "91",
             Chinese => "86",
             Japanese => "81",
             Korean => "82",
@@ -201,7 +209,7 @@ impl Language {
             Russian => ("8", 10),
             Spanish | Polish => ("", 9),
             Greek => ("", 10),
-            English | Turkish | Chinese => ("0", 10),
+            English | Turkish | Chinese | Hindi | Arabic => ("0", 10),
             _ => ("0", 9),
         }
     }
@@ -211,6 +219,8 @@ impl Language {
         match self {
             Russian => &["andrei.sidorov", "m.lebedeva", "lvorobev"],
             Greek => &["g.papadopoulos", "eleni.nikolaki", "kantonatos"],
+            Arabic => &["ahmad.haddad", "f.najjar", "khalidmasri"],
+            Hindi => &["anil.sharma", "s.chaudhari", "mohanmishra"],
             Chinese => &["wang.xm", "zhangzq", "chen.lihua"],
             Japanese => &["t.yamada", "nakamura.hanako", "satomisaki"],
             Korean => &["minsu.kim", "sy.lee", "parkjihun"],

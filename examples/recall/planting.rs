@@ -54,6 +54,8 @@ pub(crate) fn sentences(language: Language) -> &'static [&'static str] {
         Language::Greek => {
             &["Ο πελάτης ζήτησε αντίγραφο του τιμολογίου.", "Το δέμα φτάνει την Τρίτη, αριθμός 88120."]
         }
+        Language::Arabic => &["طلب العميل نسخة من الفاتورة.", "يصل الطرد يوم الثلاثاء، رقم 88120."],
+        Language::Hindi => &["ग्राहक ने बिल की प्रति माँगी।", "पार्सल मंगलवार को आएगा, संख्या 88120।"],
         Language::Chinese => &["客户要求重新发送发票。", "包裹星期二到，编号88120。"],
         Language::Japanese => &["請求書を再送してください。", "荷物は火曜日に届きます。番号88120。"],
         Language::Korean => &["송장을 다시 보내 주세요.", "소포는 화요일에 도착합니다. 번호 88120."],
@@ -64,6 +66,8 @@ fn leads(language: Language) -> &'static [&'static str] {
     match language {
         Language::Swedish => &["Talade med ", "Gäller ", "Ring upp: ", "Enligt "],
         Language::German => &["Gesprochen mit ", "Betrifft ", "Rückruf: ", "Laut "],
+        Language::Arabic => &["تحدثنا مع ", "بخصوص ", "اتصل ب "],
+        Language::Hindi => &["बात हुई ", "फ़ोन करें: ", "के बारे में "],
         Language::Chinese | Language::Japanese | Language::Korean => &["昨天", "お客様の", "담당자는 ", ": "],
         _ => &["Spoke to ", "Note for ", "Call back: ", "according to "],
     }

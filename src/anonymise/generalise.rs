@@ -1,4 +1,4 @@
-//! Values that lose what singles a person out and keep what statistics need.
+//! Makes values less exact: removes the part that identifies a person, and keeps the part that statistics need.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_map::Value;
 
-/// How a value is made general. What comes out depends on nothing of the value but this: two customers with the same
-/// outward code, year or band come out the same.
+/// How a value is made less exact. The result depends only on the part that stays: two customers with the same outward
+/// code, year or band get the same result.
 ///
-/// General is not anonymous by itself. A rare postcode, together with a year of birth, can still be one person.
+/// The result is not anonymous by itself. A rare postcode, together with a year of birth, can still identify one
+/// person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -22,24 +23,24 @@ pub enum Generalisation {
     /// A US ZIP code to its first three digits: `02139-4307` becomes `021`; `000` where too few people live under
     /// the three digits.
     UsZip,
-    /// A text of letters and digits to its first so many, spaces and hyphens not counted: for the postcodes of other
-    /// countries.
+    /// A text to its first letters and digits, as many as the number says. Spaces and hyphens are dropped and do not
+    /// count. For postcodes of other countries.
     Prefix(u8),
     /// A date to the first day of its year: `1984-05-12` becomes `1984-01-01`.
     Year,
     /// A date to the first day of its month: `1984-05-12` becomes `1984-05-01`.
     Month,
-    /// A date of birth or an age to ten years: `40-49`, or 40 where a number stands; from 90 on `90+`, or 90. A band of
-    /// twenty years stays.
+    /// A date of birth or an age to a band of ten years: `40-49`; from 90 on `90+`. An age that is stored as a number
+    /// becomes the lower end: 40, or 90. A band of twenty years stays.
     AgeBand,
-    /// A date of birth or an age to twenty years: `40-59`; from 80 on `80+`. For texts: a number could not be told from
-    /// the lower end of ten years.
+    /// A date of birth or an age to a band of twenty years: `40-59`; from 80 on `80+`. Only for texts: as a number, the
+    /// lower end would look like that of a band of ten years.
     WideAgeBand,
     /// An IP address to its network: the first 24 bits of IPv4, the first 48 of IPv6.
     IpNetwork,
     /// An IP address to a larger network: the first 16 bits of IPv4, the first 32 of IPv6.
     WideNetwork,
-    /// A text to its first so many characters.
+    /// A text to its first characters, as many as the number says.
     Truncate(u16),
 }
 
@@ -52,8 +53,8 @@ const SMALL_ZIPS: [&str; 17] = [
 ];
 
 /// The areas of UK postcodes: Royal Mail's 121, and those of Guernsey, Jersey and the Isle of Man. BF and BX, which stand
-/// for no place, are left out (Wikipedia, List of postcode districts in the United Kingdom, looked up in November 2026).
-/// One or two letters that are none of them are no area.
+/// for no place, are left out (Wikipedia, List of postcode districts in the United Kingdom, looked up in November
+/// 2026). Other letters are no area.
 const UK_AREAS: [&str; 124] = [
     "AB", "AL", "B", "BA", "BB", "BD", "BH", "BL", "BN", "BR", "BS", "BT", "CA", "CB", "CF", "CH", "CM",
     "CO", "CR", "CT", "CV", "CW", "DA", "DD", "DE", "DG", "DH", "DL", "DN", "DT", "DY", "E", "EC", "EH",
@@ -65,11 +66,11 @@ const UK_AREAS: [&str; 124] = [
     "WS", "WV", "YO", "ZE",
 ];
 
-/// Nobody is older; a greater number is no age.
+/// The greatest age. A greater number is not read as an age.
 const OLDEST: i64 = 150;
 
 impl Generalisation {
-    /// As policies spell those without a number.
+    /// The generalisations without a number, by their names in a policy.
     pub(crate) const NAMED: [(&'static str, Self); 9] = [
         ("uk_postcode", Self::UkPostcode),
         ("uk_area", Self::UkArea),
@@ -82,8 +83,8 @@ impl Generalisation {
         ("wide_network", Self::WideNetwork),
     ];
 
-    /// The general value, or `None` where the value cannot be read as what this generalises. A general value stays
-    /// as it is. The day is that of the erasure: an age depends on it.
+    /// The generalised value. `None` if the value does not have the form that this generalisation expects. A value that
+    /// is general already stays as it is. `day` is the day of the erasure: ages are computed for this day.
     pub fn apply(self, value: &Value, day: NaiveDate) -> Option<Value> {
         match (self, value) {
             (Self::AgeBand, Value::Integer(age)) => band(*age).map(Value::Integer),
@@ -109,7 +110,7 @@ impl Generalisation {
         }
     }
 
-    /// Whether a value is general already.
+    /// Whether a value is general already, so that nothing has to be done.
     pub(super) fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Self::AgeBand, Value::Integer(age)) => band(*age) == Some(*age),
@@ -120,16 +121,16 @@ impl Generalisation {
 
     pub(super) fn holds_text(self, text: &str) -> bool {
         match self {
-            // A bare number of years is an age still, also where it is a multiple of ten.
+            // A number alone is an exact age, even if it is a multiple of ten.
             Self::AgeBand => is_band(text) || is_wide_band(text),
             Self::WideAgeBand => is_wide_band(text),
             Self::Truncate(count) => text.chars().nth(count.into()).is_none(),
-            // No date but a date goes in, so no other day matters.
+            // Only the age bands depend on the day. So any day serves here.
             _ => self.apply_text(text, NaiveDate::MIN).is_some_and(|general| general == text),
         }
     }
 
-    /// Characters of the longest text that comes out; `None` where that is never longer than what went in.
+    /// The length of the longest result, in characters. `None` if a result is never longer than the original value.
     pub fn chars(self) -> Option<usize> {
         match self {
             Self::Year | Self::Month => Some(10),
@@ -144,9 +145,12 @@ impl Generalisation {
         }
     }
 
-    /// One step more general, if there is one. Three things hold of every step, so that who was made general once is not
-    /// made so again, and whoever shared the coarser value before still does: what is made general comes to the same
-    /// coarser value as before; a coarser value is general already; and coarser again it stays as it is.
+    /// The next coarser generalisation, if there is one. So that no value is generalised twice, and customers who share
+    /// a coarser value always share it, three rules hold:
+    ///
+    /// * A value and its generalised form have the same coarser form.
+    /// * This generalisation does not change a coarser form.
+    /// * The coarser generalisation does not change a coarser form.
     pub fn coarser(self) -> Option<Self> {
         match self {
             Self::UkPostcode => Some(Self::UkArea),
@@ -165,7 +169,8 @@ impl Generalisation {
         }
     }
 
-    /// Some of what comes out, as text or as a number, to try whether a field takes any of it. Empty where that cannot be told.
+    /// Examples of results, as text or as numbers, to test whether a field accepts them. Empty if there are no typical
+    /// results.
     pub(crate) fn examples(self, is_text: bool) -> Vec<Value> {
         let texts: &[&str] = match self {
             Self::UkPostcode => &["SW1A", "M1", "B33", "DN55", "SW"],
@@ -207,12 +212,13 @@ impl Generalisation {
     }
 }
 
-/// The inward code, a digit and two letters, is what goes. An outward code alone is general already.
+/// The outward code of a UK postcode. The inward code, a digit and two letters, is removed. An outward code alone
+/// stays.
 fn outward_code(text: &str) -> Option<String> {
     let code: String = text.split_whitespace().collect::<String>().to_ascii_uppercase();
     let outward = match code.len().checked_sub(3).and_then(|at| code.split_at_checked(at)) {
         Some((outward, inward)) if is_inward(inward) && !outward.is_empty() => outward,
-        // `E1 1` is a part of a code, and no E11.
+        // `E1 1` is an incomplete postcode, and does not mean E11.
         _ if text.split_whitespace().nth(1).is_some() => return None,
         _ => code.as_str(),
     };
@@ -268,7 +274,7 @@ fn prefix(text: &str, count: usize) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-/// A day in ISO 8601, alone or with a time behind it. Day and month in another order are a guess, and not made.
+/// Reads a day in ISO 8601, alone or with a time after it. Reads no other order of day and month: it would be a guess.
 fn date(text: &str) -> Option<NaiveDate> {
     let text = text.trim();
     let (day, rest) = text.split_at_checked(10)?;
@@ -298,7 +304,7 @@ fn age_band(text: &str, day: NaiveDate) -> Option<String> {
     band(age).map(spell_band)
 }
 
-/// Of ten years or an age, the twenty years in which they lie.
+/// The band of twenty years in which a band of ten years, or an age, lies.
 fn wide_age_band(text: &str, day: NaiveDate) -> Option<String> {
     if is_wide_band(text) {
         return Some(text.to_owned());
@@ -324,7 +330,7 @@ fn is_band(text: &str) -> bool {
     (0..=9).any(|tens| spell_band(tens * 10) == text)
 }
 
-/// So many bits of an address are kept.
+/// Keeps the first `of_four` bits of an IPv4 address, or the first `of_six` bits of an IPv6 address.
 fn network(text: &str, of_four: u32, of_six: u32) -> Option<String> {
     let address = text.trim().parse::<IpAddr>().ok()?.to_canonical();
     Some(match address {

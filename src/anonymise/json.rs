@@ -55,6 +55,7 @@ use serde_json::Value as Json;
 use super::php::{self, NotPhp};
 use super::readable::{self, Unread};
 use super::text::{Matcher, Sought, replaced};
+use crate::data_map::Encoding;
 
 /// Arrays and objects within one another: as deep as SQLite reads them.
 const MAX_DEPTH: usize = 1_000;
@@ -282,7 +283,13 @@ pub fn redact(
     people: &Matcher,
     with: &str,
 ) -> Result<Option<String>, NotJson> {
-    redact_but(text, pointer, &[], Sought { people, also: &BTreeSet::new(), names_alone: false }, with)
+    redact_but(
+        text,
+        pointer,
+        &[],
+        Sought { people, also: &BTreeSet::new(), names_alone: false, encoding: Encoding::Plain },
+        with,
+    )
 }
 
 /// The same, without what other pointers lead to: that has rules of its own.
@@ -304,6 +311,7 @@ fn redact_once(
     with: &str,
 ) -> Result<Option<String>, NotJson> {
     let left_out = places(text, others)?;
+    let (plain, with) = (with, &*sought.spelled(with));
     let spelled_with = bare(with);
     let mut search = sought.search();
     let (mut unread, mut names) = (None, None);
@@ -321,7 +329,7 @@ fn redact_once(
                 return;
             }
             // Data that PHP serialised gets its new lengths: all of it is written anew.
-            match php::strings(&words, &mut |words| sought.redact(words, with)) {
+            match php::strings(&words, &mut |words| sought.redact(words, plain)) {
                 Some(Ok(None)) => {}
                 Some(Ok(Some(less))) => cuts.push((spelled.range(), bare(&less))),
                 Some(Err(NotPhp)) => drop(unread.get_or_insert((Unread::Php, spelled.at))),

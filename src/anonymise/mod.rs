@@ -12,11 +12,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data_map::Value;
+use crate::data_map::{Encoding, Value};
 
 mod alike;
 pub mod document;
 mod draw;
+mod encoded;
 mod generalise;
 pub mod json;
 mod own;
@@ -73,6 +74,9 @@ pub enum Strategy {
         /// own records?
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         names_alone: bool,
+        /// How the field encodes the text. It is searched decoded.
+        #[serde(default, skip_serializing_if = "Encoding::is_plain")]
+        encoding: Encoding,
     },
     /// A document becomes a blank one of its type: [`document::blank`].
     Blank {
@@ -179,15 +183,16 @@ impl Strategy {
             Self::Blank { otherwise } => otherwise.holds_text(text),
             Self::Own(own) => own.holds(&Value::from(text)),
             Self::Redact { also, .. } if also.is_empty() => true,
-            Self::Redact { also, .. } => {
+            Self::Redact { also, encoding, .. } => {
+                let finds = |words: &str| text::first_of(&encoded::read(*encoding, words), also).is_some();
                 let mut finds_any = false;
                 let php = php::strings(text, &mut |words| {
-                    finds_any |= text::first_of(words, also).is_some();
+                    finds_any |= finds(words);
                     None
                 });
                 match php {
                     Some(Ok(_)) => !finds_any,
-                    Some(Err(_)) | None => text::first_of(text, also).is_none(),
+                    Some(Err(_)) | None => !finds(text),
                 }
             }
         }
@@ -197,8 +202,8 @@ impl Strategy {
     /// the text stays as it is. Where the field would be too small for what stands in place of a mention, that is an
     /// asterisk. In data that PHP serialised, each string is searched for itself, and its length is written anew.
     pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
-        let Self::Redact { with, max_chars, also, names_alone } = self else { return None };
-        let sought = Sought { people, also, names_alone: *names_alone };
+        let Self::Redact { with, max_chars, also, names_alone, encoding } = self else { return None };
+        let sought = Sought { people, also, names_alone: *names_alone, encoding: *encoding };
         let redact = |with: &str| match php::strings(text, &mut |words| sought.redact(words, with)) {
             Some(Ok(redacted)) => redacted,
             Some(Err(_)) | None => sought.redact(text, with),
@@ -215,8 +220,8 @@ impl Strategy {
         others: &[json::Pointer],
         people: &text::Matcher,
     ) -> Result<Option<String>, json::NotJson> {
-        let Self::Redact { with, max_chars, also, names_alone } = self else { return Ok(None) };
-        let sought = Sought { people, also, names_alone: *names_alone };
+        let Self::Redact { with, max_chars, also, names_alone, encoding } = self else { return Ok(None) };
+        let sought = Sought { people, also, names_alone: *names_alone, encoding: *encoding };
         let redacted = json::redact_but(document, pointer, others, sought, with)?;
         match redacted {
             Some(redacted) if !has_room(*max_chars, &redacted) => {
@@ -228,8 +233,8 @@ impl Strategy {
 
     /// How many mentions in a text are not certain, and so stay: a person should look at them. None of another strategy.
     pub fn uncertain(&self, text: &str, people: &text::Matcher) -> usize {
-        let Self::Redact { also, names_alone, .. } = self else { return 0 };
-        let mut search = Sought { people, also, names_alone: *names_alone }.search();
+        let Self::Redact { also, names_alone, encoding, .. } = self else { return 0 };
+        let mut search = Sought { people, also, names_alone: *names_alone, encoding: *encoding }.search();
         let mut count = 0;
         let php = php::strings(text, &mut |words| {
             count += search.uncertain(words);
@@ -246,8 +251,8 @@ impl Strategy {
         others: &[json::Pointer],
         people: &text::Matcher,
     ) -> usize {
-        let Self::Redact { also, names_alone, .. } = self else { return 0 };
-        let sought = Sought { people, also, names_alone: *names_alone };
+        let Self::Redact { also, names_alone, encoding, .. } = self else { return 0 };
+        let sought = Sought { people, also, names_alone: *names_alone, encoding: *encoding };
         json::uncertain_but(document, pointer, others, sought).unwrap_or_default()
     }
 
@@ -295,7 +300,8 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 format!("{}; what cannot be read: {}", to.describe(), otherwise.describe())
             }
-            Self::Redact { with, also, names_alone, .. } => {
+            Self::Redact { with, also, names_alone, encoding, .. } => {
+                let read = if encoding.is_plain() { String::new() } else { format!(", read as {encoding}") };
                 let alone = if *names_alone { ", a name alone too" } else { "" };
                 let names: Vec<&str> = also.iter().map(|detector| detector.as_str()).collect();
                 let also = if names.is_empty() {
@@ -303,7 +309,7 @@ impl Strategy {
                 } else {
                     format!(", and what looks like {}", names.join(", "))
                 };
-                format!("mentions replaced by \"{with}\"{alone}{also}")
+                format!("mentions replaced by \"{with}\"{alone}{read}{also}")
             }
             Self::Blank { otherwise } => {
                 format!("a blank document; what is none: {}", otherwise.describe())

@@ -41,6 +41,7 @@ impl DirectoryBackups {
 
     /// The copies in a directory that lie there by a layout.
     pub fn laid_out(directory: impl AsRef<Path>, layout: Layout, schedule: Schedule) -> Self {
+        let schedule = layout.schedule(schedule);
         Self { directory: directory.as_ref().to_owned(), layout, schedule }
     }
 
@@ -97,7 +98,8 @@ impl DirectoryBackups {
         let mut folders = BTreeSet::new();
         let mut removed = Removed::Already;
         for path in &set.paths {
-            let whole = self.directory.join(path);
+            // Without the `/` at the end of a folder's path: with it, the system would follow a link.
+            let whole = self.directory.join(path.trim_end_matches('/'));
             let Some(folder) = whole.parent() else { continue };
             self.stays_inside(folder)?;
             // Neither call follows a link: a link that took the place of a copy goes, and what it leads to stays.
@@ -141,6 +143,33 @@ fn sync(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// The bug: the path of a folder ended in `/`, and with it the system follows a link.
+    #[test]
+    fn a_link_in_the_place_of_a_folder_is_not_followed() {
+        let root = std::env::temp_dir().join(format!(
+            "relinquish-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        let (place, elsewhere) = (root.join("place"), root.join("elsewhere"));
+        fs::create_dir_all(place.join("crm-2026-03-01")).unwrap();
+        fs::create_dir_all(&elsewhere).unwrap();
+        fs::write(elsewhere.join("precious"), "data").unwrap();
+        let layout = Layout::dated("crm-%Y-%m-%d/").unwrap();
+        let backups = DirectoryBackups::laid_out(&place, layout, Schedule::new(Some(0), None));
+        let sets = backups.sets().unwrap();
+        fs::remove_dir(place.join("crm-2026-03-01")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, place.join("crm-2026-03-01")).unwrap();
+        let _ = backups.remove_set(&sets[0]);
+        assert!(elsewhere.join("precious").exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
 }
 
 #[async_trait]

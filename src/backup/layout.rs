@@ -1,11 +1,12 @@
 //! How copies lie in their place: which names are copies, how old each is, and which files belong together.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-use super::{BackupCopy, BackupError, CopyName};
+use super::{BackupCopy, BackupError, CopyName, Schedule};
 
 /// Which names in a place are copies, when each was taken, and which files belong to it.
 ///
@@ -22,7 +23,7 @@ use super::{BackupCopy, BackupError, CopyName};
 /// // A dump each night, with its checksum.
 /// let dumps = Layout::dated("crm-%Y-%m-%d.sqlite")?.beside(".sha256");
 /// // Base backups, and the write-ahead logs since each of them.
-/// let archive = Layout::dated("base/%Y-%m-%dT%H%M%S/")?.following("wal/*").leaves("wal/*.history");
+/// let archive = Layout::dated("base/%Y-%m-%dT%H%M%S/")?.following("wal/*", TimeDelta::minutes(10)).leaves("wal/*.history");
 /// // Rotated logs: app.log.1, app.log.2 … They change their names, so the file's time tells when each was ended.
 /// let logs = Layout::by_file_time("app.log.*", TimeDelta::days(1)).leaves("app.log");
 /// # Ok::<(), relinquish::backup::BackupError>(())
@@ -34,7 +35,8 @@ pub struct Layout {
     copies: Copies,
     companions: Vec<String>,
     beside: Vec<String>,
-    following: Vec<String>,
+    /// Globs, each with the longest time that one file covers.
+    following: Vec<(String, TimeDelta)>,
     left: Vec<String>,
 }
 
@@ -108,10 +110,30 @@ impl Layout {
 
     /// Files that belong to the last copy that was begun before the time stamp of the file: the write-ahead logs since a
     /// base backup. They go with that copy. Files from before the first copy count as a copy of their own.
+    ///
+    /// `covers` is the longest time that one file covers, such as `archive_timeout` of PostgreSQL: the first log after a base
+    /// backup may hold what was erased before that backup was begun.
     #[must_use]
-    pub fn following(mut self, glob: impl Into<String>) -> Self {
-        self.following.push(glob.into());
+    pub fn following(mut self, glob: impl Into<String>, covers: TimeDelta) -> Self {
+        self.following.push((glob.into(), covers.max(TimeDelta::zero())));
         self
+    }
+
+    /// The rule, with the time that copies of this layout cover, unless the host has declared more.
+    pub(crate) fn schedule(&self, rule: Schedule) -> Schedule {
+        let covers = rule.covers.max(self.covers());
+        rule.covering(covers)
+    }
+
+    /// The longest time from which one copy may have data.
+    fn covers(&self) -> Duration {
+        let copy = match &self.copies {
+            Copies::FileTime { takes, .. } => *takes,
+            Copies::Dated(pattern) if tells_the_instant(pattern) => TimeDelta::zero(),
+            Copies::Dated(_) => TimeDelta::days(1),
+        };
+        let longest = self.following.iter().map(|(_, covers)| *covers).fold(copy, TimeDelta::max);
+        longest.to_std().unwrap_or_default()
     }
 
     /// Files that are no copies, and stay: the log that is being written.
@@ -131,7 +153,7 @@ impl Layout {
         let all = std::iter::once(copies).chain(&self.companions).cloned();
         let all: Vec<String> = all
             .chain(beside)
-            .chain(self.following.iter().cloned())
+            .chain(self.following.iter().map(|(glob, _)| glob.clone()))
             .chain(self.left.iter().cloned())
             .collect();
         all.join(", ")
@@ -154,7 +176,8 @@ impl Layout {
             Copies::Dated(pattern) => pattern,
             Copies::FileTime { glob, .. } => glob,
         };
-        let all = [copies].into_iter().chain(&self.companions).chain(&self.following).chain(&self.left);
+        let following = self.following.iter().map(|(glob, _)| glob);
+        let all = [copies].into_iter().chain(&self.companions).chain(following).chain(&self.left);
         let mut folders = all.filter_map(|pattern| {
             let end = pattern.match_indices('/').nth(depth - 1)?.0 + 1;
             (end < pattern.len()).then(|| pattern.get(..end)).flatten()
@@ -169,7 +192,9 @@ impl Layout {
             Copies::Dated(pattern) => taken(pattern, path).is_some(),
             Copies::FileTime { glob, .. } => matches(glob, path),
         };
-        stays_inside && !path.contains('\\') && (copies || self.following.iter().any(|glob| glob == path))
+        stays_inside
+            && !path.contains('\\')
+            && (copies || self.following.iter().any(|(glob, _)| glob == path))
     }
 
     /// The set of a copy, as it is now. `None` if it is gone.
@@ -211,8 +236,10 @@ impl Layout {
                 // What belongs to a copy that is gone is as old as that copy.
                 let of = if copies.contains_key(&owner) { &mut copies } else { &mut lonely };
                 of.entry(owner).or_insert_with(|| (taken, Vec::new())).1.push(one.path.clone());
-            } else if let Some(glob) = self.following.iter().find(|glob| matches(glob, &one.path)) {
-                followers.push((glob, one));
+            } else if let Some((glob, covers)) =
+                self.following.iter().find(|(glob, _)| matches(glob, &one.path))
+            {
+                followers.push((glob, *covers, one));
             } else {
                 return Err(BackupError::Unrecognised {
                     name: one.path.clone(),
@@ -226,20 +253,20 @@ impl Layout {
             all.sort();
             all
         };
-        for (glob, one) in followers {
+        for (glob, covers, one) in followers {
             let at = before.partition_point(|(taken, _)| taken.begun_at <= one.modified);
             let owner = at.checked_sub(1).and_then(|at| before.get(at));
-            let time = Taken { begun_at: one.modified, taken_at: one.modified };
+            let begun_at = one.modified.checked_sub_signed(covers).unwrap_or(DateTime::<Utc>::MIN_UTC);
+            let time = Taken { begun_at, taken_at: one.modified };
             let (of, owner) = match owner {
                 Some((_, owner)) => (&mut copies, owner.clone()),
                 None => (&mut lonely, CopyName::new(glob.clone())),
             };
             let (taken, paths) = of.entry(owner).or_insert_with(|| (time, Vec::new()));
+            // The first log may hold what was written before its copy was begun.
+            taken.begun_at = taken.begun_at.min(time.begun_at);
             if at == 0 {
-                *taken = Taken {
-                    begun_at: taken.begun_at.min(time.begun_at),
-                    taken_at: taken.taken_at.max(time.taken_at),
-                };
+                taken.taken_at = taken.taken_at.max(time.taken_at);
             }
             paths.push(one.path.clone());
         }
@@ -300,6 +327,13 @@ fn tells_the_day(pattern: String) -> Result<String, BackupError> {
     let is_told =
         name.and_then(|name| taken(&pattern, &name)).map(|taken| taken.begun_at.date_naive()) == day;
     if is_told { Ok(pattern) } else { Err(BackupError::Pattern { pattern }) }
+}
+
+/// Whether names made with a pattern tell the instant, and not only the day.
+fn tells_the_instant(pattern: &str) -> bool {
+    let instant = NaiveDate::from_ymd_opt(2019, 11, 23).and_then(|day| day.and_hms_opt(13, 14, 15));
+    let name = instant.map(|instant| instant.and_utc().format(pattern).to_string());
+    name.and_then(|name| taken(pattern, &name)).is_some_and(|taken| taken.begun_at == taken.taken_at)
 }
 
 /// From when to when a copy with this name may have been taken. `None` if the pattern does not make such a name.
@@ -451,8 +485,10 @@ mod tests {
     /// A base backup needs every log since it was begun.
     #[test]
     fn logs_go_with_the_base_backup_before_them() {
-        let layout =
-            Layout::dated("base/%Y-%m-%dT%H%M%S/").unwrap().following("wal/*").leaves("wal/*.history");
+        let layout = Layout::dated("base/%Y-%m-%dT%H%M%S/")
+            .unwrap()
+            .following("wal/*", TimeDelta::zero())
+            .leaves("wal/*.history");
         let sets = names(
             &layout,
             &[
@@ -479,12 +515,30 @@ mod tests {
             ]
         );
         // A name that tells only the day: the logs of that day stay with it.
-        let by_day = Layout::dated("base/%Y-%m-%d/").unwrap().following("wal/*");
+        let by_day = Layout::dated("base/%Y-%m-%d/").unwrap().following("wal/*", TimeDelta::zero());
         let sets = names(
             &by_day,
             &[("base/2026-03-08/", "2026-03-08T02:09:00Z"), ("wal/03", "2026-03-08T00:00:01Z")],
         );
         assert_eq!(sets.len(), 1);
+    }
+
+    /// The bug: a log that was begun before its base backup, and ended after that was begun, counted as younger than it is.
+    #[test]
+    fn the_first_log_may_hold_what_was_erased_before_the_base_backup_was_begun() {
+        let layout =
+            Layout::dated("base/%Y-%m-%dT%H%M%S/").unwrap().following("wal/*", TimeDelta::minutes(10));
+        let found = found(&[
+            ("base/2026-03-01T020000/", "2026-03-01T02:09:00Z"),
+            ("wal/02", "2026-03-01T02:00:00Z"),
+            ("wal/03", "2026-03-01T02:10:00Z"),
+        ]);
+        let sets = layout.sets(&found, "here").unwrap();
+        assert_eq!(sets.len(), 1);
+        assert!(sets[0].copy.may_hold(at("2026-03-01T01:57:00Z")));
+        assert!(!sets[0].copy.may_hold(at("2026-03-01T01:49:59Z")));
+        assert_eq!(layout.covers(), Duration::from_secs(600));
+        assert_eq!(Layout::dated("%Y-%m-%d").unwrap().covers(), Duration::from_secs(86_400));
     }
 
     #[test]

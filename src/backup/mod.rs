@@ -5,9 +5,10 @@
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::data_map::TimeZone;
@@ -80,18 +81,29 @@ pub struct Schedule {
     /// What the place keeps of a copy after it was removed.
     #[serde(default)]
     pub after_removal: AfterRemoval,
+    /// The longest time from which one copy may have data, from its beginning to its end: a log of a day, a dump whose name
+    /// tells only the day. A copy that was begun before an erasure holds what was erased, and its age counts from its end.
+    #[serde(default)]
+    pub covers: Duration,
 }
 
 impl Schedule {
     /// Only the newest so many copies stay, and none longer than so many days. What is removed is gone.
     pub const fn new(newest: Option<u32>, days: Option<u32>) -> Self {
-        Self { newest, days, after_removal: AfterRemoval::Gone }
+        Self { newest, days, after_removal: AfterRemoval::Gone, covers: Duration::ZERO }
     }
 
     /// The same with what the place keeps of a copy after it was removed.
     #[must_use]
     pub const fn after_removal(mut self, keeps: AfterRemoval) -> Self {
         self.after_removal = keeps;
+        self
+    }
+
+    /// The same with the longest time that one copy covers.
+    #[must_use]
+    pub const fn covering(mut self, time: Duration) -> Self {
+        self.covers = time;
         self
     }
 
@@ -121,8 +133,10 @@ impl Schedule {
             AfterRemoval::Unknown => return Horizon::Unknown { because: NoHorizon::AfterRemoval },
         };
         match (self.days, self.newest) {
-            (Some(days), _) => erased_at
-                .checked_add_days(Days::new(u64::from(days) + u64::from(more)))
+            (Some(days), _) => TimeDelta::from_std(self.covers)
+                .ok()
+                .and_then(|covers| erased_at.checked_add_signed(covers))
+                .and_then(|ended| ended.checked_add_days(Days::new(u64::from(days) + u64::from(more))))
                 .map_or(Horizon::Unbounded, |end| Horizon::Until { day: zone.day(end) }),
             (None, Some(copies)) => Horizon::AfterCopies { copies },
             (None, None) => Horizon::Unbounded,
@@ -393,5 +407,29 @@ mod tests {
             .horizon(at("2026-03-01T22:30:00Z"), "Europe/Stockholm".parse().unwrap());
         let day = NaiveDate::from_ymd_opt(2026, 4, 1).unwrap();
         assert_eq!(late, Horizon::Until { day });
+    }
+
+    /// The bug: the day was counted from the erasure, and the copy that was being made then stays longer.
+    #[test]
+    fn no_copy_that_was_begun_before_the_erasure_stays_beyond_the_horizon() {
+        let erased = at("2026-03-01T12:00:00Z");
+        for (begun, taken) in [
+            ("2026-03-01T06:25:00Z", "2026-03-08T06:25:00Z"),
+            ("2026-03-01T00:00:00Z", "2026-03-01T23:59:59Z"),
+            ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"),
+        ] {
+            let (begun_at, taken_at) = (at(begun), at(taken));
+            let copy = BackupCopy { begun_at, ..BackupCopy::new(taken_at, "copy") };
+            let covers = taken_at.signed_duration_since(begun_at).to_std().unwrap();
+            let schedule = Schedule::new(None, Some(30)).covering(covers);
+            for zone in ["UTC", "Europe/Stockholm", "Pacific/Auckland"] {
+                let zone: TimeZone = zone.parse().unwrap();
+                let Horizon::Until { day } = schedule.horizon(erased, zone) else { panic!("a day") };
+                let there = (0..).map(|hour| taken_at + TimeDelta::hours(hour));
+                let there =
+                    there.take_while(|at| schedule.expired(std::slice::from_ref(&copy), *at).is_empty());
+                assert!(there.map(|at| zone.day(at)).all(|kept| kept <= day), "{begun} {day}");
+            }
+        }
     }
 }

@@ -36,7 +36,8 @@ impl ObjectBackups {
         schedule: Schedule,
         after_removal: AfterRemoval,
     ) -> Self {
-        Self { store, prefix: prefix.into(), layout, schedule: schedule.after_removal(after_removal) }
+        let schedule = layout.schedule(schedule.after_removal(after_removal));
+        Self { store, prefix: prefix.into(), layout, schedule }
     }
 
     fn place(&self) -> String {

@@ -35,7 +35,7 @@ pub enum GatewayOutcome {
     Retained {
         /// What the gateway keeps.
         what: String,
-        /// The last day, if the gateway says so.
+        /// The last day on which the gateway keeps this, if the gateway says so.
         until: Option<NaiveDate>,
     },
 }
@@ -53,7 +53,7 @@ impl std::fmt::Display for GatewayOutcome {
     }
 }
 
-/// What became of telling a recipient that a person's data are erased.
+/// The result of telling a recipient that a person's data are erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientOutcome {
@@ -68,7 +68,7 @@ pub enum RecipientOutcome {
     Accepted {
         /// The name of the task.
         receipt: Receipt,
-        /// After how long to ask again, if the recipient says so.
+        /// The pause before the next question, if the recipient says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ask_again: Option<Duration>,
         /// What the recipient waits for. It must contain nothing about the person.
@@ -84,7 +84,7 @@ pub enum RecipientOutcome {
     Retained {
         /// What the recipient keeps.
         what: String,
-        /// The last day, if the recipient says so.
+        /// The last day on which the recipient keeps this, if the recipient says so.
         until: Option<NaiveDate>,
     },
 }

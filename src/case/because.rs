@@ -1,4 +1,4 @@
-//! Why a case ended before anything was touched: as digested facts, and as a sentence for a person.
+//! Why a case ended before anything was touched: as data, and as a sentence for a person.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum Because {
     BroughtBack,
     /// Facts of the customer changed between the check and the write.
     CustomerChanged,
-    /// A guard forbids the erasure now. It did not when the plan was made.
+    /// A guard forbids the erasure now. When the plan was made, the guard did not.
     Guard(Guard),
     /// The mandate has expired, is not valid yet, or is for another plan.
     Mandate {
@@ -89,17 +89,17 @@ pub enum NotDue {
         /// Whether facts or records cannot be read.
         unreadable: bool,
     },
-    /// The policy's switch is off.
+    /// The policy says `sweep = false`, and nobody asked for the erasure.
     SweepOff,
     /// No trigger applies.
     NoTrigger,
     /// The customer has no date from which the trigger could count.
     NoDate(Trigger),
-    /// The period ends after the end of the calendar.
+    /// The period ends later than the last date that can be computed.
     Never(Trigger),
     /// The policy has no such treatment.
     NoSuchTreatment(TreatmentName),
-    /// The customer was treated before, and nothing is missing.
+    /// The customer was treated before in the same way, and nothing is left to do.
     TreatedBefore(CaseId),
     /// The customer is the tenant's "Unknown Customer".
     StandIn,
@@ -170,7 +170,7 @@ impl fmt::Display for Because {
             Self::Strategy { name, version, found } => {
                 write!(f, "this program has no strategy {name}, version {version}")?;
                 if let Some(found) = found {
-                    write!(f, ", but a version {found} of that name")?;
+                    write!(f, ", but has version {found} of this strategy")?;
                 }
                 f.write_str("; give it to EngineBuilder::strategies, or plan again under the policy of today")
             }

@@ -38,6 +38,19 @@ pub struct Waiver {
     pub at: DateTime<Utc>,
 }
 
+/// A step that a person took by hand at an outside party, with evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// The step.
+    pub step: Step,
+    /// The person who took it.
+    pub operator: OperatorId,
+    /// Where the evidence is: the host's own reference, such as `ticket-4711`. The certificate shows it.
+    pub evidence: ReasonCode,
+    /// When the person said so.
+    pub at: DateTime<Utc>,
+}
+
 /// What is known right before a step, and cannot be found out afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,7 +119,16 @@ impl Obstacle {
     /// Whether a person may skip the step. Steps at an outside party can be skipped, and the texts
     /// of others.
     pub fn is_waivable(&self) -> bool {
-        self.waivable && matches!(self.step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions)
+        self.waivable && (self.is_at_a_party() || self.step == Step::Mentions)
+    }
+
+    /// Whether a person may take the step by hand. Steps at an outside party can be taken so.
+    pub fn can_be_done_by_hand(&self) -> bool {
+        self.waivable && self.is_at_a_party()
+    }
+
+    fn is_at_a_party(&self) -> bool {
+        matches!(self.step, Step::Gateway(_) | Step::Recipient(_))
     }
 }
 
@@ -171,4 +193,6 @@ pub enum Event {
     Retried,
     /// A person decided to skip a step.
     Waived(Waiver),
+    /// A person took a step by hand.
+    ByHand(ByHand),
 }

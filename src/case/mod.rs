@@ -38,7 +38,7 @@ mod tests;
 
 pub use answer::{Answer, GatewayAnswer, GatewayOutcome, Receipt, RecipientAnswer, RecipientOutcome};
 pub use because::{Because, NotDue, ProfileChanged};
-pub use event::{Before, DeactivationOutcome, Event, Obstacle, Proof, PutOff, Waiver};
+pub use event::{Before, ByHand, DeactivationOutcome, Event, Obstacle, Proof, PutOff, Waiver};
 pub use hindrance::Hindrance;
 pub use next::{Next, Turn, next};
 pub use progress::{Expiries, OutOfOrder, Progress, StepProgress};

@@ -63,7 +63,7 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
         Step::Deactivate | Step::Records | Step::Expire | Step::Copies => false,
     };
     steps
-        .find(|step| !progress.is_waived(step) && !is_settled(step))
+        .find(|step| !progress.is_decided(step) && !is_settled(step))
         .or_else(|| progress.unanswered().next())
         .map_or(Next::Close, |step| Next::Take(step.clone()))
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, PutOff, Receipt, RecipientAnswer,
-    Waiver,
+    Before, ByHand, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, PutOff, Receipt,
+    RecipientAnswer, Waiver,
 };
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
@@ -208,6 +208,7 @@ pub struct Progress {
     blocked: Option<Obstacle>,
     put_off: Option<PutOff>,
     waived: Vec<Waiver>,
+    by_hand: Vec<ByHand>,
 }
 
 impl Progress {
@@ -223,7 +224,7 @@ impl Progress {
     /// [`OutOfOrder`] if the event cannot happen in the case's present state. Then nothing has changed.
     pub fn apply(&mut self, event: &Event) -> Result<(), OutOfOrder> {
         if let Some(obstacle) = &self.blocked
-            && !matches!(event, Event::Retried | Event::Waived(_))
+            && !matches!(event, Event::Retried | Event::Waived(_) | Event::ByHand(_))
         {
             return Err(OutOfOrder::Blocked { step: obstacle.step.clone() });
         }
@@ -292,9 +293,23 @@ impl Progress {
                 self.blocked = None;
                 self.waived.push(waiver.clone());
             }
+            Event::ByHand(by_hand) => {
+                let may =
+                    |obstacle: &Obstacle| obstacle.can_be_done_by_hand() && obstacle.step == by_hand.step;
+                if !self.blocked.as_ref().is_some_and(may) {
+                    return Err(OutOfOrder::NothingToDecide);
+                }
+                self.blocked = None;
+                self.by_hand.push(by_hand.clone());
+            }
         }
         // Something has succeeded, or a person has decided.
-        if let Event::Part { .. } | Event::Done { .. } | Event::Retried | Event::Waived(_) = event {
+        if let Event::Part { .. }
+        | Event::Done { .. }
+        | Event::Retried
+        | Event::Waived(_)
+        | Event::ByHand(_) = event
+        {
             self.put_off = None;
         }
         Ok(())
@@ -305,10 +320,10 @@ impl Progress {
         found.map(|(_, progress)| progress).ok_or_else(|| OutOfOrder::NoSuchStep { step: step.clone() })
     }
 
-    /// Checks that the step is neither done nor waived, and that no later step is done.
+    /// Checks that the step is neither done nor decided by a person, and that no later step is done.
     fn still_open(&mut self, step: &Step) -> Result<(), OutOfOrder> {
         let progress = self.at(step)?;
-        let over = progress.is_done() || progress.is_told_to(step) || self.is_waived(step);
+        let over = progress.is_done() || progress.is_told_to(step) || self.is_decided(step);
         let later = self.steps.iter().skip_while(|(known, _)| known != step).skip(1);
         let ends = |(known, progress): &(Step, StepProgress)| progress.is_done() && *known != Step::Mentions;
         if over || later.into_iter().any(ends) {
@@ -322,9 +337,9 @@ impl Progress {
     fn in_order(&self, step: &Step) -> Result<(), OutOfOrder> {
         let earlier = self.steps.iter().take_while(|(known, _)| known != step);
         let mut open = earlier.filter(|(known, progress)| match known {
-            Step::Recipient(_) => *step == Step::Records && !progress.is_told() && !self.is_waived(known),
+            Step::Recipient(_) => *step == Step::Records && !progress.is_told() && !self.is_decided(known),
             // The same holds for the values by which the person is found in texts.
-            Step::Mentions => *step == Step::Records && !progress.is_done() && !self.is_waived(known),
+            Step::Mentions => *step == Step::Records && !progress.is_done() && !self.is_decided(known),
             known => !known.is_irreversible() && !progress.is_done(),
         });
         match open.next() {
@@ -359,7 +374,7 @@ impl Progress {
     /// The recipients that were told and have not answered yet.
     pub fn unanswered(&self) -> impl Iterator<Item = &Step> {
         let recipients = self.steps.iter().filter(|(step, _)| matches!(step, Step::Recipient(_)));
-        let open = recipients.filter(|(step, progress)| progress.told.is_none() && !self.is_waived(step));
+        let open = recipients.filter(|(step, progress)| progress.told.is_none() && !self.is_decided(step));
         open.map(|(step, _)| step)
     }
 
@@ -394,7 +409,7 @@ impl Progress {
     pub fn waits_for_mentions(&self) -> bool {
         let is_open = self.step(&Step::Mentions).is_some_and(|step| !step.is_done());
         let waits = self.put_off.as_ref().is_some_and(|put_off| put_off.step == Step::Mentions);
-        is_open && waits && self.blocked.is_none() && !self.is_waived(&Step::Mentions)
+        is_open && waits && self.blocked.is_none() && !self.is_decided(&Step::Mentions)
     }
 
     /// What the passes over the texts of others found, and whether the counts are complete. `None` while that is not
@@ -414,14 +429,20 @@ impl Progress {
         self.put_off.as_ref()
     }
 
+    /// Steps that a person took by hand.
+    pub fn by_hand(&self) -> &[ByHand] {
+        &self.by_hand
+    }
+
     /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[Waiver] {
         &self.waived
     }
 
-    /// Whether a person decided to skip a step.
-    pub fn is_waived(&self, step: &Step) -> bool {
-        self.waived.iter().any(|waiver| waiver.step == *step)
+    /// Whether a person decided about a step: to skip it, or took it by hand.
+    pub fn is_decided(&self, step: &Step) -> bool {
+        let waived = self.waived.iter().map(|waiver| &waiver.step);
+        waived.chain(self.by_hand.iter().map(|done| &done.step)).any(|decided| decided == step)
     }
 }
 

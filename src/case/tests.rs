@@ -127,6 +127,12 @@ fn event() -> impl Strategy<Value = Event> {
             reason: "why".parse().unwrap(),
             at: chrono::DateTime::UNIX_EPOCH,
         })),
+        2 => step().prop_map(|step| Event::ByHand(ByHand {
+            step,
+            operator: "op-1".into(),
+            evidence: "ticket-1".parse().unwrap(),
+            at: chrono::DateTime::UNIX_EPOCH,
+        })),
     ]
 }
 
@@ -140,7 +146,7 @@ impl History<'_> {
     fn blocks(&self) -> Option<&Obstacle> {
         self.events.iter().rev().find_map(|event| match event {
             Event::Blocked(obstacle) => Some(Some(obstacle)),
-            Event::Retried | Event::Waived(_) => Some(None),
+            Event::Retried | Event::Waived(_) | Event::ByHand(_) => Some(None),
             _ => None,
         })?
     }
@@ -161,14 +167,19 @@ impl History<'_> {
         !(unverified && *step == Step::Records)
     }
 
-    fn is_waived(&self, step: &Step) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Waived(waiver) if waiver.step == *step))
+    fn is_decided(&self, step: &Step) -> bool {
+        self.events.iter().any(|event| match event {
+            Event::Waived(Waiver { step: decided, .. }) | Event::ByHand(ByHand { step: decided, .. }) => {
+                decided == step
+            }
+            _ => false,
+        })
     }
 
     fn is_open(&self, step: &Step) -> bool {
         let Some(place) = self.place(step) else { return false };
         let later = self.steps.iter().skip(place + 1);
-        !self.is_waived(step)
+        !self.is_decided(step)
             && !self.is_told(step)
             && !self.is_done(step)
             && !later.into_iter().any(|later| *later != Step::Mentions && self.is_done(later))
@@ -178,8 +189,8 @@ impl History<'_> {
         let earlier = self.steps.iter().take(self.place(step).unwrap_or_default());
         earlier.into_iter().all(|earlier| match earlier {
             // Afterwards nobody has the values by which the recipient knows the person.
-            Step::Recipient(_) if *step == Step::Records => self.is_told(earlier) || self.is_waived(earlier),
-            Step::Mentions if *step == Step::Records => self.is_done(earlier) || self.is_waived(earlier),
+            Step::Recipient(_) if *step == Step::Records => self.is_told(earlier) || self.is_decided(earlier),
+            Step::Mentions if *step == Step::Records => self.is_done(earlier) || self.is_decided(earlier),
             earlier => earlier.is_irreversible() || self.is_done(earlier),
         })
     }
@@ -229,10 +240,14 @@ impl History<'_> {
                         matches!(waiver.step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions);
                     outside && obstacle.waivable && obstacle.step == waiver.step
                 }
+                Event::ByHand(done) => {
+                    let outside = matches!(done.step, Step::Gateway(_) | Step::Recipient(_));
+                    outside && obstacle.waivable && obstacle.step == done.step
+                }
                 _ => false,
             };
         }
-        let is_late = |step| self.has_accepted(step) && !self.has_answered(step) && !self.is_waived(step);
+        let is_late = |step| self.has_accepted(step) && !self.has_answered(step) && !self.is_decided(step);
         let under_way =
             |step| is_late(step) || (self.is_open(step) && (!step.is_irreversible() || self.is_begun(step)));
         match event {
@@ -275,7 +290,7 @@ impl History<'_> {
             Event::Refused { step } => under_way(step),
             Event::PutOff(put_off) => self.place(&put_off.step).is_some(),
             Event::Blocked(obstacle) => self.place(&obstacle.step).is_some(),
-            Event::Retried | Event::Waived(_) => false,
+            Event::Retried | Event::Waived(_) | Event::ByHand(_) => false,
         }
     }
 }
@@ -407,7 +422,7 @@ proptest! {
         }
         if let Next::Take(taken) = next(&progress, &turn) {
             prop_assert!(!progress.step(&taken).unwrap().is_done());
-            prop_assert!(!progress.is_waived(&taken));
+            prop_assert!(!progress.is_decided(&taken));
             if progress.step(&taken).unwrap().is_told() && matches!(taken, Step::Recipient(_)) {
                 // It is asked for its answer at the end, and is not told again.
                 let begins = Event::Begun { step: taken.clone(), before: None };
@@ -436,7 +451,7 @@ fn a_careless_progress_is_found() {
             true
         }),
         ("goes on while blocked", |progress, event| {
-            if !matches!(event, Event::Waived(_) | Event::Retried) {
+            if !matches!(event, Event::Waived(_) | Event::ByHand(_) | Event::Retried) {
                 let _ = progress.apply(&Event::Retried);
             }
             progress.apply(event).is_ok()

@@ -8,11 +8,11 @@ use super::TenantId;
 use crate::data_map::Kind;
 use crate::hex;
 
-/// An identifier that an importer, a webhook handler or a mailing list has: whose customer the person would be, what kind
-/// of identifier it is, and its value. Its `Debug` shows no value.
+/// An identifier of a person whom an importer, a webhook handler or a mailing list wants to write. It consists of the
+/// tenant, the kind and the value. Its `Debug` output does not show the value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
-    /// The tenant.
+    /// The tenant whose customer the person would become.
     pub tenant: TenantId,
     /// The kind.
     pub kind: Kind,

@@ -202,7 +202,9 @@ impl DataMap {
                 continue;
             };
             for field in fields {
-                let is_text = |found: &super::Field| found.role == Role::Value && !found.json;
+                let is_text = |found: &super::Field| {
+                    found.role == Role::Value && !found.json && found.encoding.is_plain()
+                };
                 if !class.find(field.as_str()).is_some_and(is_text) {
                     let what = format!("names {field}, which is no field of plain text of {name}");
                     problems.push(Problem::new(&path, what, "write a field that holds plain text"));

@@ -315,7 +315,11 @@ impl DateForm {
             Spelled::Day(day) => Found { moment: Moment::Day(day), is_filler: false },
             Spelled::Instant(at) => Found { moment: Moment::Instant(at), is_filler: false },
             Spelled::Wall(wall) => Found {
-                moment: Moment::Instant(self.zone.unwrap_or(TimeZone::UTC).instant(wall)?),
+                moment: Moment::Instant(match self.zone {
+                    // A sweep reads the dates of every customer, and most of them are in UTC.
+                    None => wall.and_utc(),
+                    Some(zone) => zone.instant(wall)?,
+                }),
                 // Checked on the clock of the zone: the filler is midnight there.
                 is_filler: is_filler(Moment::Instant(wall.and_utc())),
             },

@@ -160,6 +160,11 @@ impl Kind {
             || matches!(self, Self::BirthDate | Self::Postcode | Self::City | Self::Communication)
     }
 
+    /// Whether such a value is a text in which people are looked for.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self, Self::FreeText | Self::CustomAnswer | Self::Custom(_))
+    }
+
     /// Whether such a value names the person whose it is, or may do so: what identifies, and what people write, draw or
     /// call. A record that keeps such a value is not pseudonymised.
     pub(crate) fn names_person(&self) -> bool {

@@ -338,6 +338,33 @@ impl DataMap {
         shared
     }
 
+    /// Classes whose records hang from records that may be erased together with another person's record.
+    pub(crate) fn classes_reached_along(&self) -> BTreeSet<ClassName> {
+        let goes = |class: &&RecordClass| class.links.iter().any(Link::goes_along);
+        let mut above: BTreeSet<ClassName> =
+            self.classes().filter(goes).map(|class| class.name.clone()).collect();
+        let mut reached = BTreeSet::new();
+        loop {
+            let mut more = BTreeSet::new();
+            for class in self.classes() {
+                for link in &class.links {
+                    if link.is_owner() && above.contains(&link.to) {
+                        more.insert(class.name.clone());
+                    }
+                    if link.holds && above.contains(&class.name) {
+                        more.insert(link.to.clone());
+                    }
+                }
+            }
+            let before = reached.len();
+            reached.extend(more.iter().cloned());
+            above.extend(more);
+            if reached.len() == before {
+                return reached;
+            }
+        }
+    }
+
     /// Every link that leads to records of a class, each with the class that has the link.
     pub(crate) fn links_to<'m>(
         &'m self,

@@ -39,6 +39,7 @@ use crate::name::open_name;
 mod builder;
 mod check;
 mod date_form;
+mod encoding;
 mod key_text;
 mod kind;
 mod link;
@@ -61,6 +62,7 @@ pub use check::Check;
 pub(crate) use date_form::Stored;
 pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
 pub(crate) use date_form::{is_filler, is_plain_instant, is_plausible};
+pub use encoding::{Encoding, UnknownEncoding};
 pub(crate) use key_text::spelled_key;
 pub use kind::{Kind, UnknownKind};
 pub(crate) use link::LetGo;
@@ -165,6 +167,9 @@ pub struct Field {
     form: DateForm,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     json: bool,
+    /// How the text is encoded, if the map says so.
+    #[serde(skip_serializing_if = "Encoding::is_plain")]
+    encoding: Encoding,
     constraints: Constraints,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
@@ -292,6 +297,13 @@ impl Field {
         self
     }
 
+    /// Says how the text of the field is encoded. Redaction searches the decoded text.
+    #[must_use]
+    pub fn encoded(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
     /// Adds a condition that the store enforces on the values. A policy that would write a refused value is an error.
     #[must_use]
     pub fn held_to(mut self, check: Check) -> Self {
@@ -353,6 +365,7 @@ impl Field {
             dated,
             form,
             json,
+            encoding: Encoding::Plain,
             constraints,
             checks,
             of: None,
@@ -395,6 +408,11 @@ impl Field {
     /// How the field stores dates. The default form if the map says nothing.
     pub fn date_form(&self) -> &DateForm {
         &self.form
+    }
+
+    /// How the text of the field is encoded.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// Whether the field holds a JSON document.

@@ -28,7 +28,7 @@ impl Moment {
 pub(super) enum Spelled {
     /// A calendar day.
     Day(NaiveDate),
-    /// A day and a time without an offset. The instant depends on the zone of the clock.
+    /// A day and a time without an offset. The instant depends on the time zone of the clock that wrote the text.
     Wall(NaiveDateTime),
     /// An instant.
     Instant(DateTime<Utc>),
@@ -117,7 +117,7 @@ impl Rest<'_> {
                 nanos = self.fraction()?;
             }
         }
-        // A leap second.
+        // A leap second. chrono stores it as second 59 with more than a second of nanoseconds.
         if second == 60 {
             (second, nanos) = (59, nanos + 1_000_000_000);
         }

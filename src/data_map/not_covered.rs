@@ -214,7 +214,7 @@ impl UnreachedRows {
             Self::Unsearchable { class, field } => write!(f, "{rows} value{s} of {class}.{field}"),
             Self::Unreadable { class, fact } => {
                 let fact = fact.strip_prefix("the ").unwrap_or(fact);
-                write!(f, "{rows} record{s} of {class} of which the {fact} cannot be read")
+                write!(f, "{rows} record{s} of {class} in which {fact} cannot be read")
             }
         }
     }

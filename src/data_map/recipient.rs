@@ -94,7 +94,7 @@ impl Serialize for IdentifiedBy {
 }
 
 impl DataMap {
-    /// What is wrong with the recipients of the map.
+    /// The problems of the map's recipients: no identifying value, or a kind that no field holds.
     pub(super) fn recipient_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, by) in &self.recipients {

@@ -10,17 +10,17 @@ use super::suppression::suppressing;
 use super::work::{CopiesWork, ErasureWork, ExpiryWork, ProfileWork};
 use super::{Engine, Error, Outcome};
 use crate::backup::{BackupCopy, BackupError, BackupRetention, Horizon, NoHorizon, Schedule};
-use crate::case::{Before, Progress};
+use crate::case::{Before, ByHand, Progress};
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, TimeZone};
 use crate::digest::Digest;
-use crate::gateway::GatewayAnswer;
+use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, CopiesResult, Count, DeactivationOutcome,
     DeferredRecords, EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult,
-    FoundRecords, GatewayResult, Intake, KeyRingError, LookedFor, MentionsResult, NewCase, ProfileResult,
-    RecipientResult, RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken, Task, TokenOf,
-    WaivedStep, Waiver, WhichRequests,
+    FoundRecords, GatewayResult, HandStep, Intake, KeyRingError, LookedFor, MentionsResult, NewCase,
+    ProfileResult, RecipientResult, RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken, Task,
+    TokenOf, WaivedStep, Waiver, WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -98,7 +98,9 @@ impl Engine {
         let mut closed = Vec::with_capacity(done.len());
         for run in done {
             let answer = answers(&run.progress).map(|(_, _, answer)| answer.clone()).next();
-            let result = ProfileResult { answer, waived: around.waived(run.progress.waived())? };
+            let by_hand = around.by_hand(run.progress.by_hand())?;
+            let answer = answer.or_else(|| (!by_hand.is_empty()).then(|| GatewayOutcome::Erased.into()));
+            let result = ProfileResult { answer, waived: around.waived(run.progress.waived())?, by_hand };
             let case = around.close(&run.new, Closing::Profile(Arc::new(result)))?;
             closed.push((run, case));
         }
@@ -196,6 +198,7 @@ impl Engine {
             recipients: told(progress).collect(),
             mentions: progress.mentions().map(|(counts, exact)| MentionsResult { counts: *counts, exact }),
             waived: around.waived(progress.waived())?,
+            by_hand: around.by_hand(progress.by_hand())?,
             uncertain,
             verified: run
                 .work
@@ -359,6 +362,18 @@ impl Around<'_> {
                 operator: Sealed::new(self.salts.draw(), waiver.operator.clone())?,
                 reason: waiver.reason.clone(),
                 at: waiver.at,
+            })
+        });
+        sealed.collect()
+    }
+
+    fn by_hand(&mut self, by_hand: &[ByHand]) -> Result<Vec<HandStep>, Error> {
+        let sealed = by_hand.iter().map(|done| {
+            Ok(HandStep {
+                step: done.step.clone(),
+                operator: Sealed::new(self.salts.draw(), done.operator.clone())?,
+                evidence: done.evidence.clone(),
+                at: done.at,
             })
         });
         sealed.collect()

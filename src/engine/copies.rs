@@ -37,7 +37,7 @@ pub struct CopiesRemoved {
     pub schedule: Schedule,
     /// The copies that are gone. This was read back.
     pub gone: BTreeSet<BackupCopy>,
-    /// The planned copies that are left.
+    /// The planned copies that are left, or may be: one that changed since the plan, or has another name now, counts.
     pub left: BTreeSet<BackupCopy>,
     /// Why the removal ended before it was complete, in words.
     pub ended_early: Option<String>,
@@ -181,10 +181,22 @@ impl Engine {
         Ok(not_as_planned(terms, &schedule, &copies, self.parts.clock.now()))
     }
 
-    /// The planned copies that are still there.
+    /// The planned copies that are still there, as they were planned.
     pub(super) async fn left_of(&self, terms: &CopiesTerms) -> Result<BTreeSet<BackupCopy>, Error> {
         let there = self.backups_of(terms.place())?.copies().await?;
         Ok(there.into_iter().filter(|copy| terms.copies().contains(copy)).collect())
+    }
+
+    /// The planned copies that may still be there. A copy that has changed since, or that has another name now, counts: only
+    /// what is certainly gone may be called gone.
+    async fn maybe_left_of(&self, terms: &CopiesTerms) -> Result<BTreeSet<BackupCopy>, Error> {
+        let there = self.backups_of(terms.place())?.copies().await?;
+        let is_like = |planned: &BackupCopy, found: &BackupCopy| {
+            let is_as_old = (planned.begun_at, planned.taken_at) == (found.begun_at, found.taken_at);
+            planned.name == found.name || is_as_old
+        };
+        let may_be_there = |planned: &&BackupCopy| there.iter().any(|found| is_like(planned, found));
+        Ok(terms.copies().iter().filter(may_be_there).cloned().collect())
     }
 
     /// Ends a removal before it is complete. What is gone stays gone.
@@ -193,7 +205,7 @@ impl Engine {
         run: &mut Run<'_, CopiesWork>,
         why: EndedEarly,
     ) -> Result<(), Error> {
-        let left = self.left_of(&run.work.terms).await?;
+        let left = self.maybe_left_of(&run.work.terms).await?;
         tracing::warn!(case = %run.id(), left = left.len(), "a removal of copies ends early");
         self.close_copies(run, left, Some(why)).await
     }

@@ -44,7 +44,7 @@ pub enum Error {
     /// No customer has this id.
     #[error(
         "there is no such customer; check that the id is what the data map names as the key, and spelled as the store gives \
-         it: a UUID in lower case with hyphens, other bytes as 0x…, the parts of a composite key with a colon between them, and a colon or a percent sign within a part as %3A or %25; if \
+         it: a UUID in lower case with hyphens, other bytes as 0x…, a number of a REAL column with its point (7.0), the parts of a composite key with a colon between them, and a colon or a percent sign within a part as %3A or %25; if \
          two customers have keys that are spelled alike, such as 7 and '7', give the key column one type"
     )]
     NoSuchCustomer,
@@ -118,6 +118,17 @@ pub enum Error {
          guard cannot"
     )]
     NotWaivable {
+        /// The case.
+        case: CaseId,
+        /// The step.
+        step: Step,
+    },
+    /// The step cannot be taken by hand.
+    #[error(
+        "step {step} of case {case} cannot be taken by hand: only a step at a gateway or a recipient can be, while it blocks the case; \
+         status lists what blocks"
+    )]
+    NotByHand {
         /// The case.
         case: CaseId,
         /// The step.

@@ -25,7 +25,7 @@ use crate::plan::{
 };
 use crate::policy::{Effective, Guard, GuardRule};
 use crate::store::{
-    Counts, Cursor, CustomerStore, OwnerlessRecords, OwnerlessRequest, PageRequest, StoreError,
+    Counts, Cursor, CustomerStore, OwnerlessRecords, OwnerlessRequest, PageRequest, Registration, StoreError,
 };
 use crate::treatment::{Tally, Treatment};
 
@@ -77,17 +77,41 @@ impl Pages {
         limit: usize,
     ) -> Result<Option<Vec<Customer>>, StoreError> {
         while !self.ended {
-            let request = PageRequest::new(limit).after(self.after.take());
-            let page = store.page(&if self.stand_ins { request.stand_ins() } else { request }).await?;
-            self.after = page.next;
-            if self.after.is_none() {
-                (self.ended, self.stand_ins) = (self.stand_ins, true);
-            }
+            let page = store.page(&self.request(limit)).await?;
+            self.turn(page.next);
             if !page.customers.is_empty() {
                 return Ok(Some(page.customers));
             }
         }
         Ok(None)
+    }
+
+    /// The same, with no more than the ledger's tokens are made of.
+    pub(super) async fn registrations(
+        &mut self,
+        store: &dyn CustomerStore,
+        limit: usize,
+    ) -> Result<Option<Vec<Registration>>, StoreError> {
+        while !self.ended {
+            let page = store.registrations(&self.request(limit)).await?;
+            self.turn(page.next);
+            if !page.customers.is_empty() {
+                return Ok(Some(page.customers));
+            }
+        }
+        Ok(None)
+    }
+
+    fn request(&mut self, limit: usize) -> PageRequest {
+        let request = PageRequest::new(limit).after(self.after.take());
+        if self.stand_ins { request.stand_ins() } else { request }
+    }
+
+    fn turn(&mut self, next: Option<Cursor>) {
+        self.after = next;
+        if self.after.is_none() {
+            (self.ended, self.stand_ins) = (self.stand_ins, true);
+        }
     }
 }
 

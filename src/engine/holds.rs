@@ -121,7 +121,7 @@ fn may_still_touch(progress: &Progress) -> bool {
         Step::Mentions => !done.is_done(),
         _ => done.answers.is_empty(),
     };
-    open.any(|(step, done)| !progress.is_waived(step) && may_touch(step, done))
+    open.any(|(step, done)| !progress.is_decided(step) && may_touch(step, done))
 }
 
 impl Engine {

@@ -11,21 +11,24 @@ use std::sync::{Arc, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::expiry::Pages;
-use super::keys::token_of;
 use super::{Engine, Error, Planned, PlannedExpiry};
-use crate::customer::{Customer, CustomerId, TenantId};
+use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
 use crate::ledger::{
-    About, ClosedCase, Closing, Entry, ErasureRules, LedgerError, SubjectToken, TokenOf, next_entries,
+    About, ClosedCase, Closing, Entry, ErasureRules, LedgerError, Messages, SubjectToken, next_entries,
+    tokens_of, write_customer,
 };
 use crate::plan::{Asked, CaseId, Decision, ExpiryOf, ExpiryPlan, Nothing, Plan, ReplayPlan};
 use crate::policy::Trigger;
-use crate::store::{KeepsMark, Mark};
+use crate::store::{KeepsMark, Mark, Registration};
 use crate::treatment::{Shortfall, Treatment, TreatmentName};
 use crate::words::plural;
 
 /// The number of entries that are read at once.
 const ENTRIES: usize = 1_000;
+
+/// The number of customers whose registrations are read at once. Nearly all of them are nobody whom the ledger knows.
+const CUSTOMERS: usize = 4_000;
 
 /// Which closed cases a restored database may not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,8 +233,8 @@ impl Since {
 type Compared = HashMap<(Digest, TenantId), Result<(), WhyNotReplayed>>;
 
 impl NotReplayed {
-    fn new(then: &ErasedThen, customer: &Customer, why: WhyNotReplayed) -> Self {
-        Self { case: then.case.clone(), customer: customer.id.clone(), why }
+    fn new(then: &ErasedThen, customer: &Registration, why: WhyNotReplayed) -> Self {
+        Self { case: then.case.clone(), customer: customer.customer.clone(), why }
     }
 }
 
@@ -312,7 +315,7 @@ impl Engine {
         }
         let (mut again, mut compared, mut tenants) = (Vec::new(), Compared::new(), BTreeSet::new());
         let mut pages = Pages::new();
-        while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
+        while let Some(page) = pages.registrations(&*self.parts.store, CUSTOMERS).await? {
             for tenant in page.iter().map(|customer| &customer.tenant) {
                 if !tenants.contains(tenant) {
                     tenants.insert(tenant.clone());
@@ -343,19 +346,23 @@ impl Engine {
     /// Plans the customers of a page who were erased.
     async fn replay_page(
         &self,
-        page: &[Customer],
+        page: &[Registration],
         since: &Since,
         compared: &mut Compared,
         planned: &mut PlannedReplay,
         again: &mut Vec<(CaseId, Plan)>,
     ) -> Result<(), Error> {
-        let of: Vec<TokenOf> = page.iter().map(token_of).collect();
-        let mut found: Vec<(&Customer, std::slice::Iter<'_, ErasedThen>)> = Vec::new();
-        for (token, n) in self.all_tokens(&of).await? {
-            if let (Some(customer), Some(cases)) = (page.get(n), since.erased.get(&token)) {
+        let mut messages = Messages::default();
+        for Registration { customer, tenant, registered } in page {
+            messages.push(|bytes| write_customer(bytes, tenant, customer, *registered));
+        }
+        let mut found: Vec<(&Registration, std::slice::Iter<'_, ErasedThen>)> = Vec::new();
+        tokens_of(&*self.parts.keys, &self.epochs().await?, messages, |n, token| {
+            if let (Some(cases), Some(customer)) = (since.erased.get(&token), page.get(n)) {
                 found.push((customer, cases.iter()));
             }
-        }
+        })
+        .await?;
         // A customer may have several closed cases. The last one comes first, and the next one only if nothing is left
         // to do under that.
         while !found.is_empty() {
@@ -371,7 +378,8 @@ impl Engine {
                 }
             }
             for ((treatment, trigger), group) in asked {
-                let ids: Vec<CustomerId> = group.iter().map(|(customer, ..)| customer.id.clone()).collect();
+                let ids: Vec<CustomerId> =
+                    group.iter().map(|(customer, ..)| customer.customer.clone()).collect();
                 let asked = Asked::Replay { trigger, treatment: treatment.clone() };
                 for ((customer, then, cases), answer) in
                     group.into_iter().zip(self.plan_batch(&ids, &asked).await?)

@@ -8,7 +8,7 @@ use super::outcomes::Turns;
 use super::run::{Run, Work};
 use super::work::{CopiesWork, ErasureWork, ExpiryWork, ProfileWork};
 use super::{Claim, Engine, Error, Outcome};
-use crate::case::{Event, Obstacle, Progress, Waiver};
+use crate::case::{ByHand, Event, Obstacle, Progress, Waiver};
 use crate::customer::{CustomerId, TenantId};
 use crate::ledger::{
     CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, ListedCase, NewCase,
@@ -325,6 +325,36 @@ impl Engine {
         let operator = by.operator().clone();
         let waiver = Waiver { step, operator, reason, at: self.parts.clock.now() };
         self.go_on(taken, Some(Event::Waived(waiver))).await
+    }
+
+    /// Continues a blocked case after a person took the step by hand: at a gateway or a recipient that has no interface, or
+    /// that refused. The certificate says who took the step, when, and where the evidence is. A profile counts as erased
+    /// then, and a recipient as told. Whoever calls this has seen the evidence.
+    ///
+    /// A [`ManualRecipient`](crate::recipient::ManualRecipient) blocks a case before the customer's own records are erased. So
+    /// the person who has to act finds the customer in the host's database, by [`open_cases`](Self::open_cases).
+    ///
+    /// # Errors
+    /// [`Error::NotByHand`], [`Error::Approval`] for an operator of other tenants, no such case, or a ledger out of
+    /// reach.
+    pub async fn done_by_hand(
+        &self,
+        case: &CaseId,
+        step: Step,
+        by: &Authority,
+        evidence: ReasonCode,
+    ) -> Result<Outcome, Error> {
+        let taken = self.take(case).await?;
+        if let Err(error) = self.has_authority(by, &taken.saved.new.task) {
+            return self.refuse(&taken, error.into()).await;
+        }
+        let may = |obstacle: &Obstacle| obstacle.can_be_done_by_hand() && obstacle.step == step;
+        if !taken.progress.blocked().is_some_and(may) {
+            return self.refuse(&taken, Error::NotByHand { case: case.clone(), step }).await;
+        }
+        let operator = by.operator().clone();
+        let by_hand = ByHand { step, operator, evidence, at: self.parts.clock.now() };
+        self.go_on(taken, Some(Event::ByHand(by_hand))).await
     }
 
     async fn go_on(&self, taken: Taken<'_>, event: Option<Event>) -> Result<Outcome, Error> {

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{Access, Accessed, Engine, Error};
 use crate::anonymise::Form;
 use crate::anonymise::json::{self, Pointer};
+use crate::anonymise::readable;
 use crate::customer::CustomerId;
 use crate::data_map::{
     ClassName, DataMap, Datatype, Field, FieldName, Kind, RecordClass, RecordKey, Role, Value, spelled_key,
@@ -258,22 +260,26 @@ impl ClassFields {
 
 impl ReadField {
     /// The texts of the field in a record. A document that cannot be read has none.
+    ///
+    /// Bytes that are text count as text, and whole numbers as digits, as they do for an erasure.
     pub(super) fn texts(&self, record: &ReadRecord) -> Vec<String> {
         let Some(value) = record.values.get(self.place) else { return Vec::new() };
-        match (value, &self.pointer) {
-            (Value::Text(text), None) => vec![text.clone()],
-            (Value::Integer(number), None) => vec![number.to_string()],
-            (Value::Text(text), Some(pointer)) => {
-                let found = json::values(text, pointer).unwrap_or_default();
-                let texts = found.into_iter().filter_map(|found| match found {
-                    json::Found::Text(text) => Some(text.into_owned()),
-                    json::Found::Number(number) => Some(number.to_owned()),
-                    _ => None,
-                });
-                texts.collect()
-            }
-            _ => Vec::new(),
-        }
+        let text = match value {
+            Value::Text(text) => Some(Cow::Borrowed(text.as_str())),
+            Value::Blob(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Value::Integer(number) => Some(number.to_string().into()),
+            Value::Real(number) => readable::whole(*number).map(Cow::Owned),
+            Value::Null => None,
+        };
+        let Some(text) = text else { return Vec::new() };
+        let Some(pointer) = &self.pointer else { return vec![text.into_owned()] };
+        let found = json::values(&text, pointer).unwrap_or_default();
+        let texts = found.into_iter().filter_map(|found| match found {
+            json::Found::Text(text) => Some(text.into_owned()),
+            json::Found::Number(number) => Some(number.to_owned()),
+            _ => None,
+        });
+        texts.collect()
     }
 }
 

@@ -455,7 +455,10 @@ impl Worker {
             let pause = first.saturating_mul(2_u32.saturating_pow(tries)).min(longest);
             let pause = engine.about(pause).max(retry_after.unwrap_or_default());
             let pause = TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+            // Whatever a party asks for: at the limit the case is looked at, and blocked.
+            let last = TimeDelta::from_std(limit).ok().and_then(|limit| since.checked_add_signed(limit));
             let until = now.checked_add_signed(pause).unwrap_or(DateTime::<Utc>::MAX_UTC);
+            let until = last.map_or(until, |last| until.min(last.max(now)));
             Event::PutOff(PutOff { step, since, tries: tries.saturating_add(1), until })
         };
         let event = CaseEvent { case: case.clone(), at: now, event };

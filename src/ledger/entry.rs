@@ -67,6 +67,19 @@ pub struct MentionsResult {
     pub exact: bool,
 }
 
+/// A step that a person took by hand at an outside party, with evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandStep {
+    /// The step.
+    pub step: Step,
+    /// The person who took it.
+    pub operator: Sealed<OperatorId>,
+    /// Where the evidence is, by the host's own reference.
+    pub evidence: ReasonCode,
+    /// When the person said so.
+    pub at: DateTime<Utc>,
+}
+
 /// A step that a person decided to skip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaivedStep {
@@ -161,6 +174,9 @@ pub struct ProfileResult {
     /// Steps that a person decided to skip.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaivedStep>,
+    /// Steps that a person took by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<HandStep>,
 }
 
 /// Backups that may still contain erased data, and until when.
@@ -195,6 +211,9 @@ pub struct ErasureResult {
     pub mentions: Option<MentionsResult>,
     /// Steps that a person decided to skip.
     pub waived: Vec<WaivedStep>,
+    /// Steps that a person took by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<HandStep>,
     /// Records of each class that belonged to the customer when everything was read back. The treatment would change
     /// none of them.
     pub verified: BTreeMap<ClassName, u64>,
@@ -302,11 +321,13 @@ impl Closing {
                 if let Some(intake) = &mut result.intake {
                     visit.sealed(&mut intake.request)?;
                 }
+                result.by_hand.iter_mut().try_for_each(|done| visit.sealed(&mut done.operator))?;
                 result.waived.iter_mut().try_for_each(|waived| visit.sealed(&mut waived.operator))
             }
             Self::Profile(result) => {
-                let waived = &mut Arc::make_mut(result).waived;
-                waived.iter_mut().try_for_each(|waived| visit.sealed(&mut waived.operator))
+                let result = Arc::make_mut(result);
+                result.by_hand.iter_mut().try_for_each(|done| visit.sealed(&mut done.operator))?;
+                result.waived.iter_mut().try_for_each(|waived| visit.sealed(&mut waived.operator))
             }
             Self::Expired(result) => match &mut Arc::make_mut(result).ended_early {
                 Some(EndedEarly::Cancelled { operator, .. }) => visit.sealed(operator),

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::case::OutOfOrder;
-pub use crate::case::{DeactivationOutcome, Waiver};
+pub use crate::case::{ByHand, DeactivationOutcome, Waiver};
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::request::{OutOfTurn, RequestId};
@@ -65,15 +65,17 @@ pub use copies::{CopiesResult, CopiesSeen, PlaceSeen};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
     EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, FoundRecords, GatewayResult,
-    LookedFor, MentionsResult, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
+    HandStep, LookedFor, MentionsResult, ProfileResult, RecipientResult, RecordedDuty, Rules, Scrubbed,
+    WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
 pub(crate) use intake::Running;
 pub use intake::{ConfirmedIdentity, Intake};
-pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
+pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens, tokens_of, write_customer};
 pub use key_ring::{
-    FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
+    FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, Messages, SubjectToken,
+    TokenKey,
 };
 pub use memory::MemoryLedger;
 #[cfg(feature = "postgres")]

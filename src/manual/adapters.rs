@@ -10,20 +10,20 @@
 //! | backups | [`BackupRetention`](crate::BackupRetention) | |
 //! | a value with a form of its own | [`OwnStrategy`](crate::anonymise::OwnStrategy) | |
 //!
-//! # What every method says
+//! # What the docs of a method say
 //! The docs of each method have four headings. An adapter keeps all four:
 //!
-//! * **Idempotency.** What the same call again does. The engine calls again after an interruption.
-//! * **Partial failure.** What is done when the call fails. A batch answers one result per item, in order, and an item that fails
-//!   never fails its neighbours.
-//! * **Cancel safety.** What is done when the future is dropped.
-//! * **Errors.** Which of them mean that trying again helps.
+//! * **Idempotency.** What happens when the same call is made again. The engine repeats calls after an interruption.
+//! * **Partial failure.** What may have been done already when the call fails. A batch gives one result per item, in
+//!   order. An item that fails does not affect the other items.
+//! * **Cancel safety.** What may have been done already when the future is dropped.
+//! * **Errors.** Which errors may disappear when the call is made again.
 //!
-//! No `Debug` and no error shows a value of a person.
+//! No `Debug` output and no error shows a person's value.
 //!
 //! # The test
-//! The feature `testing` has a contract for each port. It calls your adapter as the engine does, and names the law that does not
-//! hold, with the smallest example. A whole test of a ledger:
+//! The feature `testing` has a contract for each port. The contract calls your adapter as the engine does. If the
+//! adapter breaks a law, the contract names the law and gives the smallest example. A whole test of a ledger:
 //!
 //! ```
 //! # #[cfg(feature = "testing")]
@@ -37,13 +37,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The page of the module `testing` has such a test for every port. It also has `Faulty`: your adapter with faults on the way to it,
-//! named by the call. With it a test of your own shows that a case which loses an answer is finished by
-//! [`resume`](crate::Engine::resume).
+//! The page of the module `testing` shows such a test for every port. The module also has `Faulty`. `Faulty` wraps your
+//! adapter and lets the calls fail that you name. Use it to test that [`resume`](crate::Engine::resume) finishes a case
+//! whose answer was lost.
 //!
 //! # What no contract sees
-//! * **Transactions.** That facts are compared in the same transaction as the writes, and that a dropped future leaves all or
-//!   nothing, is seen only with a second connection or a killed process.
-//! * **Several processes.** A contract calls one adapter from one task. Two workers that open the same case at the same moment are
-//!   two connections.
-//! * **Durability.** A ledger has to find its entries again after a restart. Only key rings are opened a second time.
+//! * **Transactions.** Facts must be compared in the same transaction as the writes, and a dropped future must leave
+//!   all or nothing. Only a test with a second connection or a killed process can show this.
+//! * **Several processes.** A contract calls one adapter from one task. To test two workers that open the same case at
+//!   the same moment, use two connections.
+//! * **Durability.** A ledger has to find its entries again after a restart. Contracts open only key rings a second
+//!   time.

@@ -1,7 +1,7 @@
 //! When something else is better, and what this crate is for.
 //!
-//! This page is for somebody who has not decided yet. What it says of others comes from the pages that it links to, as they were read
-//! for this release. Look there before you decide.
+//! This page is for readers who have not decided yet. Its statements about other tools come from the linked pages, as
+//! they were when this release was made. Read those pages before you decide.
 //!
 //! | your need | take |
 //! |---|---|
@@ -23,24 +23,28 @@
 //!
 //! # A SQL script
 //!
-//! A reviewed script of five statements in a transaction is easier to understand than a map, a policy and a ledger. Take the script as
-//! long as one person knows all tables, nothing is kept by law, and nobody asks for proof. Change over when somebody forgets
-//! a table, when a second system holds a copy, or when a crash between two steps would matter.
+//! A reviewed script of five statements in a transaction is easier to understand than a map, a policy and a ledger. Use
+//! the script as long as one person knows all tables, no law requires you to keep data, and nobody asks for proof. Use
+//! this crate as soon as somebody forgets a table, a second system holds a copy, or a crash between two steps would
+//! matter.
 //!
 //! # `ON DELETE CASCADE`
 //!
 //! [Foreign keys](https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK) with `ON DELETE CASCADE` delete what belongs
-//! to a row in the same statement, and no process can forget it. Take this where everything may go. It cannot keep an invoice without
-//! the name, it knows nothing of payment gateways and files, and a cascade from a shared row reaches other people. The crate and cascades go
-//! together: it reads the foreign keys, and stops where a cascade would delete what nobody mapped.
+//! to a row in the same statement, and no process can forget to do so. Use cascades where everything may be deleted. A
+//! cascade cannot keep an invoice without the name, does not reach payment gateways and files, and from a shared row it
+//! reaches other people. You can use this crate together with cascades. The crate reads the foreign keys, and refuses a
+//! database in which a cascade would delete rows that nobody mapped.
 //!
 //! # Crypto-shredding
 //!
-//! Each person's fields are encrypted with a key of that person, and to erase means to delete the key. [Mathias Verraes describes the
-//! pattern](https://verraes.net/2019/05/eventsourcing-patterns-throw-away-the-key/) for event stores. It reaches immutable events and all
-//! backups at once, which this crate does not do: it only reports until when backups hold the old data. The pattern's own description names the
-//! limits: it is as good as the encryption and the key management, and whether the law calls the data erased is disputed. It has to
-//! be built in from the first day. Values that were copied out in clear text are not reached.
+//! Each person's fields are encrypted with a key of that person. To erase the person, you delete the key. [Mathias
+//! Verraes describes the pattern](https://verraes.net/2019/05/eventsourcing-patterns-throw-away-the-key/) for event
+//! stores. The pattern reaches immutable events and all backups at once. For plain data, this crate only reports until
+//! when backups hold the old data. For encrypted data, [this crate can destroy the
+//! key](super::recipients#shredding-keys). The author names the limits of the pattern: encryption and key management
+//! must be good, and it is disputed whether the law calls such data erased. You have to build the pattern in from the
+//! first day. It does not reach values that were copied out in clear text.
 //!
 //! # Data lakes
 //!
@@ -65,15 +69,17 @@
 //! # Packages of web frameworks
 //!
 //! In Django, [django-gdpr-assist](https://github.com/wildfish/django-gdpr-assist) finds, exports and anonymises personal data of models, and
-//! records erasures so that they can be replayed after a restore. Here a [replay](super::cookbook#after-a-restore) is approved
-//! like any other plan; an export is not in this release. In Laravel, [laravel-gdpr](https://packagist.org/packages/jeffersongoncalves/laravel-gdpr) declares personal
+//! records erasures so that they can be replayed after a restore. In this crate, an operator approves
+//! a [replay](super::cookbook#after-a-restore) like any other plan. See [`finding`](super::finding) for exports. In
+//! Laravel, [laravel-gdpr](https://packagist.org/packages/jeffersongoncalves/laravel-gdpr) declares personal
 //! columns on the models, and exports and anonymises a person's records.
 //!
 //! # When this crate is the wrong choice today
 //!
 //! * Your customers are neither in SQLite nor in PostgreSQL, and you do not want to write a
 //!   [`Repository`](crate::Repository). The map of this release describes these two.
-//! * The ledger has to be in PostgreSQL. It is a file of SQLite in this release, or a [`Ledger`](crate::ledger::Ledger) of yours.
+//! * The ledger can be neither in a file of SQLite nor in PostgreSQL, and you do not want to write
+//!   a [`Ledger`](crate::ledger::Ledger) of your own.
 //! * Your service is not in Rust.
-//! * You need exports of a person's data (Article 15), a register of requests, or an operator's web page. This release has none of these.
-//! * You need a sweep, a replay or a search for mentions in other people's records as one call. These are not there yet.
+//! * One customer has data in several databases. This release erases from one root store.
+//! * You need to remove a person from other people's texts in PostgreSQL. This release does so only in SQLite.

@@ -79,11 +79,11 @@
 //! * The address of a soft-deleted row still blocks its UNIQUE column. After the erasure a random token stands there, and the person
 //!   can register again.
 //! * If your service moves deleted rows to another table, map that table as a record class.
-//! * Marks of your ORM do not matter. The store reads all rows of the mapped tables.
+//! * A soft-delete filter of your ORM does not matter. The store reads all rows of the mapped tables.
 //!
 //! # A nightly job
 //!
-//! **A scheduler erases every night what the policy finds due, without a person at the keyboard.**
+//! **Every night, a scheduler erases the customers who are due. No person is at the keyboard.**
 //!
 //! A [standing approval](crate::plan::StandingApproval) is the mandate. An operator gives it once, for one policy and one data map.
 //!
@@ -105,7 +105,7 @@
 //!         match event? {
 //!             SweepEvent::Surveyed(so_far) => println!("{} surveyed", so_far.customers),
 //!             SweepEvent::Closed { .. } => erased += 1,
-//!             // Overdue: by what, and since when.
+//!             // Due, but guards block the erasure: since when, and how many guards.
 //!             SweepEvent::Blocked { blocked, .. } => println!("{:?}: {}", blocked.since, blocked.by.len()),
 //!             SweepEvent::Left(left) => eprintln!("{:?}: {}", left.since, left.why),
 //!             // More than the policy's blast_radius: nothing was touched, and a person has to look.
@@ -113,7 +113,7 @@
 //!             _ => {}
 //!         }
 //!     }
-//!     engine.scrub().await?; // the old bytes leave the files
+//!     engine.scrub().await?; // removes the old bytes from the files
 //!     Ok(erased)
 //! }
 //!
@@ -129,7 +129,7 @@
 //! # let now = Utc::now();
 //! // Once, and again after each change of policy or map.
 //! let operator = Authority::new("operator-7", ["shop".into()]);
-//! let limits = Limits::new(500, 2_000).share("5 %".parse()?); // customers per run, per day, and per run of all customers
+//! let limits = Limits::new(500, 2_000).share("5 %".parse()?); // per run, per day, and share of all per run
 //! let year = TimeDelta::days(365);
 //! let standing = StandingApproval::new(&operator, engine.policy(), [Trigger::Cancelled], limits, now, year);
 //!
@@ -144,7 +144,7 @@
 //! * The crate has no scheduler. [`Engine::sweep`](crate::Engine::sweep) is what a scheduler calls: see [`sweeps`](super::sweeps).
 //! * Keep the first night small. A new policy covers the past, too: [`Engine::impact`](crate::Engine::impact) counts whom it hits, and
 //!   `blast_radius` in the policy stops a run that would hit more than it should.
-//! * A changed policy or map voids the standing approval. Each customer who is due is then left, with the reason.
+//! * A changed policy or map voids the standing approval. The sweep then skips each due customer, and gives the reason.
 //! * A *blocked* case waits for a person: list them with [`Engine::open_cases`](crate::Engine::open_cases). A *waiting* case goes on
 //!   with the next `resume`.
 //! * Records that expire have plans of their own: [`policies`](super::policies#records-that-expire). A standing approval
@@ -154,7 +154,7 @@
 //!
 //! # Several users per account
 //!
-//! **Several people use one account; each of them can leave, and the account goes with the last.**
+//! **Several people use one account. Each of them can leave. The account is deleted with the last of them.**
 //!
 //! ```sql
 //! CREATE TABLE accounts (id INTEGER PRIMARY KEY, company TEXT, address TEXT);
@@ -169,11 +169,11 @@
 //!
 //! [records.account]
 //! table = "accounts"
-//! shared = ["customer.account_id"]           # everybody whose row names the account has it
+//! shared = ["customer.account_id"]           # belongs to every customer whose row names the account
 //! nobody = "accounts that nobody uses"
 //! fields = { company = "company_name", address = "address" }
 //!
-//! [records.letter]                           # what the account has goes with the account
+//! [records.letter]                           # records of an account are deleted with the account
 //! table = "letters"
 //! owner = "account_id"
 //! fields = { body = "free_text" }
@@ -186,7 +186,7 @@
 //! letter = "delete"
 //! ```
 //!
-//! The plan of the first user counts the account as also somebody else's; the plan of the last user deletes it.
+//! The plan of the first user counts the account as shared with another user. The plan of the last user deletes it.
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
@@ -294,10 +294,12 @@
 //!
 //! Watch out:
 //!
-//! * A guest who asks for erasure today is not covered. This release erases customers, and lets records of others expire by age.
+//! * This recipe does not cover a guest who asks for erasure today. This release erases customers. Records of other
+//!   people only expire by age.
 //! * A guest's order with the address of a customer is that customer's order, and goes with the customer.
-//! * If two customers have the same address, nobody can tell whose the order is. Both are blocked until the rows are mended.
-//! * `expire` is about every order, so orders of active customers lose their names after three years as well.
+//! * If two customers have the same address, nobody can tell whose the order is. Both customers are blocked until you
+//!   correct the rows.
+//! * `expire` applies to every order. So orders of active customers also lose their names after three years.
 //!
 //! # Your own connection
 //!
@@ -325,8 +327,8 @@
 //!
 //! Watch out:
 //!
-//! * The store keeps the connection. Your service works over another one, as before.
-//! * No transaction may be open on the connection, and no erasure is a part of a transaction of yours.
+//! * The store keeps this connection. Your service uses another connection, as before.
+//! * No transaction may be open on the connection. An erasure cannot be part of a transaction of your own.
 //! * Without a timeout, another writer makes the store fail at once with [`StoreError::Busy`](crate::store::StoreError::Busy).
 //! * Tables in `temp` and read-only databases are refused. [`SqliteStore::over`](crate::SqliteStore::over) has the whole list.
 //! * Only one crate of a program can link SQLite. The range of rusqlite is wide, 0.32 to 0.43, and Cargo picks the release that your
@@ -337,8 +339,8 @@
 //!
 //! **The database came back from a backup, and people who were erased since then are in it again.**
 //!
-//! The backup carries a mark: the number of the ledger's last entry at that time. The table for it is a migration of yours, and
-//! [`store::sql::MARK_TABLE`](crate::store::sql::MARK_TABLE) has this statement:
+//! The backup contains a mark: the number of the ledger's last entry at that time. Create the table of the mark in a
+//! migration of your own. [`store::sql::MARK_TABLE`](crate::store::sql::MARK_TABLE) has this statement:
 //!
 //! ```sql
 //! CREATE TABLE relinquish_mark (
@@ -348,9 +350,9 @@
 //! );
 //! ```
 //!
-//! Before your service serves, it asks whether the database has caught up with the ledger. If not, a person looks at the replay and approves
-//! its digest. The ledger knows people by tokens only: each customer of the restored database gets a token again, and whoever was erased
-//! behind the mark is planned again.
+//! Before your service starts to serve, it asks whether the database has caught up with the ledger. If not, a person
+//! reviews the replay and approves its digest. The ledger knows people only by tokens. So the engine computes the token
+//! of each customer in the restored database, and plans again everybody who was erased after the mark.
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
@@ -383,7 +385,7 @@
 //! # let policy = recipe.policy()?;
 //! let engine = Engine::builder(Arc::clone(&store), policy, ledger, keys).mark(store).build()?;
 //! if engine.caught_up().await? != CaughtUp::Yes {
-//!     // Keep the service and its webhooks stopped until this is through.
+//!     // Keep the service and its webhooks stopped until the replay is finished.
 //!     engine.resume().await?;
 //!     engine.census().await?;
 //!     let replay = engine.plan_replay(RestoredFrom::Mark).await?;
@@ -411,23 +413,27 @@
 //!
 //! Watch out:
 //!
-//! * The ledger and its keys must not come from the same backup. A ledger that is older than the mark is refused, and so is one with
-//!   another history. Without the keys, no customer is recognised; an engine with other keys stops with an error.
-//! * A backup from before the first mark has none: the answer is *unknown*. Then say when the backup was made:
-//!   `RestoredFrom::Backup(instant)`. An earlier instant is safe. But somebody who was erased, came back with the same row and was in the
-//!   backup as a customer is planned as well: look at the plans.
+//! * The ledger and its keys must not come from the same backup as the database. A ledger that is older than the mark,
+//!   or that has another history, is refused. Without the keys, no customer is recognised. An engine with other keys
+//!   stops with an error.
+//! * A backup from before the first mark contains no mark. Then the answer is *unknown*. Say when the backup was made:
+//!   `RestoredFrom::Backup(instant)`. An earlier instant is safe. But check the plans: a person who was erased earlier
+//!   and returned with the same row before the backup is planned as well.
 //! * After a crash the answer may be *no* although nothing was restored: the mark was not raised. The replay then finds nothing to do.
 //! * Map `registered`. Row ids are reused, and the date tells two people with the same id apart.
-//! * Guards are checked on the restored facts: the backup may show a subscription that was over. Such cases are listed for a person, and so
-//!   are cases whose treatment does less in today's policy than it did then.
-//! * What had expired is in `replay.expiries`: each plan is approved and carried out with [`Engine::expire`](crate::Engine::expire).
+//! * Guards are checked on the restored facts. The backup may show a running subscription that has ended since. A
+//!   person has to look at such cases, and at cases whose treatment does less in today's policy than it did then. The
+//!   replay lists both.
+//! * Records that had expired are in `replay.expiries`. Approve each of these plans, and carry it out with
+//!   [`Engine::expire`](crate::Engine::expire).
 //!
 //! Not covered:
 //!
 //! * Records whose customer had no row any more when the backup was made. Only an expiry of ownerless records reaches these.
 //! * Documents and other stores: a bucket that was restored needs the same replay, over a store with its documents.
 //! * Profiles at gateways are not restored with your database. The replay asks the gateway, which answers that the profile is gone.
-//! * Several customers' databases on one ledger: the mark cannot tell them apart. Leave it out, and use `RestoredFrom::Backup`.
+//! * Several databases on one ledger: the mark cannot tell the databases apart. Build the engine without a mark, and
+//!   use `RestoredFrom::Backup`.
 //!
 //! # Several tenants
 //!
@@ -464,7 +470,7 @@
 //! triggers.cancelled = { after = "1 year", treatment = "clear" }
 //! ```
 //!
-//! An operator approves for the organisations of this operator, and for no others:
+//! An operator can approve only for the operator's own organisations:
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
@@ -488,7 +494,7 @@
 //! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else { return Err("not due".into()) };
 //! let (now, digest) = (Utc::now(), plan.digest());
 //! let by = |tenant: &str| Approval::new("operator-7", [tenant.into()], digest, now, TimeDelta::hours(1));
-//! assert!(plan.clone().approve(by("bolt")).is_err()); // customer 7 is one of acme's
+//! assert!(plan.clone().approve(by("bolt")).is_err()); // customer 7 belongs to acme
 //! let approved = plan.approve(by("acme"))?;
 //! # let outcome = engine.erase(approved).await?;
 //! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
@@ -503,14 +509,16 @@
 //!
 //! Watch out:
 //!
-//! * Your service says who an operator is, and which organisations are theirs. The crate compares, and asks nobody.
-//! * A misspelled name under `[tenants]` is in force for nobody. `check_tenants` finds it.
-//! * If `tenants` gives a number instead of names, the crate cannot tell whose authority is needed. More than one is refused then.
-//! * A record that leads from a customer of one tenant to a customer of another blocks the first one.
+//! * Your service says who is an operator, and for which organisations. The crate only compares the names of
+//!   organisations.
+//! * The lines under a misspelled name in `[tenants]` apply to nobody. `check_tenants` finds such a name.
+//! * If `tenants` gives a number instead of names, the crate cannot tell whose authority is needed. A customer with
+//!   more than one tenant is then refused.
+//! * If a record of a customer references a customer of another tenant, the first customer is blocked.
 //!
 //! # Documents
 //!
-//! **Invoices are files in a bucket, each customer's in a folder of their own.**
+//! **Invoices are files in a bucket. Each customer has a folder.**
 //!
 //! ```toml
 //! # policy.toml
@@ -561,9 +569,11 @@
 //!
 //! Watch out:
 //!
-//! * The customer's id must be a part of the path of its own. A name in a path stays in the path, unless the document is deleted.
-//! * Versions that a bucket keeps of deleted objects cannot be reached. Give the bucket a lifecycle rule; plan and certificate say so.
-//! * Nothing but the path says whose a document is. Documents in a folder of somebody else are not found.
+//! * The customer's id must be a whole segment of the path. A name in a path stays there, unless the document is
+//!   deleted.
+//! * The crate cannot reach old versions that a bucket keeps of deleted objects. Plan and certificate say so. Give the
+//!   bucket a lifecycle rule.
+//! * Only the path says to whom a document belongs. A document in another customer's folder is not found.
 //! * Invoices under a duty of retention stay. Name the class in the duty, as for rows, with `from = "written"`.
 //!
 //! # Payment gateways
@@ -634,14 +644,14 @@
 //!
 //! Watch out:
 //!
-//! * To delete a customer at Stripe cancels their subscriptions at once. That is why `active_subscription` should block.
+//! * Deleting a customer at Stripe cancels the customer's subscriptions at once. So let `active_subscription` block.
 //! * The webhook is yours: if the handler does not ask `concerns_erased`, a late event writes the person back.
 //! * Each treatment has to name each gateway. To leave a profile alone, write `{ keep = "reason" }`.
 //! * [`gateways`](super::gateways) says what happens when a gateway does not answer, and how forgotten profiles are found.
 //!
 //! # Your own tests
 //!
-//! **You want to know in your own test suite what your map and policy do, on any day.**
+//! **Your own tests should show what your map and policy do on any day.**
 //!
 //! ```toml
 //! # Cargo.toml
@@ -671,7 +681,7 @@
 //! let engine = Engine::builder(store, policy, MemoryLedger::new(), keys)
 //!     .clock(Arc::clone(&clock))
 //!     .entropy(RepeatableEntropy::new(7)) // the same tokens in each run
-//!     .census_at_most(365) // the clock turns by months
+//!     .census_at_most(365) // because the test moves the clock by months
 //!     .build()?;
 //! engine.census().await?;
 //! assert!(matches!(engine.plan(&"7".into(), &Asked::Sweep).await?, Planned::NotYet(_)));
@@ -686,6 +696,8 @@
 //!
 //! Watch out:
 //!
-//! * Tokens from [`RepeatableEntropy`](crate::testing::RepeatableEntropy) can be computed by anybody. Never use it in production.
+//! * Tokens from [`RepeatableEntropy`](crate::testing::RepeatableEntropy) can be computed by anybody. Never use
+//!   `RepeatableEntropy` in production.
 //! * An adapter of your own has a contract. The page [`adapters`](super::adapters) shows how to check it, for every port.
-//! * Open a store over your real schema in a test. Then a new column without a class fails the test, and not the night.
+//! * Open a store over your real schema in a test. Then a new, unclassified column fails the test instead of the
+//!   nightly job.

@@ -2,7 +2,7 @@
 //!
 //! | the task | the method |
 //! |---|---|
-//! | find the customer who wrote | [`Engine::search`](crate::Engine::search) |
+//! | find the customer who sent a request | [`Engine::search`](crate::Engine::search) |
 //! | find every other place in which the same person appears | [`Engine::traces`](crate::Engine::traces) |
 //! | give a person everything that is held about them (Art. 15 and 20 GDPR) | [`Export::customer`](crate::engine::export::Export::customer) |
 //! | give one kind of record of all customers | [`Export::class`](crate::engine::export::Export::class) |
@@ -28,19 +28,21 @@
 //! # Who looks, and why
 //! Each search, trace and export needs an [`Access`](crate::engine::Access): an operator with tenants, and a purpose. The purpose is a
 //! request whose identity is confirmed, or a code of your own. The engine tells your [`AccessLog`](crate::engine::AccessLog) before any
-//! record is read. If the log fails, nothing is read. An operator gets no record of other tenants: an export is refused, and places that a
-//! search or a trace finds there are counted and not told.
+//! record is read. If the log fails, nothing is read. An operator gets no record of other tenants: an export is
+//! refused, and a search or a trace only counts the places that it finds there.
 //!
 //! # Searching
-//! A search says which record and which field matched, and no more. [`exact`](crate::engine::Search::exact) uses an index where a field has
-//! one. [`alike`](crate::engine::Search::alike) compares without case and marks, names in any order of their words, and telephone numbers
-//! with or without the code of the country; it reads every record of the classes with such fields. A search that would read whole tables is
-//! refused with the names of the classes until you allow it; [`Engine::plan_search`](crate::Engine::plan_search) says it before.
+//! A search says only which record and which field matched. [`exact`](crate::engine::Search::exact) uses the index of a
+//! field, if there is one. [`alike`](crate::engine::Search::alike) ignores case and accents. It compares names in any
+//! order of their words, and telephone numbers with or without the country code. It reads every record of the classes
+//! that have such fields. A search that would read whole tables is refused until you allow it, and the error names the
+//! classes. [`Engine::plan_search`](crate::Engine::plan_search) says in advance whether a search would do so.
 //!
 //! # Traces
-//! A trace is certain, likely or possible, with the reason. Two spellings of one e-mail address are certain; the same name alone is
-//! possible. A twin is a trace in the record of another customer: erase both, or one stays behind. A login that opens several accounts is
-//! such a trace, too. Traces say where to look. They change no plan: plan each customer that you find by itself.
+//! A trace is certain, likely or possible, with the reason. Two spellings of one e-mail address are certain; the same
+//! name alone is possible. A twin is a trace in the record of another customer, for example a login that opens several
+//! accounts. Erase both customers, or the person stays in the other record. A trace only says where to look and changes
+//! no plan. Plan each customer that you find separately.
 //!
 //! # Exporting
 //! Every cell is in the export or named as left out. What is left out:
@@ -51,10 +53,15 @@
 //! | fields that the map gives to somebody else (`of = "editor_id"`), links to other customers | they are other people's |
 //! | personal values in records that others have too | they may be about the others. [`showing_shared`](crate::engine::export::Export::showing_shared) shows them |
 //!
-//! With the feature `export` an export is written as JSON (`write_json`, whose documentation has the format), as CSV (`write_csv`), or as a
-//! ZIP archive (`ZipExport`) with one CSV for each class, the documents, and an `index.html` that the person reads in English, Swedish or
-//! German, with the statement of retention. Cells are safe in a spreadsheet. The archive is readable by its owner alone and overwrites no
-//! file. `examples/subject_access.rs` has the whole way from the request to the archive.
+//! With the feature `export`, there are three formats:
 //!
-//! Memory is bounded by the page, however large a class is. An export is read page by page and not in one transaction: what changes
-//! meanwhile may be in it as before or as after.
+//! * JSON: `write_json`. Its documentation describes the format.
+//! * CSV: `write_csv`.
+//! * A ZIP archive: `ZipExport`. It contains one CSV for each class, the documents, and an `index.html` for the person
+//!   in English, Swedish or German. The page includes the statement of retention.
+//!
+//! Cells are safe in a spreadsheet. Only its owner can read the archive, and it overwrites no file.
+//! `examples/subject_access.rs` shows every step from the request to the archive.
+//!
+//! The use of memory depends on the size of a page, and not on the size of a class. An export is read page by page, and
+//! not in one transaction. If a record changes meanwhile, the export may show its old or its new state.

@@ -63,8 +63,10 @@
 //!   languages; their licences are in `src/anonymise/text/LICENSE-WORDS`,
 //! * names in small letters, and names with an ending of a case (*Kowalskiego*),
 //! * a name beside another name with a capital: *Tom Ashworth* may be a relative of Maud Ashworth,
-//! * names within the mail address of somebody else,
-//! * a street without its number, or with the same number and another letter,
+//! * two names of three beside another name: *Gael Henrique Vieira* is not Pedro Henrique Vieira,
+//! * a name alone in a script without capitals, because a name beside it cannot be told from a word,
+//! * two names, or a name and an initial, within the mail address of somebody else,
+//! * a street without its number, with the same number and another letter, or with another flat,
 //! * initials alone, dates of birth, postcodes, cities, and numbers of four to six digits.
 //!
 //! Such a mention is certain only beside another identifier of the same person: another name, or in the same sentence a number, a mail
@@ -133,6 +135,25 @@
 //! The certificate says how many texts were read, how many changed, how many mentions are not certain, and how many texts cannot be read.
 //! `cargo bench --bench mentions` holds a pass against reading the same texts.
 //!
+//! # Encoded texts
+//!
+//! A field may hold the source of a web page or of a mail. Name the encoding in the map, and the text is searched as people read it:
+//!
+//! ```toml
+//! # map.toml
+//! [records.message]
+//! table = "messages"
+//! key = "id"
+//! owner = "customer_id"
+//! [records.message.fields]
+//! page = { kind = "free_text", encoding = "html" }              # Bj&ouml;rk
+//! mail = { kind = "free_text", encoding = "quoted_printable" }  # Bj=C3=B6rk
+//! ```
+//!
+//! The replacement is encoded in the same way, a line of quoted-printable text that becomes too long gets a soft break, and every other
+//! byte stays. Bytes of quoted-printable text that are no UTF-8 are read as Windows-1252. Tags of HTML are read as text, so
+//! *Maud* and `<b>Ashworth</b>` are two names side by side. Such a field cannot be named under `[mentions]`.
+//!
 //! # In documents
 //!
 //! Each text of a JSON document, and each string of data that PHP serialised, is searched by itself, after its escapes are resolved:
@@ -144,8 +165,8 @@
 //!
 //! * Nicknames and misspellings: *Maudie*, *Ashwort*.
 //! * Words with a hyphen at the end of a line, and letters with spaces between them: *A s h w o r t h*.
-//! * Disguised addresses, such as *maud (at) example.org*; HTML entities, quoted-printable and other encodings of
-//!   text. A text that is no valid UTF-8 is not searched: the plan is refused, and names class, field and key.
+//! * Disguised addresses, such as *maud (at) example.org*; encodings that the map does not name, and others than those above. A text
+//!   that is no valid UTF-8 is not searched: the plan is refused, and names class, field and key.
 //! * Letters of another script that look the same.
 //! * Descriptions without a name: *the owner of the red bakery in Whitby*.
 //! * Images, sound, and text within files such as PDFs.

@@ -52,7 +52,7 @@
 //! |---|---|
 //! | no answer, a reset, an unreadable answer, a 5xx | nobody knows whether the erasure took effect: the profile is read, and the erasure is tried again only if the profile is still there |
 //! | too many requests, busy | the pause that the gateway asks for counts for all cases. A short pause is waited for. For a long one the case is *waiting*, and its outcome says how long |
-//! | five failures in a row | the gateway is left alone for half a minute, then one request tries again. Its cases wait, all others go on |
+//! | five failures in a row | for half a minute, no request is sent to this gateway. Then one request tries again. Its cases wait, all others go on |
 //! | a redirect | refused, because it would carry the key to another host |
 //! | a wrong key, a missing permission, an unknown code | the case is *blocked* with the reason. Mend the cause, then call [`retry`](crate::Engine::retry) |
 //! | "not found" | counts only if the gateway itself says so in its own format |
@@ -62,8 +62,8 @@
 //!
 //! # What was forgotten
 //!
-//! A gateway may hold profiles that your database does not know: of the time before you stored their ids, of people who left, of
-//! subscriptions that ended long ago. This is how you find and erase them:
+//! A gateway may hold profiles that your database does not know. Examples are profiles from before you stored their
+//! ids, profiles of people who left, and profiles whose subscription ended long ago. To find and erase such profiles:
 //!
 //! 1. **List.** [`Engine::reconcile`](crate::Engine::reconcile) reads every profile of the gateway, or of Stripe's customer export. It looks
 //!    for your customer by the stored id, then by the customer id in the gateway's data, then by e-mail address. A
@@ -74,9 +74,10 @@
 //!    |---|---|
 //!    | `orphan` | Is it really nobody's? Another system of yours may use the same account. |
 //!    | `owner_archived`, `owner_erased` | Is anything still owed? |
-//!    | `subscriptions_ended` | May the customer come back to it? |
-//!    | `no_subscription` | Does the customer pay one by one? An empty plan alone is no reason. |
-//!    | `double` | Which one is in use? The link of your database says so. |
+//!    | `subscriptions_ended` | May the customer resume the subscription? |
+//!    | `no_subscription` | Does the customer make single payments? That there is no subscription is no reason to
+//!    erase. |
+//!    | `double` | Which of the profiles is in use? The id in your database tells. |
 //!    | `ambiguous` | Whose is it? This row cannot be confirmed. Correct the link in your database, and reconcile again. |
 //!
 //!    If `matched_by` says `email`, only the address connects the profile with the customer: check it carefully.
@@ -87,8 +88,9 @@
 //!
 //! The file holds your customers' ids, and their addresses if you asked for them. Delete the file after the check.
 //!
-//! Memory holds about ten thousand profiles and one page of customers at a time. The customers are read once per ten thousand profiles. If
-//! two doubles without a link are further apart than that, only the second is marked.
+//! Memory holds about ten thousand profiles and one page of customers at a time. The customers are read once per ten
+//! thousand profiles. If two double profiles without a stored id are further apart than ten thousand profiles, only the
+//! second is marked.
 //!
 //! # Events that come late
 //!
@@ -97,7 +99,8 @@
 //! 1. Verify the signature.
 //! 2. Ask [`Engine::concerns_erased`](crate::Engine::concerns_erased) about the profile. If the answer is yes, drop the event.
 //!
-//! The answer comes from the ledger, which stores keyed digests of profiles. The ledger knows nothing of erasures before it was made.
+//! The answer comes from the ledger, which stores keyed digests of profiles. The ledger does not know erasures from
+//! before the ledger was created.
 //!
 //! # What stays at the gateway
 //!

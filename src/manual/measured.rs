@@ -33,12 +33,13 @@
 //! # Tests
 //!
 //! `.ci/test` sets up what the tests need, and runs all of them. Documents and gateways are tested with programs of other authors: qpdf,
-//! poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run` runs everything that has
-//! to hold before a change lands, and prints the seconds of each step. Longer campaigns have commands of their own:
+//! poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run` runs
+//! all checks that a change must pass, and prints the seconds of each step. Longer campaigns have commands of their
+//! own:
 //!
 //! | command | does |
 //! |---|---|
 //! | `cargo test --release --all-features --test crash` | kills twelve kinds of plan at every boundary of their case, at every boundary of each recovery, and at every await; prints runs and violations |
-//! | `cargo test --release --all-features --test ownership` | compares 20,000 random schemas with an oracle of whose a record is, cell by cell; prints worlds, fates and violations |
+//! | `cargo test --release --all-features --test ownership` | erases in 20,000 random databases; compares each cell with an oracle that knows the owner of each record; prints violations |
 //! | `cargo test --release --all-features --test fuzz` | reads hostile maps, policies, JSON, texts and PDFs, ten minutes each |
-//! | `.ci/sqlite` | builds a small program beside each release of rusqlite in the range, and beside sqlx and sea-orm |
+//! | `.ci/sqlite` | builds a small program with each supported release of rusqlite, with sqlx and with sea-orm |

@@ -6,7 +6,7 @@
 //! * **Duties of retention** keep records byte for byte until a period ends, by statute or by a period that you name. A kept record
 //!   may need other rows, above all the customer's own row. Such a row stays as an anonymised *tombstone* until then.
 //! * **Treatments** say per record class what is done: delete, anonymise, blank, hand over, keep.
-//! * **Lines of one organisation** replace the lines of everyone for its customers.
+//! * **Lines of one organisation** replace the general lines for the customers of this organisation.
 //!
 //! Questions that the engine answers:
 //!
@@ -23,13 +23,15 @@
 //!
 //! A letter says what is true of the case, and no more:
 //!
-//! * A **confirmation** is made from the [certificate](crate::Certificate::told), never from today's policy. It lists what was done with
-//!   numbers, what is kept by which law and until when, what still leads to the person, and what is not covered. Where duties keep a part,
-//!   the request is refused in that part, and the letter says so. Nobody who did not ask gets a letter about a request.
-//! * A **refusal** because of a guard names no day, because nobody knows when the guard ends. That other companies need the data, and that
-//!   the person asked for a restriction (Art. 18(2)), are no grounds: there is no letter, and the clock goes on.
-//! * A **limitation period** allows to keep, and requires nothing. A letter says "so that we can establish, exercise or defend legal
-//!   claims".
+//! * A **confirmation** is made from the [certificate](crate::Certificate::told), never from today's policy. It lists
+//!   what was done, with numbers. It says what is kept, by which law and until when, what still leads to the person,
+//!   and what is not covered. If duties keep a part of the data, the letter says that the request is refused for this
+//!   part. A person who did not ask gets no letter about a request.
+//! * A **refusal** because of a guard names no day, because nobody knows when the guard ends. Two guards are no ground
+//!   for a refusal: other companies need the data, or the person asked for a restriction (Art. 18(2)). Then there is no
+//!   letter, and the clock goes on.
+//! * A **limitation period** allows you to keep data, but does not require it. A letter says "so that we can establish,
+//!   exercise or defend legal claims".
 //! * The **statutes** of the duties decide whether the GDPR, the UK GDPR or the Swiss FADP is cited. `privacy_law` decides where they do not
 //!   agree.
 //! * The host gives what no policy knows: contact, authority with address, reference and day of receipt, recipients, and whether the person
@@ -54,7 +56,7 @@
 //!
 //! # Holds
 //!
-//! A hold keeps data that somebody still needs: for a legal claim, at the person's own wish (Art. 18 GDPR), or on the order of an authority.
+//! A hold keeps data for a legal claim, at the person's own wish (Art. 18 GDPR), or on the order of an authority.
 //! There are two kinds:
 //!
 //! | | holds of your own database | holds that an operator places here |
@@ -62,7 +64,7 @@
 //! | where | the map names the column: `holds = "…"` | the ledger's database |
 //! | on | a customer | a customer, a tenant, everything; or only some record classes of these |
 //! | read | with the facts, and in the transaction that erases | right before each step |
-//! | the policy | may ignore a kind, with a reason | lets none pass |
+//! | the policy | may ignore a kind, with a reason | cannot ignore such a hold |
 //! | an open case | is superseded, or blocked until somebody retries it | rests, and goes on by itself after the release |
 //!
 //! ```
@@ -78,9 +80,10 @@
 //! # }
 //! ```
 //!
-//! * **Classes.** A hold on invoices does not keep call records: Art. 17(3) GDPR keeps data only to the extent that is necessary. Such a hold
-//!   stops every case whose treatment changes invoices, as a whole. To erase the rest now, write a treatment that keeps invoices, and ask
-//!   for it by name. A letter that refuses the whole request on the ground of such a hold is an error.
+//! * **Classes.** A hold on invoices does not keep call records: Art. 17(3) GDPR keeps data only to the extent that is
+//!   necessary. But a case whose treatment changes invoices is stopped as a whole. To erase the other records now,
+//!   write a treatment that keeps invoices, and ask for this treatment by name. A letter that refuses the whole request
+//!   because of such a hold is an error.
 //! * **The emergency stop** is a hold on everything. Every process on the ledger rests before its next step. A step that has begun is
 //!   finished: nothing stops a transaction that is being committed.
 //! * **What is kept.** While a hold stands, the ledger's database has your own id of the customer. When the hold is lifted, the id is wiped.

@@ -48,7 +48,8 @@
 //! The text of a function cannot be read safely. A table to which it seems to write has to be mapped, or ignored with a
 //! reason. Before each commit the server's own counts (`pg_stat_xact_user_tables`) show to which tables the transaction
 //! really wrote. A table that neither the statements of the store nor the map explain undoes the whole transaction, and the
-//! error names it. A trigger that raises an error, or returns NULL, stops its customer: the rows that were changed are
+//! error names it. In a mapped table with personal data, rows that a trigger adds have to be the customer's, and a trigger may change or
+//! delete none, unless the map names the trigger under `ignore.triggers`. A trigger that raises an error, or returns NULL, stops its customer: the rows that were changed are
 //! counted.
 //!
 //! # A connection that is cut

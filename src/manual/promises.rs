@@ -1,4 +1,4 @@
-//! What is promised, what is not, and why the defaults are so.
+//! What is promised, what is not, and the reasons for the defaults.
 //!
 //! # The laws
 //!
@@ -7,20 +7,20 @@
 //!    the plan keeps.
 //! 3. **No effect without a mandate.** See [mandates](#mandates).
 //! 4. **Nothing that identifies a customer leaves the stores:** not in a log, an error, a `Debug`, the ledger or a certificate. Operators
-//!    have opaque ids: an id that looks like an e-mail address is refused. Plan and case book carry the host's own customer id and no
-//!    more. The case book is wiped when the case closes.
+//!    have opaque ids: an id that looks like an e-mail address is refused. Plan and case book contain the host's own
+//!    customer id, but no other identifier. When the case closes, its part of the case book is wiped.
 //! 5. **Fail closed.** An unknown column, an unknown key in a policy, a gateway out of reach, an ambiguous answer: stop and say so. Only
 //!    "not found" counts as already gone.
 //! 6. ***Done* is written last.**
 //! 7. **Treated once.** A customer who was treated under a treatment is not due again, and no placeholder gets a new date. New records make
-//!    the customer due again, and so does a treatment that reaches further. What a duty deferred is done when the duty has ended. Nobody has
-//!    to ask again, and if a person had asked, it is done with `sweep = false` as well. If the customer returns, all periods start again.
-//!    A customer has returned who is no longer archived, or whose own record holds new values. A customer has also returned whose date of
-//!    last activity is later than before.
-//! 8. **Honest words.** Plan and certificate say *erased in part* while something names the person: a record that a duty keeps, a profile
-//!    that was not erased. They say *pseudonymised* while something else leads to the person, and through what. A row that stays has the
-//!    customer's key, and from it and the ledger's key anybody can compute the ledger's token. So *anonymised* is said only after the token
-//!    was destroyed.
+//!    the customer due again, and so does a treatment that reaches further. Work that a duty deferred is done when the
+//!    duty has ended. Nobody has to ask again. If the person had asked, this work is done even with `sweep = false`. If
+//!    the customer returns, all periods start again. A customer counts as returned in three cases: the customer is no
+//!    longer archived, the customer's own record holds new values, or the date of last activity is later than before.
+//! 8. **Honest words.** Plan and certificate say *erased in part* while something names the person, such as a record
+//!    that a duty keeps or a profile that was not erased. While something else leads to the person, they say
+//!    *pseudonymised* and name it. A row that stays has the customer's key. Whoever has this key and the ledger's key
+//!    can compute the ledger's token. So they say *anonymised* only after the token was destroyed.
 //!
 //! # Mandates
 //!
@@ -31,12 +31,13 @@
 //! | [standing approval](crate::plan::StandingApproval) | what a policy finds due, for named tenants and triggers, up to a number of customers per run and per day, counted in the ledger for all processes; never a request | 400 days |
 //! | [replay](crate::plan::ReplayPlan) | closed cases after a restore: the same customers, and a treatment that does at least the same | 30 days |
 //! | approval of a [removal of copies](super::copies#what-is-removed-and-how) | exactly the copies of one plan, by its digest | 30 days |
-//! | approval of an [expiry](#what-expires) | the rules: what has expired by then, as often as it is asked for | 30 days |
+//! | approval of an [expiry](#what-expires) | the rules: everything that has expired at the time of a run, in any number of runs | 30 days |
 //!
 //! What duties keep is part of a plan's digest. If a duty ends after the approval, nothing is touched.
 //!
-//! An operator acts within the tenants of this operator. A customer who is connected to another tenant as well is refused. The data map may
-//! only tell how many tenants there are. Then more than one is refused, unless the policy ignores `several_tenants` with a reason.
+//! An operator acts only for the operator's own tenants. A customer who is also connected to another tenant is refused.
+//! If the data map gives only the number of a customer's tenants, a customer with more than one tenant is refused,
+//! unless the policy ignores `several_tenants` with a reason.
 //!
 //! # What a case leaves when it is at rest
 //!
@@ -50,9 +51,10 @@
 //! # What the ledger proves
 //!
 //! Triggers refuse every change of an entry. Whoever owns the database can remove a trigger. With the feature `checkpoints` such a
-//! change is noticed: `ledger::proof` signs the root of a tree over all entries. What a checkpoint covers that is held elsewhere cannot be
-//! changed unnoticed. Entries after it are not protected. `Checkpoint::take` compares sizes and hashes; only the check of an export reads
-//! every entry again. So run that check from time to time, on another machine.
+//! change is noticed: `ledger::proof` signs the root of a tree over all entries. Store the checkpoints elsewhere.
+//! Nobody can then change an entry that a checkpoint covers without being noticed. Entries after the last checkpoint
+//! are not protected. `Checkpoint::take` compares only sizes and hashes. The check of an export reads every entry
+//! again. So run that check from time to time, on another machine.
 //!
 //! # What expires
 //!
@@ -92,20 +94,22 @@
 //!   duties and the fiscal year of the tenant whose customer leaves. A repository shows one customer's records, and only these are looked
 //!   at.
 //! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data, and later when no such copy
-//!   [was seen](super::copies#the-horizon) any more. What is no place of backups here is not seen.
+//!   [was seen](super::copies#the-horizon) any more. A copy outside the declared places of backups is not seen.
 //! * **The suppression list** is the exception to the first law: it depends on what was erased. It has keyed tokens with a last day, under a
 //!   key of its own, and plan, certificate and letter name it. Without `suppress` in the policy there is none.
-//! * **Disks.** A [scrub](crate::Engine::scrub) frees the database's own files of old bytes: statistics, free pages, logs. File systems
-//!   that copy on write, solid-state disks and snapshots may keep older blocks.
+//! * **Disks.** A [scrub](crate::Engine::scrub) removes old bytes from the database's own files: from statistics, free
+//!   pages and logs. File systems that copy on write, solid-state disks and snapshots may keep older blocks.
 //! * **Tokens in the ledger** are pseudonymous, not anonymous. Somebody who has the key and knows a customer's id can tell whether that
 //!   customer was erased. The key file lies beside the ledger: back the two up separately, and give the ledger a retention rule.
 //!
-//! # Why the defaults are so
+//! # Reasons for the defaults
 //!
-//! * A guard that the policy does not name blocks. A guard whose fact nobody tells is an error. To pass a guard, somebody has to
-//!   write down a reason.
-//! * Every treatment names every record class, even to keep it. Data survives in the class that was forgotten.
+//! * A guard that the policy does not name blocks. If a guard blocks and the data map does not tell its fact, the
+//!   policy is refused. To ignore a guard, somebody has to write down a reason.
+//! * Every treatment must name every record class, even a class that it keeps. Otherwise data would survive in a
+//!   forgotten class.
 //! * The root store is the last irreversible step, because a retry needs what the root store holds.
-//! * After a lost answer, the number of records is *unknown*. It is never estimated. What was verified is that nothing is left.
-//! * A placeholder has a word beside its day. A bare day looks like a date of birth, and a short token without a long checksum looks like
-//!   something that a person chose.
+//! * After a lost answer, the number of records is *unknown*. The number is never estimated. The certificate then only
+//!   says that nothing is left.
+//! * A placeholder has a word beside its date, because a date alone looks like a date of birth. A token ends with a
+//!   checksum, because a short token without a checksum looks like a text that a person chose.

@@ -6,9 +6,9 @@
 //!
 //! # Setting one up
 //!
-//! Name the recipient in the data map, and by what it knows a person: `"key"` is your key of the customer, and the rest are
-//! [kinds](crate::data_map::Kind). A notice has these values, and no others. They are part of the map's digest, so an approval covers what is
-//! sent.
+//! Name the recipient in the data map, and the values by which the recipient knows a person. `"key"` is your key of the
+//! customer. All other words are [kinds](crate::data_map::Kind). A notice contains only these values. They are part of
+//! the map's digest, so an approval covers what is sent.
 //!
 //! ```toml
 //! # map.toml
@@ -28,8 +28,8 @@
 //! recipient.print_house = { impossible = "the directory is printed" }
 //! ```
 //!
-//! `{ disproportionate = "…" }` is the other exception of Art. 19, and `{ unconcerned = "…" }` is for a recipient that has nothing of what this
-//! treatment erases. Plan and certificate show the reason.
+//! `{ disproportionate = "…" }` is the other exception of Art. 19. `{ unconcerned = "…" }` is for a recipient that has
+//! none of the data that this treatment erases. Plan and certificate show the reason.
 //!
 //! Give the engine an adapter for each recipient that is told: [`EngineBuilder::recipient`](crate::engine::EngineBuilder::recipient).
 //!
@@ -56,41 +56,53 @@
 //!
 //! # When a recipient is told
 //!
-//! Each recipient is a step of the case. It comes after the customer was deactivated and before the customer's records are erased, because these
-//! records have the values by which the recipient knows the person. Guards and holds are looked at right before. It follows:
+//! Each recipient is a step of the case. The step comes after the customer was deactivated and before the customer's
+//! records are erased, because these records have the values by which the recipient knows the person. Guards and holds
+//! are checked right before the step. Consequences:
 //!
-//! * A recipient that copies customers from your database by itself must leave deactivated customers out, or it brings the person back.
-//! * A recipient that cannot be reached holds up the records: afterwards nobody could tell it. The other recipients are told all the same.
-//! * Telling cannot be taken back. From then on the case only goes forward.
+//! * A recipient that copies customers from your database by itself must leave out deactivated customers. Otherwise the
+//!   recipient brings the person back.
+//! * While a recipient cannot be reached, the records are not erased, because nobody could tell the recipient
+//!   afterwards. The other recipients are told nevertheless.
+//! * Telling a recipient cannot be undone. After that, the case can only go forward.
 //!
 //! | the recipient | what becomes of the case |
 //! |---|---|
 //! | confirms, or has nothing of the person | it goes on |
 //! | accepts, and will finish later | the records are erased, and the case is *waiting* until the recipient confirms. The certificate comes then |
-//! | keeps something | it goes on. The word of the certificate is *erased in part* |
-//! | is busy, or gives no answer that can be believed | it is told again, a few times at once, then by the [worker](crate::manual::running) |
-//! | refuses | it is *blocked*. Mend the cause and call [`retry`](crate::Engine::retry), or [`waive`](crate::Engine::waive) the step with a reason |
+//! | keeps something | the case goes on. The certificate says *erased in part* |
+//! | is busy, or gives no valid answer | the recipient is told again: a few times at once, later by the [worker](crate::manual::running) |
+//! | refuses | the case is *blocked*. Correct the cause and call [`retry`](crate::Engine::retry), or [`waive`](crate::Engine::waive) the step with a reason |
 //! | knows a person only by values that the host does not have | nothing is sent, and the certificate says so |
 //!
 //! A notice has the same [id](crate::recipient::NoticeId) at every attempt. The ledger has the recipient's name and answer, and none of the values.
 //! An expiry, and a [profile of a review](crate::Engine::erase_profiles), tell no recipient.
 //!
+//! # By hand
+//!
+//! A partner without an interface, a portal or a paper archive is a [`ManualRecipient`](crate::recipient::ManualRecipient), made with the
+//! sentence that says what a person has to do. The case is blocked there with this sentence, before the records are erased, and the other
+//! recipients are told meanwhile. The person finds the customer by [`open_cases`](crate::Engine::open_cases), does it, and keeps evidence.
+//! [`done_by_hand`](crate::Engine::done_by_hand) then lets the case go on. The certificate says who did it, when, and the reference of the
+//! evidence. The same ends a step at a [gateway](crate::manual::gateways) that refuses, if a person has erased the profile on the gateway's own pages.
+//!
 //! # A webhook
 //!
-//! `recipient::webhook` (feature `webhook`) has the bodies of request and answer, word by word. Both sides sign, in the way of Standard
-//! Webhooks, and an answer counts only if it is signed for this request. What the recipient says in free text is dropped, because it may quote
-//! the person.
+//! The page of `recipient::webhook` (feature `webhook`) shows the exact bodies of request and answer. Both sides sign
+//! as Standard Webhooks describes. An answer counts only if it is signed for this request. Free text of the recipient
+//! is dropped, because the text may quote the person.
 //!
 //! # Shredding keys
 //!
 //! An append-only event log, a data lake or a tape cannot delete one person. If each person's data are encrypted with the person's own key,
 //! destroying the key erases them: [`ShreddingRecipient`](crate::recipient::ShreddingRecipient), over your key management service as
-//! [`PersonKeys`](crate::recipient::PersonKeys). The example `shredding` shows it whole.
+//! [`PersonKeys`](crate::recipient::PersonKeys). The example `shredding` is a complete program.
 //!
 //! The data can be read as long as a copy of the *key* is left. So the recipient accepts the notice, and confirms when the last copy is gone:
-//! the row in the table of wrapped keys, the backups of this table, the caches of unwrapped keys, and the waiting period of the service. Keep
-//! the backups of the keys short and apart from those of the data. A case waits as long as
-//! [`Retries::accepted_for`](crate::engine::Retries::accepted_for) says, which is thirty days; make it longer if your backups are older.
+//! the row in the table of wrapped keys, the backups of this table, the caches of unwrapped keys, and the waiting
+//! period of the service. Keep backups of the keys only for a short time, and apart from the backups of the data. A
+//! case waits for thirty days. If your backups of keys live longer, set a longer time in
+//! [`Retries::accepted_for`](crate::engine::Retries::accepted_for).
 //!
 //! # In the letter
 //!

@@ -33,15 +33,17 @@
 //! * `kind` is `erasure`, `access`, `portability`, `restriction` or `objection`. `channel` is `web`, `email`, `post`, `phone` or `in_person`.
 //! * The worker records the row in the register first, and deletes the row then. If it dies in between, the next turn finds that the
 //!   request is known, and deletes the row. The same happens with rows that a restore brings back.
-//! * A row that nobody understands stays in the table. [`Moved::refused`](crate::engine::Moved::refused) has the reason and a way out.
+//! * A row with wrong contents stays in the table. [`Moved::refused`](crate::engine::Moved::refused) has the reason and
+//!   a way out.
 //!
 //! Without a transaction of yours, call [`Engine::receive`](crate::Engine::receive).
 //!
 //! # The register
 //!
-//! A [request](crate::request) has a clock, and everything that was noted of it: who was asked for proof of identity, stops and the extension
-//! with their reasons, the approval, the case, the answer, and each letter with its kind, language and day.
-//! [`Engine::note`](crate::Engine::note) notes one of these. What does not fit where the request stands is an error, and nothing is noted.
+//! A [request](crate::request) has a clock and a list of notes: questions for proof of identity, stops and the
+//! extension with their reasons, the approval, the case, the answer, and each letter with its kind, language and day.
+//! [`Engine::note`](crate::Engine::note) adds a note. A note that does not fit the present state of the request is
+//! refused with an error.
 //!
 //! [`Engine::requests`](crate::Engine::requests) lists what is open, due within some days, or overdue. Give the builder the
 //! [holidays](crate::engine::EngineBuilder::holidays) of your place.
@@ -68,8 +70,8 @@
 //! In each turn, one a minute unless you say otherwise, the worker does this:
 //!
 //! 1. It moves the inbox.
-//! 2. It plans the requests again whose plan was approved. If the plan still has the approved digest, a case is opened and carried out.
-//!    Otherwise the request needs another approval.
+//! 2. For each request with an approved plan, it plans again. If the new plan has the approved digest, the worker opens
+//!    a case and carries it out. Otherwise the request needs another approval.
 //! 3. It goes on with open cases: those that were interrupted, and those of workers whose lease has run out. It asks gateways for what they
 //!    have accepted.
 //! 4. It carries out the [expiries](crate::engine::Worker::expire_at) whose time has come.
@@ -78,9 +80,10 @@
 //! 6. Once a day it warns of requests that are due soon or overdue, forgets old requests and tokens of the suppression list whose last day
 //!    is over, and [looks at the backup copies](super::copies#the-horizon).
 //!
-//! What cannot be reached is tried again after a pause. The pauses grow from a minute to an hour. A step at which every attempt has come to
-//! nothing for three days blocks its case; for what a gateway has accepted it is thirty days. [`Retries`](crate::engine::Retries) has
-//! other limits. The pause is in the case book, so it holds for every worker and after a restart.
+//! If a system cannot be reached, the worker tries again after a pause. The pauses grow from a minute to an hour. If
+//! every attempt at a step fails for three days, the case is blocked. For a task that a gateway has accepted, the limit
+//! is thirty days. Set other limits with [`Retries`](crate::engine::Retries). The pause is stored in the case book, so
+//! it is valid for every worker and after a restart.
 //!
 //! The worker needs no runtime of its own. It stops when `stop` is ready, after the case or the batch on which it works. Dropping it is
 //! safe as well: another worker finishes its cases. A host with a scheduler of its own calls [`Worker::turn`](crate::engine::Worker::turn).
@@ -88,13 +91,13 @@
 //! # What a person has to do
 //!
 //! * Confirm who asks, and approve the plan. The worker never does either.
-//! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
+//! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`done_by_hand`](crate::Engine::done_by_hand), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
 //! * Send the letters, and note that they were sent. Then decide and end the request.
 //!
 //! The operator's console (`examples/console` of the repository) has a screen for each of these. A service mounts it as one tower service;
 //! `examples/service` is a whole program.
 //!
-//! [`Engine::health`](crate::Engine::health) counts it, for a monitor:
+//! [`Engine::health`](crate::Engine::health) has the numbers for a monitor:
 //!
 //! | field | alarm |
 //! |---|---|
@@ -109,5 +112,6 @@
 //! | `copies_expired` | more than 0 |
 //! | `backups_unknown` | more than 0 |
 //!
-//! **Not covered.** The worker opens cases for requests only if a customer asks for erasure. A standing approval that a changed policy or
-//! data map has voided is an error in the log at the time of each sweep; `health` does not count it.
+//! **Not covered.** The worker opens a case for a request only if the request asks for erasure. If a changed policy or
+//! data map has voided a standing approval, each sweep writes an error into the log. `health` does not count such
+//! approvals.

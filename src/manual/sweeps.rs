@@ -1,6 +1,6 @@
 //! Sweeps: everybody whom the policy finds due, by schedule or after a review.
 //!
-//! # The way of a sweep
+//! # How a sweep runs
 //!
 //! 1. **Survey.** [`Engine::sweep`](crate::Engine::sweep) reads all customers, page by page, and decides about each. Nothing is
 //!    touched. If the last census is too old, a new one is taken first.
@@ -9,27 +9,28 @@
 //! 3. **Run.** Batch by batch, whoever waits longest first: each customer is planned again, checked against the mandate, counted, and
 //!    erased.
 //!
-//! A sweep is a stream of [events](crate::engine::SweepEvent), and no runtime is tied in. Everybody who is due and not erased is told,
-//! with the reason and the day since when: [`Blocked`](crate::engine::SweepEvent::Blocked),
+//! A sweep is a stream of [events](crate::engine::SweepEvent), and needs no particular runtime. An event names every
+//! customer who is due and was not erased, with the reason and the first due day:
+//! [`Blocked`](crate::engine::SweepEvent::Blocked),
 //! [`Unreadable`](crate::engine::SweepEvent::Unreadable), [`Unsurveyed`](crate::engine::SweepEvent::Unsurveyed) and
 //! [`Left`](crate::engine::SweepEvent::Left).
 //!
-//! What a duty has released is found by the same survey, however long ago the customer was erased.
+//! The same survey finds records that a duty has released, however long ago the customer was erased.
 //!
 //! # Stopping and going on
 //!
 //! * **Drop it:** the cases in progress are finished by [`Engine::resume`](crate::Engine::resume). The next sweep finds the rest.
 //! * **Stop it:** [`StopHandle::stop`](crate::engine::StopHandle::stop) lets the batches in progress end. The last event then has a
 //!   [place](crate::engine::SweepPlace), and [`Engine::sweep_from`](crate::Engine::sweep_from) goes on there, in another process as well.
-//!   Under another policy, data map or mandate the survey begins anew.
+//!   Under another policy, data map or mandate, the survey starts again.
 //!
 //! # Who allows it
 //!
 //! A [standing approval](crate::plan::StandingApproval) is for a scheduler. It binds the policy of each tenant and the data map, names
 //! tenants and triggers, and ends after 400 days at most. Its [limits](crate::plan::Limits) are customers per run, customers per day, and a
 //! share of the tenants' customers. The [ledger](crate::ledger::Rations) counts them for all processes together, before a case is opened.
-//! So a process that dies may waste a part of the day's number, and the number is never exceeded. What is beyond a limit waits for a later
-//! sweep. No standing approval covers a request.
+//! So a process that crashes may use up a part of the day's limit, but the limit is never exceeded. Customers beyond a
+//! limit wait for a later sweep. No standing approval covers a request.
 //!
 //! An [approved review](crate::plan::review) is for exactly the plans that a person confirmed.
 //!
@@ -84,12 +85,14 @@
 //! # }
 //! ```
 //!
-//! * Reading back is strict: a row that was changed, is there twice, or is of another review is refused with its line.
+//! * Reading the file back is strict. A row that was changed, that appears twice, or that belongs to another review is
+//!   refused. The error names the line.
 //! * No cell is a formula. A cell that a spreadsheet would rewrite, such as a date or `00123`, begins with an apostrophe.
 //! * Personal values are in the file only if a column asks for them: `Column::Personal(Kind::Email)`. They are in no digest, so they may
 //!   be removed before the file is passed on.
 //!
 //! # On the command line
 //!
-//! The example `operator` has the whole way: `survey --out due.csv`, `approve --review due.csv`, `run --review due.csv`; and for a
+//! The example `operator` has all steps: `survey --out due.csv`, `approve --review due.csv`, `run --review due.csv`;
+//! and for a
 //! scheduler `stand --out standing.json`, `run --standing standing.json`.

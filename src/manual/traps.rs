@@ -16,8 +16,8 @@
 //!
 //! # Marked first, erased later
 //!
-//! *The trap.* The code sets "erased" and then writes the fields. The process dies in between. The customer counts as erased and can be
-//! read for ever.
+//! *The trap.* The code sets "erased" and then writes the fields. The process dies in between. The customer counts as
+//! erased, but the data stay readable for ever.
 //!
 //! *Here.* *Done* is written last, after the store was read back. The tests kill a case at every boundary, and the next
 //! [`resume`](crate::Engine::resume) finishes it.
@@ -68,7 +68,8 @@
 //!
 //! *The trap.* One person is erased, and the address row that three orders of other people use is wiped as well.
 //!
-//! *Here.* The map says who shares a row. It stays as long as one of these people stays, and the plan counts it.
+//! *Here.* The map says who shares a row. The row stays as long as one of these people stays, and the plan counts the
+//! row.
 //!
 //! *Tests.* `a_row_that_several_customers_share_is_treated_with_the_last_who_leaves`, `a_shared_document_loses_all_who_share_it`.
 //!
@@ -90,8 +91,9 @@
 //! *Here, in part.* [`Engine::concerns_erased`](crate::Engine::concerns_erased) tells a webhook handler that a profile or its owner was erased. The
 //! handler has to ask. A trigger in the database that writes a value back is caught when the store is read back.
 //!
-//! **Not covered.** The crate does not stop an import or a cache of your own. It has no lookup by e-mail address. If the values come back
-//! into a mapped row, the next plan finds the customer due again; until somebody plans, nobody notices.
+//! **Not covered.** The crate cannot stop an import or a cache of your own. The importer has to ask
+//! [`Engine::was_erased`](crate::Engine::was_erased), and the policy needs a `suppress` line. If the values come back
+//! into a mapped row, the next plan finds the customer due again. Until then, nobody notices.
 //!
 //! *Tests.* `an_event_about_somebody_erased_is_recognised`, `what_a_trigger_brings_back_is_not_counted`.
 //!
@@ -108,14 +110,14 @@
 //! *Tests.* `nothing_personal_leaves_the_store`, `whatever_fails_no_value_is_in_what_is_said_of_it`, `no_error_says_who_or_with_which_key`,
 //! `a_trigger_that_copies_old_values_elsewhere_is_refused_or_mapped`.
 //!
-//! # The clock that every touch winds up
+//! # The period that every update extends
 //!
 //! *The trap.* The retention period runs from `updated_at`. Every login, import and migration extends it. Nobody is ever due.
 //!
 //! *Here.* There is no default date. Each trigger and each expiry names its date, and an implausible date makes nothing due and is
 //! counted.
 //!
-//! **Not covered.** If you name `updated_at` in the policy, the crate takes your word for it.
+//! **Not covered.** If the policy names `updated_at`, the crate uses this date.
 //!
 //! *Tests.* `inactivity_counts_from_the_first_date_that_there_is`, `every_spelling_expires_or_is_counted`.
 //!
@@ -138,8 +140,9 @@
 //! *The trap.* A worker dies, and its job stays "running" for ever. Or a job fails and is retried every minute, for ever.
 //!
 //! *Here.* A worker has a case for the time of its lease. Afterwards another worker takes the case, and the first can write nothing more.
-//! A refusal blocks the case for a person, and a gateway that is down is left alone for a while. A [worker](super::running) tries again after
-//! pauses that grow, and blocks a case at which every attempt has come to nothing for too long.
+//! If a step is refused, the case is blocked until a person decides. If a gateway is down, no request is sent to it for
+//! a while. A [worker](super::running) tries again after growing pauses. If all attempts fail for too long, the worker
+//! blocks the case.
 //!
 //! *Tests.* `pauses_grow_and_nothing_is_tried_for_ever`, `a_worker_that_stalls_beyond_its_lease_is_passed_over_and_writes_nothing_more`,
 //! `a_refusal_at_a_gateway_blocks_the_case_with_the_step_and_the_reason`, `a_long_retry_after_is_told_to_the_case_and_kept_for_all`.

@@ -1,15 +1,15 @@
-//! What becomes of a value.
+//! How a value is removed, replaced or made less exact.
 //!
 //! | what you want | what can be written |
 //! |---|---|
 //! | the value goes | NULL, a constant, a placeholder with its date in your language, a random token that fits the column, an invalid password |
 //! | a part stays for statistics | a UK postcode becomes its outward code, a ZIP code three digits, a date its year or month, an age its band, an IP address its network |
 //!
-//! A value that cannot be read as what is to be made general is cleared.
+//! If a value does not have the form that a generalisation expects, the value is cleared.
 //!
-//! The check of a policy names, with its path, what the column would refuse: by length, type, NOT NULL, UNIQUE or CHECK. It also names
-//! triggers that would refuse, swallow or rewrite a write. Nothing has run by then. Each strategy declares what its result reveals of the
-//! old value, and a property test checks this.
+//! Before anything runs, the check of a policy names each rule whose result the column would refuse: because of length,
+//! type, NOT NULL, UNIQUE or CHECK. It also names triggers that would refuse, suppress or change a write. Each strategy
+//! declares what its result reveals of the old value, and a property test checks this.
 //!
 //! A text or a document may be unreadable: bytes, another encoding, no JSON. It then blocks its customer, and only this customer. The
 //! error names class and field. With `otherwise = "remove"` beside the action of the class, such a value is removed instead.
@@ -26,8 +26,9 @@
 //!
 //! # Strategies of your own
 //!
-//! You can write a strategy for a value that none of these produces. It gets the generalisation that it declares, and never the value
-//! itself. A plan names its version. `testing::own_strategy` checks it on your values.
+//! If none of these strategies fits, write one of your own. Your strategy gets the value only in the generalised form
+//! that the strategy declares, and never the value itself. A plan names the version of the strategy. Check your
+//! strategy on your own values with `testing::own_strategy`.
 //!
 //! # Texts
 //!

@@ -5,7 +5,8 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::decide::{Again, Asked, Decision, GuardFinding, TreatedBefore, decide_aloud};
+use super::decide::decide_and_explain;
+use super::decision::{Again, Asked, Decision, GuardFinding, TreatedBefore};
 use super::{CaseId, Deferred};
 use crate::customer::{Customer, Status, TenantId};
 use crate::policy::{Effective, Guard, Policy, Trigger};
@@ -13,17 +14,17 @@ use crate::treatment::{Tally, TreatmentName};
 
 /// Receives the reasons while a decision is made. [`Silent`] ignores them and costs nothing.
 pub(super) trait Listener {
-    fn hears(&mut self, reason: impl FnOnce() -> Reason);
+    fn receive(&mut self, reason: impl FnOnce() -> Reason);
 }
 
 pub(super) struct Silent;
 
 impl Listener for Silent {
-    fn hears(&mut self, _: impl FnOnce() -> Reason) {}
+    fn receive(&mut self, _: impl FnOnce() -> Reason) {}
 }
 
 impl Listener for Vec<Reason> {
-    fn hears(&mut self, reason: impl FnOnce() -> Reason) {
+    fn receive(&mut self, reason: impl FnOnce() -> Reason) {
         self.push(reason());
     }
 }
@@ -194,6 +195,6 @@ pub fn explain(
     at: DateTime<Utc>,
 ) -> Explanation {
     let mut reasons = Vec::new();
-    let decision = decide_aloud(policy, customer, asked, before, at, &mut reasons);
+    let decision = decide_and_explain(policy, customer, asked, before, at, &mut reasons);
     Explanation { reasons, decision }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::decide::{Asked, Decision, TreatedBefore, decide};
+use super::decide::decide;
+use super::decision::{Asked, Decision, TreatedBefore};
 use crate::customer::{Customer, TenantId};
 use crate::data_map::ClassName;
 use crate::policy::{Policy, Trigger};

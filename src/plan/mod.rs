@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, FieldName, IdentifiedBy, NotCovered, RecipientName,
-    UnreachedRows, WhenGone,
+    ClassName, DataMap, DeactivationSupport, FieldName, IdentifiedBy, Link, LinkRole, NotCovered,
+    RecipientName, RecordClass, UnreachedRows, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -29,6 +29,7 @@ mod approval;
 mod binding;
 mod copies;
 mod decide;
+mod decision;
 mod deferred;
 mod expired;
 mod expiry;
@@ -49,9 +50,10 @@ pub use approval::{
 };
 pub use binding::{Binding, Terms};
 pub use copies::CopiesChanged;
-pub use decide::{
+pub use decide::decide;
+pub use decision::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
-    TreatedBefore, decide,
+    TreatedBefore,
 };
 pub use expired::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf};
 pub use expiry::{
@@ -328,6 +330,7 @@ impl Plan {
                     "uncertain_mentions": self.tally.uncertain.get(name),
                     "others": self.tally.others.get(name),
                     "names_others": self.tally.named_others.get(name),
+                    "fields_of_nobody": self.tally.nobodys_fields.get(name),
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
                         "fields": group.fields().keys().collect::<Vec<_>>(),
@@ -361,8 +364,8 @@ impl Plan {
             "outcome": self.outcome(),
             "suppressing": self.suppressing,
             "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "links_cut": self.links_cut.cut,
-            "links_handed_over": self.links_cut.handed_over,
+            "links_cut": link_names(&self.links_cut.cut),
+            "links_handed_over": link_names(&self.links_cut.handed_over),
             "not_covered": self.not_covered.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
@@ -407,9 +410,33 @@ pub(crate) fn is_all_claimed<'n>(not_covered: impl IntoIterator<Item = &'n NotCo
 #[derive(Clone, Debug, Default)]
 struct LinksCut {
     /// Links that are cut.
-    cut: Vec<String>,
+    cut: Vec<LinkCut>,
     /// Links that lead to the "Unknown Customer" afterwards.
-    handed_over: Vec<String>,
+    handed_over: Vec<LinkCut>,
+}
+
+/// A link that is cut or handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LinkCut {
+    name: String,
+    /// Whether records of other people may have such a link to a row that goes.
+    in_records_of_others: bool,
+}
+
+impl LinkCut {
+    /// Where the link is cut, in words.
+    fn place(&self) -> &'static str {
+        if self.in_records_of_others {
+            "where it leads to a row that goes, in records of others too"
+        } else {
+            "where it leads to a row that goes"
+        }
+    }
+}
+
+/// The names of links.
+fn link_names(links: &[LinkCut]) -> Vec<&str> {
+    links.iter().map(|link| link.name.as_str()).collect()
 }
 
 fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
@@ -419,6 +446,19 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
     let may_go = |class: &ClassName| {
         goes(class) || treatment.class(class.as_str()).is_some_and(ClassTreatment::or_deletes)
     };
+    let shared = map.shared_classes();
+    let along = map.classes_reached_along();
+    let may_go_along = |class: &ClassName| {
+        let own = map.class(class.as_str()).into_iter().flat_map(RecordClass::links);
+        along.contains(class) || own.into_iter().any(Link::goes_along)
+    };
+    // A record that hangs from one other record is somebody else's only if that one is, or is erased together with a
+    // record of somebody else. Whoever has a record with a holding link has the row at its end, too.
+    let is_of_others = |class: &ClassName, link: &Link| match link.role() {
+        LinkRole::End if link.is_holding() => may_go_along(link.to()),
+        LinkRole::End => *link.gone() != WhenGone::Same,
+        LinkRole::Owner | LinkRole::Shared => shared.contains(class) || along.contains(class),
+    };
     let links = map.classes().flat_map(|class| class.links().iter().map(move |link| (class, link)));
     let cut = links.filter(|(class, link)| {
         let lets_go = match link.gone() {
@@ -426,14 +466,18 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
             WhenGone::Goes | WhenGone::Same => link.is_clearable() && !goes(class.name()),
             WhenGone::Keep { .. } | WhenGone::Forbids => false,
         };
-        lets_go && may_go(link.to())
+        // A record that is deleted together with the row at the other end has no link left to cut.
+        let stays = link.role() == LinkRole::End || is_of_others(class.name(), link) || !goes(class.name());
+        lets_go && may_go(link.to()) && stays
     });
     let mut links = LinksCut::default();
     for (class, link) in cut {
         let names = if *link.gone() == WhenGone::StandIn { &mut links.handed_over } else { &mut links.cut };
         let name = format!("{}.{}", class.name(), link.name());
-        if names.last() != Some(&name) {
-            names.push(name);
+        let in_records_of_others = is_of_others(class.name(), link);
+        match names.last_mut().filter(|last| last.name == name) {
+            Some(last) => last.in_records_of_others |= in_records_of_others,
+            None => names.push(LinkCut { name, in_records_of_others }),
         }
     }
     links
@@ -475,6 +519,13 @@ impl Plan {
         for (link, rows) in self.tally.named_others.get(name).into_iter().flatten() {
             let name = if *rows == 1 { "names" } else { "name" };
             writeln!(f, "      {rows} of these {name} another customer in {link}")?;
+        }
+        for (link, rows) in self.tally.nobodys_fields.get(name).into_iter().flatten() {
+            let keep = if *rows == 1 { "keeps" } else { "keep" };
+            writeln!(
+                f,
+                "      {rows} of these {keep} the fields of whoever {link} leads to: it leads nowhere, so no erasure writes them"
+            )?;
         }
         if class.or_deletes() {
             writeln!(
@@ -585,14 +636,11 @@ impl fmt::Display for Plan {
         }
         self.write_parties(f)?;
         for link in &self.links_cut.cut {
-            writeln!(f, "    {link:<30} cut where it leads to a row that goes, in records of others too")?;
+            writeln!(f, "    {:<30} cut {}", link.name, link.place())?;
         }
         for link in &self.links_cut.handed_over {
-            writeln!(
-                f,
-                "    {link:<30} handed over to the \"Unknown Customer\" where it leads to a row that goes, in records of \
-                 others too"
-            )?;
+            let place = link.place();
+            writeln!(f, "    {:<30} handed over to the \"Unknown Customer\" {place}", link.name)?;
         }
         for stays in &self.tombstones {
             writeln!(f, "    {stays}")?;

@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
-/// Days other than Saturdays and Sundays on which nobody works. The host supplies them, because they depend on the
-/// place.
+/// Holidays: days that are no working days, besides Saturdays and Sundays. The host supplies them, because they depend
+/// on the place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holidays(BTreeSet<NaiveDate>);
 
@@ -25,11 +25,11 @@ impl Holidays {
         Self(days.into_iter().collect())
     }
 
-    /// Reads holidays from the text of a file: one day per line, as `2026-12-25`. Empty lines, and what follows a `#`,
-    /// are left out.
+    /// Reads holidays from the text of a file: one day per line, as `2026-12-25`. Empty lines are ignored. The text
+    /// after a `#` is a comment.
     ///
     /// # Errors
-    /// [`NotHolidays`]: a line is no day.
+    /// [`NotHolidays`]: a line is not a day.
     pub fn parse(text: &str) -> Result<Self, NotHolidays> {
         let mut days = BTreeSet::new();
         for (n, line) in text.lines().enumerate() {
@@ -51,7 +51,7 @@ impl Holidays {
         day.iter_days().find(|day| self.is_working_day(*day))
     }
 
-    /// The last of so many working days after a day.
+    /// The working day that is `count` working days after a day.
     fn working_days_after(&self, day: NaiveDate, count: usize) -> Option<NaiveDate> {
         day.iter_days().skip(1).filter(|day| self.is_working_day(*day)).nth(count.checked_sub(1)?)
     }
@@ -85,7 +85,7 @@ pub enum Regime {
 pub enum StopReason {
     /// It is not clear who asks: the person was asked for proof of identity (Art. 12(6)), or in the UK for a fee.
     Identity,
-    /// It is not clear what the request refers to: the person was asked.
+    /// It is not clear to what the request refers: the person was asked for more information.
     Clarification,
 }
 
@@ -153,7 +153,7 @@ pub struct RequestClock {
     extension: Option<Extension>,
 }
 
-/// A clock as it is saved. It may have been changed since, so it is checked as it was when it was built.
+/// A saved clock. Somebody may have changed the saved data, so every rule of the clock is checked again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
@@ -167,11 +167,11 @@ struct Saved {
 /// The days after which a person who has not answered is reminded.
 const REMIND_AFTER: Days = Days::new(14);
 
-/// By how many days a holiday or a weekend may move the end of a period. No place has so many in a row.
+/// The most days by which weekends and holidays can move the end of a period. No place has more of them in a row.
 const MOVED_AT_MOST: Days = Days::new(31);
 
 impl RequestClock {
-    /// Starts on the day of receipt, under the GDPR. That day itself does not count (Art. 3(1)).
+    /// Starts on the day of receipt, under the GDPR. The day of receipt does not count (Regulation 1182/71, Art. 3(1)).
     pub fn received(on: NaiveDate) -> Self {
         Self::under(Regime::Eu, on)
     }
@@ -212,8 +212,9 @@ impl RequestClock {
         self.moved(end(self.regime, self.received, &self.suspensions, self.extension.is_some())?, holidays)
     }
 
-    /// The last day on the most cautious reading of the law. An extension then counts from the end of the first month:
-    /// of 31 January, 28 April and not 30 April. [`due`](Self::due) counts from the receipt.
+    /// The last day for the answer in the most cautious reading of the law. In this reading, an extension counts from
+    /// the end of the first month. So a request of 31 January is due on 28 April, and not on 30 April.
+    /// [`due`](Self::due) counts from the receipt.
     pub fn due_at_the_earliest(&self, holidays: &Holidays) -> Option<NaiveDate> {
         let due = self.due(holidays)?;
         if self.extension.is_none() || self.regime == Regime::California {
@@ -232,8 +233,8 @@ impl RequestClock {
         }
     }
 
-    /// Checks that a day is not after the last day for the answer, and that this last day answers to the end of the
-    /// present period.
+    /// Checks that `day` is not after `due`, and that `due` is the end of the present period, perhaps moved by weekends
+    /// or holidays.
     fn is_end(&self, day: NaiveDate, due: NaiveDate) -> Result<(), ClockError> {
         let end = end(self.regime, self.received, &self.suspensions, self.extension.is_some());
         let end = end.ok_or(ClockError::Suspended)?;
@@ -251,8 +252,8 @@ impl RequestClock {
     /// Stops the clock: the person was asked for something.
     ///
     /// # Errors
-    /// [`ClockError`]: the regime has no stop, the clock is stopped already, or the day is before the receipt or after
-    /// the answer was due.
+    /// [`ClockError`]: the regime has no stop, the clock is stopped already, the day is before the receipt or the end
+    /// of the last stop, or the day is after the last day for the answer.
     pub fn suspend(
         &mut self,
         from: NaiveDate,
@@ -266,7 +267,7 @@ impl RequestClock {
         self.stop(from, reason, due)
     }
 
-    /// Stops the clock, given the last day for the answer by the holidays that were known then.
+    /// Stops the clock. `due` is the last day for the answer, computed with the holidays that were known at that time.
     pub(crate) fn stop(
         &mut self,
         from: NaiveDate,
@@ -283,8 +284,8 @@ impl RequestClock {
         Ok(())
     }
 
-    /// The day on which the person is to be reminded, while the clock is stopped: two weeks after the question or the
-    /// last reminder. A question that nobody repeats looks like a way to let a request rest.
+    /// The day on which to remind the person, while the clock is stopped: two weeks after the question or the last
+    /// reminder. Without reminders, a question could be misused to leave a request unanswered.
     pub fn remind_on(&self) -> Option<NaiveDate> {
         let open = self.suspensions.last().filter(|last| last.to.is_none())?;
         open.reminded.last().unwrap_or(&open.from).checked_add_days(REMIND_AFTER)
@@ -308,7 +309,7 @@ impl RequestClock {
     /// Restarts the clock: the person answered.
     ///
     /// # Errors
-    /// [`ClockError`]: the clock is not stopped, or the day is before the day of the stop.
+    /// [`ClockError`]: the clock is not stopped, or the day is before the stop or the last reminder.
     pub fn resume(&mut self, to: NaiveDate) -> Result<(), ClockError> {
         let suspended = self.suspensions.last_mut().filter(|last| last.to.is_none());
         let suspended = suspended.ok_or(ClockError::NotSuspended)?;
@@ -323,8 +324,8 @@ impl RequestClock {
     /// Extends the period: to three months from receipt, in California to 90 days. The person was told so.
     ///
     /// # Errors
-    /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told after the first
-    /// period had ended.
+    /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told before the receipt,
+    /// before the end of the last stop, or after the end of the first period.
     pub fn extend(
         &mut self,
         told: NaiveDate,
@@ -338,7 +339,8 @@ impl RequestClock {
         self.lengthen(told, reason, due)
     }
 
-    /// Extends the period, given the last day for the answer by the holidays that were known then.
+    /// Extends the period. `due` is the last day for the answer, computed with the holidays that were known at that
+    /// time.
     pub(crate) fn lengthen(
         &mut self,
         told: NaiveDate,
@@ -370,7 +372,7 @@ fn end(
     for stop in suspensions {
         let to = stop.to?;
         if regime == Regime::Uk && stop.reason == StopReason::Identity {
-            // The month begins when it is known who asks, and earlier stops are part of the time before it.
+            // The month begins when the person has proved the identity. Earlier stops lie before the month.
             (start, still) = (to, 0);
         } else {
             still += u64::try_from((to - stop.from).num_days()).ok()?;
@@ -425,7 +427,7 @@ fn not_before(day: NaiveDate, earliest: NaiveDate) -> Result<(), ClockError> {
     if day < earliest { Err(ClockError::TooEarly { day, earliest }) } else { Ok(()) }
 }
 
-/// Checks that something was done by the last day, and that this day answers to the end of the period.
+/// Checks that `day` is not after `due`, and that `due` is `end`, perhaps moved by weekends or holidays.
 fn in_time(day: NaiveDate, due: NaiveDate, end: NaiveDate) -> Result<(), ClockError> {
     let is_end = due >= end && end.checked_add_days(MOVED_AT_MOST).is_none_or(|latest| due <= latest);
     if day > due || !is_end { Err(ClockError::TooLate { day, due: end }) } else { Ok(()) }
@@ -456,7 +458,7 @@ impl ComplaintClock {
     }
 }
 
-/// Why a clock cannot be changed, or is none.
+/// Why a clock cannot be changed, or why saved data are not a valid clock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockError {
@@ -533,7 +535,7 @@ mod tests {
         }
     }
 
-    /// A whole cycle of the calendar, compared with a calendar that counts day by day and never adds.
+    /// Compares all days of 400 years with a simple calendar that only counts from day to day.
     #[test]
     fn every_day_of_the_four_hundred_year_cycle_is_due_by_the_regulation() {
         // 1 January 2000 was a Saturday.
@@ -717,7 +719,7 @@ mod tests {
         assert_eq!(Holidays::parse("2026-12-25\n25.12.2026"), Err(NotHolidays { line: 2 }));
     }
 
-    /// What was saved may have been changed since: it is checked as when it was built.
+    /// Saved data may have been changed. Reading them checks the same rules as building a clock.
     #[test]
     fn what_is_saved_is_checked_as_it_was_when_it_was_built() {
         let holidays = Holidays::new([day("2026-07-01")]);

@@ -4,13 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 
 use super::{FiscalYearEnd, Ground, Period, PrivacyLaw, StartRule, Statute};
 use crate::data_map::{ClassName, FieldName};
-
-/// The greatest age of a record that may be under a duty: the longest period, and a fiscal year in addition.
-const REACH: Days = Days::new(110 * 366);
 
 /// A duty to keep records. A duty defers the treatment of a record, and never cancels it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +26,6 @@ pub struct Duty {
     pub(super) under: PrivacyLaw,
     /// Links over which a kept record keeps other records unchanged. `None`: the policy does not say.
     pub(super) needs: Option<Vec<(ClassName, String)>>,
-    /// Whether this is no duty, but an age that a record has to reach before it expires.
-    pub(super) is_age: bool,
 }
 
 impl Duty {
@@ -94,24 +89,7 @@ impl Duty {
         } else {
             self.start.start(date, fiscal_year)
         };
-        let end = self.start.last_day(self.period, start?)?;
-        // A duty keeps a record through the last day of its period. An expiring record is erased on that day already.
-        if self.is_age { end.pred_opt() } else { Some(end) }
-    }
-
-    /// The earliest record date that is under the duty on a day: a record with this date or a later one has to be
-    /// kept. Every start rule is monotone, so one date describes the duty.
-    pub fn keep_from(&self, today: NaiveDate, fiscal_year: FiscalYearEnd) -> NaiveDate {
-        let is_kept = |date| self.kept_until(date, fiscal_year).is_none_or(|until| until >= today);
-        // A record dated today is kept today. A record older than `REACH` is not.
-        let mut kept = today;
-        let Some(mut free) = today.checked_sub_days(REACH) else { return NaiveDate::MIN };
-        while (kept - free).num_days() > 1 {
-            let half = Days::new((kept - free).num_days().unsigned_abs() / 2);
-            let Some(middle) = free.checked_add_days(half) else { return NaiveDate::MIN };
-            if is_kept(middle) { kept = middle } else { free = middle }
-        }
-        kept
+        self.start.last_day(self.period, start?)
     }
 }
 
@@ -123,6 +101,7 @@ impl fmt::Display for Duty {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keeper::Keeper as _;
     use super::*;
     use crate::customer::Moment;
     use crate::data_map::{DateForm, TimeZone};
@@ -140,7 +119,6 @@ mod tests {
             ground: Ground::LegalObligation,
             under: PrivacyLaw::Gdpr,
             needs: None,
-            is_age: false,
         }
     }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::keeper::{Age, Keeper, keepers};
 use super::of_day::OfDay;
 use super::{
     BlastRadius, Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Suppressing,
@@ -150,14 +151,14 @@ impl Effective {
 
     /// The duties on a class, by the field that holds the record's date.
     pub(crate) fn duties_on<'e>(&'e self, class: &'e str, field: &'e str) -> impl Iterator<Item = &'e Duty> {
-        on(&self.duties, class, field)
+        self.duties.iter().filter(move |duty| is_on(*duty, class, field))
     }
 
     /// The treatment, dated at an instant. Each class under a duty gets the date from which its records are kept. Of
     /// several duties the latest end counts, which means the earliest such date. If the treatment was made with a
     /// duty that the policy no longer has, all records are kept.
     pub fn dated(&self, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
-        self.dated_by(&self.duties, treatment, at)
+        self.dated_by(&[], treatment, at)
     }
 
     /// One of the policy's own treatments for a customer of whom some fields have stayed long enough, with its digest.
@@ -213,47 +214,48 @@ impl Effective {
     /// duty keeps, count as kept.
     pub fn expiry_at(&self, at: DateTime<Utc>) -> Option<Arc<Treatment>> {
         let expiry = self.expiry.as_ref()?;
-        Some(self.dated_by(&expiry.keeps, &expiry.treatment, at))
+        Some(self.dated_by(&expiry.ages, &expiry.treatment, at))
     }
 
-    fn dated_by(&self, duties: &[Duty], treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
+    fn dated_by(&self, ages: &[Age], treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
         if treatment.classes().values().all(|class| class.under_duty().is_empty()) {
             return Arc::clone(treatment);
         }
+        let keepers = keepers(&self.duties, ages);
         let mut dated = Treatment::clone(treatment);
         for (name, class) in &mut dated.classes {
             for under in &mut class.under_duty {
-                *under = self.under(duties, name, under, at);
+                *under = self.under(&keepers, name, under, at);
             }
         }
         Arc::new(dated)
     }
 
-    /// The date field of a class's records, with the date from which duties keep the records at an instant.
+    /// The date field of a class's records, with the date from which the records are kept at an instant.
     pub(super) fn under(
         &self,
-        duties: &[Duty],
+        keepers: &[&dyn Keeper],
         class: &ClassName,
         under: &UnderDuty,
         at: DateTime<Utc>,
     ) -> UnderDuty {
         let today = self.time_zone.day(at);
         let keep =
-            on(duties, class.as_str(), under.field.as_str()).filter(|duty| duty.needs() == under.needs);
-        let keep_from = keep.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();
+            on(keepers, class.as_str(), under.field.as_str()).filter(|keeper| keeper.needs() == under.needs);
+        let keep_from = keep.map(|keeper| keeper.keep_from(today, self.fiscal_year_ends)).min();
         UnderDuty { keep_from, time_zone: self.time_zone, ..under.clone() }
     }
 
-    /// The same as [`under`](Self::under), or `None` if none of the duties is on this field.
+    /// The same as [`under`](Self::under), or `None` if nothing keeps records by this field.
     pub(super) fn under_any(
         &self,
-        duties: &[Duty],
+        keepers: &[&dyn Keeper],
         class: &ClassName,
         under: &UnderDuty,
         at: DateTime<Utc>,
     ) -> Option<UnderDuty> {
-        let mut meant = on(duties, class.as_str(), under.field.as_str());
-        meant.any(|duty| duty.needs() == under.needs).then(|| self.under(duties, class, under, at))
+        let mut meant = on(keepers, class.as_str(), under.field.as_str());
+        meant.any(|keeper| keeper.needs() == under.needs).then(|| self.under(keepers, class, under, at))
     }
 
     /// The treatments by name.
@@ -296,9 +298,17 @@ impl fmt::Display for Effective {
     }
 }
 
-/// The duties on a class, by the field that holds the record's date.
-fn on<'d>(duties: &'d [Duty], class: &'d str, field: &'d str) -> impl Iterator<Item = &'d Duty> {
-    duties.iter().filter(move |duty| duty.classes.get(class).is_some_and(|from| from.as_str() == field))
+/// What keeps records of a class, by the field that holds the record's date.
+fn on<'k>(
+    keepers: &'k [&'k dyn Keeper],
+    class: &'k str,
+    field: &'k str,
+) -> impl Iterator<Item = &'k dyn Keeper> {
+    keepers.iter().copied().filter(move |keeper| is_on(*keeper, class, field))
+}
+
+fn is_on(keeper: &dyn Keeper, class: &str, field: &str) -> bool {
+    keeper.classes().get(class).is_some_and(|from| from.as_str() == field)
 }
 
 /// Tables whose entries are replaced one by one: a tenant's entry replaces the whole entry of the same name.

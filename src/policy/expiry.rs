@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Duty, Period};
+use super::Period;
+use super::keeper::Age;
 use crate::data_map::{ClassName, FieldName};
 use crate::treatment::{Ownerless, Treatment};
 
@@ -38,8 +39,8 @@ impl fmt::Display for After {
 pub struct Expiry {
     pub(super) rules: BTreeMap<ClassName, After>,
     pub(super) treatment: Arc<Treatment>,
-    /// What keeps a record from expiring: duties, and ages that the record has not reached.
-    pub(super) keeps: Vec<Duty>,
+    /// The ages that records have to reach.
+    pub(super) ages: Vec<Age>,
 }
 
 impl Expiry {
@@ -66,7 +67,7 @@ pub struct OwnerlessExpiry {
     pub(super) after: BTreeMap<ClassName, Vec<After>>,
     pub(super) treatment: Arc<Treatment>,
     /// The ages that records have to reach.
-    pub(super) ages: Vec<Duty>,
+    pub(super) ages: Vec<Age>,
 }
 
 impl OwnerlessExpiry {

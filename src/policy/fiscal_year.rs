@@ -19,6 +19,9 @@ impl FiscalYearEnd {
     /// The end of the calendar year: 31 December.
     pub const CALENDAR: Self = Self { month: 12, day: 31 };
 
+    /// 30 June.
+    pub(super) const MIDSUMMER: Self = Self { month: 6, day: 30 };
+
     /// The last day of the fiscal year that contains a day. `None` after the end of the calendar.
     pub fn of(self, day: NaiveDate) -> Option<NaiveDate> {
         let this = self.in_year(day.year())?;

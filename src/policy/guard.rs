@@ -42,7 +42,8 @@ impl Guard {
         Self::Hold(HoldKind::Restriction),
         Self::Hold(HoldKind::AuthorityOrder),
     ];
-    /// The guards that every policy has to mention, unless the store tells their fact. Then they block by default.
+    /// The guards that no policy can leave open. If the data map does not tell the fact of such a guard, the policy has
+    /// to ignore the guard with a reason. If the data map tells the fact, a guard without a rule blocks.
     pub(crate) const BASIC: [Self; 3] = [Self::ActiveSubscription, Self::SeveralTenants, Self::NotArchived];
 
     /// The guard's name in the policy.
@@ -63,7 +64,7 @@ impl Guard {
         Self::ALL.into_iter().find(|guard| guard.as_str() == name).unwrap_or_else(|| Self::Own(name.into()))
     }
 
-    /// Whether a store with this map, or one of its gateways, tells the fact of this guard.
+    /// Whether the store or a gateway of this map tells the fact of this guard.
     pub(crate) fn is_told(&self, map: &DataMap) -> bool {
         match self {
             Self::ActiveSubscription => map.knows(Fact::ActiveSubscriptions),
@@ -77,7 +78,7 @@ impl Guard {
     }
 
     /// Whether the customer is in the guard's state. If the store says nothing about one of the host's own states,
-    /// the state counts as up: what is unknown forbids.
+    /// the guard applies: an unknown state forbids erasure.
     pub fn is_up(&self, customer: &Customer) -> bool {
         match self {
             Self::ActiveSubscription => {
@@ -122,12 +123,12 @@ impl Guard {
         })
     }
 
-    /// The ground on which the guard refuses a request. `None` if the law gives none:
+    /// The ground on which the guard refuses a request. `None` if this guard has no ground in law:
     ///
-    /// * A customer who is not archived is archived first.
-    /// * That other companies need the data is no ground of this controller. Its own part has to be separated.
-    /// * Art. 18(2) is no exception from Art. 17. Who asked for a restriction is asked whether it is to end.
-    /// * For a guard of the host's own the policy names the ground.
+    /// * A customer who is not archived can be archived first.
+    /// * If other companies need the data, that is no ground for this controller. Separate the controller's own part.
+    /// * Art. 18(2) is no exception from Art. 17. Ask the person whether the restriction shall end.
+    /// * The policy names the ground for a guard of the host's own.
     pub fn ground(&self) -> Option<Ground> {
         match self {
             Self::ActiveSubscription => Some(Ground::Necessary),
@@ -233,7 +234,7 @@ impl<'de> Deserialize<'de> for Ground {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a ground is an article of the GDPR: 17(1)(a) still necessary, 17(3)(a) expression, 17(3)(b) legal obligation, \
-     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims; a contract alone is none, and so is 18(2)"
+     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims; neither a contract alone nor 18(2) is a ground"
 )]
 pub struct NotAGround;
 
@@ -254,7 +255,7 @@ pub enum GuardRule {
         /// The record classes that the ground covers. Empty: the policy does not limit the ground.
         data: BTreeSet<ClassName>,
     },
-    /// Forbids the sweep; a request passes.
+    /// Forbids erasure by a sweep, but not on request.
     BlockSweep,
     /// The guard is not checked.
     Ignore {

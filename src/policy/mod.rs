@@ -333,6 +333,7 @@ mod effective;
 mod expiry;
 mod fiscal_year;
 mod guard;
+mod keeper;
 mod limit;
 mod notes;
 mod of_day;
@@ -354,6 +355,7 @@ pub use effective::{Effective, Line, Origin};
 pub use expiry::{After, Expiry, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
+use keeper::{Keeper, keepers};
 pub use limit::Limit;
 pub(crate) use privacy_law::fadp;
 pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
@@ -424,10 +426,10 @@ impl Policy {
     /// The date fields of duties and expiry, by class: the fields whose dates keep records or let records expire. A
     /// field may be on the record itself, or on the record from which it hangs.
     pub(crate) fn date_fields(&self) -> BTreeSet<(ClassName, FieldName)> {
-        let duties = self.all().flat_map(|effective| {
-            effective.duties().iter().chain(effective.expiry().into_iter().flat_map(|expiry| &expiry.keeps))
+        let keepers = self.all().flat_map(|effective| {
+            keepers(effective.duties(), effective.expiry().map_or(&[], |expiry| expiry.ages.as_slice()))
         });
-        let fields = duties.flat_map(Duty::classes);
+        let fields = keepers.flat_map(Keeper::classes);
         fields.map(|(class, field)| (class.clone(), field.clone())).collect()
     }
 
@@ -441,8 +443,8 @@ impl Policy {
             for under in &class.under_duty {
                 for effective in self.all() {
                     // The record must be old enough for every tenant, by every tenant's calendar.
-                    let duties = [effective.duties(), &ownerless.ages].concat();
-                    let Some(keep) = effective.under_any(&duties, name, under, at) else { continue };
+                    let keepers = keepers(effective.duties(), &ownerless.ages);
+                    let Some(keep) = effective.under_any(&keepers, name, under, at) else { continue };
                     if !keeps.contains(&keep) {
                         keeps.push(keep);
                     }

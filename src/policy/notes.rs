@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Effective, Ground, Guard, GuardRule, Policy, Statute};
+use super::{Duty, Effective, FiscalYearEnd, Ground, Guard, GuardRule, Policy, Statute};
 use crate::document::{Problem, join};
 
 impl Policy {
@@ -72,23 +72,32 @@ fn longer_laws(policy: &Effective) -> Vec<Problem> {
         for class in duty.classes().keys() {
             let on_class = || policy.duties().iter().filter(|other| other.classes().contains_key(class));
             let named: BTreeSet<&str> = on_class().filter_map(|other| Some(other.statute()?.code)).collect();
-            let longest = on_class().map(|other| other.period().parts()).max();
+            let kept_until = |day, end: FiscalYearEnd| {
+                let of_record = |duty: &Duty| if duty.is_by_fiscal_year() { end.of(day) } else { Some(day) };
+                // `None` is the end of the calendar, which no law is later than.
+                let ends = on_class().map(|duty| duty.kept_until(of_record(duty)?, end));
+                ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+            };
             let longer: Vec<&Statute> = statute
                 .longer()
-                .filter(|other| !named.contains(other.code) && Some(other.period().parts()) > longest)
+                .filter(|other| !named.contains(other.code) && other.may_keep_longer(kept_until))
                 .collect();
             if longer.is_empty() {
                 continue;
             }
             let laws: Vec<String> = longer
                 .iter()
-                .map(|other| format!("{} ({}): {}", other.code, other.covers, other.period()))
+                .map(|other| {
+                    let (period, start) = (other.period(), other.start.describe());
+                    format!("{} ({}): {period} from {start}", other.code, other.covers)
+                })
                 .collect();
             notes.push(Problem::new(
                 join(&join("duties", duty.name()), "statute"),
                 format!(
-                    "{class} is kept for {}, and a longer law may apply: {}",
+                    "{class} is kept for {} from {}, and a law that keeps longer may apply: {}",
                     statute.period(),
+                    statute.start.describe(),
                     laws.join("; ")
                 ),
                 format!("if one of them applies to {class}, write a duty with it"),

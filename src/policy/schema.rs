@@ -1,4 +1,4 @@
-//! The JSON Schema of a policy, with which editors complete a policy while it is written.
+//! The JSON Schema of a policy. Editors use it to suggest and check the lines of a policy.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -14,8 +14,8 @@ const TEXT: &str = "#/$defs/text";
 
 /// The JSON Schema of a policy document, made from the same lists as its reader.
 ///
-/// The schema knows only the grammar. Whether a policy fits a data map,
-/// [`PolicyDocument::check`](super::PolicyDocument::check) tells.
+/// The schema knows only the grammar. [`PolicyDocument::check`](super::PolicyDocument::check) checks whether a policy
+/// fits a data map.
 pub fn schema() -> Json {
     let mut properties = tenant_properties();
     properties.insert("version".to_owned(), json!({ "const": 1 }));
@@ -165,7 +165,7 @@ fn anonymise() -> Json {
     })
 }
 
-/// The two kinds of duties: by a statute of the table, or by a law that the policy names.
+/// The two kinds of duties: by a statute that the crate knows, or by a law that the policy names.
 fn duty_rules() -> Vec<Json> {
     let codes: Vec<&str> = Statute::all().iter().map(|statute| statute.code).collect();
     let texts = json!({ "$ref": "#/$defs/texts" });
@@ -370,7 +370,7 @@ const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, an
 const AFTER_DUTY: &str =
     "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";
 
-/// What replaces a whole value.
+/// The rules that replace a whole value.
 fn instead(says: &str) -> Json {
     let one = |key: &str, schema: Json| object(&[(key, schema)], &[key]);
     let rules = [

@@ -384,14 +384,30 @@ impl Statute {
         self.start.last_day(self.period(), self.start.start(date, fiscal_year)?)
     }
 
-    /// Other statutes of the same country, or of the Union, with a longer period. They may apply to the same records:
-    /// whether they do, the host's counsel has to say.
+    /// Other statutes of the same country, or of the Union, that may keep a record longer: by a longer period, or by a
+    /// later start. They may apply to the same records: whether they do, the host's counsel has to say.
     pub fn longer(&self) -> impl Iterator<Item = &'static Self> {
-        let (country, months, basis) = (self.country, self.months, self.basis);
-        STATUTES.iter().filter(move |other| {
-            let is_near = other.country == country || (other.country == "EU" && basis == PrivacyLaw::Gdpr);
-            is_near && other.months > months
+        STATUTES.iter().filter(|other| {
+            let of_union = other.country == "EU" && self.basis == PrivacyLaw::Gdpr;
+            (other.country == self.country || of_union)
+                && other.may_keep_longer(|day, fiscal_year| self.kept_until(day, fiscal_year))
         })
+    }
+
+    /// Whether this statute keeps a record of some day longer than another rule does. The days are the first days of the
+    /// months of two years, with two ends of the fiscal year.
+    pub(super) fn may_keep_longer(
+        &self,
+        until: impl Fn(NaiveDate, FiscalYearEnd) -> Option<NaiveDate>,
+    ) -> bool {
+        let Some(first) = NaiveDate::from_ymd_opt(2023, 1, 1) else { return false };
+        let days = (0..24).filter_map(|month| first.checked_add_months(Months::new(month)));
+        days.flat_map(|day| [FiscalYearEnd::CALENDAR, FiscalYearEnd::MIDSUMMER].map(|end| (day, end))).any(
+            |(day, end)| {
+                let theirs = until(day, end);
+                self.kept_until(day, end).is_none_or(|mine| theirs.is_some_and(|theirs| mine > theirs))
+            },
+        )
     }
 }
 
@@ -532,6 +548,14 @@ mod tests {
             assert_eq!(statute.basis == PrivacyLaw::Fadp, statute.country == "CH", "{}", statute.code);
         }
         assert_eq!(Statute::find("SE/BFL"), None);
+    }
+
+    /// The tax law has the same six years as the company law, and counts them from a later day.
+    #[test]
+    fn a_later_start_makes_a_law_longer_too() {
+        let longer = Statute::find("UK/CA/388/public").unwrap().longer();
+        assert_eq!(longer.map(|statute| statute.code).collect::<Vec<_>>(), ["UK/TAX", "UK/TMA/12B"]);
+        assert!(Statute::all().iter().all(|law| law.longer().all(|longer| longer.code != law.code)));
     }
 
     #[test]

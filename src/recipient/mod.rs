@@ -1,19 +1,19 @@
-//! Recipients of customers' data: the port [`Recipient`], and adapters for a webhook and for a function.
+//! Recipients of customers' data: the port [`Recipient`], and its adapters.
 //!
 //! Whoever has disclosed a person's data tells each recipient of their erasure (Art. 19 GDPR): a search index, a cache,
-//! a mailing list, a warehouse, a partner. The data map names the recipients, and by what each of them knows a person.
-//! The policy says which treatments tell which recipients, and gives a reason where one is not told. Telling a
-//! recipient is a step of a case: it is recorded before it begins, it is tried again until the recipient answers, and
-//! the certificate has the answer.
+//! a mailing list, a warehouse, a partner. The data map names the recipients, and the values by which each recipient
+//! knows a person. The policy says which treatments tell which recipients, and why a recipient is not told. Telling a
+//! recipient is a step of a case. The step is recorded before it begins, and repeated until the recipient answers. The
+//! certificate contains the answer.
 //!
 //! | a host has | it uses |
 //! |---|---|
 //! | a search index, a cache or sessions in its own reach | [`FunctionRecipient`] |
 //! | a recipient with an HTTP endpoint | `WebhookRecipient`, with the feature `webhook` |
 //! | an event log or a data lake that is encrypted per person | [`ShreddingRecipient`] |
-//! | a recipient that only people can tell | [`Recipient`], written by hand over the host's task list |
+//! | a recipient that only a person can tell | [`ManualRecipient`] |
 //!
-//! The page [`manual::recipients`](crate::manual::recipients) has the whole.
+//! The page [`manual::recipients`](crate::manual::recipients) explains how recipients are set up and told.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -28,11 +28,13 @@ pub use crate::data_map::{IdentifiedBy, RecipientName};
 use crate::name::open_name;
 
 mod function;
+mod manual;
 mod shredding;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use function::FunctionRecipient;
+pub use manual::ManualRecipient;
 pub use shredding::{KeyCopies, KeyCopy, KeyLocation, PersonKeys, ShreddingRecipient};
 #[cfg(feature = "webhook")]
 pub use webhook::WebhookRecipient;
@@ -86,7 +88,7 @@ pub struct Pending {
 /// The cause of a [`RecipientError`].
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What can go wrong with a recipient. None of the texts has a value of a customer, or a key.
+/// What can go wrong with a recipient. The texts contain no value of a customer and no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {
@@ -107,7 +109,7 @@ pub enum RecipientError {
         #[source]
         source: Cause,
     },
-    /// There is no answer, or none that can be believed. Whether the recipient has heard the notice is not known.
+    /// There is no valid answer. The recipient may have received the notice or not.
     #[error("recipient {recipient} gave no answer that can be believed; whether it was told is not known")]
     Unknown {
         /// The recipient.
@@ -121,7 +123,7 @@ pub enum RecipientError {
     Refused {
         /// The recipient.
         recipient: RecipientName,
-        /// What has to be put right.
+        /// What has to be corrected.
         what: String,
     },
 }
@@ -131,7 +133,7 @@ fn after(retry_after: Option<Duration>) -> String {
 }
 
 impl RecipientError {
-    /// Whether trying again may help, with nothing changed by anyone.
+    /// Whether the same call may succeed later, although nobody changes anything.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Refused { .. })
     }
@@ -151,9 +153,9 @@ pub type Answers = Vec<Result<RecipientAnswer, RecipientError>>;
 
 /// A recipient of customers' data that can be told of an erasure.
 ///
-/// A customer is told about before the customer's own row is erased, because that row has the values by which the
-/// recipient knows the person. The customer is deactivated by then. A recipient that copies customers from the host's
-/// database must therefore leave deactivated customers out, or it brings the person back.
+/// The engine tells a recipient before it erases the customer's own row, because this row has the values by which the
+/// recipient knows the person. At that time the customer is already deactivated. So a recipient that copies customers
+/// from the host's database must leave out deactivated customers. Otherwise it brings the person back.
 #[async_trait]
 pub trait Recipient: Debug + Send + Sync + 'static {
     /// The recipient's name, as the policy and the data map spell it.
@@ -171,11 +173,11 @@ pub trait Recipient: Debug + Send + Sync + 'static {
     ///
     /// **Idempotency:** the same notice again has no further effect. The answer may then be
     /// [`RecipientOutcome::NothingThere`]. **Partial failure:** per notice; after [`RecipientError::Unknown`] the
-    /// recipient may have heard the notice or not: tell it again. **Cancel safety:** dropping the future leaves each
-    /// notice told or not; tell it again. **Errors:** [`RecipientError`], per notice.
+    /// recipient may have received the notice or not: send it again. **Cancel safety:** after the future was dropped,
+    /// the recipient may have received each notice or not: send it again. **Errors:** [`RecipientError`], per notice.
     async fn tell(&self, notices: &[Notice], now: DateTime<Utc>) -> Answers;
 
-    /// Asks what became of tasks that the recipient accepted. `now` is the present instant.
+    /// Asks for the results of tasks that the recipient accepted. `now` is the present instant.
     ///
     /// **Idempotency:** asking again gives the same answer, or a later one. **Partial failure:** per task. **Cancel
     /// safety:** safe. **Errors:** [`RecipientError`], per task.

@@ -356,7 +356,7 @@ impl fmt::Display for Census {
                 }
                 for (field, rows) in &counted.unreadable {
                     let field = field.strip_prefix("the ").unwrap_or(field);
-                    write!(f, "\n      {} of which the {field} cannot be read", these(*rows, "record"))?;
+                    write!(f, "\n      {} in which {field} cannot be read", these(*rows, "record"))?;
                 }
                 for (field, rows) in &counted.unsearchable {
                     write!(f, "\n      {} of {field} that cannot be searched", these(*rows, "value"))?;

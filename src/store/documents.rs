@@ -69,7 +69,7 @@ use super::read::no_such_class;
 use super::{
     Batch, Census, CensusRequest, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest,
     Erased, Kept, Page, PageRequest, Reactivated, Reactivation, ReadRecord, ReadRecords, ReadRequest,
-    RecordPage, RecordStore, StoreError, TakeCensus, Tally, TallyRequest, Target,
+    RecordPage, RecordStore, RegistrationPage, StoreError, TakeCensus, Tally, TallyRequest, Target,
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};
@@ -618,6 +618,10 @@ impl<S: CustomerStore> CustomerStore for WithDocuments<S> {
 
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         self.root.page(request).await
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        self.root.registrations(request).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

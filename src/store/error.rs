@@ -160,6 +160,20 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
+    /// A record has the key that means nobody at a link. Nothing of the customer was touched.
+    #[error(
+        "a record of {to} has the key that means nobody at {class}.{link}, so nobody can tell which records lead to it and which \
+         to nobody. Let the map name another value at that link; or leave the row out of {to} with `when`; or, if it stands \
+         for people who left, let customers.unknown_customer find it"
+    )]
+    KeyOfNobody {
+        /// The record class that has the link.
+        class: ClassName,
+        /// The link.
+        link: String,
+        /// The record class to which the link leads.
+        to: ClassName,
+    },
     /// Rows that no record class claims hang from the customer. Nothing of the customer was touched.
     #[error(
         "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \

@@ -69,7 +69,7 @@ pub use mentions::{
     UncertainMention,
 };
 pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
-pub use page::{Cursor, Page, PageRequest};
+pub use page::{Cursor, Page, PageRequest, Registration, RegistrationPage};
 pub use read::{Had, ReadRecord, ReadRecords, ReadRequest, RecordPage, Whose};
 pub use sharing::WhoShares;
 pub use stores::{StoreBeside, WithStores};
@@ -320,6 +320,15 @@ pub trait CustomerStore: RecordStore {
     /// **Errors:** [`StoreError`]; also for a cursor of another store.
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
 
+    /// The same page, with no more than the ledger's tokens are made of. A store that can read this faster than all facts
+    /// does so: a replay reads every customer of the store. A store that wraps another store returns the answer of the
+    /// wrapped store.
+    ///
+    /// **Idempotency, partial failure, cancel safety, errors:** as [`page`](Self::page).
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        Ok(self.page(request).await?.into())
+    }
+
     /// The values by which each customer can be found in other places.
     ///
     /// **Idempotency:** reads only. **Partial failure:** per customer; a customer who does not exist has no values.
@@ -387,6 +396,10 @@ macro_rules! forward_store {
 
             async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
                 (**self).page(request).await
+            }
+
+            async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+                (**self).registrations(request).await
             }
 
             async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -21,9 +21,18 @@ struct Place {
     page: Option<Cursor>,
     #[serde(default)]
     stand_ins: bool,
-    /// The key of the customer's last record that was read.
+    /// The customer whose records were read in part, and the key of the last one. Customers come and go between two pages,
+    /// so the key is for this customer alone.
     #[serde(default)]
-    key: Option<String>,
+    within: Option<(String, String)>,
+}
+
+impl Place {
+    /// The key after which a customer's records go on.
+    fn key_of(&self, customer: &CustomerId) -> Option<&str> {
+        let (within, key) = self.within.as_ref()?;
+        (within == customer.as_str()).then_some(key.as_str())
+    }
 }
 
 /// A store that finds the records of one customer at a time.
@@ -88,10 +97,12 @@ pub(super) trait OneByOne: Sync {
             };
             let Some(customer) = customer else { return Ok(RecordPage::new(given, records, None)) };
             let most = request.limit - records.len();
-            let found = self.some_of(&request.class, &customer, place.key.as_deref(), most).await?;
+            let key = place.key_of(&customer);
+            let is_within = key.is_some();
+            let found = self.some_of(&request.class, &customer, key, most).await?;
             let last = found.records.last().map(|(key, _)| key.clone());
             let of = if request.whose == Whose::Everybody { 0 } else { place.customer };
-            let owner = request.owners.then_some(customer);
+            let owner = request.owners.then(|| customer.clone());
             let asked_for =
                 found.records.into_iter().filter(|(_, record)| is_asked_for(request, &fields, record));
             records.extend(asked_for.map(|(_, record)| ReadRecord {
@@ -101,9 +112,11 @@ pub(super) trait OneByOne: Sync {
             }));
             match (found.more, last, next) {
                 (true, Some(key), _) => {
-                    place.key = Some(key);
+                    place.within = Some((customer.as_str().to_owned(), key));
                     break;
                 }
+                // Another customer stands here now: the one whose records were read in part may follow.
+                (_, _, Some(next)) if !is_within => place = Place { within: place.within, ..next },
                 (_, _, Some(next)) => place = next,
                 (_, _, None) => return Ok(RecordPage::new(given, records, None)),
             }

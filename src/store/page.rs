@@ -1,7 +1,9 @@
 //! Customers, page by page.
 
+use chrono::{DateTime, Utc};
+
 pub use crate::customer::Cursor;
-use crate::customer::Customer;
+use crate::customer::{Customer, CustomerId, TenantId};
 
 /// A request for a page of customers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,5 +61,58 @@ impl Page {
         let last = customers.last().filter(|_| is_full);
         let next = last.map(|last| Cursor::new(last.id.as_str()));
         Self { customers, next }
+    }
+}
+
+/// What a customer's [token](crate::ledger::SubjectToken) in the ledger is made of. A replay reads no more of the customers,
+/// because it looks for a few among all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Registration {
+    /// The host's id.
+    pub customer: CustomerId,
+    /// The tenant to which the customer belongs.
+    pub tenant: TenantId,
+    /// When the customer was registered.
+    pub registered: Option<DateTime<Utc>>,
+}
+
+impl Registration {
+    /// A customer of a tenant.
+    pub fn new(
+        customer: impl Into<CustomerId>,
+        tenant: impl Into<TenantId>,
+        registered: Option<DateTime<Utc>>,
+    ) -> Self {
+        Self { customer: customer.into(), tenant: tenant.into(), registered }
+    }
+}
+
+impl From<Customer> for Registration {
+    fn from(facts: Customer) -> Self {
+        Self { customer: facts.id, tenant: facts.tenant, registered: facts.registered }
+    }
+}
+
+/// A page of [registrations](Registration).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RegistrationPage {
+    /// The customers.
+    pub customers: Vec<Registration>,
+    /// The cursor of the next page. `None`: this is the last page.
+    pub next: Option<Cursor>,
+}
+
+impl RegistrationPage {
+    /// A page, with the cursor of the next page.
+    pub fn new(customers: Vec<Registration>, next: Option<Cursor>) -> Self {
+        Self { customers, next }
+    }
+}
+
+impl From<Page> for RegistrationPage {
+    fn from(page: Page) -> Self {
+        Self::new(page.customers.into_iter().map(Registration::from).collect(), page.next)
     }
 }

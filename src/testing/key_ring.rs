@@ -119,7 +119,7 @@ async fn in_order(ring: &dyn KeyRing, epoch: u32, messages: &[Vec<u8>]) -> Resul
             ),
         )?;
     }
-    let none = works("macs", ring.macs(&MacRequest::new(epoch, Vec::new())).await)?;
+    let none = works("macs", ring.macs(&MacRequest::new(epoch, Vec::<Vec<u8>>::new())).await)?;
     Law::MacsInOrder.hold(none.is_empty(), format_args!("no message gave {} answers", none.len()))?;
     Ok(macs)
 }

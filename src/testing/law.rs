@@ -102,6 +102,7 @@ laws! {
         PagesKeepLimit: "a page has no more customers than asked for",
         ForeignCursorNeverBegins: "a cursor that is not of this store is an error, or a place: never the first page again",
         FactsOfThoseAsked: "facts answers for each customer who exists, once, and for nobody else",
+        RegistrationsAgree: "a page of registrations has the customers of the page, and ends where it ends",
         FactsAgree: "the facts of a customer are those that the pages give",
         IdentifiersInOrder: "identifiers gives one answer per customer, in order; one who does not exist has none",
         DeactivateArchives: "a customer who is as expected is archived, and facts say so",

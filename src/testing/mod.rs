@@ -1,8 +1,8 @@
-//! What a host runs on its own adapters: contracts, an injector of faults, a clock and repeatable randomness.
+//! Tools for a host's own tests: contracts for adapters, fault injection, a clock and repeatable randomness.
 //!
 //! # Contracts
-//! A contract calls an adapter in the ways that the docs of its port speak of, and compares the answers with what is promised
-//! there. It is one call in a test of the host's. The calls:
+//! A contract tests an adapter: it makes the calls that the docs of the port describe, and compares the answers with
+//! the promises there. A test of the host runs a contract with one call. The calls:
 //!
 //! | port | contract | the test |
 //! |---|---|---|
@@ -18,29 +18,33 @@
 //! | [`BackupRetention`](crate::BackupRetention) | [`backups`] | `backups(\|\| async { Copies::new(adapter()) }).await?` |
 //! | [`OwnStrategy`](crate::anonymise::OwnStrategy) | [`own_strategy`] | `own_strategy(&strategy, &values)?` |
 //!
-//! A contract that finds a promise broken says which [`Law`] it is, and the smallest example: which call, which of the
-//! customers, what was answered. It shows no value of a person's.
+//! If a promise is broken, the contract names the [`Law`] and gives the smallest example: the call, the customer and
+//! the answer. The example shows no person's value.
 //!
 //! ```text
 //! ledger breaks a law: record begins the lease anew
 //! found: another worker claimed case-1 nine tenths of a lease after the last record
 //! ```
 //!
-//! A contract asks only for what the adapter can do. It reads what a data map says (no deactivation, a class that cannot be
-//! reassigned), and what the fixture says that the test can do beside the port: read rows past the adapter
-//! ([`Stocked::rows`]), spoil a customer's records ([`Stocked::spoil`]), put something among the copies that is none
-//! ([`Copies::stray`]). Laws that need such a thing are left out without it, so a test had better give all of them.
+//! A contract tests only what the adapter can do. The data map may say that customers cannot be deactivated, or that a
+//! class cannot be reassigned. Some laws need help from the test, because the port does not offer it:
 //!
-//! A contract makes one call after another. So it cannot see what only shows when a process dies in the middle of a call, or when two
-//! call at the same moment: that a dropped future leaves all or nothing, and that what is compared is compared in the transaction
-//! that writes.
+//! * [`Stocked::rows`] reads rows without the adapter.
+//! * [`Stocked::spoil`] spoils a customer's records, so that they cannot be erased.
+//! * [`Copies::stray`] adds a file that is no copy.
 //!
-//! Contracts write and erase. Never give one an adapter over anything that is in use.
+//! Without this help, the contract skips the laws that need it. So give all of it.
+//!
+//! A contract makes one call after another. So it cannot test what happens if a process dies during a call, or if two
+//! calls run at the same time. It does not show that a dropped future leaves all or nothing, or that facts are compared
+//! in the same transaction as the writes.
+//!
+//! Contracts write and erase. Never run a contract on an adapter over data that are in use.
 //!
 //! # Faults
-//! [`Faulty`] is any adapter with [`Faults`] on the way to it, named by the call: the second `erase` fails, the answer of the
-//! first `close` is lost. So a host's own test sees that a case which is interrupted anywhere is finished by a
-//! [`resume`](crate::Engine::resume).
+//! [`Faulty`] wraps any adapter and adds [`Faults`]. A fault names a call: the second `erase` fails, or the answer of
+//! the first `close` is lost. With such faults, a host can test that [`resume`](crate::Engine::resume) finishes a case
+//! wherever it was interrupted.
 
 mod backups;
 mod clock;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName};
 
-/// Something that still leads to the person after a treatment. While there is any, the honest word is
-/// *pseudonymised*; it is *erased in part* while something names the person.
+/// Something that still leads to the person after a treatment. While a lead names the person, the certificate says
+/// *erased in part*. While a lead only leads to the person, it says *pseudonymised*.
 ///
 /// ```
 /// use relinquish::treatment::Lead;
@@ -26,7 +26,7 @@ pub enum Lead {
     Class {
         /// The class.
         class: ClassName,
-        /// Whether it leads to the person only as long as a duty keeps the records.
+        /// Whether the records lead to the person only as long as a duty keeps them.
         while_kept: bool,
         /// Whether the records name the person.
         names: bool,
@@ -37,15 +37,15 @@ pub enum Lead {
         class: ClassName,
         /// The field.
         field: FieldName,
-        /// Whether it leads to the person only as long as a duty keeps the records.
+        /// Whether the field leads to the person only as long as a duty keeps the records.
         while_kept: bool,
         /// Whether the field names the person.
         names: bool,
     },
     /// Profiles at a payment gateway. They name the person.
     Gateway(GatewayName),
-    /// The ledger's token. A row that stays has the customer's key, and whoever has the key of the ledger's epoch can
-    /// compute the token from it.
+    /// The ledger's token. A row that stays has the customer's key. Whoever also has the ledger's secret key can
+    /// compute the token from the customer's key.
     Token {
         /// The class whose row has the customer's key.
         class: ClassName,
@@ -55,7 +55,7 @@ pub enum Lead {
 }
 
 impl Lead {
-    /// The class, if this leads to the person only as long as a duty keeps records of the class.
+    /// The class, if this lead exists only as long as a duty keeps records of the class.
     pub(crate) fn class_while_kept(&self) -> Option<&ClassName> {
         match self {
             Self::Class { class, while_kept: true, .. }
@@ -65,7 +65,7 @@ impl Lead {
         }
     }
 
-    /// Whether what stays names the person. Otherwise it only leads to the person.
+    /// Whether this lead names the person. Otherwise it only leads to the person.
     pub fn names_person(&self) -> bool {
         match self {
             Self::Class { names, .. } | Self::Field { names, .. } => *names,

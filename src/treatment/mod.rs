@@ -49,7 +49,7 @@ pub use ownerless::Ownerless;
 pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
 pub use short::Shortfall;
-pub(crate) use signs::{Signs, knowing, signs_of};
+pub(crate) use signs::{Signs, knowing, own_signs, signs_of};
 pub use standing::Standing;
 pub use tally::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
 pub(crate) use texts::{NewText, marks};
@@ -402,11 +402,13 @@ impl Treatment {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
-    /// Whether the treatment changes or deletes records of one of these classes. No classes mean all of them.
+    /// Whether the treatment changes or deletes records of one of these classes, or takes the person out of the texts of
+    /// one. No classes mean all of them.
     pub fn touches(&self, classes: &BTreeSet<ClassName>) -> bool {
         let is_treated = |class: &ClassName| {
             let treated = self.class(class.as_str());
             treated.is_some_and(|treated| !matches!(treated.action(), RecordAction::Keep { .. }))
+                || self.redacted_mentions().any(|(mentions, _)| mentions == class)
         };
         classes.is_empty() || classes.iter().any(is_treated)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{ClassTreatment, Treatment};
 use crate::anonymise::Strategy;
-use crate::data_map::{DataMap, FieldName};
+use crate::data_map::{DataMap, Field, FieldName, RecordClass};
 
 /// What treatments write to a customer's own record, each once.
 pub(crate) type Signs = Vec<BTreeMap<FieldName, Strategy>>;
@@ -17,18 +17,32 @@ pub(crate) fn signs_of<'t>(treatments: impl IntoIterator<Item = &'t Treatment>, 
     let Some(root) = map.class(map.root().as_str()) else { return signs };
     for treatment in treatments {
         let Some(treated) = treatment.class(map.root().as_str()) else { continue };
-        let written = treated.sign_fields();
+        let written = own_signs(treated, root);
         let is_whole = |strategy: &Strategy| !matches!(strategy, Strategy::Redact { .. });
         let leaves_nothing = root
             .fields()
             .iter()
-            .filter(|field| field.kind().is_some())
+            .filter(|field| field.kind().is_some() && is_own(root, field))
             .all(|field| written.get(field.name()).is_some_and(is_whole));
-        if leaves_nothing && written.values().any(Strategy::is_sign) && !signs.contains(written) {
-            signs.push(written.clone());
+        if leaves_nothing && written.values().any(Strategy::is_sign) && !signs.contains(&written) {
+            signs.push(written);
         }
     }
     signs
+}
+
+/// What a treatment writes to the fields of the customer's own record that are the customer's. A field that belongs to
+/// somebody else is written when that person leaves, so it shows nothing of this customer.
+pub(crate) fn own_signs(treated: &ClassTreatment, root: &RecordClass) -> BTreeMap<FieldName, Strategy> {
+    let written = treated.sign_fields().iter();
+    let own = written.filter(|(name, _)| root.find(name.as_str()).is_none_or(|field| is_own(root, field)));
+    own.map(|(name, strategy)| (name.clone(), strategy.clone())).collect()
+}
+
+/// Whether a field is written with its record. The value by which a link finds a person is written with its record, too.
+fn is_own(root: &RecordClass, field: &Field) -> bool {
+    let is_value = |name: &str| root.links().iter().any(|link| link.name() == name && link.is_by_value());
+    field.whose().is_none_or(is_value)
 }
 
 /// The treatment, told of the signs of other treatments.

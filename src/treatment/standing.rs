@@ -1,4 +1,4 @@
-//! The standing of a record: how the treatment's duties affect it, among all records of its customer.
+//! The standing of a record: whether it is treated, kept by a duty, or needed by another record of its customer.
 
 use std::collections::BTreeSet;
 
@@ -28,13 +28,14 @@ pub enum Standing {
 }
 
 impl UnderDuty {
-    /// The date by which a record is kept: its own, or the date of the record from which it hangs. `None` if there is
-    /// no such record or no such date. An unknown date keeps the record.
+    /// The date from which the duty counts: the record's own date, or the date of the record that it belongs to. `None`
+    /// if there is no such record or no such date. A record without a date is kept.
     pub(crate) fn date(&self, record: &Record, records: &[Record], map: &DataMap) -> Option<Moment> {
         self.read(record, records, map, None)?.moment()
     }
 
-    /// Reads that date on a day. `None` if there is no record with the date.
+    /// Reads this date. With `on`, a date that is too late for this day is not plausible. `None` if there is no record
+    /// that has the date.
     pub(crate) fn read(
         &self,
         record: &Record,
@@ -54,8 +55,8 @@ impl UnderDuty {
 }
 
 impl Treatment {
-    /// The standing of each of a customer's records, in order. Pass all records of the customer: the date of one
-    /// record may keep another, and one record may need another.
+    /// The standing of each of a customer's records, in order. Pass all records of the customer, because the date of
+    /// one record may keep another record, and a record may need another record.
     pub fn standings(&self, records: &[Record], map: &DataMap) -> Vec<Standing> {
         let under =
             |record: &Record| self.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
@@ -113,8 +114,8 @@ impl Treatment {
         kept
     }
 
-    /// Whether a record that stays needs another record. If the map does not name the fields of the link, it may need
-    /// any record of the class.
+    /// Whether a record that stays needs another record. If the map does not name the fields of the link, every record
+    /// of the class counts as needed.
     fn needs(&self, from: &Record, record: &Record, map: &DataMap) -> bool {
         let tombstone = self.class(record.class.as_str()).and_then(ClassTreatment::tombstone);
         let (Some(class), Some(to)) = (map.class(from.class.as_str()), map.class(record.class.as_str()))

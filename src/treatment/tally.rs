@@ -47,6 +47,10 @@ pub struct Tally {
     /// reports them, because a map with the wrong owner would erase other people's records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<ClassName, BTreeMap<String, u64>>,
+    /// Records that are treated and stay with fields that no erasure writes, by class and link. The fields belong to the
+    /// person at the far end of the link, and the link leads nowhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_fields: BTreeMap<ClassName, BTreeMap<String, u64>>,
     /// Records of other owners in which some fields belong to the customer, by class. They are included in `rows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<ClassName, u64>,
@@ -76,7 +80,8 @@ pub struct Counts {
     pub leftovers: Leftovers,
 }
 
-/// What was done to records of a class instead of the class's action. Each record counts once.
+/// What else was done to records of a class, beside the class's action. Except for `named_others`, each record counts
+/// once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Otherwise {
@@ -93,6 +98,10 @@ pub struct Otherwise {
     /// The customer's records that another customer who stays owns too. They stay as they are, with that customer.
     #[serde(skip_serializing_if = "is_zero")]
     pub shared: u64,
+    /// Records that were treated although one of their links led to another customer, by link. Their number, and never
+    /// who.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub named_others: BTreeMap<String, u64>,
     /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
@@ -107,9 +116,11 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Otherwise {
-    /// Whether nothing was done. A shared record that stays with its other owner is no deed.
+    /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others
+    /// are counted where they were treated.
     fn is_nothing(&self) -> bool {
-        *self == Self { shared: self.shared, ..Self::default() }
+        let Self { shared, named_others, .. } = self;
+        *self == Self { shared: *shared, named_others: named_others.clone(), ..Self::default() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -117,7 +128,11 @@ impl Otherwise {
         self.meanwhile += other.meanwhile;
         self.fields += other.fields;
         self.shared += other.shared;
-        for (mine, others) in [(&mut self.cut, &other.cut), (&mut self.handed_over, &other.handed_over)] {
+        for (mine, others) in [
+            (&mut self.named_others, &other.named_others),
+            (&mut self.cut, &other.cut),
+            (&mut self.handed_over, &other.handed_over),
+        ] {
             for (link, count) in others {
                 *mine.entry(link.clone()).or_default() += count;
             }
@@ -212,6 +227,7 @@ impl Tally {
         self.uncertain.extend(other.uncertain);
         self.others.extend(other.others);
         self.named_others.extend(other.named_others);
+        self.nobodys_fields.extend(other.nobodys_fields);
         self.fields.extend(other.fields);
         self.kept_fields.extend(other.kept_fields);
         self.tombstones.extend(other.tombstones);

@@ -9,7 +9,7 @@ use relinquish::anonymise::document::{blank, is_blank};
 use relinquish::anonymise::json::{Edit, Pointer, edit, redact, values};
 use relinquish::anonymise::text::{Detector, Matcher, detect};
 use relinquish::customer::Identifiers;
-use relinquish::data_map::Kind;
+use relinquish::data_map::{Encoding, Kind};
 use relinquish::store::StoreError;
 use relinquish::{DataMap, PolicyDocument, Problems, RecordStore, SqlMap, SqliteStore};
 use rusqlite::Connection;
@@ -306,6 +306,7 @@ fn try_detectors(text: &str) -> Result<(), String> {
         max_chars: None,
         also: Detector::ALL.into_iter().collect(),
         names_alone: false,
+        encoding: Encoding::Plain,
     };
     let less = strategy.redact(text, people());
     let left = less.as_deref().unwrap_or(text);

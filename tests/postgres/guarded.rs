@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use relinquish::store::{CustomerStore as _, Erased, RecordStore as _, StoreError};
+use relinquish::store::{
+    CustomerStore as _, Deactivated, Deactivation, Erased, RecordStore as _, StoreError,
+};
 use relinquish::{CustomerId, PolicyDocument, PostgresStore, SqlMap};
 
 use crate::proxy::{Cut, Proxy};
@@ -57,6 +59,99 @@ async fn a_trigger_may_write_to_a_table_that_the_map_leaves_out_for_a_reason() {
     let shop = Shop::open(&sql, &map, TREATMENT).await;
     shop.erase(&["1"]).await;
     assert_eq!(shop.database.lines("SELECT * FROM audit"), ["UPDATE"]);
+}
+
+const ARCHIVE: &str =
+    "CREATE TABLE clients (id int PRIMARY KEY, name text, status text NOT NULL DEFAULT 'on');
+    CREATE TABLE archive (id int PRIMARY KEY, client int REFERENCES clients, name text);
+    INSERT INTO clients VALUES (1, 'Maud'), (2, 'Theo'); INSERT INTO archive VALUES (99, 2, 'Teo');";
+
+/// A shop with an archive, and a trigger on the customers' table that runs a statement for each changed row.
+async fn archived(when: &str, statement: &str, deactivate: &str, ignored: &str) -> Shop {
+    let sql = format!(
+        "{ARCHIVE} CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN {statement}; RETURN NEW; END $f$;
+         CREATE TRIGGER copies AFTER UPDATE OF {when} ON clients FOR EACH ROW EXECUTE FUNCTION f()"
+    );
+    let map = map_of("clients", "'id'", "fields = { name = 'name', status = 'not personal' }")
+        .replace("deactivate = { none = 'no status' }", deactivate);
+    let map = format!(
+        "{map}\n[records.archive]\ntable = 'archive'\nowner = 'client'\nnobody = 'of programs'\nfields.name = 'name'\n{ignored}"
+    );
+    Shop::open(&sql, &map, &format!("{TREATMENT}\narchive = 'anonymise'")).await
+}
+
+/// The name was copied into a mapped table, under somebody else or under nobody, and the certificate said "erased".
+#[tokio::test]
+async fn a_copy_in_a_mapped_table_is_the_customers_or_stops_the_erasure() {
+    let none = "deactivate = { none = 'no status' }";
+    let insert = |client: &str| format!("INSERT INTO archive VALUES (OLD.id, {client}, OLD.name)");
+    let hidden = "EXECUTE 'INS' || 'ERT INTO arc' || 'hive VALUES ($1, NULL, $2)' USING OLD.id, OLD.name";
+    for (statement, named) in [
+        (insert("2"), "the trigger copies"),
+        (insert("NULL"), "the trigger copies"),
+        (hidden.to_owned(), "a trigger"),
+    ] {
+        let shop = archived("name", &statement, none, "").await;
+        let error = error_of(shop.try_erase(&["1"]).await).to_string();
+        assert!(
+            error.contains("archive") && error.contains(named) && !error.contains("Maud"),
+            "{statement}: {error}"
+        );
+        assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"], "{error}");
+        assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
+    }
+    // The customer's own is treated after the trigger.
+    let shop = archived("name", &insert("OLD.id"), none, "").await;
+    shop.erase(&["1"]).await;
+    assert_eq!(shop.database.lines("SELECT name FROM archive ORDER BY id"), ["NULL", "Teo"]);
+    // And a trigger with a reason is trusted.
+    let shop = archived("name", &insert("2"), none, "[ignore.triggers]\ncopies = 'a code name'").await;
+    shop.erase(&["1"]).await;
+    assert_eq!(shop.database.lines("SELECT name FROM archive ORDER BY id"), ["Maud", "Teo"]);
+}
+
+#[tokio::test]
+async fn a_trigger_that_changes_rows_of_others_stops_the_erasure() {
+    let none = "deactivate = { none = 'no status' }";
+    for statement in ["UPDATE archive SET name = OLD.name", "DELETE FROM archive"] {
+        let shop = archived("name", statement, none, "").await;
+        let error = error_of(shop.try_erase(&["1"]).await).to_string();
+        assert!(
+            error.contains("the trigger copies changed or deleted 1 row of archive"),
+            "{statement}: {error}"
+        );
+        assert!(error.contains("ignore.triggers.copies"), "{error}");
+        assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
+        let shop = archived("name", statement, none, "[ignore.triggers]\ncopies = 'it only counts'").await;
+        shop.erase(&["1"]).await;
+    }
+}
+
+/// The first step of an erasure fires triggers, too.
+#[tokio::test]
+async fn a_copy_that_the_deactivation_makes_is_the_customers_or_stops_it() {
+    let writes =
+        "status = { column = 'status', active = 'on', archived = 'off' }\ndeactivate = { status = 'off' }";
+    for (client, is_own) in [("NULL", false), ("2", false), ("OLD.id", true)] {
+        let insert = format!("INSERT INTO archive VALUES (OLD.id, {client}, OLD.name)");
+        let shop = archived("status", &insert, writes, "").await;
+        let facts = shop.store.facts(&[CustomerId::from("1")]).await.unwrap().remove(0);
+        let one = Deactivation { customer: "1".into(), expected: facts.expected(), at: now() };
+        let answers = shop.store.deactivate(&[one]).await.unwrap();
+        match answers.as_slice() {
+            [Ok(Deactivated::Done { .. })] if is_own => {}
+            [Err(error)] if !is_own => {
+                let said = error.to_string();
+                assert!(
+                    said.contains("the trigger copies added 1 row to archive") && !said.contains("Maud"),
+                    "{said}"
+                );
+                assert_eq!(shop.database.lines("SELECT status FROM clients ORDER BY id"), ["on", "on"]);
+                assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
+            }
+            other => panic!("{client}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

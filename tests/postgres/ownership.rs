@@ -142,6 +142,10 @@ impl Base for Postgres {
         PostgresStore::over(pool, &map).await.map_err(|error| error.to_string())
     }
 
+    fn end_duties(&self, shape: &Shape, name: &str) {
+        self.database.run(&format!("SET search_path = {name}; {}", written::end_duties(shape)));
+    }
+
     fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String> {
         let mut cells = Cells::new();
         for (t, table) in shape.tables.iter().enumerate() {

@@ -25,7 +25,7 @@ pub(crate) struct Desk {
 /// One kind of work: what runs now, the last result, and why the last try failed.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
-    seen: Mutex<Look<T>>,
+    seen: Arc<Mutex<Look<T>>>,
 }
 
 /// What a slot shows.
@@ -44,13 +44,17 @@ impl<T> Clone for Look<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { seen: Mutex::new(Look { running: None, last: None, failed: None }) }
+        Self { seen: Arc::new(Mutex::new(Look { running: None, last: None, failed: None })) }
     }
+}
+
+fn open<T>(seen: &Mutex<Look<T>>) -> MutexGuard<'_, Look<T>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T> Slot<T> {
     fn seen(&self) -> MutexGuard<'_, Look<T>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        open(&self.seen)
     }
 
     pub(crate) fn look(&self) -> Look<T> {
@@ -62,15 +66,15 @@ impl<T> Slot<T> {
         self.seen().last.as_ref().map(|(_, _, result)| Arc::clone(result))
     }
 
-    /// Starts the work, unless it runs already.
-    pub(crate) fn start(&self, by: &OperatorId, at: DateTime<Utc>) -> Option<Working<'_, T>> {
+    /// Starts the work, unless it runs already. Called before the task is spawned, so that whoever asks second hears of it.
+    pub(crate) fn start(&self, by: &OperatorId, at: DateTime<Utc>) -> Option<Working<T>> {
         let mut seen = self.seen();
         if seen.running.is_some() {
             return None;
         }
         seen.running = Some((by.clone(), at));
         seen.failed = None;
-        Some(Working { slot: self, by: by.clone(), ended: false })
+        Some(Working { seen: Arc::clone(&self.seen), by: by.clone(), ended: false })
     }
 
     /// Shows a result while the work goes on.
@@ -81,16 +85,16 @@ impl<T> Slot<T> {
 
 /// Work that runs. If it is dropped, the slot says that the work was interrupted.
 #[derive(Debug)]
-pub(crate) struct Working<'s, T> {
-    slot: &'s Slot<T>,
+pub(crate) struct Working<T> {
+    seen: Arc<Mutex<Look<T>>>,
     by: OperatorId,
     ended: bool,
 }
 
-impl<T> Working<'_, T> {
+impl<T> Working<T> {
     /// Ends the work. `at` is when the result was true.
     pub(crate) fn end(mut self, at: DateTime<Utc>, result: Result<T, String>) {
-        let mut seen = self.slot.seen();
+        let mut seen = open(&self.seen);
         seen.running = None;
         match result {
             Ok(result) => seen.last = Some((self.by.clone(), at, Arc::new(result))),
@@ -101,10 +105,10 @@ impl<T> Working<'_, T> {
     }
 }
 
-impl<T> Drop for Working<'_, T> {
+impl<T> Drop for Working<T> {
     fn drop(&mut self) {
         if !self.ended {
-            let mut seen = self.slot.seen();
+            let mut seen = open(&self.seen);
             seen.running = None;
             seen.failed = Some("the work was interrupted; start it again".to_owned());
         }

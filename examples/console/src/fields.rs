@@ -18,7 +18,8 @@ impl Fields {
             pairs
                 .map(|pair| {
                     let mut parts = pair.splitn(2, |byte| *byte == b'=');
-                    (decode(parts.next().unwrap_or_default()), decode(parts.next().unwrap_or_default()))
+                    let mut part = || decode(parts.next().unwrap_or_default(), b' ');
+                    (part(), part())
                 })
                 .collect(),
         )
@@ -40,7 +41,13 @@ impl Fields {
     }
 }
 
-fn decode(encoded: &[u8]) -> String {
+/// A part of a path that [`encode`] wrote.
+pub(crate) fn decode_segment(encoded: &str) -> String {
+    decode(encoded.as_bytes(), b'+')
+}
+
+/// Reads an encoded text. A form writes a blank as `+`, and a path means `+` itself.
+fn decode(encoded: &[u8], plus: u8) -> String {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some((first, after)) = rest.split_first() {
@@ -54,7 +61,7 @@ fn decode(encoded: &[u8]) -> String {
                 bytes.push(high * 16 + low);
                 rest = after;
             }
-            None => bytes.push(if *first == b'+' { b' ' } else { *first }),
+            None => bytes.push(if *first == b'+' { plus } else { *first }),
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

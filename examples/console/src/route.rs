@@ -10,7 +10,7 @@ use maud::html;
 
 use crate::answer::{Answer, Failure, told};
 use crate::auth::Operator;
-use crate::fields::Fields;
+use crate::fields::{Fields, decode_segment};
 use crate::tried::Tried;
 use crate::visit::{Place, Visit};
 use crate::words::Words;
@@ -66,7 +66,9 @@ where
     }
     let query = Fields::read(parts.uri.query().unwrap_or_default().as_bytes());
     let path = parts.uri.path().trim_matches('/').to_owned();
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<String> =
+        path.split('/').filter(|segment| !segment.is_empty()).map(decode_segment).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let place = place(segments.first().copied().unwrap_or_default());
     let now = shared.clock.now();
     let visit = Visit { console: shared, operator, words, now, query, form, place };
@@ -139,7 +141,9 @@ async fn post(visit: &Visit<'_>, shared: &Arc<Shared>, segments: &[&str]) -> Res
         ["holds", "stop"] => screens::holds::stop(visit).await,
         ["holds", "tenant"] => screens::holds::place_on_tenant(visit).await,
         ["holds", id, "lift"] => screens::holds::lift(visit, id).await,
-        ["cases", id, what @ ("retry" | "waive" | "cancel")] => screens::cases::act(visit, id, what).await,
+        ["cases", id, what @ ("retry" | "waive" | "by-hand" | "cancel")] => {
+            screens::cases::act(visit, id, what).await
+        }
         _ => Err(Failure::NotFound),
     }
 }

@@ -1,7 +1,7 @@
 //! What a survey found: who is due, and how many are due when. And the run of a review.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{Datelike, NaiveDate};
 use relinquish::engine::{SweepEnd, SweepEvent, WhyLeft};
@@ -63,8 +63,16 @@ impl Counts {
 pub(crate) struct Survey {
     pub(crate) rows: Vec<Row>,
     tenants: BTreeMap<TenantId, Counts>,
-    /// Rows that an operator has struck out. Everybody sees them struck.
-    struck: Mutex<BTreeSet<usize>>,
+    chosen: Mutex<Chosen>,
+}
+
+/// Which rows operators have struck out, and the last review of the others. A review of very many rows takes seconds to
+/// put together, and each page before a run shows it again.
+#[derive(Debug, Default)]
+struct Chosen {
+    /// Everybody sees these rows struck.
+    struck: BTreeSet<usize>,
+    review: Option<(Filter, BTreeSet<TenantId>, Review)>,
 }
 
 impl Survey {
@@ -118,20 +126,39 @@ impl Survey {
         self.tenants.get(tenant).map_or(0, |of| of.customers)
     }
 
+    fn chosen(&self) -> MutexGuard<'_, Chosen> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Strikes rows out, or takes them in again.
     pub(crate) fn strike(&self, rows: impl IntoIterator<Item = usize>, out: bool) {
-        let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chosen = self.chosen();
         for row in rows {
-            if out {
-                struck.insert(row)
-            } else {
-                struck.remove(&row)
-            };
+            let is_new = if out { chosen.struck.insert(row) } else { chosen.struck.remove(&row) };
+            if is_new {
+                chosen.review = None;
+            }
         }
     }
 
     pub(crate) fn struck(&self) -> BTreeSet<usize> {
-        self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.chosen().struck.clone()
+    }
+
+    /// The review of the rows that are left in.
+    pub(crate) fn review(&self, filter: &Filter, tenants: &BTreeSet<TenantId>) -> Review {
+        let mut chosen = self.chosen();
+        if let Some((of, by, review)) = &chosen.review
+            && (of, by) == (filter, tenants)
+        {
+            return review.clone();
+        }
+        let rows = self.rows.iter().enumerate().filter(|(number, row)| {
+            tenants.contains(&row.reviewed.tenant) && filter.has(row) && !chosen.struck.contains(number)
+        });
+        let review = Review::new(rows.map(|(_, row)| row.reviewed.clone()));
+        chosen.review = Some((filter.clone(), tenants.clone(), review.clone()));
+        review
     }
 }
 
@@ -159,7 +186,7 @@ impl Row {
 }
 
 /// Which rows of a survey an operator looks at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     pub(crate) tenant: Option<TenantId>,
     pub(crate) trigger: Option<Trigger>,
@@ -173,16 +200,6 @@ impl Filter {
             && self.trigger.is_none_or(|trigger| Some(trigger) == row.trigger)
             && self.treatment.as_ref().is_none_or(|treatment| Some(treatment) == row.treatment.as_ref())
     }
-}
-
-/// The review of the rows that are left in.
-pub(crate) fn review(survey: &Survey, filter: &Filter, tenants: &BTreeSet<TenantId>) -> Review {
-    let struck = survey.struck();
-    let rows = survey.rows.iter().enumerate();
-    let chosen = rows.filter(|(number, row)| {
-        tenants.contains(&row.reviewed.tenant) && filter.has(row) && !struck.contains(number)
-    });
-    Review::new(chosen.map(|(_, row)| row.reviewed.clone()))
 }
 
 /// Why a customer of a review was not erased.

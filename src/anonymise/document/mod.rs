@@ -28,6 +28,8 @@
 #[cfg(feature = "pdf")]
 mod blank_pdf;
 #[cfg(feature = "pdf")]
+mod filter;
+#[cfg(feature = "pdf")]
 mod pdf;
 
 /// Images of a single white pixel, without metadata.

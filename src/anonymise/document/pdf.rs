@@ -6,12 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
-
+use super::filter::{self, Filter, Predictor};
 use crate::hex;
 
 /// Arrays and dictionaries within one another.
-const MAX_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 128;
 /// Nodes on the way from the root of the page tree to a page.
 const MAX_TREE: usize = 64;
 /// More pages are no document that anybody reads.
@@ -236,25 +235,11 @@ impl File<'_> {
         };
         let (Some(count), Some(first)) = (number("N"), number("First")) else { return Ok(()) };
         let Some(data) = self.bytes.get(start..stop) else { return Ok(()) };
-        let filter = match get(dictionary, "Filter") {
-            Some(Object::Array(list)) if list.len() == 1 => list.first().cloned(),
-            other => other.cloned(),
+        let Some(filters) = self.filters(dictionary)? else { return Ok(()) };
+        // What was inflated in vain was work all the same.
+        let Some(data) = filter::unfiltered(data, &filters, &mut self.room) else {
+            return if self.room == 0 { Err(Unreadable::TooMuchWork) } else { Ok(()) };
         };
-        let data = match filter {
-            None if data.len() <= self.room => data.to_vec(),
-            Some(Object::Name(name)) if name == b"FlateDecode" || name == b"Fl" => {
-                match decompress_to_vec_zlib_with_limit(data, self.room) {
-                    Ok(data) => data,
-                    // What was inflated in vain was work all the same.
-                    Err(error) => {
-                        self.room -= error.output.len().min(self.room);
-                        return if self.room == 0 { Err(Unreadable::TooMuchWork) } else { Ok(()) };
-                    }
-                }
-            }
-            _ => return Ok(()),
-        };
-        self.room -= data.len().min(self.room);
         let source = self.inflated.len() + 1;
         let mut lexer = Lexer::new(&data, 0);
         for _ in 0..count.min(first) {
@@ -266,6 +251,34 @@ impl File<'_> {
         }
         self.inflated.push(data);
         Ok(())
+    }
+
+    /// How the data of a stream is to be read, in order. `None`: in a way that is not known here.
+    fn filters(&mut self, dictionary: &Dictionary) -> Result<Option<Vec<(Filter, Predictor)>>, Unreadable> {
+        let list = |object: Option<Object>| match object {
+            Some(Object::Array(list)) => list,
+            other => other.into_iter().collect(),
+        };
+        let names = list(self.resolved(dictionary, "Filter")?);
+        let said = list(self.resolved(dictionary, "DecodeParms")?);
+        let mut filters = Vec::new();
+        for (n, name) in names.iter().enumerate() {
+            let name = match self.resolve(name)? {
+                Some(Object::Name(name)) => Filter::named(&name),
+                _ => None,
+            };
+            let Some(filter) = name else { return Ok(None) };
+            let mut predictor = Predictor::default();
+            if let Some(Object::Dictionary(said)) = said.get(n).map_or(Ok(None), |said| self.resolve(said))? {
+                for (name, into) in predictor.parts() {
+                    if let Some(Object::Number(number)) = self.resolved(&said, name)? {
+                        *into = whole(number).unwrap_or_default();
+                    }
+                }
+            }
+            filters.push((filter, predictor));
+        }
+        Ok(Some(filters))
     }
 
     fn spend(&mut self, work: usize) -> Result<(), Unreadable> {
@@ -531,10 +544,13 @@ impl<'b> Lexer<'b> {
                     list.push(self.object((depth < MAX_DEPTH).then_some(depth + 1)?)?);
                 }
             }
-            b'+' | b'-' | b'.' | b'0'..=b'9' => self.number(depth),
+            b'+' | b'-' | b'.' | b'0'..=b'9' => Some(self.number(depth)),
+            // What is no value is stepped over, as readers do; what ends an object is none.
             _ => match self.regular() {
-                b"true" | b"false" | b"null" => Some(Object::Other),
-                _ => None,
+                b"" | b"obj" | b"endobj" | b"stream" | b"endstream" | b"xref" | b"trailer" | b"startxref" => {
+                    None
+                }
+                _ => Some(Object::Other),
             },
         }
     }
@@ -547,15 +563,17 @@ impl<'b> Lexer<'b> {
                 self.at += 2;
                 return Some(Object::Dictionary(entries));
             }
-            let Object::Name(name) = self.object(MAX_DEPTH)? else { return None };
+            // A value without a name is stepped over.
+            let Object::Name(name) = self.object(MAX_DEPTH)? else { continue };
             let value = self.object((depth < MAX_DEPTH).then_some(depth + 1)?)?;
             entries.push((name, value));
         }
     }
 
     /// A number, or the reference that starts with it: `12 0 R`.
-    fn number(&mut self, depth: usize) -> Option<Object> {
-        let number = self.plain_number()?;
+    fn number(&mut self, depth: usize) -> Object {
+        // `--5` is no number, and no end either.
+        let Some(number) = self.plain_number() else { return Object::Other };
         let behind = self.at;
         if depth < MAX_DEPTH
             && let Some(target) = whole(number).and_then(|number| u32::try_from(number).ok())
@@ -565,12 +583,12 @@ impl<'b> Lexer<'b> {
                 self.space();
                 if self.peek(0) == Some(b'R') && !self.peek(1).is_some_and(is_regular) {
                     self.at += 1;
-                    return Some(Object::Reference(target));
+                    return Object::Reference(target);
                 }
             }
             self.at = behind;
         }
-        Some(Object::Number(number))
+        Object::Number(number)
     }
 
     fn plain_number(&mut self) -> Option<f64> {

@@ -1,7 +1,7 @@
-//! Names that are words, or that so many people bear that one alone says nothing.
+//! Names that are also words, and names that are so common that the name alone identifies nobody.
 
-/// Folded, in order. English, Swedish and German: the commonest given names and surnames, and names that are words of
-/// the language or names of places.
+/// Folded and sorted. English, Swedish and German: the most common given names and surnames, and names that are also
+/// words of the language or names of places.
 const COMMON: [&str; 613] = [
     "aaron",
     "abbot",
@@ -618,7 +618,7 @@ const COMMON: [&str; 613] = [
     "zimmermann",
 ];
 
-/// Whether a folded name says nothing alone.
+/// Whether a folded name alone identifies nobody.
 pub(super) fn is_common(name: &str) -> bool {
     COMMON.binary_search(&name).is_ok()
 }

@@ -1,14 +1,17 @@
 //! What hits say of one another, and what the words around them say: whether a mention is certain, is reported, or is none.
 
-use super::fold::Folded;
-use super::names::{is_particle, is_title};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::fold::{Folded, folded, has_no_width};
+use super::names::{is_particle, is_particle_between, is_title};
 use super::people::{People, Role, is_word};
 use super::scan::{Form, Hit, Step, is_in_mail, range, word_before, word_behind};
+use super::unspaced::is_unspaced;
 use super::{Kind, Matcher};
 
 /// Two names of one person stand so near each other, in bytes and in words between them.
 const NAMES_APART: usize = 24;
-const WORDS_BETWEEN: usize = 2;
+const WORDS_BETWEEN: usize = 4;
 /// An identifier that is one person's alone says whose a short name is, in the same sentence and in so many bytes.
 const NEARBY: usize = 80;
 /// So many hits are looked at on either side.
@@ -55,6 +58,22 @@ impl View<'_> {
         self.original.get(range).unwrap_or_default()
     }
 
+    /// What stands between two places, as it was written.
+    fn between(&self, end: usize, start: usize) -> &str {
+        let range = if self.is_plain {
+            end..start
+        } else {
+            self.folded.end(end, self.original)..self.folded.start(start)
+        };
+        self.original.get(range).unwrap_or_default()
+    }
+
+    /// Whether something is written with a capital, or in a script that has none.
+    fn has_capital(&self, start: usize, end: usize) -> bool {
+        let letters = self.letters(start, end);
+        letters.chars().any(char::is_uppercase) || !letters.chars().any(char::is_lowercase)
+    }
+
     fn case(&self, start: usize, end: usize) -> Case {
         let mut letters = self.letters(start, end).chars().filter(|c| c.is_alphabetic());
         let Some(first) = letters.next() else { return Case::None };
@@ -72,56 +91,71 @@ impl View<'_> {
 impl Matcher {
     /// Weighs the hits of a text: what is none is dropped.
     pub(super) fn weigh<'m>(&'m self, view: &View<'_>, hits: &mut Vec<Hit<'m>>) {
-        let text = view.folded.text();
         let people = &self.people;
         let mut proven = vec![false; hits.len()];
         let alone: Vec<bool> = hits.iter().map(|hit| hit.is_certain).collect();
+        let text = view.folded.text();
         for hit in hits.iter_mut().filter(|hit| hit.kind == &Kind::Name && is_in_address(text, hit)) {
             hit.form = Form::InMail;
         }
-        self.pair(view, hits, &mut proven);
+        let pairs = self.pair(view, hits, &mut proven);
         for (hit, proven) in hits.iter().zip(&mut proven) {
             *proven |= hit.form == Form::Plain && people.has_initial(view, hit);
         }
         self.confirm(view, hits, &mut proven);
+        self.join(view, hits, &pairs, &proven);
         let mut n = 0;
         hits.retain_mut(|hit| {
             let (proven, alone) =
                 (proven.get(n).copied().unwrap_or_default(), alone.get(n).copied().unwrap_or_default());
             n += 1;
             match (hit.form, hit.name) {
+                // Many bear one name of a stranger's address.
                 (Form::InMail, name) => {
-                    let name = name.and_then(|name| people.names.get(name as usize));
                     hit.is_certain = false;
-                    proven || alone || name.is_some_and(|name| !name.is_word)
+                    proven || alone && name.is_none() || people.has_initial(view, hit)
+                }
+                (Form::Words, _) if !proven => {
+                    hit.is_certain = false;
+                    true
                 }
                 (Form::Monogram, _) => view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase()),
                 (_, Some(name)) if !proven => self.is_mention(view, hit, name, alone),
-                _ => {
+                (form, _) => {
                     hit.is_certain |= proven;
-                    // A town is written with a capital.
-                    hit.is_certain || *hit.kind != Kind::City || view.case(hit.start, hit.end) != Case::Lower
+                    hit.is_certain || form != Form::Place || view.has_capital(hit.start, hit.end)
                 }
             }
         });
         for hit in hits.iter_mut().filter(|hit| hit.is_certain && hit.name.is_some()) {
             (hit.start, hit.end) = people.with_initials(view, hit);
         }
-        // `Maud E. Ashworth`: what stands between two names of one person is theirs.
-        for n in 1..hits.len() {
-            let Some([one, other]) = hits.get_mut(n - 1..=n) else { continue };
-            let are_names = one.is_certain && other.is_certain && one.name.is_some() && other.name.is_some();
-            let gap = range(text, one.end, other.start);
-            if are_names && gap.iter().any(|byte| is_word(*byte)) && is_one_name(gap) {
-                one.end = other.start;
+    }
+
+    /// `Maud E. Ashworth`: what stands between two names of one person is theirs where it is written as a part of the name.
+    fn join(&self, view: &View<'_>, hits: &mut [Hit<'_>], pairs: &[(usize, usize)], proven: &[bool]) {
+        let text = view.folded.text();
+        for (n, m) in pairs {
+            let (Some(one), Some(other)) = (hits.get(*n).copied(), hits.get(*m).copied()) else { continue };
+            let is_proven = |at: &usize| proven.get(*at).copied().unwrap_or_default();
+            let is_written = |hit: &Hit<'_>| matches!(hit.form, Form::Plain | Form::Inflected);
+            let is_name = is_proven(n) && is_proven(m) && is_written(&one) && is_written(&other);
+            let between = view.between(one.end, other.start);
+            if !is_name || !self.people.is_part_of_name(&one, between) {
+                continue;
+            }
+            if let Some(one) = hits.get_mut(*n) {
+                one.end = one.end.max(other.start);
             }
             // `Berg, Maarten van der`
-            if are_names && gap == b", " {
-                while let Some((from, to)) = word_behind(text, other.end)
-                    && from - other.end == 1
-                    && people.is_particle_of(other, range(text, from, to))
+            if between == ", "
+                && let Some(last) = hits.get_mut(*m)
+            {
+                while let Some((from, to)) = word_behind(text, last.end)
+                    && from - last.end == 1
+                    && self.people.is_particle_of(last, range(text, from, to))
                 {
-                    other.end = to;
+                    last.end = to;
                 }
             }
         }
@@ -129,20 +163,25 @@ impl Matcher {
 
     /// Whether a name alone is one, and whether it is certain.
     fn is_mention(&self, view: &View<'_>, hit: &mut Hit<'_>, name: u32, alone: bool) -> bool {
-        let is_word = self.people.names.get(name as usize).is_some_and(|name| name.is_word);
+        let is_word = self.is_word(view, hit, name);
         let case = view.case(hit.start, hit.end);
         let is_plain = hit.form == Form::Plain;
+        // Without capitals a name beside another cannot be told from a name beside a word.
+        let is_told_apart = case != Case::None
+            || view.names_alone
+            || view.letters(hit.start, hit.end).starts_with(is_unspaced);
         hit.is_certain = (alone || view.names_alone)
             && is_plain
+            && is_told_apart
             && case != Case::Lower
             && !self.people.is_of_another(view, hit, case);
         case != Case::Lower || is_plain && !is_word
     }
 
-    /// Two names of one person side by side.
-    fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) {
+    /// Two names of one person side by side. Gives which.
+    fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) -> Vec<(usize, usize)> {
         let text = view.folded.text();
-        let mut doubles = Vec::new();
+        let (mut pairs, mut doubles) = (Vec::new(), Vec::new());
         for n in 0..hits.len() {
             for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
                 let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
@@ -152,6 +191,17 @@ impl Matcher {
                 }
                 let pair = (a.min(b), a.max(b));
                 let Some(people) = self.people.pairs.get(&pair) else { continue };
+                // *Maria Eriksson* is no form of Marie Eriksson: a language that inflects names inflects the last word.
+                if one.form == Form::Inflected && other.form == Form::Plain {
+                    continue;
+                }
+                // Will Grant: *we will grant it*.
+                if [(one, a), (other, b)].iter().all(|(hit, name)| self.is_word(view, hit, *name)) {
+                    for at in [n, m] {
+                        hits.get_mut(at).into_iter().for_each(|hit| hit.form = Form::Words);
+                    }
+                    continue;
+                }
                 // `Anna-Karin` is a first name alone, whoever's.
                 if self.people.doubles.contains(&pair) {
                     let both = Hit { end: other.end, people, ..one };
@@ -160,6 +210,7 @@ impl Matcher {
                         continue;
                     }
                 }
+                pairs.push((n, m));
                 for at in [n, m] {
                     if let (Some(hit), Some(proven)) = (hits.get_mut(at), proven.get_mut(at)) {
                         (hit.people, *proven) = (people, true);
@@ -168,6 +219,7 @@ impl Matcher {
                 }
             }
         }
+        self.complete(&doubles, hits, proven);
         // Beside the surname both parts of the first name are certain.
         for (n, m) in doubles {
             let is_either = [n, m].iter().any(|at| proven.get(*at).copied().unwrap_or_default());
@@ -176,7 +228,35 @@ impl Matcher {
                     (hit.is_certain, *proven) = (true, true);
                 }
             }
+            pairs.extend(is_either.then_some((n, m)));
         }
+        pairs
+    }
+
+    /// Parts of a name in a row are certain where the first and the last of them are a whole name: `Ana García López`.
+    fn complete(&self, parts: &[(usize, usize)], hits: &mut [Hit<'_>], proven: &mut [bool]) {
+        for (n, m) in parts {
+            let from = parts.partition_point(|(first, _)| first < m);
+            let next = parts.get(from..).unwrap_or_default().iter().take_while(|(first, _)| first == m);
+            for (_, k) in next {
+                let name = |at: &usize| hits.get(*at).and_then(|hit| hit.name);
+                let Some(pair) = name(n).zip(name(k)).map(|(a, b)| (a.min(b), a.max(b))) else { continue };
+                if !self.people.pairs.contains_key(&pair) || self.people.doubles.contains(&pair) {
+                    continue;
+                }
+                for at in [n, m, k] {
+                    if let (Some(hit), Some(proven)) = (hits.get_mut(*at), proven.get_mut(*at)) {
+                        (hit.is_certain, *proven) = (true, true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a name is a word of a language too, and is written as one: in small letters.
+    fn is_word(&self, view: &View<'_>, hit: &Hit<'_>, name: u32) -> bool {
+        self.people.names.get(name as usize).is_some_and(|name| name.is_word)
+            && view.case(hit.start, hit.end) == Case::Lower
     }
 
     /// What says nothing alone is certain beside another identifier of the same person.
@@ -184,13 +264,12 @@ impl Matcher {
         let text = view.folded.text();
         for n in 0..hits.len() {
             let (Some(hit), Some(false)) = (hits.get(n).copied(), proven.get(n)) else { continue };
-            if hit.is_certain && hit.name.is_none() || hit.form != Form::Plain {
+            if hit.is_certain && hit.name.is_none() || !matches!(hit.form, Form::Plain | Form::Place) {
                 continue;
             }
             if let Some(name) = hit.name {
                 let case = view.case(hit.start, hit.end);
-                let is_word = self.people.names.get(name as usize).is_some_and(|name| name.is_word);
-                if case == Case::Lower && is_word || self.people.is_of_another(view, &hit, case) {
+                if self.is_word(view, &hit, name) || self.people.is_of_another(view, &hit, case) {
                     continue;
                 }
             }
@@ -243,12 +322,38 @@ fn is_one_name(gap: &[u8]) -> bool {
         && gap.split(|byte| *byte == b',').count() <= 2
 }
 
+/// Whether two parts of a name can stand with this between them.
+fn is_gap_in_name(gap: &str, is_behind_initial: bool) -> bool {
+    let sign = gap.trim_matches(char::is_whitespace);
+    let spaces = gap.chars().count() - sign.chars().count();
+    match sign {
+        "" => (1..=2).contains(&spaces),
+        "," => spaces <= 2,
+        "-" | "\u{2010}" | "\u{2011}" | "_" | "'" | "\u{2019}" => spaces == 0,
+        "." => spaces == 0 || is_behind_initial && spaces <= 2,
+        ".-" | ".," => is_behind_initial && spaces <= 1,
+        _ => false,
+    }
+}
+
 /// Whether a name stands within a mail address.
 fn is_in_address(text: &[u8], hit: &Hit<'_>) -> bool {
     let before = range(text, hit.start.saturating_sub(IN_MAIL), hit.start);
     let behind = range(text, hit.end, (hit.end + IN_MAIL).min(text.len()));
-    let at = |byte: Option<&u8>| byte == Some(&b'@');
-    at(behind.iter().find(|byte| !is_in_mail(**byte))) || at(before.iter().rfind(|byte| !is_in_mail(**byte)))
+    is_sign_next(behind.iter()) || is_sign_next(before.iter().rev())
+}
+
+/// Whether the first byte that is none of a mail address is its sign. Two dots, or other signs in a row, part two words.
+fn is_sign_next<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
+    let mut was_sign = false;
+    for byte in bytes {
+        let is_sign = matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%');
+        if !is_in_mail(*byte) || is_sign && was_sign {
+            return *byte == b'@';
+        }
+        was_sign = is_sign;
+    }
+    false
 }
 
 /// Whether a sentence or a line begins here.
@@ -275,11 +380,15 @@ impl People {
             for _ in 0..=PARTICLES_BETWEEN {
                 let Some((from, to)) = step(text, at) else { return false };
                 let gap = if to <= at { range(text, to, at) } else { range(text, at, from) };
-                if !matches!(gap, b" " | b"-") {
+                if !matches!(gap, b" " | b"-" | b"'" | b" '" | b"' ") {
                     return false;
                 }
                 let word = range(text, from, to);
-                if !is_particle(word) && !self.is_own(hit, word) {
+                // `Mar'yana`, `van 't Riet`; but *Łaś* is no particle.
+                let is_small = view.case(from, to) == Case::Lower;
+                let is_within = is_small && from.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'\'');
+                let is_passed = is_particle(word) && (is_small || self.is_particle_of(hit, word));
+                if !is_within && !is_passed && !self.is_own(hit, word) {
                     return is_name((from, to));
                 }
                 at = if to <= at { from } else { to };
@@ -302,8 +411,8 @@ impl People {
     fn has_initial(&self, view: &View<'_>, hit: &Hit<'_>) -> bool {
         hit.name.is_some()
             && hit.people.len() <= FEW
-            && (self.initial_before(view, hit, hit.start).is_some()
-                || self.initial_behind(view, hit, hit.end).is_some())
+            && (self.initial_before(view, hit, self.with_particles(view, hit, hit.start)).is_some()
+                || self.initials_behind(view, hit, hit.end).is_some())
     }
 
     fn is_initial(&self, hit: &Hit<'_>, letter: char) -> bool {
@@ -320,18 +429,44 @@ impl People {
         let (start, end) = word_before(text, at)?;
         let gap = range(text, end, at);
         let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b'.' | b' ' | b'-' | b'\'' | b'\n'));
-        (fits && self.is_written_initial(view, hit, (start, end), gap.contains(&b'.'))).then_some(start)
+        let has_stop = gap.contains(&b'.');
+        if !fits || !self.is_written_initial(view, hit, (start, end), has_stop) {
+            return None;
+        }
+        // `at 9 a.m. Ashworth called`: the letters before it are none of theirs.
+        let is_one_of_others = start.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'.')
+            && word_before(text, start).is_some_and(|(from, to)| {
+                to + 1 == start && to - from == 1 && !self.is_written_initial(view, hit, (from, to), true)
+            });
+        (!is_one_of_others).then_some(start)
     }
 
-    /// A single letter behind a name, and where it ends with its full stop: `Ashworth, M.`.
-    fn initial_behind(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> Option<usize> {
+    /// Single letters behind a name, and where the last ends with its full stop: `Ashworth, M.`, `Ashworth M.A.`
+    fn initials_behind(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> Option<usize> {
         let text = view.folded.text();
-        let (start, end) = word_behind(text, at)?;
-        let gap = range(text, at, start);
-        let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b',' | b' ' | b'-' | b'.'));
-        let has_stop = text.get(end) == Some(&b'.');
-        (fits && self.is_written_initial(view, hit, (start, end), has_stop))
-            .then_some(end + usize::from(has_stop))
+        let (mut at, mut last) = (at, None);
+        while let Some((start, end)) = word_behind(text, at) {
+            let fits = match range(text, at, start) {
+                b" " | b"-" => true,
+                b"," | b", " => last.is_none(),
+                b"." | b". " | b".-" => last.is_some(),
+                _ => false,
+            };
+            let has_stop = text.get(end) == Some(&b'.');
+            if !fits || !self.is_written_initial(view, hit, (start, end), has_stop) {
+                break;
+            }
+            // `As Ashworth I will …`
+            let is_word_letter = range(text, start, end).iter().all(|b| WORD_LETTERS.as_bytes().contains(b));
+            let goes_on = word_behind(text, end).is_some_and(|(from, to)| {
+                range(text, end, from) == b" " && view.case(from, to) == Case::Lower
+            });
+            if !has_stop && is_word_letter && goes_on {
+                break;
+            }
+            (at, last) = (end, Some(end + usize::from(has_stop)));
+        }
+        last
     }
 
     /// Whether a word is a letter with which a name of theirs begins, and is written as such. `I` and `a` are words too.
@@ -351,11 +486,12 @@ impl People {
         else {
             return false;
         };
+        // `m. ashworth`, but not `9 a.m. Ashworth`.
+        if view.case(start, end) == Case::Lower {
+            return has_stop && view.case(hit.start, hit.end) != Case::Title;
+        }
         if has_stop {
             return true;
-        }
-        if view.case(start, end) == Case::Lower {
-            return false;
         }
         let is_word =
             hit.name.and_then(|name| self.names.get(name as usize)).is_some_and(|name| name.is_word);
@@ -367,24 +503,63 @@ impl People {
 
     /// With the initials and particles that stand beside a name.
     fn with_initials(&self, view: &View<'_>, hit: &Hit<'_>) -> (usize, usize) {
-        let text = view.folded.text();
         let (mut start, mut end) = (hit.start, hit.end);
         loop {
-            if let Some(from) = self.initial_before(view, hit, start) {
-                start = from;
-            } else if let Some((from, to)) = word_before(text, start)
-                && self.is_particle_of(hit, range(text, from, to))
-                && start - to <= 2
-            {
-                start = from;
-            } else {
+            let before = self.with_particles(view, hit, start);
+            let first = self.initial_before(view, hit, before).unwrap_or(before);
+            if first == start {
                 break;
             }
+            start = first;
         }
-        while let Some(to) = self.initial_behind(view, hit, end) {
+        if let Some(to) = self.initials_behind(view, hit, end) {
             end = to;
         }
         (start, end)
+    }
+
+    /// Where a name starts with the particles before it.
+    fn with_particles(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> usize {
+        let text = view.folded.text();
+        let mut start = at;
+        while let Some((from, to)) = word_before(text, start)
+            && is_particle_between(range(text, from, to))
+            && self.is_particle_of(hit, range(text, from, to))
+            && start - to <= 2
+        {
+            start = from;
+        }
+        start
+    }
+
+    /// Whether what stands between two names is written as a part of the name: a space, a comma or a hyphen, and initials and
+    /// particles with the same behind them.
+    fn is_part_of_name(&self, hit: &Hit<'_>, between: &str) -> bool {
+        let plain = |c| if c == '\u{2bc}' { '\'' } else { c };
+        let shown: String = between.chars().filter(|c| !has_no_width(*c)).map(plain).nfc().collect();
+        if shown.len() > NAMES_APART || shown.matches(',').count() > 1 {
+            return false;
+        }
+        let mut rest = shown.as_str();
+        let mut is_behind_initial = false;
+        for _ in 0..=PARTICLES_BETWEEN {
+            let (gap, behind) = rest.split_at(rest.find(char::is_alphanumeric).unwrap_or(rest.len()));
+            if !is_gap_in_name(gap, is_behind_initial) || behind.is_empty() {
+                return is_gap_in_name(gap, is_behind_initial);
+            }
+            let end = behind.find(|c: char| !c.is_alphanumeric()).unwrap_or(behind.len());
+            let (word, next) = behind.split_at(end);
+            is_behind_initial = word.chars().count() == 1
+                && (word.chars().all(char::is_uppercase) || next.starts_with(['.', '\'', '\u{2019}']));
+            let word = folded(word);
+            let is_particle =
+                is_particle_between(word.as_bytes()) || self.is_particle_of(hit, word.as_bytes());
+            if !is_behind_initial && !is_particle {
+                return false;
+            }
+            rest = next;
+        }
+        false
     }
 
     fn is_particle_of(&self, hit: &Hit<'_>, word: &[u8]) -> bool {

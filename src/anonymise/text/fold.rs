@@ -171,7 +171,7 @@ impl Folded {
             Some(segment) if segment.is_plain => segment.original + (folded - segment.folded),
             _ => self.segments.get(at).map_or(text.len(), |next| next.original),
         };
-        let marks = text.get(end..).unwrap_or_default().chars().take_while(|c| is_combining_mark(*c));
+        let marks = text.get(end..).unwrap_or_default().chars().take_while(|c| is_dropped_mark(*c));
         end + marks.map(char::len_utf8).sum::<usize>()
     }
 }
@@ -239,7 +239,7 @@ fn fold_any(c: char, into: &mut Vec<u8>) {
 
 fn push(c: char, into: &mut Vec<u8>) {
     let written = match c {
-        c if is_combining_mark(c) || has_no_width(c) => return,
+        c if is_dropped_mark(c) || has_no_width(c) => return,
         'ø' => "o",
         'æ' => "ae",
         'œ' => "oe",
@@ -254,7 +254,7 @@ fn push(c: char, into: &mut Vec<u8>) {
         '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹣' => "-",
         '‘' | '’' | 'ʼ' | '′' | '´' | 'ʹ' => "'",
         '⁄' => "/",
-        _ if c.is_ascii() || c.is_alphanumeric() => {
+        _ if c.is_ascii() || c.is_alphanumeric() || is_combining_mark(c) => {
             into.extend_from_slice(c.to_ascii_lowercase().encode_utf8(&mut [0; 4]).as_bytes());
             return;
         }
@@ -263,8 +263,16 @@ fn push(c: char, into: &mut Vec<u8>) {
     into.extend_from_slice(written.as_bytes());
 }
 
+/// Marks that a word may have or lack. In the scripts of India and South-East Asia a mark is a vowel, and in Japanese it
+/// makes another consonant: without marks two words would be one.
+fn is_dropped_mark(c: char) -> bool {
+    let is_letter = matches!(c, '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
+        | '\u{3099}' | '\u{309a}');
+    is_combining_mark(c) && !is_letter
+}
+
 /// Characters that nobody sees: soft hyphens, joiners, marks of direction, variation selectors.
-fn has_no_width(c: char) -> bool {
+pub(super) fn has_no_width(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
         | '\u{feff}' | '\u{e0100}'..='\u{e01ef}')
@@ -288,6 +296,8 @@ mod tests {
             ("a\u{a0}b\u{2003}c…", "a b c..."),
             ("Ελένη ΕΛΈΝΗ", "ελενη ελενη"),
             ("Йоханна", "иоханна"),
+            ("बिल बल", "बिल बल"),
+            ("がか", "か\u{3099}か"),
         ] {
             assert_eq!(folded(text), wanted, "{text}");
             let mut way_back = Folded::default();

@@ -63,7 +63,8 @@ fn code_form(kind: &Kind, value: &str) -> Option<String> {
 /// A telephone number is its national part. The code of the country has to be the same where both have one.
 fn phone_forms(value: &str) -> Forms {
     let mut forms = Forms::default();
-    for (national, code) in phones::in_field(&folded(value)) {
+    for (national, code) in phones::in_field(&folded(value)).into_iter().filter(|(_, code)| !code.is_guess())
+    {
         let any = format!("phone {national}");
         let unknown = format!("phone ? {national}");
         if let Some(code) = code.number() {

@@ -33,23 +33,25 @@
 //! * Numbers with any separators and grouping, letters included; telephone numbers with or without their country code; a field that
 //!   holds several numbers, labels and extensions.
 //! * Mail addresses with a tag or without, and with signs around them.
-//! * Addresses by street and house number, in usual abbreviations.
+//! * Addresses by street and house number, in usual abbreviations, with the flat or the floor.
 //!
-//! Everything outside a mention stays as it was, byte for byte.
+//! Everything outside a mention stays as it was, byte for byte. Two mentions with something between them are two, unless they are
+//! names of one person and are written as one name: `Maud E. Ashworth`.
 //!
 //! # What is certain, and what is not
 //!
 //! A name of up to four letters, one that many people bear or that is a word (*Grace*, *Will*, *Berg*), or one that several of the
 //! people searched for bear, says nothing alone. It counts where another identifier of the same person stands beside it. Elsewhere it
 //! is reported for a person to look at, and not replaced. So is a name with an ending, a name in small letters, a name beside another
-//! name (`Tom Ashworth`), a name within a mail address of another, a street without its number, initials alone, a date of birth, a
-//! postcode and a city. A name in small letters that is a word is neither: *I will call* does not speak of Ian Will.
+//! name (`Tom Ashworth`), two names of three beside another name, a name alone in a script without capitals, two names or a name and
+//! an initial within a mail address of another, a street without its number or with another flat, initials alone, a date of birth, a postcode and a city. A name in
+//! small letters that is a word is neither: *I will call* does not speak of Ian Will.
 //!
 //! # What is not found
 //!
 //! Nicknames, misspellings, words broken by a hyphen at the end of a line, letters with spaces between, addresses written
-//! `maud (at) example.org`, letters of other scripts that look alike, entities of HTML, numbers of fewer than four digits, images, and
-//! whatever says who it is without a name. The measured figures stand in the [manual](crate::manual::free_text).
+//! `maud (at) example.org`, letters of other scripts that look alike, numbers of fewer than four digits, images, and whatever says who it is
+//! without a name. An encoded text is searched decoded only where the map names the [encoding](crate::data_map::Encoding). The measured figures stand in the [manual](crate::manual::free_text).
 
 use core::ops::Range;
 use std::fmt;
@@ -71,6 +73,7 @@ mod phones;
 mod scan;
 mod sought;
 mod streets;
+mod units;
 mod unspaced;
 mod words;
 
@@ -226,8 +229,8 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    /// The text with `with` in place of every certain mention. Mentions of one person with nothing but a space or a
-    /// comma between them are replaced once.
+    /// The text with `with` in place of every certain mention. Names of one person that are written as one name are replaced
+    /// once, with the spaces, initials and particles between them. Everything between other mentions stays.
     pub fn redact(&mut self, text: &str, with: &str) -> Redacted<'m> {
         let mut review = Vec::new();
         let certain = self.sift(text, |mention| review.push(mention));
@@ -253,7 +256,7 @@ impl<'m> Scanner<'m> {
         for mention in &all {
             if mention.is_certain {
                 tell(mention.people, true);
-                join(text, &mut certain, mention.range.clone());
+                join(&mut certain, mention.range.clone());
             }
         }
         let is_taken_out = |range: &Range<usize>| {
@@ -270,7 +273,7 @@ impl<'m> Scanner<'m> {
         self.sift(text, |_| ())
     }
 
-    /// Certain mentions, joined where they belong together; the others are told.
+    /// Certain mentions, as one where they overlap or touch; the others are told.
     fn sift(&mut self, text: &str, mut uncertain: impl FnMut(Mention<'m>)) -> Vec<Range<usize>> {
         let mut certain: Vec<Range<usize>> = Vec::new();
         self.each(text, |mention| {
@@ -278,25 +281,17 @@ impl<'m> Scanner<'m> {
                 uncertain(mention);
                 return;
             }
-            join(text, &mut certain, mention.range);
+            join(&mut certain, mention.range);
         });
         certain
     }
 }
 
-/// Adds a mention, joined with those before it that belong to it.
-fn join(text: &str, certain: &mut Vec<Range<usize>>, mut range: Range<usize>) {
+/// Adds a mention, as one with those before it that it overlaps or touches.
+fn join(certain: &mut Vec<Range<usize>>, mut range: Range<usize>) {
     // One that starts with initials may reach back over several.
-    while let Some(last) = certain.pop_if(|last| is_joined(text, last, &range)) {
+    while let Some(last) = certain.pop_if(|last| range.start <= last.end) {
         range = last.start.min(range.start)..last.end.max(range.end);
     }
     certain.push(range);
-}
-
-/// Whether two mentions overlap, or are one name: `Ashworth, Maud`.
-fn is_joined(text: &str, first: &Range<usize>, second: &Range<usize>) -> bool {
-    let between = text.get(first.end..second.start);
-    second.start < first.end
-        || between
-            .is_some_and(|between| matches!(between, "" | " " | ", " | "," | "-" | "_" | "." | "\u{a0}"))
 }

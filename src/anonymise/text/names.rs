@@ -88,6 +88,20 @@ pub(super) fn is_particle(word: &[u8]) -> bool {
     PARTICLES.iter().any(|particle| particle.as_bytes() == word)
 }
 
+/// Particles that are words of titles and conjunctions: between two names they are no part of either.
+const NOT_BETWEEN: [&str; 14] =
+    ["ab", "e", "frau", "fru", "herr", "miss", "mr", "mrs", "ms", "och", "op", "prof", "sir", "y"];
+
+/// Whether a folded word is a title, and no name even where it stands alone.
+pub(super) fn is_never_name(word: &[u8]) -> bool {
+    matches!(word, b"mr" | b"mrs" | b"ms" | b"miss" | b"herr" | b"frau" | b"fru" | b"prof" | b"sir" | b"och")
+}
+
+/// Whether a folded word that stands between two names of somebody is a part of the name, whoever the person is.
+pub(super) fn is_particle_between(word: &[u8]) -> bool {
+    is_particle(word) && !NOT_BETWEEN.iter().any(|other| other.as_bytes() == word)
+}
+
 pub(super) fn is_title(word: &[u8]) -> bool {
     TITLES.iter().any(|title| title.as_bytes() == word) || word == "κ".as_bytes() || word == "г".as_bytes()
 }
@@ -98,9 +112,37 @@ pub(super) fn is_title(word: &[u8]) -> bool {
 static WORDS: LazyLock<Vec<&str>> =
     LazyLock::new(|| include_str!("words_of_languages.txt").lines().collect());
 
+/// English words that dictionaries write with a capital and people do not.
+const CAPITALISED: [&str; 24] = [
+    "april",
+    "august",
+    "christian",
+    "dutch",
+    "english",
+    "french",
+    "friday",
+    "german",
+    "greek",
+    "holland",
+    "irish",
+    "january",
+    "june",
+    "latin",
+    "london",
+    "may",
+    "monday",
+    "paris",
+    "polish",
+    "roman",
+    "scottish",
+    "sunday",
+    "swedish",
+    "welsh",
+];
+
 /// Whether a folded name is also a word.
 pub(super) fn is_also_word(name: &str) -> bool {
-    WORDS.binary_search(&name).is_ok()
+    WORDS.binary_search(&name).is_ok() || CAPITALISED.binary_search(&name).is_ok()
 }
 
 /// Whether a folded name says nothing alone.

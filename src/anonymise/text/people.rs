@@ -6,9 +6,10 @@ use super::TooManyPeople;
 use super::births::Birth;
 use super::endings::{endings, stems};
 use super::fold::folded;
-use super::names::{collapsed, is_particle, is_weak, spellings, written_out};
+use super::names::{collapsed, is_never_name, is_particle, is_weak, spellings, written_out};
 use super::numbers::Numbers;
 use super::streets::{self, Line, Streets, street};
+use super::units::Units;
 use super::unspaced::{Unspaced, is_unspaced};
 use super::words::Beginning;
 use crate::customer::Identifiers;
@@ -50,7 +51,7 @@ pub(super) struct People {
     pub(super) phrases: HashMap<Box<[u8]>, Identifier>,
     /// Two names of the same person.
     pub(super) pairs: HashMap<(u32, u32), Vec<u32>>,
-    /// Those of them that everybody has as one name with a hyphen: `Anna-Karin`.
+    /// Those of them that everybody has as a part of the name: `Anna-Karin`, `Klaus Dieter`.
     pub(super) doubles: HashSet<(u32, u32)>,
     /// The first letters of each person's names, with the name.
     pub(super) initials: Vec<Vec<(char, u32)>>,
@@ -136,13 +137,60 @@ fn insert(people: &mut Vec<u32>, person: u32) {
 struct Draft {
     /// Names in the order of the values.
     names: Vec<u32>,
-    /// Two of them that are one name with a hyphen.
+    /// Two of them that are a part of the name, which others may bear as well: `Anna-Karin`, `Klaus Dieter`.
     doubles: Vec<(u32, u32)>,
+    /// The names of each value, in order.
+    values: Vec<Vec<u32>>,
+    /// Those that are in pairs with one another.
+    pairs: Vec<Vec<u32>>,
     unspaced: Vec<String>,
     /// The same as they are spelled.
     spelled: Vec<String>,
-    lines: Vec<(Kind, Line)>,
+    lines: Vec<(Kind, String, Line)>,
     numbers: Vec<Line>,
+    units: Units,
+}
+
+impl Draft {
+    /// Finds the pairs of these names that are a part of the name: two given names, a second given name and the surname.
+    fn add_partial(&mut self, names: &[u32]) {
+        for (n, one) in names.iter().enumerate() {
+            for other in names.iter().skip(n + 1) {
+                let pair = (*one.min(other), *one.max(other));
+                let is_new = one != other && !self.doubles.contains(&pair);
+                if is_new && self.are_in_values(*one, *other) && !self.is_whole(*one, *other) {
+                    self.doubles.push(pair);
+                }
+            }
+        }
+    }
+
+    fn are_in_values(&self, one: u32, other: u32) -> bool {
+        [one, other].iter().all(|name| self.values.iter().any(|value| value.contains(name)))
+    }
+
+    /// Whether two names stand for the whole name: the first and the last of one value, or the first given name and a surname.
+    fn is_whole(&self, one: u32, other: u32) -> bool {
+        let place = |value: &[u32], name: u32| value.iter().position(|known| *known == name);
+        // Two values are the given names and the surname. Of several values each may be a whole name.
+        let is_alone = |value: &[u32]| {
+            self.values.len() != 2 || self.values.iter().flatten().all(|name| value.contains(name))
+        };
+        let pairs = [(one, other), (other, one)];
+        pairs.iter().any(|(first, last)| {
+            let in_one = self.values.iter().filter(|value| is_alone(value)).any(|value| {
+                place(value, *first) == Some(0) && place(value, *last).is_some_and(|at| at + 1 == value.len())
+            });
+            let given = self.values.iter().position(|value| place(value, *first) == Some(0));
+            in_one
+                || given.is_some_and(|at| {
+                    self.values.iter().enumerate().any(|(n, value)| {
+                        let is_end = |place: usize| place == 0 || place + 1 == value.len();
+                        n > at && !value.contains(first) && place(value, *last).is_some_and(is_end)
+                    })
+                })
+        })
+    }
 }
 
 impl People {
@@ -154,9 +202,10 @@ impl People {
         for (kind, value) in identifiers.iter() {
             self.add_value(person, kind, value, &mut draft);
         }
-        for (kind, line) in &draft.lines {
-            if let Some((word, id)) = self.streets.add(person, kind, line, &draft.numbers) {
-                self.role(&word, Role::Street(id));
+        for (kind, spelling, line) in &draft.lines {
+            match self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
+                Some((word, id)) => self.role(&word, Role::Street(id)),
+                None => self.add_place(person, kind, spelling, line),
             }
         }
         self.unspaced.join(person, &draft.unspaced);
@@ -167,7 +216,10 @@ impl People {
             self.beginnings.extend(joined);
         }
         draft.names.truncate(MOST_NAMES);
-        self.add_pairs(person, &draft.names, &draft.doubles);
+        for names in std::mem::take(&mut draft.pairs).iter().chain([&draft.names.clone()]) {
+            draft.add_partial(names);
+            self.add_pairs(person, names, &draft.doubles);
+        }
         for double in &draft.doubles {
             if !self.pairs.contains_key(double) {
                 self.doubles.insert(*double);
@@ -183,11 +235,15 @@ impl People {
             Kind::Name => self.add_names(person, value, draft),
             Kind::Email => self.add_mails(person, kind, value, draft),
             Kind::Username if value.contains('@') => self.add_mails(person, kind, value, draft),
-            Kind::Address | Kind::Location => self.add_lines(person, kind, value, draft),
+            Kind::Address | Kind::Location => {
+                self.unspaced.add_place(person, kind, value);
+                Self::add_lines(kind, value, draft);
+            }
             Kind::CompanyName => self.add_company(person, value),
             Kind::City => {
+                self.unspaced.add_place(person, kind, value);
                 for spelling in spellings(value) {
-                    let parts: Vec<&[u8]> = words(&spelling).map(str::as_bytes).collect();
+                    let parts: Vec<&[u8]> = words(&spelling).map(|word| street(word.as_bytes())).collect();
                     self.add_phrase(person, kind, &parts, true);
                 }
             }
@@ -217,18 +273,22 @@ impl People {
 
     fn add_names(&mut self, person: u32, value: &str, draft: &mut Draft) {
         // `Maud Ashworth <maud@example.org>`
+        let value = value.replace(',', " , ");
         let (mails, names): (Vec<&str>, Vec<&str>) =
-            value.split([' ', ',', ';', '<', '>', '(', ')', '"']).partition(|part| part.contains('@'));
+            value.split([' ', ';', '<', '>', '(', ')', '"']).partition(|part| part.contains('@'));
         for mail in mails {
             self.add_mail(person, &Kind::Email, mail);
         }
         let value = names.join(" ");
+        let is_turned = value.trim_end_matches([' ', ',']).contains(',');
         let mut here = Vec::new();
         for spelling in spellings(&value) {
-            for token in spelling.split([' ', ',']).filter(|token| !token.is_empty()) {
+            let tokens: Vec<&str> = spelling.split([' ', ',']).filter(|token| !token.is_empty()).collect();
+            for (n, token) in tokens.iter().copied().enumerate() {
                 let first = here.len();
+                let is_last = n + 1 == tokens.len() && (n == 0 || !is_turned);
                 for name in words(token) {
-                    if let Some(id) = self.add_name(person, name) {
+                    if let Some(id) = self.add_name(person, name, is_last) {
                         here.push(id);
                         draft.spelled.push(name.to_owned());
                     }
@@ -240,7 +300,7 @@ impl People {
                 }
                 // `Anna-Karin` and `O'Brien`, written as one word.
                 if token.contains(['-', '\'']) {
-                    here.extend(self.add_name(person, &token.replace(['-', '\''], "")));
+                    here.extend(self.add_name(person, &token.replace(['-', '\''], ""), is_last));
                 }
             }
         }
@@ -259,7 +319,16 @@ impl People {
             }
         }
         in_value.truncate(MOST_IN_VALUE);
-        self.add_pairs(person, &in_value, &draft.doubles);
+        draft.values.push(self.tokens(&value));
+        draft.pairs.push(in_value);
+    }
+
+    /// The names of a value, in order and without their other spellings. `Ashworth, Maud Ann` begins with the given names.
+    fn tokens(&self, value: &str) -> Vec<u32> {
+        let text = folded(value);
+        let (last, first) = text.split_once(',').map_or(("", text.as_str()), |(last, first)| (last, first));
+        let names = words(first).chain(words(last));
+        names.filter_map(|name| self.name_ids.get(collapsed(name).as_bytes()).copied()).collect()
     }
 
     fn add_unspaced(&mut self, person: u32, token: &str, draft: &mut Draft, here: &mut Vec<u32>) {
@@ -305,14 +374,15 @@ impl People {
         Some(id)
     }
 
-    fn add_name(&mut self, person: u32, name: &str) -> Option<u32> {
+    /// A word of a name. The last word is a name even where it looks like a particle: `Anh Le`, `Das`.
+    fn add_name(&mut self, person: u32, name: &str, is_last: bool) -> Option<u32> {
         if name.len() > LONGEST_WORD
             || name.bytes().all(|b| b.is_ascii_digit())
             || name.chars().any(is_unspaced)
         {
             return None;
         }
-        if is_particle(name.as_bytes()) {
+        if is_particle(name.as_bytes()) && (!is_last || is_never_name(name.as_bytes())) {
             let known = self.particles.last_mut()?;
             if !known.iter().any(|known| **known == *name.as_bytes()) {
                 known.push(name.as_bytes().into());
@@ -387,24 +457,30 @@ impl People {
     }
 
     /// Each line of an address on its own: people quote the street and leave out the rest.
-    fn add_lines(&mut self, person: u32, kind: &Kind, value: &str, draft: &mut Draft) {
+    fn add_lines(kind: &Kind, value: &str, draft: &mut Draft) {
         for line in value.split([',', '\n', ';']) {
             for spelling in spellings(line) {
                 let read = Line::read(&spelling);
                 if read.is_number() {
                     draft.numbers.push(read);
-                    continue;
+                } else if read.is_unit() {
+                    draft.units.extend(read.units);
+                } else {
+                    draft.lines.push((kind.clone(), spelling, read));
                 }
-                let parts: Vec<&[u8]> = words(&spelling).map(|word| street(word.as_bytes())).collect();
-                let digits = spelling.bytes().filter(u8::is_ascii_digit).count();
-                // A postcode and a city are those of many.
-                let is_weak = parts.len() < 2
-                    || (digits == 0 && spelling.chars().count() < 10)
-                    || (digits >= 4 && parts.len() == 2);
-                self.add_phrase(person, kind, &parts, is_weak);
-                draft.lines.push((kind.clone(), read));
             }
         }
+        draft.units.sort();
+        draft.units.dedup();
+    }
+
+    /// A line of an address that is no street: a postcode, a town, a country. They are those of many.
+    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line) {
+        let parts: Vec<&[u8]> = words(spelling).map(|word| street(word.as_bytes())).collect();
+        let has_digits = spelling.bytes().any(|byte| byte.is_ascii_digit());
+        // `The Avenue 5` is a street all the same.
+        let kind = if has_digits { kind } else { &Kind::City };
+        self.add_phrase(person, kind, &parts, !line.is_door());
     }
 
     fn add_company(&mut self, person: u32, value: &str) {

@@ -3,6 +3,8 @@
 //! A number is its national part and, where it is known, the code of its country. In a text the national part has to be whole;
 //! before it may stand the code, with a plus, two zeros or nothing, and the zero that is dialled within a country.
 
+use core::ops::RangeInclusive;
+
 use super::numbers::{Digit, letters_before};
 
 /// Digits of a national number at least.
@@ -14,7 +16,16 @@ const LONGEST_PREFIX: usize = 7;
 
 /// The code of a country, or none that is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Prefix(Option<u16>);
+pub(super) struct Prefix {
+    code: Option<u16>,
+    /// Whether the number may be another one, so that it counts only with the code of the country.
+    is_guess: bool,
+}
+
+/// What is dialled within a country before a number, where that is no single zero, with the code of the country and the digits
+/// of a national number.
+const TRUNKS: [(&str, u16, RangeInclusive<usize>); 4] =
+    [("06", 36, 8..=9), ("8", 370, 8..=8), ("80", 375, 9..=9), ("01", 52, 10..=10)];
 
 /// The numbers in a folded field, which may hold several, labels and extensions: `mobile: 07700 900123 / 020 7946 0018 x12`.
 pub(super) fn in_field(folded: &str) -> Vec<(String, Prefix)> {
@@ -69,13 +80,18 @@ fn readings(part: &str, digits: &str) -> Vec<(String, Prefix)> {
     let national = digits.trim_start_matches('0');
     let mut list = Vec::new();
     if national.len() >= LEAST {
-        list.push((national.to_owned(), Prefix(None)));
+        list.push((national.to_owned(), Prefix { code: None, is_guess: false }));
+    }
+    for (trunk, code, length) in TRUNKS {
+        if let Some(rest) = digits.strip_prefix(trunk).filter(|rest| length.contains(&rest.len())) {
+            list.push((rest.to_owned(), Prefix { code: Some(code), is_guess: true }));
+        }
     }
     if national.len() == digits.len() && digits.len() >= 10 {
         list.extend(with_code(digits));
         // Within Russia and Kazakhstan an 8 is dialled first.
         if let Some(rest) = digits.strip_prefix('8').filter(|rest| rest.len() == 10) {
-            list.push((rest.to_owned(), Prefix(Some(7))));
+            list.push((rest.to_owned(), Prefix { code: Some(7), is_guess: false }));
         }
     }
     list
@@ -86,7 +102,8 @@ fn with_code(number: &str) -> Option<(String, Prefix)> {
     let len = code_len(number.as_bytes())?;
     let (code, national) = number.split_at_checked(len)?;
     let national = national.trim_start_matches('0');
-    (national.len() >= LEAST - 1).then(|| (national.to_owned(), Prefix(code.parse().ok())))
+    (national.len() >= LEAST - 1)
+        .then(|| (national.to_owned(), Prefix { code: code.parse().ok(), is_guess: false }))
 }
 
 /// Digits of the country code with which a number starts (ITU-T E.164, list of assigned codes).
@@ -151,7 +168,12 @@ pub(super) fn place(
 impl Prefix {
     /// The code, if it is known.
     pub(super) fn number(self) -> Option<u16> {
-        self.0
+        self.code
+    }
+
+    /// Whether the number may be another one.
+    pub(super) fn is_guess(self) -> bool {
+        self.is_guess
     }
 
     /// Whether these digits can stand before the national number.
@@ -160,21 +182,21 @@ impl Prefix {
         let Some(value) = value.get_mut(..digits.len()) else { return false };
         value.iter_mut().zip(digits).for_each(|(into, digit)| *into = digit.value + b'0');
         let value = &*value;
-        let trunk: &[u8] = match self.0 {
+        let own = TRUNKS.iter().find(|(_, code, _)| Some(*code) == self.code);
+        let trunk = match self.code {
             Some(7) => b"8",
-            Some(36) => b"06",
-            _ => b"0",
+            _ => own.map_or(&b"0"[..], |(trunk, ..)| trunk.as_bytes()),
         };
         if value.is_empty() || value == b"0" || value == trunk {
-            return true;
+            return !self.is_guess;
         }
         let code = value.strip_prefix(b"00").or_else(|| value.strip_prefix(b"011")).unwrap_or(value);
-        let own = match self.0 {
+        let own = match self.code {
             Some(code) => code.checked_ilog10().map_or(1, |log| log as usize + 1),
             None => code_len(code).unwrap_or(usize::MAX),
         };
         let Some((code_digits, rest)) = code.split_at_checked(own) else { return false };
-        let is_own = self.0.is_none_or(|own| {
+        let is_own = self.code.is_none_or(|own| {
             let value = code_digits.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0'));
             value == own
         });

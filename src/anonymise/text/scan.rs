@@ -33,6 +33,10 @@ pub(super) enum Form {
     Monogram,
     /// A name within a mail address that is not theirs.
     InMail,
+    /// A place, which is written with a capital.
+    Place,
+    /// Names side by side that are all words of a language, in small letters.
+    Words,
 }
 
 /// What is used again for each text.
@@ -103,8 +107,10 @@ impl Matcher {
             });
         });
         people.unspaced.find(looked.text, |form: &'m Letters, start, end| {
-            let hit = Hit::of(&Kind::Name, &form.people, start, end);
-            hits.push(Hit { is_certain: form.is_certain && form.people.len() == 1, name: form.name, ..hit });
+            let hit = Hit::of(&form.kind, &form.people, start, end);
+            let is_certain = form.is_certain && form.people.len() == 1;
+            let how = if form.kind == Kind::City { Form::Place } else { Form::Plain };
+            hits.push(Hit { is_certain, name: form.name, form: how, ..hit });
         });
         hits.sort_by_key(|hit| (hit.start, hit.end));
         hits.dedup_by_key(|hit| {
@@ -175,7 +181,8 @@ impl People {
             for role in known.into_iter().flatten() {
                 self.at_role(looked.text, (start, end), *role, key, hits);
             }
-            let short = if self.phrases.is_empty() { bytes } else { street(bytes) };
+            let has_places = !self.phrases.is_empty() || !self.streets.is_empty();
+            let short = if has_places { street(bytes) } else { bytes };
             if short != bytes {
                 for role in self.words.get(short).into_iter().flatten() {
                     if matches!(role, Role::Phrase(..) | Role::Street(_)) {
@@ -259,7 +266,8 @@ impl People {
             Role::Street(id) => {
                 if let Some(found) = self.streets.at(text, (start, end), id) {
                     let hit = Hit::of(found.kind, found.people, found.start, found.end);
-                    hits.push(Hit { is_certain: found.is_certain, ..hit });
+                    let form = if found.needs_capital { Form::Place } else { Form::Plain };
+                    hits.push(Hit { is_certain: found.is_certain, form, ..hit });
                 }
             }
             Role::Year(id) => {
@@ -302,7 +310,15 @@ impl People {
         }
         let domain = to + tag + 1;
         let long = range(text, domain, text.len()).iter().take(255);
-        let len = long.take_while(|byte| is_word(**byte) || matches!(byte, b'.' | b'-')).count();
+        let mut last = b'.';
+        // `maud@example.org签收`: letters of another script begin another word.
+        let len = long
+            .take_while(|byte| {
+                let is_other = last.is_ascii_alphanumeric() && !byte.is_ascii();
+                last = **byte;
+                !is_other && (is_word(**byte) || matches!(byte, b'.' | b'-'))
+            })
+            .count();
         let mut name = range(text, domain, domain + len);
         if let Some(dots) = name.windows(2).position(|two| two == b"..") {
             name = range(name, 0, dots);
@@ -359,7 +375,9 @@ impl People {
             at += len;
         }
         if let Some(found) = self.phrases.get(key.as_slice()) {
-            hits.push(Hit { is_certain: !found.is_weak, ..Hit::of(&found.kind, &found.people, from, to) });
+            let form = if found.kind == Kind::City { Form::Place } else { Form::Plain };
+            let hit = Hit::of(&found.kind, &found.people, from, to);
+            hits.push(Hit { is_certain: !found.is_weak, form, ..hit });
         }
     }
 
@@ -371,13 +389,11 @@ impl People {
         key: &mut Vec<u8>,
         hits: &mut Vec<Hit<'m>>,
     ) {
+        let mut to = end;
         key.clear();
         key.extend_from_slice(range(text, start, end));
-        let mut to = end;
-        if key.len() == 1 {
-            if letter_before(text, start) {
-                return;
-            }
+        let mut found = self.monogram(key).map(|people| (people, to));
+        if key.len() == 1 && !letter_before(text, start) {
             while let Some((from, last)) = word_behind(text, to)
                 && last - from == 1
                 && key.len() < 4
@@ -385,22 +401,31 @@ impl People {
             {
                 key.extend_from_slice(range(text, from, last));
                 to = last;
+                // The next letter may be a word.
+                found = self.monogram(key).map(|people| (people, to)).or(found);
             }
-            to += usize::from(text.get(to) == Some(&b'.'));
         }
-        key.sort_unstable();
-        if key.len() >= 2
-            && let Some(people) = self.monograms.get(key.as_slice())
-        {
+        if let Some((people, to)) = found {
+            let to = to + usize::from(end - start == 1 && text.get(to) == Some(&b'.'));
             let hit = Hit::of(&Kind::Name, people, start, to);
             hits.push(Hit { is_certain: false, form: Form::Monogram, ..hit });
         }
     }
+
+    /// Whose initials these are, in any order.
+    fn monogram(&self, letters: &[u8]) -> Option<&[u32]> {
+        let mut sorted = [0; 4];
+        let sorted = sorted.get_mut(..letters.len()).filter(|sorted| sorted.len() >= 2)?;
+        sorted.copy_from_slice(letters);
+        sorted.sort_unstable();
+        self.monograms.get(&*sorted).map(Vec::as_slice)
+    }
 }
 
+/// Whether another initial stands before this one: the first finds them all.
 fn letter_before(text: &[u8], at: usize) -> bool {
     word_before(text, at).is_some_and(|(from, to)| {
-        to - from == 1 && matches!(range(text, to, at), b"." | b". " | b" " | b"-" | b".-")
+        to - from == 1 && matches!(range(text, to, at), b"." | b". " | b"-" | b".-")
     })
 }
 

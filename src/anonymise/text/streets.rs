@@ -9,19 +9,35 @@ use std::sync::LazyLock;
 
 use super::people::{LONGEST_WORD, is_word, words};
 use super::scan::{Step, word_before, word_behind};
+use super::units::{self, Units};
 use crate::data_map::Kind;
 
 /// Kinds of streets, each with the ways to write it. The first is how it is compared.
-const KINDS: [&[&str]; 47] = [
+const KINDS: [&[&str]; 52] = [
     &["st", "street", "str", "strasse", "saint", "straat"],
     &["rd", "road"],
     &["ave", "avenue", "av", "aven", "avenida", "avda", "avd"],
-    &["blvd", "boulevard", "bd", "boul", "bulevar", "bulvar", "bul", "blv"],
+    &["blvd", "boulevard", "bd", "boul", "bulevar", "bulvar", "bul", "blv", "бульвар", "бул"],
     &["ln", "lane", "laan"],
     &["dr", "drive", "drv"],
     &["sq", "square"],
     &["ct", "court", "crt"],
-    &["pl", "place", "platz", "plac", "plaza", "plein", "pln", "plads", "plass", "pza", "plz", "площадь"],
+    &[
+        "pl",
+        "place",
+        "platz",
+        "plac",
+        "plaza",
+        "plein",
+        "pln",
+        "plads",
+        "plass",
+        "pza",
+        "plz",
+        "площадь",
+        "площа",
+        "пл",
+    ],
     &["ter", "terrace", "terr"],
     &["cres", "crescent", "cr", "crsnt"],
     &["cl", "close"],
@@ -49,7 +65,12 @@ const KINDS: [&[&str]; 47] = [
     &["rte", "route"],
     &["qu", "quai"],
     &["пр", "проспект", "просп", "пркт"],
-    &["пер", "переулок"],
+    &["пер", "переулок", "провулок", "пров"],
+    &["наб", "набережная", "набережна"],
+    &["шоссе", "ш", "шосе"],
+    &["проезд", "проїзд"],
+    &["алл", "аллея", "алея"],
+    &["nabr", "nabrezi", "nabrezie"],
     &["οδοσ", "οδ"],
     &["λεωφοροσ", "λεωφ"],
     &["sk", "sokak", "sok", "sokagi"],
@@ -62,9 +83,30 @@ const KINDS: [&[&str]; 47] = [
     &["trg", "nam", "namesti", "namestie", "ter"],
 ];
 /// Kinds that stand before the name, and are left out in speech.
-const LEADING: [&str; 19] = [
-    "ul", "al", "os", "c", "po", "ctra", "cno", "via", "vle", "pza", "cso", "lgo", "r", "ch", "imp", "пр",
-    "пер", "οδοσ", "ave",
+const LEADING: [&str; 23] = [
+    "ul",
+    "al",
+    "os",
+    "c",
+    "po",
+    "ctra",
+    "cno",
+    "via",
+    "vle",
+    "pza",
+    "cso",
+    "lgo",
+    "r",
+    "ch",
+    "imp",
+    "пр",
+    "пер",
+    "οδοσ",
+    "ave",
+    "blvd",
+    "наб",
+    "шоссе",
+    "алл",
 ];
 /// Kinds at the end of a word: how much of the word is left when they are abbreviated.
 const ENDS: [(&str, usize); 15] = [
@@ -84,6 +126,13 @@ const ENDS: [(&str, usize); 15] = [
     ("gasse", 1),
     ("allee", 2),
 ];
+/// Ends of words that are streets, beside those.
+const COMPOUNDS: [&str; 40] = [
+    "str", "weg", "laan", "hof", "ring", "dreef", "dijk", "kade", "singel", "steeg", "gracht", "damm",
+    "ufer", "markt", "steig", "stieg", "chaussee", "torg", "grand", "backen", "stigen", "leden", "ringen",
+    "gardet", "vangen", "parken", "svinget", "svingen", "bakken", "stien", "alle", "tie", "kuja", "polku",
+    "raitti", "rinne", "utca", "ulica", "sokagi", "caddesi",
+];
 /// Words within the name of a street that come and go.
 const FILLERS: [&str; 26] = [
     "the", "of", "am", "an", "der", "dem", "den", "de", "la", "le", "les", "du", "des", "del", "los", "las",
@@ -94,44 +143,8 @@ const LABELS: [&str; 15] = [
     "no", "nr", "num", "number", "nummer", "numero", "n", "н", "д", "дом", "hus", "huis", "house", "haus",
     "nro",
 ];
-/// Parts of a house, each before or behind its number.
-const UNITS: [&str; 32] = [
-    "flat",
-    "apt",
-    "apartment",
-    "unit",
-    "suite",
-    "ste",
-    "floor",
-    "fl",
-    "room",
-    "rm",
-    "lgh",
-    "wohnung",
-    "whg",
-    "og",
-    "eg",
-    "etage",
-    "m",
-    "lok",
-    "кв",
-    "appt",
-    "app",
-    "piso",
-    "puerta",
-    "scala",
-    "int",
-    "lejl",
-    "bus",
-    "building",
-    "bldg",
-    "block",
-    "staircase",
-    "lok",
-];
-
-/// A word of so many letters is the name of a street without its kind.
-const LONG_NAME: usize = 8;
+/// Bytes of the shortest word that may be the name of a street without its kind, if it has a capital.
+const SHORT_NAME: usize = 5;
 
 /// A house number: digits, and a letter or none.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -140,19 +153,71 @@ struct House {
     letter: Option<u8>,
 }
 
+/// What kind of street it is, and whether that stands before its name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Way {
+    kind: &'static str,
+    is_leading: bool,
+}
+
 struct Street {
     /// Its own words, and which of them is looked up.
     words: Vec<Box<[u8]>>,
     anchor: usize,
-    kinds: Vec<&'static str>,
+    /// Small words at its start: `Am Markt`, `La Rambla`.
+    front: Vec<Box<[u8]>>,
+    ways: Vec<Way>,
     is_compound: bool,
     kind: Kind,
-    houses: HashMap<House, Vec<u32>>,
+    houses: HashMap<House, Household>,
     people: Vec<u32>,
 }
 
+/// Who lives in a house, and in which parts of it.
+#[derive(Default)]
+struct Household {
+    people: Vec<u32>,
+    parts: Vec<(Units, Vec<u32>)>,
+}
+
+impl Household {
+    fn add(&mut self, person: u32, units: &Units) {
+        insert(&mut self.people, person);
+        match self.parts.iter_mut().find(|(known, _)| known == units) {
+            Some((_, people)) => insert(people, person),
+            None => self.parts.push((units.clone(), vec![person])),
+        }
+    }
+
+    /// Whether somebody lives in the part of this number.
+    fn knows(&self, number: &[u8]) -> bool {
+        self.parts.iter().any(|(units, _)| units.iter().any(|unit| **unit == *number))
+    }
+
+    /// Whom an address means that names these parts of the house, and whether that is certain.
+    fn of(&self, written: &Units) -> (&[u32], bool) {
+        let found = if written.is_empty() {
+            None
+        } else {
+            let shares = |units: &Units| units.iter().any(|unit| written.contains(unit));
+            self.parts
+                .iter()
+                .find(|(units, _)| shares(units))
+                .or_else(|| self.parts.iter().find(|(units, _)| units.is_empty()))
+        };
+        let is_certain = written.is_empty() || found.is_some();
+        (found.map_or(&self.people, |(_, people)| people), is_certain)
+    }
+}
+
+fn insert(people: &mut Vec<u32>, person: u32) {
+    if people.last() != Some(&person) {
+        people.push(person);
+    }
+}
+
 /// The own words of a street, and the kinds.
-type Own = (Vec<Box<[u8]>>, Vec<&'static str>);
+type Own = (Vec<Box<[u8]>>, Vec<Way>);
 
 #[derive(Default)]
 pub(super) struct Streets {
@@ -167,6 +232,8 @@ pub(super) struct Found<'m> {
     pub(super) kind: &'m Kind,
     pub(super) people: &'m [u32],
     pub(super) is_certain: bool,
+    /// Whether it counts only where it is written with a capital.
+    pub(super) needs_capital: bool,
 }
 
 /// The kind of each way to write one. Where several are written so, the first.
@@ -228,88 +295,155 @@ fn house(word: &[u8]) -> Option<House> {
     is_house.then(|| House { number, letter: letters.first().copied() })
 }
 
+fn ends_in(word: &[u8], end: &[u8]) -> bool {
+    word.len() >= end.len() + 2 && word.ends_with(end)
+}
+
+/// Whether a house number stands before a word, not at the start of the line.
+fn is_house_behind(list: &[&[u8]], next: usize) -> bool {
+    let before = list.get(..next.saturating_sub(1)).unwrap_or_default();
+    before.len() > 1 && before.last().is_some_and(|word| house(word).is_some())
+}
+
 /// A line of an address taken apart.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Line {
     words: Vec<Box<[u8]>>,
-    kinds: Vec<&'static str>,
+    front: Vec<Box<[u8]>>,
+    ways: Vec<Way>,
     houses: Vec<House>,
+    pub(super) units: Units,
     /// Whether a word of its own ends in a kind: `Hauptstraße`.
     is_compound: bool,
 }
 
 impl Line {
-    /// Of one spelling. A number of five digits behind the street is a postcode, and ends it.
+    /// Of one spelling. A number of four digits and more behind the street is a postcode, and ends it.
     pub(super) fn read(spelling: &str) -> Self {
-        let list: Vec<&[u8]> = words(spelling).map(str::as_bytes).collect();
+        // `Oak Street 12 #4`
+        let spelling = spelling.replace('#', " unit ");
+        let list: Vec<&[u8]> = words(&spelling).map(str::as_bytes).collect();
         let mut line = Self::default();
         let mut n = 0;
         while let Some(word) = list.get(n).copied() {
+            if let Some((taken, number)) = units::read(list.get(n..).unwrap_or_default()) {
+                line.units.push(number.into());
+                n += taken;
+                continue;
+            }
             n += 1;
-            let is_number = |word: &&&[u8]| word.first().is_some_and(u8::is_ascii_digit);
             if word.len() >= 4 && n > 1 && word.iter().all(u8::is_ascii_digit) {
                 break;
             }
-            if is_in(&UNITS, word) && list.get(n).as_ref().is_some_and(is_number) {
-                n += 1;
-            } else if let Some(mut house) = house(word) {
-                // `5 a`: the letter stands apart.
+            let is_house = house(word).filter(|_| !line.is_in_name(&list, n));
+            if let Some(mut house) = is_house {
+                // `5 a`, `5 A 12`: the letter stands apart, and behind it may stand the number of the flat.
+                let is_number = |word: &&[u8]| word.iter().all(u8::is_ascii_digit);
                 if let Some([letter]) = list.get(n)
                     && house.letter.is_none()
                     && letter.is_ascii_alphabetic()
-                    && n + 1 >= list.len()
+                    && !units::is_designator(&[*letter])
+                    && list.get(n + 1).is_none_or(is_number)
                 {
                     house.letter = Some(*letter);
                     n += 1;
+                    if let Some(flat) = list.get(n).filter(|flat| flat.len() < 4) {
+                        line.units.push((*flat).into());
+                        n += 1;
+                    }
                 }
                 line.houses.push(house);
             } else if let Some(kind) = kind_of(word) {
-                line.kinds.push(kind);
-            } else if !is_in(&FILLERS, word) && !is_in(&LABELS, word) && !is_in(&UNITS, word) {
-                line.is_compound |= street(word) != word;
+                line.ways.push(Way { kind, is_leading: line.words.is_empty() });
+            } else if is_in(&FILLERS, word) {
+                if line.words.is_empty() && line.ways.is_empty() {
+                    line.front.push(word.into());
+                }
+            } else if !is_in(&LABELS, word) && !units::is_designator(word) {
+                // Behind the street and its number stands the town.
+                if !line.words.is_empty() && !line.houses.is_empty() && is_house_behind(&list, n) {
+                    break;
+                }
+                line.is_compound |=
+                    street(word) != word || COMPOUNDS.iter().any(|end| ends_in(word, end.as_bytes()));
                 line.words.push(street(word).into());
             }
+        }
+        if line.words.is_empty() && line.ways.is_empty() {
+            line.words = std::mem::take(&mut line.front);
         }
         line
     }
 
+    /// Whether a number before a word is a part of the name, because another is the house: `60 let Oktyabrya 29`, `Floru 3-y 11`.
+    fn is_in_name(&self, list: &[&[u8]], next: usize) -> bool {
+        let is_own = |word: &[u8]| {
+            house(word).is_none()
+                && kind_of(word).is_none()
+                && !is_in(&LABELS, word)
+                && !units::is_designator(word)
+        };
+        let before_word = list.get(next).is_some_and(|word| is_own(word) && word.len() > 1);
+        let others =
+            list.iter().enumerate().filter(|(at, word)| at + 1 != next && house(word).is_some()).count();
+        let leads = next == 1
+            && list
+                .get(next..)
+                .unwrap_or_default()
+                .iter()
+                .any(|word| kind_of(word).is_some_and(|kind| !LEADING.contains(&kind)));
+        before_word && others > 0 && !leads && self.ways.iter().all(|way| way.is_leading)
+    }
+
     /// Whether it is a number alone: the house number in a field of its own.
     pub(super) fn is_number(&self) -> bool {
-        self.words.is_empty() && self.kinds.is_empty() && self.houses.len() == 1
+        self.words.is_empty() && self.ways.is_empty() && self.houses.len() == 1
+    }
+
+    /// Whether it is a kind of street and a house number, without a name: `The Avenue 5`.
+    pub(super) fn is_door(&self) -> bool {
+        self.words.is_empty() && !self.ways.is_empty() && !self.houses.is_empty()
+    }
+
+    /// Whether it is a part of a house and nothing else: a flat in a field of its own.
+    pub(super) fn is_unit(&self) -> bool {
+        self.words.is_empty() && self.ways.is_empty() && self.houses.is_empty() && !self.units.is_empty()
     }
 }
 
 impl Streets {
-    /// Adds a line; gives the word by which the street is looked up and its number. `numbers` are lines that are a number.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds a line; gives the word by which the street is looked up and its number. `numbers` are lines that are a number, `units`
+    /// the parts of a house that stand in lines of their own.
     pub(super) fn add(
         &mut self,
         person: u32,
         kind: &Kind,
         line: &Line,
         numbers: &[Line],
+        units: &Units,
     ) -> Option<(Box<[u8]>, u32)> {
         let (anchor, word) = line.words.iter().enumerate().max_by_key(|(_, word)| word.len())?;
-        let is_street = !line.houses.is_empty() || !line.kinds.is_empty();
+        let is_street = !line.houses.is_empty() || !line.ways.is_empty() || line.is_compound;
         if !is_street || line.words.len() > 6 || line.words.iter().any(|word| word.len() > LONGEST_WORD) {
             return None;
         }
         let next = u32::try_from(self.list.len()).ok()?;
-        let id = *self.ids.entry((line.words.clone(), line.kinds.clone())).or_insert(next);
+        let id = *self.ids.entry((line.words.clone(), line.ways.clone())).or_insert(next);
         if id == next {
-            let (words, kinds) = (line.words.clone(), line.kinds.clone());
-            let (houses, people, is_compound) = (HashMap::new(), Vec::new(), line.is_compound);
-            self.list.push(Street { words, anchor, kinds, is_compound, kind: kind.clone(), houses, people });
+            let Line { words, front, ways, is_compound, .. } = line.clone();
+            let (houses, people, kind) = (HashMap::new(), Vec::new(), kind.clone());
+            self.list.push(Street { words, anchor, front, ways, is_compound, kind, houses, people });
         }
         let street = self.list.get_mut(id as usize)?;
-        if street.people.last() != Some(&person) {
-            street.people.push(person);
-        }
+        insert(&mut street.people, person);
+        let parts: Units = line.units.iter().chain(units).cloned().collect();
         let apart = numbers.iter().filter(|_| line.houses.is_empty()).flat_map(|line| &line.houses);
         for house in line.houses.iter().chain(apart) {
-            let people = street.houses.entry(house.clone()).or_default();
-            if people.last() != Some(&person) {
-                people.push(person);
-            }
+            street.houses.entry(house.clone()).or_default().add(person, &parts);
         }
         Some((word.clone(), id))
     }
@@ -325,48 +459,62 @@ impl Streets {
         for wanted in behind.iter().skip(1) {
             end = next(text, end, wanted, word_behind)?.1;
         }
-        let (mut has_kind, mut is_kind) = (false, street.kinds.is_empty());
-        for is_before in [true, false] {
-            let place = if is_before {
-                kind_beside(text, start, word_before)
-            } else {
-                kind_beside(text, end, word_behind)
-            };
-            let Some((from, to)) = place else { continue };
-            let word = text.get(from..to)?;
-            has_kind = true;
-            is_kind |= street.kinds.iter().any(|kind| is_same_kind(kind, word));
-            if is_before {
-                start = from;
-            } else {
-                end = to;
+        let mut has_way = false;
+        for way in &street.ways {
+            // On its own side, or on the other: `улица Ленина`, `Ленина улица`.
+            for is_leading in [way.is_leading, !way.is_leading] {
+                let at = if is_leading { start } else { end };
+                let Some((from, to)) = kind_beside(text, at, is_leading) else { continue };
+                if is_same_kind(way.kind, text.get(from..to)?) {
+                    (start, end, has_way) = (start.min(from), end.max(to), true);
+                    break;
+                }
             }
         }
-        if has_kind && !is_kind {
+        // `Oak Road` is not Oak Street.
+        if !has_way && !street.ways.is_empty() && kind_beside(text, end, false).is_some() {
             return None;
         }
-        let may_lack_kind = street.kinds.iter().all(|kind| LEADING.contains(kind));
-        Self::with_number(text, street, (start, end), has_kind || may_lack_kind)
+        // What stands before a name is left out in speech.
+        let may_lack = street.ways.iter().all(|way| LEADING.contains(&way.kind));
+        // `al. Długa` may be another street than `ul. Długa`.
+        let is_sure = has_way || street.ways.is_empty() || kind_beside(text, start, true).is_none();
+        for word in street.front.iter().rev() {
+            match beside(text, start, word_before) {
+                Some((from, to)) if text.get(from..to)? == &**word => start = from,
+                _ => break,
+            }
+        }
+        Self::with_number(text, street, (start, end), has_way || may_lack, is_sure)
     }
 
     fn with_number<'m>(
         text: &[u8],
         street: &'m Street,
         (start, end): (usize, usize),
-        has_kind: bool,
+        has_way: bool,
+        is_sure: bool,
     ) -> Option<Found<'m>> {
-        let found =
-            |start, end, people, is_certain| Found { start, end, kind: &street.kind, people, is_certain };
+        let found = |start, end, people, is_certain| Found {
+            start,
+            end,
+            kind: &street.kind,
+            people,
+            is_certain,
+            needs_capital: false,
+        };
         let numbers = [number_before(text, start), number_behind(text, end)];
         for (house, from, to) in numbers.iter().flatten() {
             let (from, to) = (start.min(*from), end.max(*to));
-            if let Some(people) = street.houses.get(house) {
-                return Some(found(from, to, people, has_kind));
+            if let Some(household) = street.houses.get(house) {
+                let (from, to, units) = units::around(text, (from, to), &|unit| household.knows(unit));
+                let (people, is_certain) = household.of(&units);
+                return Some(found(from, to, people, has_way && is_sure && is_certain));
             }
             // `5` and `5a` are two doors of one house.
             let near = street.houses.iter().find(|(known, _)| known.number == house.number);
-            if let Some((_, people)) = near {
-                return Some(found(from, to, people, false));
+            if let Some((_, household)) = near {
+                return Some(found(from, to, &household.people, false));
             }
         }
         let has_other = numbers.iter().flatten().any(|(_, from, to)| {
@@ -375,11 +523,10 @@ impl Streets {
         });
         let is_other = has_other && !street.houses.is_empty();
         // A single word that says nothing of a street may be any word: `Studio 5`.
-        let is_told = !street.kinds.is_empty()
-            || street.is_compound
-            || street.words.len() > 1
-            || street.words.first().is_some_and(|word| word.len() >= LONG_NAME);
-        (!is_other && has_kind && is_told).then(|| found(start, end, &street.people, false))
+        let is_plain = street.ways.is_empty() && !street.is_compound && street.words.len() < 2;
+        let is_told = street.words.first().is_none_or(|word| word.len() >= SHORT_NAME);
+        (!is_other && has_way && (is_told || !is_plain))
+            .then(|| Found { needs_capital: is_plain, ..found(start, end, &street.people, false) })
     }
 }
 
@@ -388,19 +535,19 @@ fn beside(text: &[u8], at: usize, step: Step) -> Option<(usize, usize)> {
     step(text, at).filter(|(from, to)| from.saturating_sub(at).max(at.saturating_sub(*to)) <= 3)
 }
 
-/// The kind of a street beside its name, over words that come and go.
-fn kind_beside(text: &[u8], at: usize, step: Step) -> Option<(usize, usize)> {
+/// The kind of a street beside its name; before the name over words that come and go.
+fn kind_beside(text: &[u8], at: usize, is_leading: bool) -> Option<(usize, usize)> {
     let mut at = at;
     for _ in 0..3 {
-        let (from, to) = beside(text, at, step)?;
+        let (from, to) = beside(text, at, if is_leading { word_before } else { word_behind })?;
         let word = text.get(from..to)?;
         if kind_of(word).is_some() {
             return Some((from, to));
         }
-        if !is_in(&FILLERS, word) {
+        if !is_leading || !is_in(&FILLERS, word) {
             return None;
         }
-        at = if from < at { from } else { to };
+        at = from;
     }
     None
 }

@@ -5,8 +5,10 @@
 use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use super::fold::folded;
+use crate::data_map::Kind;
 
 /// Names of one person that are looked for side by side.
 const MOST_NAMES: usize = 8;
@@ -15,6 +17,7 @@ const FULL: usize = 3;
 
 /// A name as it is looked for.
 pub(super) struct Form {
+    pub(super) kind: Kind,
     pub(super) people: Vec<u32>,
     pub(super) name: Option<u32>,
     pub(super) is_certain: bool,
@@ -54,7 +57,7 @@ impl Unspaced {
     pub(super) fn add(&mut self, person: u32, token: &str, name: u32, is_part: bool) {
         let letters = token.nfc().count();
         if letters >= 2 {
-            self.insert(person, token, Some(name), letters >= FULL && !is_part);
+            self.insert(person, &Kind::Name, token, Some(name), letters >= FULL && !is_part);
         }
     }
 
@@ -65,14 +68,23 @@ impl Unspaced {
             for other in few.iter().skip(n + 1) {
                 let is_certain = one.nfc().count() + other.nfc().count() >= FULL;
                 for (first, second) in [(one, other), (other, one)] {
-                    self.insert(person, &format!("{first}{second}"), None, is_certain);
-                    self.insert(person, &format!("{first} {second}"), None, is_certain);
+                    self.insert(person, &Kind::Name, &format!("{first}{second}"), None, is_certain);
+                    self.insert(person, &Kind::Name, &format!("{first} {second}"), None, is_certain);
                 }
             }
         }
     }
 
-    fn insert(&mut self, person: u32, token: &str, name: Option<u32>, is_certain: bool) {
+    /// Adds the words of a place that are in such a script. With its number an address is certain.
+    pub(super) fn add_place(&mut self, person: u32, kind: &Kind, value: &str) {
+        let tokens = value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c));
+        for token in tokens.filter(|token| token.starts_with(is_unspaced) && token.nfc().count() >= 2) {
+            let has_number = token.chars().any(char::is_numeric);
+            self.insert(person, kind, token, None, has_number && *kind != Kind::City);
+        }
+    }
+
+    fn insert(&mut self, person: u32, kind: &Kind, token: &str, name: Option<u32>, is_certain: bool) {
         let text = folded(token);
         let Some(first) = text.chars().next() else { return };
         let lengths = self.lengths.entry(first).or_default();
@@ -80,6 +92,7 @@ impl Unspaced {
             lengths.push(text.len());
         }
         let form = self.forms.entry(text.into_bytes().into()).or_insert_with(|| Form {
+            kind: kind.clone(),
             people: Vec::new(),
             name,
             is_certain,
@@ -118,8 +131,15 @@ impl Unspaced {
     }
 }
 
-/// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable.
+/// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable. So does a
+/// mark in other scripts.
 fn goes_on(text: &[u8], at: usize) -> bool {
+    let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    if is_digit(at) && at.checked_sub(1).is_some_and(is_digit) {
+        return true;
+    }
     let letter = text.get(at..at + 3).and_then(|letter| std::str::from_utf8(letter).ok());
-    letter.is_some_and(|letter| letter.starts_with(|c| matches!(c, '\u{11a8}'..='\u{11ff}')))
+    letter.is_some_and(|letter| {
+        letter.starts_with(|c| matches!(c, '\u{11a8}'..='\u{11ff}') || is_combining_mark(c))
+    })
 }

@@ -57,7 +57,7 @@ impl<W: Write> Rows<W> {
                 Value::Text(text) => self.writer.write_field(cell(text))?,
                 Value::Blob(bytes) => match file(place, bytes)? {
                     Some(name) => self.writer.write_field(name)?,
-                    None => self.writer.write_field(super::json::base64(bytes))?,
+                    None => self.writer.write_field(cell(&super::json::base64(bytes)))?,
                 },
             }
         }

@@ -1,4 +1,4 @@
-//! The page of an export that the person reads.
+//! The HTML page of an export, for the person whose data are exported.
 
 use std::fmt::Write as _;
 
@@ -34,7 +34,7 @@ pub(super) struct Preview {
 }
 
 impl Preview {
-    /// Adds a record, with the files of its bytes.
+    /// Adds a record. `files` has the number of each column of bytes, and the name of its file.
     pub(super) fn add(&mut self, record: &ExportRecord, files: &[(usize, String)]) {
         if self.rows.len() >= SHOWN {
             return;
@@ -95,7 +95,7 @@ impl<'h> Index<'h> {
         self.classes.push((class.clone(), preview, has_customers));
     }
 
-    /// The whole page, when everything was read.
+    /// Writes the whole page. Call this after all records were read.
     pub(super) fn page(&self, export: &Exporting) -> Result<String, ExportError> {
         let (words, report) = (self.words, export.report());
         let title = fill(words.title, &[("sender", &self.head.controller.name)]);
@@ -189,7 +189,7 @@ impl<'h> Index<'h> {
         html.push_str("</table></div>\n");
     }
 
-    /// What the policy calls a class in the language, or else its own name.
+    /// The policy's word for a class in the page's language. Without such a word, the name of the class.
     fn class_name(&self, class: &ClassName) -> String {
         let found = self.policy.words(self.head.language()).and_then(|words| words.name(class.as_str()));
         found.unwrap_or_else(|| class.as_str().to_owned())

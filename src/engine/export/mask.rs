@@ -124,7 +124,15 @@ impl Masks {
         }
         let mut cut = Vec::new();
         for (place, pointer, field) in &self.inside {
-            let Some(Value::Text(text)) = values.get(*place) else { continue };
+            let text = match values.get(*place) {
+                Some(Value::Text(text)) => text,
+                // A document as bytes: nobody can tell where in it the secret is.
+                Some(Value::Blob(_)) => {
+                    leave_out(&mut values, *place, WhyLeftOut::Secret);
+                    continue;
+                }
+                _ => continue,
+            };
             match edit(text, pointer, |_| Some(Edit::Remove)) {
                 Ok(None) => {}
                 Ok(Some(less)) => {

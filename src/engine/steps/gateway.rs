@@ -419,10 +419,10 @@ async fn erase_or_look(
     }
 }
 
-/// The gateways of the plan that nobody waived. Each is checked again on every run: a new profile may exist since the
+/// The gateways of the plan about which no person has decided. Each is checked again on every run: a new profile may exist since the
 /// others were erased.
 pub(super) fn gateways<W>(run: &Run<'_, W>) -> Vec<GatewayName> {
-    let open = run.progress.steps().map(|(step, _)| step).filter(|step| !run.progress.is_waived(step));
+    let open = run.progress.steps().map(|(step, _)| step).filter(|step| !run.progress.is_decided(step));
     open.filter_map(|step| if let Step::Gateway(name) = step { Some(name.clone()) } else { None }).collect()
 }
 

@@ -177,12 +177,24 @@ impl Engine {
         let failed = |error: crate::anonymise::text::TooManyPeople| {
             StoreError::failed("searching texts for people", error.to_string())
         };
-        let request = MentionsRequest::new(&people).map_err(failed)?.held(self.held_customers().await?);
+        let mut request = MentionsRequest::new(&people).map_err(failed)?;
         drop(people);
         let mut counts = vec![MentionCounts::default(); searched.len()];
         let (mut of_tenants, mut refused) = (BTreeMap::new(), None::<String>);
         let mut after = None;
         loop {
+            // A pass may take hours. A hold that is placed meanwhile counts from the next part on.
+            self.rest_held(searched.iter_mut().map(|run| &mut **run)).await?;
+            if searched.iter().any(|run| !run.is_active()) {
+                // The search would still take out whoever is held now. So the pass ends, and the next one is for the others.
+                let reason = "a hold was placed during the pass; the next pass begins anew";
+                for run in searched.into_iter().filter(|run| run.is_active()) {
+                    let (case, step) = (run.id().clone(), Step::Mentions);
+                    run.end(Outcome::Waiting { case, step, reason: reason.to_owned(), retry_after: None });
+                }
+                return Ok(());
+            }
+            request = request.held(self.held_customers().await?);
             let part = match texts.redact_mentions(&request, after.as_ref()).await {
                 Ok(part) => part,
                 Err(error) => {

@@ -28,11 +28,11 @@ pub(super) use verify::Verify;
 
 /// Performs one kind of step, for many cases in as few requests as the ports allow.
 ///
-/// Afterwards each case is one step further, or it has ended: it waits, is blocked, or is superseded. If one case
-/// fails, the others are not affected. An error concerns all cases, such as a ledger out of reach.
+/// Afterwards each case is one step further, or has stopped: it waits, is blocked, or is superseded. If one case fails,
+/// the others are not affected. An error, such as a ledger out of reach, concerns all cases.
 #[async_trait]
 pub(super) trait Perform<W: Work>: Sync {
-    /// Checks whether the step may be taken now, and records that it will be taken.
+    /// Checks whether each case may take the step now, and records that the step begins.
     async fn look(
         &self,
         engine: &Engine,
@@ -40,7 +40,7 @@ pub(super) trait Perform<W: Work>: Sync {
         runs: &mut [&mut Run<'_, W>],
     ) -> Result<(), Error>;
 
-    /// Takes the step, reads back the result, and notes it.
+    /// Takes the step, reads back the result, and records the result.
     async fn act(
         &self,
         engine: &Engine,

@@ -96,6 +96,8 @@ impl StopHandle {
 pub struct Sweep {
     driver: Option<BoxFuture<'static, Result<(), Error>>>,
     events: Events,
+    /// Events that were taken from the driver together.
+    taken: VecDeque<SweepEvent>,
     stop: StopHandle,
 }
 
@@ -115,6 +117,13 @@ impl Sweep {
         StreamExt::next(self).await
     }
 
+    fn pop(&mut self) -> Option<SweepEvent> {
+        if self.taken.is_empty() {
+            std::mem::swap(&mut self.taken, &mut *self.events.lock());
+        }
+        self.taken.pop_front()
+    }
+
     /// A handle with which another task stops the sweep.
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
@@ -125,7 +134,7 @@ impl Stream for Sweep {
     type Item = Result<SweepEvent, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(event) = self.events.pop() {
+        if let Some(event) = self.pop() {
             return Poll::Ready(Some(Ok(event)));
         }
         let Some(driver) = &mut self.driver else { return Poll::Ready(None) };
@@ -137,11 +146,10 @@ impl Stream for Sweep {
             }
             Poll::Pending => None,
         };
-        match (ended, self.events.pop()) {
-            (Some(Err(error)), _) => Poll::Ready(Some(Err(error))),
-            (_, Some(event)) => Poll::Ready(Some(Ok(event))),
-            (Some(Ok(())), None) => Poll::Ready(None),
-            (None, None) => Poll::Pending,
+        match ended {
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            Some(Ok(())) => Poll::Ready(self.pop().map(Ok)),
+            None => self.pop().map_or(Poll::Pending, |event| Poll::Ready(Some(Ok(event)))),
         }
     }
 }
@@ -153,10 +161,6 @@ struct Events(Arc<Mutex<VecDeque<SweepEvent>>>);
 impl Events {
     fn lock(&self) -> MutexGuard<'_, VecDeque<SweepEvent>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pop(&self) -> Option<SweepEvent> {
-        self.lock().pop_front()
     }
 }
 
@@ -304,7 +308,7 @@ impl Engine {
         let (events, stop) = (Events::default(), StopHandle::default());
         let SweepPlace { run, at, .. } = place;
         let driver = Driver { engine: self.clone(), under, run, events: events.clone(), stop: stop.clone() };
-        Sweep { driver: Some(Box::pin(driver.drive(at))), events, stop }
+        Sweep { driver: Some(Box::pin(driver.drive(at))), events, taken: VecDeque::new(), stop }
     }
 
     /// A CSV for a review, with the columns that an operator asks for: see [`review`](crate::plan::review).

@@ -62,7 +62,11 @@ impl Work for CopiesWork {
                 },
             };
             if run.progress.is_irreversible() {
-                engine.end_copies(run, why).await?;
+                match engine.end_copies(run, why).await {
+                    // Nobody can tell what is left. The other cases of the batch go on.
+                    Err(error @ Error::Backup(_)) => run.wait(Step::Copies, &error, None),
+                    ended => ended?,
+                }
             } else {
                 engine.supersede(run, because).await?;
             }

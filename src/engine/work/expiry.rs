@@ -16,7 +16,7 @@ use crate::plan::{ApprovalError, ExpiredOf, ExpiryOf, ExpiryPart, ExpiryPlace, R
 pub(in crate::engine) struct Looked {
     /// The place where the expiry continues.
     pub(in crate::engine) place: ExpiryPlace,
-    /// Records that still had something to do.
+    /// The number of records that still had to be treated.
     pub(in crate::engine) found: u64,
     /// The results for each tenant, or for ownerless records.
     pub(in crate::engine) of: BTreeMap<RecordsOf, ExpiredOf>,
@@ -37,7 +37,7 @@ pub(in crate::engine) struct ExpiryWork {
     pub(in crate::engine) expiry: Expiry,
     /// The part that was found and is not recorded yet.
     pub(in crate::engine) part: Option<Looked>,
-    /// What the last part has to treat.
+    /// The records that were found and are to be treated next.
     pub(in crate::engine) due: DueOnes,
     /// Whether this was the last part.
     pub(in crate::engine) is_last: bool,
@@ -62,7 +62,7 @@ impl Run<'_, ExpiryWork> {
         })
     }
 
-    /// Records that still had something to do, in the parts found so far.
+    /// The number of records that still had to be treated, in all parts so far.
     pub(in crate::engine) fn found(&self) -> u64 {
         let recorded = self.progress.step(&Step::Expire).map_or(0, |step| step.expired.found);
         recorded.saturating_add(self.work.part.as_ref().map_or(0, |part| part.found))
@@ -84,8 +84,8 @@ impl Work for ExpiryWork {
         }
     }
 
-    /// Ends expiries whose mandate is not valid any more. Each part is complete in itself, so nothing more is
-    /// touched.
+    /// Ends expiries whose mandate is not valid any more. Every part that was treated is complete, so an expiry can end
+    /// after any part.
     async fn decide(engine: &Engine, _: &mut Batch<'_>, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
         let now = engine.parts.clock.now();
         for run in runs {

@@ -60,6 +60,10 @@ impl fmt::Display for Certificate {
             }
         }
         self.write_mentions(f)?;
+        for done in self.by_hand() {
+            let day = done.at.format("%F %H:%M UTC");
+            writeln!(f, "  by hand    {} by {} at {day}: {}", done.step, done.operator, done.evidence)?;
+        }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }
@@ -215,7 +219,7 @@ impl Certificate {
 
 /// Writes, line by line, what was done instead of the action of a class.
 fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
-    let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
+    let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
     let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
     let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
     if *deleted > 0 {
@@ -230,6 +234,9 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
     if *shared > 0 {
         let (have, stay) = if *shared == 1 { ("is", "it stays") } else { ("are", "they stay") };
         writeln!(f, "    {} {have} also somebody else's: {stay} with that one", more(shared))?;
+    }
+    for (link, count) in named_others {
+        writeln!(f, "    {count} of these named another customer in {link}")?;
     }
     for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
         for (link, count) in links {

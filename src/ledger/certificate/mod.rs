@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, CopiesSeen, Count, DeactivationOutcome,
     DeferredRecords, EntryBody, EntryKey, ErasureResult, ErasureRules, Find, FoundRecords, GatewayResult,
-    Intake, Ledger, LedgerError, LookedFor, MentionsResult, RecipientResult, RecordedDuty, SubjectToken,
-    WaivedStep,
+    HandStep, Intake, Ledger, LedgerError, LookedFor, MentionsResult, RecipientResult, RecordedDuty,
+    SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
 use crate::case::RecipientOutcome;
@@ -393,6 +393,11 @@ impl Certificate {
         self.result().mentions
     }
 
+    /// Steps that a person took by hand at an outside party, with evidence.
+    pub fn by_hand(&self) -> &[HandStep] {
+        &self.result().by_hand
+    }
+
     /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
@@ -496,6 +501,11 @@ impl Serialize for Certificate {
         map.serialize_entry("recipients", self.recipients())?;
         map.serialize_entry("recipients_not_told", &self.recipients_not_told())?;
         map.serialize_entry("tombstones", self.tombstones())?;
+        let by_hand = self.by_hand().iter().map(|done| {
+            let HandStep { step, operator, evidence, at } = done;
+            serde_json::json!({ "step": step, "operator": operator.get(), "evidence": evidence, "at": at })
+        });
+        map.serialize_entry("by_hand", &by_hand.collect::<Vec<_>>())?;
         let waived = self.waived().iter().map(|waived| {
             let WaivedStep { step, operator, reason, at } = waived;
             serde_json::json!({ "step": step, "operator": operator.get(), "reason": reason, "at": at })

@@ -72,6 +72,10 @@ impl Certificate {
             Step::Gateway(gateway) => Some(ToldGateway::Waived { gateway: gateway.clone() }),
             _ => None,
         });
+        let by_hand = self.by_hand().iter().filter_map(|done| match &done.step {
+            Step::Gateway(gateway) => Some(ToldGateway::Erased { gateway: gateway.clone() }),
+            _ => None,
+        });
         let kept = self.treatment.gateways().iter().filter_map(|(gateway, action)| match action {
             GatewayAction::Keep { reason } => {
                 Some(ToldGateway::Kept { gateway: gateway.clone(), reason: reason.clone() })
@@ -87,7 +91,7 @@ impl Certificate {
             is_all_claimed: is_all_claimed(&self.under().unmapped),
             leads: self.leads(),
             classes: classes.collect(),
-            gateways: gateways.chain(waived).chain(kept).collect(),
+            gateways: gateways.chain(by_hand).chain(waived).chain(kept).collect(),
             recipients: self.told_recipients(),
             tombstones: self.tombstones().to_vec(),
             leftovers: self.leftovers(),
@@ -102,7 +106,7 @@ impl Certificate {
 }
 
 impl Certificate {
-    /// What became of the recipients of the data.
+    /// For each recipient of the data: whether the recipient was told, and the answer.
     fn told_recipients(&self) -> Vec<ToldRecipient> {
         let answered = self.recipients().iter().map(|found| {
             let what = match &found.answer.outcome {
@@ -115,6 +119,12 @@ impl Certificate {
                 }
             };
             ToldRecipient { recipient: found.recipient.clone(), what }
+        });
+        let by_hand = self.by_hand().iter().filter_map(|done| match &done.step {
+            Step::Recipient(recipient) => {
+                Some(ToldRecipient { recipient: recipient.clone(), what: WhatWasTold::ByHand })
+            }
+            _ => None,
         });
         let unconfirmed = self.waived().iter().filter_map(|waived| match &waived.step {
             Step::Recipient(recipient) => {
@@ -129,17 +139,18 @@ impl Certificate {
             }
             RecipientAction::Tell => None,
         });
-        answered.chain(unconfirmed).chain(not_told).collect()
+        answered.chain(by_hand).chain(unconfirmed).chain(not_told).collect()
     }
 
-    /// The number of records that still held an erased value, by class. A record counts once for each such field.
+    /// For each class, the number of records that still hold an erased value. A record with two such fields counts
+    /// twice.
     fn leftovers(&self) -> BTreeMap<ClassName, u64> {
         let found = self.looked_for().into_iter().flat_map(|looked| &looked.found);
         found.map(|(class, fields)| (class.clone(), fields.values().map(|found| found.rows).sum())).collect()
     }
 }
 
-/// How long copies linger, as a letter says it.
+/// How long old copies may exist, in the form that a letter uses.
 fn lingering(horizon: &Horizon) -> Lingering {
     match horizon {
         Horizon::Until { day } => Lingering::Until(*day),

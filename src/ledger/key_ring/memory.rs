@@ -81,7 +81,7 @@ impl KeyRing for MemoryKeyRing {
     async fn macs(&self, request: &MacRequest) -> Result<Vec<Mac>, KeyRingError> {
         let key = self.keys.get(&request.epoch).ok_or(KeyRingError::NoKey { epoch: request.epoch })?;
         let keyed = key.hmac();
-        let mac = |message: &Vec<u8>| {
+        let mac = |message: &[u8]| {
             let mut hmac = keyed.clone();
             hmac.update(message);
             hmac.finalize().into_bytes().into()

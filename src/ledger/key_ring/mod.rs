@@ -15,9 +15,9 @@ pub use file::FileKeyRing;
 #[cfg(feature = "checkpoints")]
 pub(crate) use file::{is_open_to_others, owner_only};
 pub use memory::{MemoryKeyRing, TokenKey};
-pub(crate) use signed::{Epoch, Signed, epochs, tokens};
-pub(crate) use token::TokenOf;
+pub(crate) use signed::{Epoch, Signed, epochs, tokens, tokens_of};
 pub use token::{KeyCheck, SubjectToken};
+pub(crate) use token::{TokenOf, write_customer};
 
 /// An HMAC-SHA-256.
 pub type Mac = [u8; 32];
@@ -81,13 +81,65 @@ pub struct MacRequest {
     /// The epoch of the key.
     pub epoch: u32,
     /// The messages. Each contains the host's own id of a customer: keep them out of logs.
-    pub messages: Arc<[Vec<u8>]>,
+    pub messages: Arc<Messages>,
 }
 
 impl MacRequest {
     /// A request for messages, under the key of an epoch.
-    pub fn new(epoch: u32, messages: impl Into<Arc<[Vec<u8>]>>) -> Self {
-        Self { epoch, messages: messages.into() }
+    pub fn new(epoch: u32, messages: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
+        Self { epoch, messages: Arc::new(messages.into_iter().collect()) }
+    }
+}
+
+/// Messages, one after the other in one piece of memory: a replay asks for the tokens of every customer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Messages {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Messages {
+    /// The messages in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut begin = 0;
+        self.ends.iter().map(move |end| {
+            let message = self.bytes.get(begin..*end).unwrap_or_default();
+            begin = *end;
+            message
+        })
+    }
+
+    /// The number of messages.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no message.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Adds the message that a closure writes at the end of the bytes.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+}
+
+impl<M: AsRef<[u8]>> FromIterator<M> for Messages {
+    fn from_iter<I: IntoIterator<Item = M>>(messages: I) -> Self {
+        let mut all = Self::default();
+        for message in messages {
+            all.push(|bytes| bytes.extend_from_slice(message.as_ref()));
+        }
+        all
+    }
+}
+
+/// Shows no message.
+impl Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("messages", &self.len()).finish_non_exhaustive()
     }
 }
 

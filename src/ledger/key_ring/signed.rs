@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{KeyCheck, KeyRing, KeyRingError, MacRequest, SubjectToken, TokenOf};
+use super::{KeyCheck, KeyRing, KeyRingError, MacRequest, Messages, SubjectToken, TokenOf};
 
 /// An epoch, and the check value of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Epoch {
 pub(crate) async fn epochs(ring: &dyn KeyRing, numbers: &[u32]) -> Result<Vec<Epoch>, KeyRingError> {
     let mut found = Vec::with_capacity(numbers.len());
     for number in numbers {
-        let macs = ring.macs(&MacRequest::new(*number, [Vec::new()])).await?;
+        let macs = ring.macs(&MacRequest::new(*number, [b""])).await?;
         let [mac] = macs.as_slice() else {
             return Err(KeyRingError::Answer { asked: 1, answered: macs.len() });
         };
@@ -32,19 +32,35 @@ pub(crate) async fn tokens(
     epochs: &[Epoch],
     of: &[TokenOf],
 ) -> Result<Vec<SubjectToken>, KeyRingError> {
-    if of.is_empty() {
-        return Ok(Vec::new());
+    let mut messages = Messages::default();
+    for of in of {
+        messages.push(|bytes| of.write(bytes));
     }
-    let messages: Arc<[Vec<u8>]> = of.iter().map(TokenOf::message).collect();
     let mut tokens = Vec::with_capacity(epochs.len() * of.len());
-    for epoch in epochs {
-        let macs = ring.macs(&MacRequest::new(epoch.number, Arc::clone(&messages))).await?;
-        if macs.len() != of.len() {
-            return Err(KeyRingError::Answer { asked: of.len(), answered: macs.len() });
-        }
-        tokens.extend(macs.into_iter().map(|mac| SubjectToken::new(epoch.number, mac)));
-    }
+    tokens_of(ring, epochs, messages, |_, token| tokens.push(token)).await?;
     Ok(tokens)
+}
+
+/// Passes each token under the keys of these epochs to a closure, with the place of its message. One request per epoch.
+pub(crate) async fn tokens_of(
+    ring: &dyn KeyRing,
+    epochs: &[Epoch],
+    messages: Messages,
+    mut each: impl FnMut(usize, SubjectToken) + Send,
+) -> Result<(), KeyRingError> {
+    let asked = messages.len();
+    let messages = Arc::new(messages);
+    for epoch in epochs.iter().filter(|_| asked > 0) {
+        let request = MacRequest { epoch: epoch.number, messages: Arc::clone(&messages) };
+        let macs = ring.macs(&request).await?;
+        if macs.len() != asked {
+            return Err(KeyRingError::Answer { asked, answered: macs.len() });
+        }
+        for (place, mac) in macs.into_iter().enumerate() {
+            each(place, SubjectToken::new(epoch.number, mac));
+        }
+    }
+    Ok(())
 }
 
 /// Tokens that were computed in one request, under the key of the current epoch.

@@ -103,22 +103,14 @@ impl TokenOf {
         Self::Person { address: Digest::of_bytes(address.trim().to_lowercase().as_bytes()) }
     }
 
-    /// The bytes for the HMAC: each part with its length before it. The first part of a profile's message, and the first
-    /// two of a person's, are fixed words. A customer's message never has these forms, because its third part has 8 bytes
-    /// or is left out.
-    pub(super) fn message(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut add = |part: &[u8]| {
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part);
-        };
+    /// Writes the bytes for the HMAC: each part with its length before it. The first part of a profile's message, and the
+    /// first two of a person's, are fixed words. A customer's message never has these forms, because its third part has 8
+    /// bytes or is left out.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        let mut add = |part: &[u8]| add(bytes, part);
         match self {
             Self::Customer { tenant, customer, registered } => {
-                add(tenant.as_str().as_bytes());
-                add(customer.as_str().as_bytes());
-                if let Some(instant) = registered {
-                    add(&instant.timestamp().to_be_bytes());
-                }
+                write_customer(bytes, tenant, customer, *registered);
             }
             Self::Person { address } => {
                 add(b"person");
@@ -137,8 +129,26 @@ impl TokenOf {
                 add(profile.as_bytes());
             }
         }
-        bytes
     }
+}
+
+/// Writes the message of a customer.
+pub(crate) fn write_customer(
+    bytes: &mut Vec<u8>,
+    tenant: &TenantId,
+    customer: &CustomerId,
+    registered: Option<DateTime<Utc>>,
+) {
+    add(bytes, tenant.as_str().as_bytes());
+    add(bytes, customer.as_str().as_bytes());
+    if let Some(instant) = registered {
+        add(bytes, &instant.timestamp().to_be_bytes());
+    }
+}
+
+fn add(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+    bytes.extend_from_slice(part);
 }
 
 impl Debug for TokenOf {

@@ -4,9 +4,10 @@ use chrono::NaiveDate;
 
 use super::law;
 use super::words::{fill, plain};
-use super::writer::Writer;
+use super::writer::{DATED, RECEIVED, Writer};
 use super::{
     Fact, Letter, LetterError, Letterhead, Request, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway,
+    in_order,
 };
 use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
 use crate::plan::Tombstones;
@@ -20,8 +21,8 @@ use crate::treatment::{Lead, RecordAction, Residue};
 /// letter without one.
 ///
 /// # Errors
-/// [`LetterError`]: the policy lacks a name or a text in the language; or `request` is missing, or given although
-/// nobody asked.
+/// [`LetterError`]: the policy lacks a name or a text in the language; `request` is missing, or given although nobody
+/// asked; or the request was received after the erasure, or the letter is dated before it.
 pub fn confirmation(
     head: &Letterhead,
     request: Option<&Request>,
@@ -31,6 +32,11 @@ pub fn confirmation(
     if asked != request.is_some() {
         return Err(LetterError::Request { asked });
     }
+    let carried_out = ("the erasure was carried out", told.on);
+    if let Some(request) = request {
+        in_order(carried_out, (RECEIVED, request.received))?;
+    }
+    in_order((DATED, head.date), carried_out)?;
     let mut writer = Writer::new(head, told.privacy_law)?;
     let words = writer.words;
     let [nothing, anonymous, pseudonymous, in_part] = words.confirmation;

@@ -222,6 +222,7 @@ pub(super) const WORDS: Words = Words {
     gateway_kept: "If you have a profile at the payment service **{what}**, it is kept. Reason: {reason}.",
     recipients: "The recipients to whom your data were disclosed:",
     recipients_none: "Our records name no recipient to whom your data were disclosed.",
+    recipient_by_hand: "**{what}**: dealt with by hand. We hold evidence of it.",
     recipient_told: "**{what}**: told of the erasure. Nothing of you is left there, it says.",
     recipient_retained: "**{what}**: told of the erasure. It keeps a part of your data{until}.",
     recipient_unconfirmed: "**{what}**: has not confirmed that your data are erased there.",

@@ -266,6 +266,7 @@ pub(super) const WORDS: Words = Words {
     gateway_kept: "Falls Sie beim Zahlungsdienst **{what}** ein Profil haben, wird es aufbewahrt. Grund: {reason}.",
     recipients: "Die Empfänger, denen Ihre Daten offengelegt wurden:",
     recipients_none: "Unsere Unterlagen nennen keinen Empfänger, dem Ihre Daten offengelegt wurden.",
+    recipient_by_hand: "**{what}**: von Hand erledigt. Ein Nachweis liegt uns vor.",
     recipient_told: "**{what}**: über die Löschung unterrichtet. Dort ist nach eigener Auskunft nichts mehr von Ihnen gespeichert.",
     recipient_retained: "**{what}**: über die Löschung unterrichtet. Ein Teil Ihrer Daten wird dort aufbewahrt{until}.",
     recipient_unconfirmed: "**{what}**: hat nicht bestätigt, dass Ihre Daten dort gelöscht sind.",

@@ -344,6 +344,18 @@ pub enum LetterError {
         /// What is empty.
         what: &'static str,
     },
+    /// The days are out of order.
+    #[error("{later} on {day}, before {earlier} on {not_before}; give the right day of each")]
+    Early {
+        /// What is too early.
+        later: &'static str,
+        /// Its day.
+        day: NaiveDate,
+        /// What has to come first.
+        earlier: &'static str,
+        /// The day of that.
+        not_before: NaiveDate,
+    },
     /// A case that the person asked for needs the request, and another case has none.
     #[error("{}", if *.asked {
         "the person asked for this erasure; give the reference and the day of receipt of the request"
@@ -391,6 +403,14 @@ pub enum LetterError {
         /// The law.
         law: PrivacyLaw,
     },
+}
+
+/// Checks that what came later is not on an earlier day.
+fn in_order(
+    (later, day): (&'static str, NaiveDate),
+    (earlier, not_before): (&'static str, NaiveDate),
+) -> Result<(), LetterError> {
+    if day < not_before { Err(LetterError::Early { later, day, earlier, not_before }) } else { Ok(()) }
 }
 
 fn names(classes: &BTreeSet<ClassName>) -> String {

@@ -256,6 +256,7 @@ pub(super) const WORDS: Words = Words {
     gateway_kept: "Om du har en profil hos betaltjänsten **{what}** sparas den. Skäl: {reason}.",
     recipients: "De mottagare till vilka dina uppgifter har lämnats ut:",
     recipients_none: "Våra register nämner ingen mottagare till vilken dina uppgifter har lämnats ut.",
+    recipient_by_hand: "**{what}**: har hanterats för hand. Vi har underlag som visar det.",
     recipient_told: "**{what}**: har underrättats om raderingen. Enligt mottagaren finns ingenting om dig kvar där.",
     recipient_retained: "**{what}**: har underrättats om raderingen. Mottagaren sparar en del av dina uppgifter{until}.",
     recipient_unconfirmed: "**{what}**: har inte bekräftat att dina uppgifter är raderade där.",

@@ -166,6 +166,8 @@ impl ToldRecipient {
 pub enum WhatWasTold {
     /// The recipient was told of the erasure, and has confirmed that nothing of the person is left there.
     Told,
+    /// A person told the recipient, or erased the data there by hand, and has evidence of it.
+    ByHand,
     /// The recipient was told, and keeps a part.
     Retained {
         /// The last day, if the recipient says so.

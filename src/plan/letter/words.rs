@@ -66,6 +66,7 @@ pub(super) struct Words {
     pub(super) recipients: &'static str,
     pub(super) recipients_none: &'static str,
     pub(super) recipient_told: &'static str,
+    pub(super) recipient_by_hand: &'static str,
     pub(super) recipient_retained: &'static str,
     pub(super) recipient_unconfirmed: &'static str,
     pub(super) recipient_unidentified: &'static str,

@@ -5,10 +5,15 @@ use chrono::NaiveDate;
 use super::words::{self, LawWords, Words, fill, listed, plain};
 use super::{
     Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set, ToldRecipient,
-    WhatWasTold,
+    WhatWasTold, in_order,
 };
 use crate::data_map::{ClassName, FieldName, Kind};
 use crate::policy::{Ground, Period, PrivacyLaw};
+
+/// The day of the letter, in an error.
+pub(super) const DATED: &str = "the letter is dated";
+/// The day of receipt, in an error.
+pub(super) const RECEIVED: &str = "the request was received";
 
 pub(super) struct Writer<'h> {
     pub(super) words: &'static Words,
@@ -151,6 +156,7 @@ impl<'h> Writer<'h> {
             if request.reference.trim().is_empty() {
                 return Err(LetterError::Empty { what: "the reference of the request" });
             }
+            in_order((DATED, self.head.date), (RECEIVED, request.received))?;
             let reference = fill(words.reference, &[("reference", &plain(&request.reference))]);
             self.item(Fact::Reference, reference);
         }
@@ -206,6 +212,7 @@ impl<'h> Writer<'h> {
                 let what = plain(recipient.recipient.as_str());
                 let text = match &recipient.what {
                     WhatWasTold::Told => fill(words.recipient_told, &[("what", &what)]),
+                    WhatWasTold::ByHand => fill(words.recipient_by_hand, &[("what", &what)]),
                     WhatWasTold::Retained { until } => {
                         let until = until.map_or_else(String::new, |day| {
                             format!(" ({})", fill(words.until, &[("date", &writer.date(day))]))

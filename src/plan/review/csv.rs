@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::cell::{cell, text};
-use super::{Review, ReviewedPlan, digest_of};
+use super::{Review, ReviewedPlan};
 use crate::customer::{CustomerId, Identifiers, TenantId};
 use crate::data_map::Kind;
 use crate::digest::Digest;
@@ -231,7 +231,7 @@ impl Review {
             problems.push(Problem::new("the file", what, "leave at least one row, or approve nothing"));
         }
         Problems::none_or(problems)?;
-        Ok(Self { digest: digest_of(plans.iter().map(|plan| plan.plan)), plans })
+        Ok(Self::new(plans))
     }
 }
 

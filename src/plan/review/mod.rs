@@ -11,6 +11,7 @@
 //! A review may show personal data, but only in columns that the operator asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -65,17 +66,17 @@ impl std::fmt::Debug for ReviewedPlan {
     }
 }
 
-/// The plans that a person confirmed. Nothing else of a review is kept.
+/// The plans that a person confirmed. Nothing else of a review is kept. A clone shares the plans.
 #[derive(Clone, Debug)]
 pub struct Review {
-    plans: Vec<ReviewedPlan>,
+    plans: Arc<[ReviewedPlan]>,
     digest: Digest,
 }
 
 impl Review {
     /// A review of plans that were confirmed without a file.
     pub fn new(plans: impl IntoIterator<Item = ReviewedPlan>) -> Self {
-        let plans: Vec<ReviewedPlan> = plans.into_iter().collect();
+        let plans: Arc<[ReviewedPlan]> = plans.into_iter().collect();
         Self { digest: digest_of(plans.iter().map(|plan| plan.plan)), plans }
     }
 
@@ -92,7 +93,7 @@ impl Review {
     /// The number of customers, by tenant.
     pub fn tenants(&self) -> BTreeMap<&TenantId, u64> {
         let mut tenants = BTreeMap::new();
-        for plan in &self.plans {
+        for plan in &*self.plans {
             *tenants.entry(&plan.tenant).or_default() += 1;
         }
         tenants

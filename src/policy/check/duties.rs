@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::anonymise::Strategies;
-use crate::data_map::{ClassName, DataMap, Field, FieldName, Link, RecordClass};
+use crate::data_map::{ClassName, DataMap, Field, FieldName, Link, RecordClass, TimeZone};
 use crate::document::{Reader, join, suggest};
 use crate::policy::Duty;
 use crate::policy::document::{ClassRule, Rules};
+use crate::policy::keeper::Keeper;
 use crate::treatment::{ClassTreatment, RecordAction, Tombstone, UnderDuty};
 
 pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
@@ -56,7 +57,7 @@ fn check_needs(reader: &mut Reader, path: &str, rules: &Rules, duty: &Duty, map:
             );
         }
     }
-    if duty.needs.is_some() || duty.is_age {
+    if duty.needs.is_some() {
         return;
     }
     let is_under = |class: &ClassName| {
@@ -166,15 +167,16 @@ fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) 
 /// But while a duty is on its records, the records that they reference have to stay.
 pub(super) fn put_under_duty(
     classes: &mut BTreeMap<ClassName, ClassTreatment>,
-    rules: &Rules,
+    keepers: &[&dyn Keeper],
+    time_zone: TimeZone,
     map: &DataMap,
 ) {
-    let each = rules.duties.iter().flat_map(|duty| duty.classes().iter().map(move |class| (duty, class)));
-    for (duty, (class, field)) in each {
+    let each = keepers.iter().flat_map(|keeper| keeper.classes().iter().map(move |class| (keeper, class)));
+    for (keeper, (class, field)) in each {
         let (Some(treated), Some(described)) = (classes.get_mut(class), map.class(class.as_str())) else {
             continue;
         };
-        let needs = duty.needs();
+        let needs = keeper.needs();
         let is_there = treated.under_duty.iter().any(|under| under.field == *field && under.needs == needs);
         if is_there {
             continue;
@@ -186,7 +188,7 @@ pub(super) fn put_under_duty(
                 field: field.clone(),
                 through: way.into_iter().cloned().collect(),
                 keep_from: None,
-                time_zone: rules.time_zone,
+                time_zone,
                 needs,
             });
         }
@@ -242,18 +244,18 @@ pub(super) fn put_tombstones(
     reader: &mut Reader,
     path: &str,
     rules: (&Rules, &Strategies),
+    keepers: &[&dyn Keeper],
     classes: &mut BTreeMap<ClassName, ClassTreatment>,
     map: &DataMap,
 ) {
-    let needed = needed_by(rules.0, classes, map);
+    let needed = needed_by(keepers, classes, map);
     for (name, by) in &needed {
         let (Some(class), Some(first)) = (map.class(name.as_str()), by.first()) else { continue };
         let path = join(path, name.as_str());
-        let because = match duty_behind(rules.0, &needed, first) {
-            Some(duty) if duty.is_age => format!("{first} needs it, and may not have expired by then"),
-            Some(duty) => format!("{first} needs it, and duty {} may keep that", duty.name()),
-            None => format!("{first} needs it, which a duty may keep"),
-        };
+        let because = keeper_behind(keepers, &needed, first).map_or_else(
+            || format!("{first} needs it, which a duty may keep"),
+            |keeper| keeper.because(first),
+        );
         let mut own = Reader::default();
         let meanwhile = super::compile_class(&mut own, &path, rules, &ClassRule::anonymise(), class);
         for problem in own.into_problems() {
@@ -278,7 +280,7 @@ pub(super) fn put_tombstones(
 
 /// For each class that is deleted or handed over: the classes whose records stay for now and may need its records.
 fn needed_by(
-    rules: &Rules,
+    keepers: &[&dyn Keeper],
     classes: &BTreeMap<ClassName, ClassTreatment>,
     map: &DataMap,
 ) -> BTreeMap<ClassName, BTreeSet<ClassName>> {
@@ -305,7 +307,7 @@ fn needed_by(
                 continue;
             }
             let links = class.links().iter();
-            let links = links.filter(|link| is_needed || !stays_as_long(rules, classes, name, link));
+            let links = links.filter(|link| is_needed || !stays_as_long(keepers, classes, name, link));
             let root = (name != map.root()).then(|| map.root());
             for to in links.map(Link::to).chain(root) {
                 found.entry(to.clone()).or_default().insert(name.clone());
@@ -319,18 +321,18 @@ fn needed_by(
     }
 }
 
-/// A duty on a class, or on a class whose records need it.
-fn duty_behind<'r>(
-    rules: &'r Rules,
+/// What keeps the records of a class, or of a class whose records need it.
+fn keeper_behind<'k>(
+    keepers: &[&'k dyn Keeper],
     needed: &BTreeMap<ClassName, BTreeSet<ClassName>>,
     class: &ClassName,
-) -> Option<&'r Duty> {
+) -> Option<&'k dyn Keeper> {
     let mut todo = vec![class];
     let mut seen = BTreeSet::new();
     while let Some(class) = todo.pop() {
-        let found = rules.duties.iter().find(|duty| duty.classes().contains_key(class));
-        if found.is_some() {
-            return found;
+        let found = keepers.iter().find(|keeper| keeper.classes().contains_key(class));
+        if let Some(found) = found {
+            return Some(*found);
         }
         let more = needed.get(class).into_iter().flatten();
         todo.extend(more.filter(|class| seen.insert(*class)));
@@ -338,18 +340,20 @@ fn duty_behind<'r>(
     None
 }
 
-/// Whether the records from which a class's records hang are kept at least as long: by the same date, and under every
-/// duty of the class.
+/// Whether the records from which a class's records hang are kept at least as long: by the same date, and by all that
+/// keeps the class.
 fn stays_as_long(
-    rules: &Rules,
+    keepers: &[&dyn Keeper],
     classes: &BTreeMap<ClassName, ClassTreatment>,
     class: &ClassName,
     link: &Link,
 ) -> bool {
     let under = |name| classes.get(name).map_or(&[][..], ClassTreatment::under_duty);
-    let duties = |name: &ClassName, field: &FieldName| {
-        let by_field = |duty: &&Duty| duty.classes().get(name) == Some(field);
-        rules.duties.iter().filter(by_field).map(|duty| (duty.is_age, duty.name())).collect::<BTreeSet<_>>()
+    let kept_by = |name: &ClassName, field: &FieldName| {
+        let by_field = |keeper: &dyn Keeper| keeper.classes().get(name) == Some(field);
+        (0..keepers.len())
+            .filter(|n| keepers.get(*n).is_some_and(|keeper| by_field(*keeper)))
+            .collect::<BTreeSet<_>>()
     };
     link.is_owner()
         && under(class).iter().all(|mine| {
@@ -358,7 +362,7 @@ fn stays_as_long(
                     && under(link.to())
                         .iter()
                         .any(|theirs| theirs.field == mine.field && theirs.through == beyond)
-                    && duties(class, &mine.field).is_subset(&duties(link.to(), &mine.field))
+                    && kept_by(class, &mine.field).is_subset(&kept_by(link.to(), &mine.field))
             })
         })
 }

@@ -1,7 +1,7 @@
 //! Checks the rules of `expire` against the data map: each record has a date, and no record stays that needs an
 //! expired record.
 //!
-//! An age is checked like a duty that keeps the record until the age is reached. So the rules for duties apply: where
+//! An age is checked like a duty: both keep a record until a day. So the rules for duties apply: where
 //! the date is, which records stay together, and what happens to an expired record that another record still needs.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,8 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
-use crate::policy::{After, Duty, Expiry, Ground, OwnerlessExpiry, Period, PrivacyLaw, StartRule};
+use crate::policy::keeper::{Age, keepers};
+use crate::policy::{After, Duty, Expiry, OwnerlessExpiry};
 use crate::treatment::{
     ClassTreatment, DOES_NOT_EXPIRE, EXPIRE, OnLeftover, Ownerless, RecordAction, Treatment,
 };
@@ -42,25 +43,24 @@ pub(super) fn compile_expiry(
     for (name, (after, _)) in &expiring {
         check_after(reader, rules, name, after, map);
     }
-    let mut with_ages = rules.clone();
-    with_ages.duties.extend(ages(expiring.iter().map(|(name, (after, _))| (*name, *after))));
+    let ages = ages(expiring.iter().map(|(name, (after, _))| (*name, *after)));
     let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (*name, *rule)).collect());
-    let treatment = compile(reader, (&with_ages, strategies), &rule, map);
+    let treatment = compile(reader, (rules, strategies), &ages, &rule, map);
     Some(Expiry {
         rules: expiring.into_iter().map(|(name, (after, _))| (name.clone(), after.clone())).collect(),
         treatment: Arc::new(treatment),
-        keeps: with_ages.duties,
+        ages,
     })
 }
 
-/// The ages that records have to reach, written as duties.
-fn ages<'r>(rules: impl Iterator<Item = (&'r ClassName, &'r After)>) -> Vec<Duty> {
+/// The ages that records have to reach.
+fn ages<'r>(rules: impl Iterator<Item = (&'r ClassName, &'r After)>) -> Vec<Age> {
     let mut ages = BTreeMap::new();
     for (name, after) in rules {
         if let After::Age { from, period } = after {
-            // Records with the same date field and the same period share one duty.
+            // Records with the same date field and the same period share one age.
             let key = format!("{period} after {from}");
-            let age = ages.entry(key.clone()).or_insert_with(|| age(key, *period));
+            let age = ages.entry(key).or_insert_with(|| Age { classes: BTreeMap::new(), period: *period });
             age.classes.insert(name.clone(), from.clone());
         }
     }
@@ -169,9 +169,8 @@ pub(super) fn compile_ownerless(
     }
     let each = after.iter().flat_map(|(name, list)| list.iter().map(move |after| (name, after)));
     let ages = ages(each);
-    rules.duties.extend(ages.iter().cloned());
     let rule = treatment_rule(map, &expiring.iter().map(|(name, rule)| (name, &rule.class)).collect());
-    let treatment = compile(reader, (&rules, strategies), &rule, map);
+    let treatment = compile(reader, (&rules, strategies), &ages, &rule, map);
     let implied = expiring.iter().filter(|(_, rule)| rule.is_implied).map(|(name, _)| name.clone()).collect();
     let rules = expiring.into_iter().map(|(name, rule)| (name, rule.which)).collect();
     Some(OwnerlessExpiry { rules, implied, after, treatment: Arc::new(treatment), ages })
@@ -258,23 +257,6 @@ fn check_after(reader: &mut Reader, rules: &Rules, name: &ClassName, after: &Aft
     }
 }
 
-/// An age, written as a duty that keeps the record until the age is reached.
-fn age(name: String, period: Period) -> Duty {
-    Duty {
-        name: name.into(),
-        classes: BTreeMap::new(),
-        by_fiscal_year: false,
-        period,
-        start: StartRule::RecordDate,
-        law: "its age".into(),
-        statute: None,
-        ground: Ground::Necessary,
-        under: PrivacyLaw::Gdpr,
-        needs: None,
-        is_age: true,
-    }
-}
-
 /// The treatment in which the given classes expire and all other classes stay as they are.
 fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) -> TreatmentRule {
     let stays = || ClassRule::plain(RecordAction::Keep { reason: STAYS.to_owned() });
@@ -306,6 +288,7 @@ fn check_searches(reader: &mut Reader, classes: &BTreeMap<ClassName, ClassTreatm
 fn compile(
     reader: &mut Reader,
     rules: (&Rules, &Strategies),
+    ages: &[Age],
     rule: &TreatmentRule,
     map: &DataMap,
 ) -> Treatment {
@@ -313,8 +296,9 @@ fn compile(
     let mut known = rule.clone();
     known.classes.retain(|name, _| map.class(name.as_str()).is_some());
     let mut classes = compile_classes(reader, TABLE, rules, &known, map);
-    duties::put_under_duty(&mut classes, rules.0, map);
-    duties::put_tombstones(reader, TABLE, rules, &mut classes, map);
+    let keepers = keepers(&rules.0.duties, ages);
+    duties::put_under_duty(&mut classes, &keepers, rules.0.time_zone, map);
+    duties::put_tombstones(reader, TABLE, rules, &keepers, &mut classes, map);
     duties::check_dates_stay(reader, TABLE, &classes);
     check_references(reader, TABLE, &known, map);
     triggers::check_table_triggers(reader, TABLE, &classes, map);

@@ -375,7 +375,8 @@ fn redact(
         return cannot(format!("cannot be redacted: {}", must_differ(field)));
     }
     let (with, also) = (with.to_owned(), also.clone());
-    Ok(Strategy::Redact { with, max_chars: constraints.max_chars, also, names_alone })
+    let (max_chars, encoding) = (constraints.max_chars, field.encoding());
+    Ok(Strategy::Redact { with, max_chars, also, names_alone, encoding })
 }
 
 /// The strategy that blanks a document. The policy says whether a file that cannot be blanked is deleted or becomes

@@ -9,17 +9,20 @@ use super::by_tenant::ByTenant;
 use super::document::{
     ClassRule, FieldRule, MENTION_WAY_OUT, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
 };
+use super::keeper::keepers;
 use super::of_day::OfDay;
 use super::{Duty, Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecipientName,
-    RecordClass, Role, StateName, Value,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, Link, LinkRole, NotCovered,
+    RecipientName, RecordClass, Role, StateName, Value,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
-use crate::treatment::{ClassTreatment, MentionAction, RecordAction, Treatment, knowing, signs_of};
+use crate::treatment::{
+    ClassTreatment, MentionAction, RecordAction, Treatment, knowing, own_signs, signs_of,
+};
 
 mod duties;
 mod expire;
@@ -138,12 +141,13 @@ fn compile(
     duties::check_duties(reader, rules, map);
     limits::check_limits(reader, rules, map);
     suppress::check_suppress(reader, rules, map);
+    let keepers = keepers(&rules.duties, &[]);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
         let mut classes = compile_classes(reader, &path, (rules, strategies), rule, map);
-        duties::put_under_duty(&mut classes, rules, map);
-        duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
+        duties::put_under_duty(&mut classes, &keepers, rules.time_zone, map);
+        duties::put_tombstones(reader, &path, (rules, strategies), &keepers, &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
         reading::put_after_duty(reader, &path, strategies, rule, &mut classes, map);
         check_who_shares(reader, &path, &classes, map);
@@ -619,9 +623,11 @@ fn check_signs(
     classes: &BTreeMap<ClassName, ClassTreatment>,
     map: &DataMap,
 ) {
-    let Some(root) = classes.get(map.root()) else { return };
+    let (Some(root), Some(described)) = (classes.get(map.root()), map.class(map.root().as_str())) else {
+        return;
+    };
     let stays = root.action != RecordAction::Delete || root.tombstone.is_some();
-    if !stays || root.sign_fields().values().any(Strategy::is_sign) {
+    if !stays || own_signs(root, described).values().any(Strategy::is_sign) {
         return;
     }
     let is_treated = |name: &&&ClassName| {
@@ -682,8 +688,7 @@ fn check_values(
                 }
             }
             let waits = may_be_needed.contains(class.name());
-            let goes_by_itself = rules.expire.get(class.name()).is_some_and(|rule| rule.after.is_some());
-            if waits && !goes_by_itself {
+            if let Some(way_out) = waits.then(|| let_go_by_itself(rules, class.name(), map)).flatten() {
                 reader.problem(
                     &path,
                     format!(
@@ -693,15 +698,67 @@ fn check_values(
                     match class.store() {
                         // Without the customer, only the root store can tell that nobody has a record.
                         Some(_) => "link the records to the customer's key, or leave the duty out".to_owned(),
-                        None => format!(
-                            "write expire.{} = {{ after = \"duty\", action = \"delete\" }}",
-                            class.name()
-                        ),
+                        None => way_out,
                     },
                 );
             }
         }
+        // Records that hang from such records lose their way to the customer with them.
+        let is_own = class.links().iter().any(Link::is_by_value);
+        if !is_own
+            && !treated.under_duty.is_empty()
+            && let Some(by) = value_above(map, class.name())
+            && let Some(way_out) = let_go_by_itself(rules, class.name(), map)
+        {
+            reader.problem(
+                &path,
+                format!(
+                    "may be kept by a duty, and hangs from {by}, which is found by a value alone that is erased before"
+                ),
+                way_out,
+            );
+        }
     }
+}
+
+/// What the policy has to say so that records of a class go by themselves when their duty ends. `None` if it says so.
+fn let_go_by_itself(rules: &Rules, class: &ClassName, map: &DataMap) -> Option<String> {
+    if map.shared_classes().contains(class) {
+        // What several people share does not expire.
+        return Some(format!(
+            "leave {class} out of the classes of the duty; where a record under a duty needs it, name the link in the duty's needs"
+        ));
+    }
+    if rules.expire.get(class).is_none_or(|rule| rule.after.is_none()) {
+        return Some(format!("write expire.{class} = {{ after = \"duty\", action = \"delete\" }}"));
+    }
+    // Only a sweep lets records expire.
+    (!rules.sweep).then(|| {
+        format!(
+            "write sweep = true: expire.{class} would let the records go, and only a sweep carries it out"
+        )
+    })
+}
+
+/// A class of records from which records of this class hang, directly or through others, and that are found by a value.
+fn value_above<'m>(map: &'m DataMap, name: &'m ClassName) -> Option<&'m ClassName> {
+    let (mut seen, mut todo) = (BTreeSet::from([name]), vec![name]);
+    while let Some(at) = todo.pop() {
+        let is_way = |link: &&Link| link.role() != LinkRole::End;
+        let own = map.class(at.as_str()).into_iter().flat_map(RecordClass::links);
+        let above = own.filter(is_way).map(Link::to);
+        let holders = map.links_to(at).filter(|(_, link)| link.is_holding()).map(|(class, _)| class.name());
+        for holder in above.chain(holders) {
+            let links = map.class(holder.as_str()).map_or(&[][..], RecordClass::links);
+            if links.iter().any(|link| is_way(&link) && link.is_by_value()) {
+                return Some(holder);
+            }
+            if seen.insert(holder) {
+                todo.push(holder);
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::super::document::{ClassRule, TreatmentRule};
-use crate::data_map::{DataMap, FieldName, LetGo, Link, LinkRole, RecordClass, Role, Unclaimed, WhenGone};
+use crate::data_map::{
+    ClassName, DataMap, FieldName, LetGo, Link, LinkRole, RecordClass, Role, Unclaimed, WhenGone,
+};
 use crate::document::{Problem, Reader, join, key};
-use crate::treatment::RecordAction;
+use crate::treatment::{EXPIRE, RecordAction};
 
 /// Reports deletions that something which stays forbids.
 pub(super) fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
@@ -147,7 +149,7 @@ fn check_class(
             check_let_go(reader, &path, (rule, class, map), (of_other, other, link));
         }
         if let Some(why) = stays_behind(other, link, of_other, map) {
-            let ways = ways_out(rule, (own, class), (of_other, other, link), map);
+            let ways = ways_out(rule, (&path, own, class), (of_other, other, link), map);
             reader.problem(&path, format!("cannot be deleted: {name} {why}"), ways.join(", or "));
         }
     }
@@ -187,18 +189,32 @@ fn other_words(rule: &TreatmentRule, class: &RecordClass, link: &Link) -> Vec<St
     words
 }
 
+/// How a way out says that the records of another class are deleted, too. What expires has rules of its own: a class
+/// without one stays whatever the treatments say.
+fn delete_too(path: &str, class: &ClassName) -> String {
+    if path.strip_prefix(EXPIRE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+        let place = join(EXPIRE, &key(class.as_str()));
+        format!(
+            "let {class} expire too: {place} = {{ from = \"its date\", after = \"a period\", action = \"delete\" }}"
+        )
+    } else {
+        format!("delete {class}")
+    }
+}
+
 /// What can be done if a record that stays references a deleted record. Contains only what no other check refuses.
 fn ways_out(
     rule: &TreatmentRule,
-    (own, class): (&ClassRule, &RecordClass),
+    (path, own, class): (&str, &ClassRule, &RecordClass),
     (of_other, other, link): (&RecordAction, &RecordClass, &Link),
     map: &DataMap,
 ) -> Vec<String> {
     let takes_null = takes_null(other, link);
+    let delete_other = delete_too(path, other.name());
     let mut ways = Vec::new();
     let is_single = link.role() == LinkRole::Owner;
     if *of_other != RecordAction::Delete && stays_behind(other, link, &RecordAction::Delete, map).is_none() {
-        ways.push(format!("delete {}", other.name()));
+        ways.push(delete_other.clone());
     }
     let end = format!("ends.{}", key(link.name()));
     let may_go = match of_other {
@@ -211,7 +227,7 @@ fn ways_out(
         if may_go {
             ways.push(format!("write {end} = \"goes\" in the map, so that it is treated along"));
         } else {
-            ways.push(format!("delete {}, and write {end} = \"goes\" in the map", other.name()));
+            ways.push(format!("{delete_other}, and write {end} = \"goes\" in the map"));
         }
     }
     if takes_null && *link.gone() != WhenGone::Clear {
@@ -411,7 +427,7 @@ fn check_let_go(
         let first = if *action == RecordAction::Delete {
             String::new()
         } else {
-            format!("delete {}, and ", class.name())
+            format!("{}, and ", delete_too(path, class.name()))
         };
         ways.push(format!("{first}write {end} = \"goes\" in the map"));
     }

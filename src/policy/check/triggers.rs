@@ -56,28 +56,33 @@ pub(super) fn check_copies(
             if *of_copy.action() == RecordAction::Delete && !copy.links().iter().any(Link::is_by_value) {
                 continue;
             }
-            let mut late: Vec<(String, &str)> = Vec::new();
+            let by_value = copy.links().iter().any(Link::is_by_value);
+            let mut late: Vec<(String, &str, String)> = Vec::new();
             if acts(of_copy) {
                 let searched = of_copy.strategies().filter(|(_, how)| matches!(how, Strategy::Redact { .. }));
                 late.extend(searched.map(|(field, _)| {
-                    (join(to.as_str(), field.as_str()), "is searched before the trigger writes the new text")
+                    let remove =
+                        format!("write fields = {{ {} = \"remove\" }} for {to}", key(field.as_str()));
+                    let or_delete =
+                        if by_value { String::new() } else { format!(", or \"delete\" for {to}") };
+                    (
+                        join(to.as_str(), field.as_str()),
+                        "is searched before the trigger writes the new text",
+                        format!("drop the trigger for the run, or {remove}{or_delete}"),
+                    )
                 }));
                 if copy.links().iter().any(|link| link.is_owner() && link.is_by_value()) {
                     late.push((
                         to.to_string(),
                         "is found by a value, which is erased before the trigger writes",
+                        "drop the trigger for the run".to_owned(),
                     ));
                 }
             }
-            for (place, why) in late {
+            for (place, why, way_out) in late {
                 if reported.insert((place.clone(), from.clone())) {
-                    reader.problem(
-                        join(path, &place),
-                        format!("{why}: a trigger of {from} writes to {to}"),
-                        format!(
-                            "drop the trigger for the run, or treat {to} without a search (\"remove\", or delete the records)"
-                        ),
-                    );
+                    let what = format!("{why}: a trigger of {from} writes to {to}");
+                    reader.problem(join(path, &place), what, way_out);
                 }
             }
         }

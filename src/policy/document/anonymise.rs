@@ -8,7 +8,7 @@ use super::duties::read_period;
 use crate::anonymise::text::{Detector, first_of};
 use crate::anonymise::{Generalisation, Template, TokenForm};
 use crate::data_map::{Kind, Period, Value};
-use crate::document::{Reader, join, suggest};
+use crate::document::{Reader, join, meant_or, suggest};
 
 /// The policy's rule for a kind of personal data, or for one field.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +59,8 @@ pub(super) fn read_otherwise(reader: &mut Reader, path: &str, value: &Json) -> O
         Some("delete") => Some(Otherwise::Delete),
         Some("empty") => Some(Otherwise::Empty),
         _ => {
-            reader.problem(path, "says nothing of what cannot be blanked", "write \"delete\" or \"empty\"");
+            let way_out = meant_or(value, ["delete", "empty"], "write \"delete\" or \"empty\"");
+            reader.problem(path, "says nothing of what cannot be blanked", way_out);
             None
         }
     }
@@ -107,7 +108,8 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 _ => None,
             };
             if rule.is_none() {
-                reader.problem(path, "is no rule for a field", FIELD_RULES);
+                let words = ["remove", "clear", "token", "invalidate", "blank", "redact"];
+                reader.problem(path, "is no rule for a field", meant_or(value, words, FIELD_RULES));
             }
             return rule;
         }
@@ -220,6 +222,9 @@ fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRul
     Some(FieldRule::Redact { with, also, names_alone: names.is_some(), otherwise })
 }
 
+/// What can replace a whole value.
+const INSTEAD: &str = "write \"remove\", \"clear\", { constant = … } or { placeholder = \"… {date}\" }";
+
 /// Reads what replaces a whole value that cannot be searched.
 pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let known = match value {
@@ -235,7 +240,7 @@ pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Opt
     reader.problem(
         path,
         "does not say what is written in place of the whole value",
-        "write \"remove\", \"clear\", { constant = … } or { placeholder = \"… {date}\" }",
+        meant_or(value, ["remove", "clear"], INSTEAD),
     );
     None
 }
@@ -260,7 +265,8 @@ fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm>
         _ => None,
     };
     if form.is_none() {
-        reader.problem(path, "is no form of a token", WAY_OUT);
+        let way_out = meant_or(value, ["email", "username", "plain", "uuid"], WAY_OUT);
+        reader.problem(path, "is no form of a token", way_out);
     }
     form
 }

@@ -60,7 +60,6 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
         ground,
         under: statute.map(|statute| statute.basis).unwrap_or_default(),
         needs,
-        is_age: false,
     })
 }
 

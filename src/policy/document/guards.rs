@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::data_map::ClassName;
-use crate::document::{Reader, join, nearest};
+use crate::document::{Reader, join, meant_or, nearest};
 use crate::policy::{Ground, Guard, GuardRule};
 
 const RULES: &str = "write \"block\", \"block sweep\", { ignore = \"reason\" }, { data = [\"class\"] } or { block = \"reason\", ground = \"17(3)(e)\" }";
@@ -80,7 +80,8 @@ fn read_rule(reader: &mut Reader, path: &str, guard: &Guard, rule: &Json) -> Opt
             Some(GuardRule::Ignore { reason })
         }
         _ => {
-            reader.problem(path, "is no rule for a guard", RULES);
+            let way_out = meant_or(rule, ["block", "block sweep"], RULES);
+            reader.problem(path, "is no rule for a guard", way_out);
             None
         }
     }

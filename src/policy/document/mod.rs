@@ -14,7 +14,7 @@ use crate::customer::TenantId;
 use crate::data_map::TimeZone;
 use crate::data_map::{ClassName, DataMap, Kind};
 use crate::digest::Digest;
-use crate::document::{Problems, Reader, join, nearest};
+use crate::document::{Problems, Reader, join, meant_or, nearest};
 use crate::treatment::{OnLeftover, TreatmentName};
 
 mod anonymise;
@@ -211,7 +211,7 @@ fn read_leftovers(reader: &mut Reader, value: &Json) -> Option<OnLeftover> {
         reader.problem(
             "leftovers",
             "does not say what happens when an erased value is found in a record that stays",
-            "write \"list\" or \"block\"",
+            meant_or(value, OnLeftover::ALL.map(OnLeftover::as_str), "write \"list\" or \"block\""),
         );
     }
     found
@@ -278,7 +278,11 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
 fn read_privacy_law(reader: &mut Reader, value: &Json) -> Option<PrivacyLaw> {
     let text = reader.text("privacy_law", value)?;
     let law = text.parse::<PrivacyLaw>();
-    law.map_err(|error| reader.problem("privacy_law", "is no data protection law", error.to_string())).ok()
+    law.map_err(|error| {
+        let way_out = meant_or(value, PrivacyLaw::ALL.map(PrivacyLaw::as_str), &error.to_string());
+        reader.problem("privacy_law", "is no data protection law", way_out);
+    })
+    .ok()
 }
 
 /// The data protection law that the statutes of the duties share.

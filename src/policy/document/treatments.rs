@@ -9,7 +9,7 @@ use super::{FieldRule, KeepRule};
 use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, RecipientName};
-use crate::document::{Reader, join, suggest};
+use crate::document::{Reader, join, meant_or, suggest};
 use crate::treatment::{
     GatewayAction, MentionAction, RecipientAction, RecordAction, TreatmentName, WhyNotTold,
 };
@@ -97,7 +97,8 @@ fn read_gateways(reader: &mut Reader, path: &str, value: &Json) -> BTreeMap<Gate
             Json::String(text) if text == "erase" => Some(GatewayAction::Erase),
             Json::Object(_) => read_reason(reader, &path, rule).map(|reason| GatewayAction::Keep { reason }),
             _ => {
-                reader.problem(&path, "is no rule for a gateway", "write \"erase\" or { keep = \"reason\" }");
+                let way_out = meant_or(rule, ["erase"], "write \"erase\" or { keep = \"reason\" }");
+                reader.problem(&path, "is no rule for a gateway", way_out);
                 None
             }
         };
@@ -152,7 +153,8 @@ fn read_recipients(
             Json::String(text) if text == "tell" => Some(RecipientAction::Tell),
             Json::Object(_) => read_not_told(reader, &path, rule),
             _ => {
-                reader.problem(&path, "is no rule for a recipient", RECIPIENT_WAY_OUT);
+                let way_out = meant_or(rule, ["tell"], RECIPIENT_WAY_OUT);
+                reader.problem(&path, "is no rule for a recipient", way_out);
                 None
             }
         };
@@ -225,7 +227,9 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             let (mut blank, mut otherwise) = (is_blanked.then_some(FieldRule::Blank(None)), None);
             if let Some(value) = table.get("otherwise") {
                 let path = join(path, "otherwise");
-                if is_blanked {
+                if action.is_none() {
+                    // Which words can stand here depends on the action.
+                } else if is_blanked {
                     blank = Some(FieldRule::Blank(read_otherwise(reader, &path, value)));
                 } else if matches!(value.as_str(), Some("delete" | "empty")) {
                     let what = "says what becomes of a file that cannot be blanked, and nothing is blanked";

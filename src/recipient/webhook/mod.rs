@@ -153,12 +153,15 @@ impl WebhookRecipient {
     ) -> Result<RecipientAnswer, RecipientError> {
         request.headers.push(("content-type", "application/json".to_owned()));
         request.headers.extend(self.secret.sign(id, now, &request.body));
+        let sent = request.body.clone();
         let response = self.line.send(request, endpoint).await.map_err(|error| self.of_line(error))?;
         let unbelieved = |what: &'static str| RecipientError::Unknown {
             recipient: self.name.clone(),
             source: Some(what.into()),
         };
         match response.status {
+            // Request and answer are signed alike.
+            200..=299 if response.body == sent => Err(unbelieved("the answer is the request itself")),
             200..=299 if self.secret.has_signed(id, &response) => {
                 self.body.answer(notice, &response.body, now).map_err(unbelieved)
             }

@@ -52,7 +52,11 @@ impl Dialect for PostgresDialect {
             }
             Holds::Text | Holds::MaybeText => format!("''::text AS {name}"),
         };
-        let columns: Vec<String> = table.columns.iter().map(&mut column).collect();
+        let mut columns: Vec<String> = table.columns.iter().map(&mut column).collect();
+        if table.is_numbered {
+            columns.push("0::bigint AS born".to_owned());
+            alters.push("ALTER born SET NOT NULL, ALTER born ADD GENERATED ALWAYS AS IDENTITY".to_owned());
+        }
         let from = if is_like { format!(" FROM {host} AS host") } else { String::new() };
         let (create, name) = (own::CREATE, &table.name);
         format!(
@@ -61,6 +65,14 @@ impl Dialect for PostgresDialect {
             own::spelled(name),
             alters.join(", ")
         )
+    }
+
+    fn note_added(&self, _: &str, _: &str, _: &str, _: &[String]) -> Option<String> {
+        None
+    }
+
+    fn born(&self, alias: &str) -> String {
+        format!("{alias}.born")
     }
 
     fn parameter(&self, n: usize) -> String {

@@ -4,38 +4,87 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::dialect::PostgresDialect;
-use super::session::{PostgresSession, locked};
+use super::session::{PostgresSession, Writes, locked};
 use crate::data_map::Value;
-use crate::store::sql::{Dialect as _, Fault, json_rows};
+use crate::store::sql::{ByTriggers, Dialect as _, Fault, json_rows};
 
 /// How long the fate of a transaction is asked for whose commit was cut.
 const FATE: Duration = Duration::from_secs(10);
 
 impl PostgresSession<'_> {
     /// The writes to tables of the host that the server counts for this connection, by the number of the table.
-    pub(super) fn counted(&mut self) -> Result<BTreeMap<i64, i64>, Fault> {
+    pub(super) fn counted(&mut self) -> Result<BTreeMap<i64, Writes>, Fault> {
         let rows = self.read(
-            "SELECT relid::bigint, (n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_catalog.pg_stat_xact_user_tables \
+            "SELECT relid::bigint, n_tup_ins::bigint, (n_tup_upd + n_tup_del)::bigint FROM pg_catalog.pg_stat_xact_user_tables \
              WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname !~ '^pg_temp'",
             &[],
         )?;
         let pair = |row: Vec<Value>| match row.as_slice() {
-            [Value::Integer(table), Value::Integer(rows)] => Some((*table, *rows)),
+            [Value::Integer(table), Value::Integer(added), Value::Integer(changed)] => {
+                Some((*table, Writes { added: *added, changed: *changed }))
+            }
             _ => None,
         };
         Ok(rows.into_iter().filter_map(pair).collect())
+    }
+
+    /// What triggers did to these tables: the rows that the server counts beyond those of our statements. A partition or an
+    /// inheriting table counts as the table above it.
+    pub(super) fn done_by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault> {
+        let counted = self.counted()?;
+        let Some(open) = &self.open else { return Ok(Vec::new()) };
+        let mut now = BTreeMap::new();
+        for (table, writes) in counted {
+            let before = open.before.get(&table).copied().unwrap_or_default();
+            let writes =
+                Writes { added: writes.added - before.added, changed: writes.changed - before.changed };
+            if writes != Writes::default() {
+                now.insert(table, writes);
+            }
+        }
+        let written = open.written.clone();
+        // Where the server counts what our statements wrote and nothing else, no table has to be looked up.
+        let sum = |all: &mut dyn Iterator<Item = &Writes>| {
+            all.fold((0, 0), |(added, changed), one| (added + one.added, changed + one.changed))
+        };
+        if sum(&mut now.values()) == sum(&mut written.values()) {
+            return Ok(Vec::new());
+        }
+        let names: Vec<Vec<Value>> = tables.iter().map(|name| vec![Value::from(name.as_str())]).collect();
+        let rows = self.read(
+            "WITH RECURSIVE below(top, relid) AS (
+                 SELECT name, to_regclass(name)::oid FROM jsonb_array_elements_text($1::jsonb) AS name
+                 UNION SELECT below.top, i.inhrelid FROM below JOIN pg_catalog.pg_inherits AS i ON i.inhparent = below.relid
+             ) SELECT top, relid::bigint FROM below WHERE relid IS NOT NULL",
+            &[json_rows(names)],
+        )?;
+        let mut by_table = BTreeMap::<String, Writes>::new();
+        for row in rows {
+            let [Value::Text(top), Value::Integer(table)] = row.as_slice() else { continue };
+            let Some(writes) = now.get(table) else { continue };
+            let sum = by_table.entry(top.clone()).or_default();
+            sum.added += writes.added;
+            sum.changed += writes.changed;
+        }
+        let beyond = by_table.into_iter().map(|(table, writes)| {
+            let own = written.get(&table).copied().unwrap_or_default();
+            let beyond = |counted: i64, own: i64| u64::try_from(counted - own).unwrap_or(0);
+            let added = beyond(writes.added, own.added);
+            (table, ByTriggers { added, changed: beyond(writes.changed, own.changed) })
+        });
+        Ok(beyond.filter(|(_, by)| *by != ByTriggers::default()).collect())
     }
 
     /// Checks before a commit that only the expected tables were written to.
     pub(super) fn check(&mut self) -> Result<(), Fault> {
         let counted = self.counted()?;
         let Some(open) = &self.open else { return Ok(()) };
-        let is_new = |(table, rows): &(&i64, &i64)| open.before.get(table).is_none_or(|before| before < rows);
+        let is_new = |(table, writes): &(&i64, &Writes)| open.before.get(table) != Some(writes);
         let tables: Vec<Vec<Value>> =
             counted.iter().filter(is_new).map(|(table, _)| vec![Value::Integer(*table)]).collect();
         let echoes = locked(&self.shared.echoes).clone();
         let expected =
-            open.written.iter().cloned().chain(echoes.iter().map(|name| PostgresDialect.table(name)));
+            open.written.keys().cloned().chain(echoes.iter().map(|name| PostgresDialect.table(name)));
         let expected: Vec<Vec<Value>> = expected.map(|name| vec![Value::from(name)]).collect();
         if !tables.is_empty() {
             // A partition or an inheriting table counts as the table above it.

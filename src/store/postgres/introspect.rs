@@ -7,7 +7,7 @@ use super::types;
 use crate::data_map::{Check, Value};
 use crate::store::sql::{
     Column, Fault, ForeignKey, OnDelete, Schema, Table, Trigger, TriggerEvent, TriggerText, UniqueIndex,
-    checked_chars,
+    checked_chars, constant,
 };
 
 /// The schemas that are the host's.
@@ -190,6 +190,7 @@ fn columns(session: &mut PostgresSession<'_>, tables: &mut Tables) -> Result<(),
             computed,
             computed_from: if computed { words(&row.text(9)) } else { Vec::new() },
             has_default: row.is(7) && !computed,
+            default: if computed { None } else { constant(&row.text(9)) },
             collation: None,
             checks: of.check().into_iter().collect(),
         });

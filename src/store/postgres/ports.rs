@@ -15,8 +15,8 @@ use crate::store::sql::{Count, NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
-    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, Scrub,
-    StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
+    Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore,
+    RegistrationPage, Scrub, StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -112,6 +112,11 @@ impl CustomerStore for PostgresStore {
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         let request = request.clone();
         self.call("reading customers", move |frame, session| frame.page(session, &request)).await
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        let request = request.clone();
+        self.call("reading customers", move |frame, session| frame.registrations(session, &request)).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -17,7 +17,7 @@ use super::fault::Trouble;
 use super::{introspect, own};
 use crate::data_map::Value;
 use crate::hex;
-use crate::store::sql::{Bound, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap};
+use crate::store::sql::{Bound, ByTriggers, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap};
 
 /// What all sessions of a store share.
 #[derive(Debug, Default)]
@@ -73,15 +73,23 @@ pub(super) struct PostgresSession<'s> {
     pub(super) is_again: bool,
 }
 
+/// Rows that were written to a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Writes {
+    pub(super) added: i64,
+    /// Rows that were changed or deleted.
+    pub(super) changed: i64,
+}
+
 /// An open transaction.
 pub(super) struct Open {
     purpose: Purpose,
     /// What of ours it has created.
     pub(super) has: BTreeSet<String>,
-    /// The tables of the host to which it has written.
-    pub(super) written: BTreeSet<String>,
+    /// The tables of the host to which it has written, with the rows that its own statements wrote.
+    pub(super) written: BTreeMap<String, Writes>,
     /// The writes of earlier transactions, by table, which the server has not counted up yet.
-    pub(super) before: BTreeMap<i64, i64>,
+    pub(super) before: BTreeMap<i64, Writes>,
     pub(super) refusals: Refusals,
     /// The state of computing for which results are known.
     pub(super) version: Option<u64>,
@@ -281,9 +289,25 @@ impl<'s> PostgresSession<'s> {
             self.settled(&probe, parameters)?;
         }
         if let (Some(table), Some(open)) = (table.filter(|table| !table.is_empty()), &mut self.open) {
-            open.written.insert(table.to_owned());
+            open.written.entry(table.to_owned()).or_default();
         }
         Ok(statement)
+    }
+
+    /// Notes the rows that a statement of ours wrote.
+    fn wrote(&mut self, sql: &str, rows: u64) {
+        let table = sql.split(PARTS).nth(1).filter(|table| !table.is_empty());
+        let Some(written) =
+            table.zip(self.open.as_mut()).map(|(table, open)| open.written.entry(table.to_owned()))
+        else {
+            return;
+        };
+        let (writes, rows) = (written.or_default(), i64::try_from(rows).unwrap_or(i64::MAX));
+        if sql.starts_with("INSERT") {
+            writes.added += rows;
+        } else {
+            writes.changed += rows;
+        }
     }
 
     /// The numbers of a statement that returns one row of them. A statement that writes cannot be within another one.
@@ -353,7 +377,7 @@ impl Session for PostgresSession<'_> {
             begun = self.begin_on(purpose);
         }
         begun?;
-        let (has, written) = (BTreeSet::new(), BTreeSet::new());
+        let (has, written) = (BTreeSet::new(), BTreeMap::new());
         let (before, refusals) = (BTreeMap::new(), Refusals::new());
         self.open = Some(Open { purpose, has, written, before, refusals, version: None });
         if purpose != Purpose::Read {
@@ -410,6 +434,7 @@ impl Session for PostgresSession<'_> {
             let statement = session.prepared(sql, parameters)?;
             let written = session.write(statement, parameters)?;
             session.found_all(statement)?;
+            session.wrote(sql, written);
             Ok(written)
         })
     }
@@ -429,6 +454,9 @@ impl Session for PostgresSession<'_> {
             session.create(&sql)?;
             let counted = session.counts_of(&sql)?;
             session.found_all(&sql)?;
+            for (sql, rows) in statements.iter().zip(&counted) {
+                session.wrote(sql, *rows);
+            }
             Ok(counted)
         })
     }
@@ -460,6 +488,10 @@ impl Session for PostgresSession<'_> {
 
     fn schema_version(&mut self) -> Result<i64, Fault> {
         self.within(introspect::version)
+    }
+
+    fn by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault> {
+        self.done_by_triggers(tables)
     }
 
     fn dialect(&self) -> &'static dyn Dialect {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::bind::{BoundClass, check_column, field, implied, is_condition, is_told_apart, key_of, mapped};
 use super::draft::free_name;
+use super::links::SharedMap;
 use super::map::{FieldMap, Ignored, SqlMap};
 use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
@@ -43,6 +44,7 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
             map.customers.rest.is_some()
                 || !(is_key && is_text(table, column)) && implied(&map.customers, column).is_some()
                 || !is_key && leads(table, class, column)
+                || is_missing_link(map, &map.customers.class, class, column)
         };
         let lost = mended.lost(&table.name);
         let listed =
@@ -71,6 +73,7 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
                 let is = |name: &String| name.eq_ignore_ascii_case(column);
                 let is_key = key.iter().any(is);
                 record.rest.is_some()
+                    || is_missing_link(map, name, class, column)
                     || (is_key && !is_text(table, column))
                     || leads(table, class, column)
                     || written.iter().any(is)
@@ -89,6 +92,16 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
     check_triggers(reader, map, schema, &is_said);
     check_changes(reader, map, schema);
     check_virtual(reader, map, schema);
+}
+
+/// Whether another class names the column as a link by which it is shared, and the link is wrong. Then the column is not a
+/// forgotten column.
+fn is_missing_link(map: &SqlMap, name: &ClassName, class: Option<&BoundClass>, column: &str) -> bool {
+    let named = map.records.values().flat_map(|record| &record.shared).any(
+        |shared| matches!(shared, SharedMap::Of(of, link) if of == name && link.eq_ignore_ascii_case(column)),
+    );
+    let has_link = |class: &BoundClass| class.links.iter().any(|link| link.name.eq_ignore_ascii_case(column));
+    named && !class.is_some_and(has_link)
 }
 
 /// Reports each table that foreign keys tie to a customer and that nobody mapped.

@@ -101,6 +101,7 @@ pub(super) fn read_date_source(
             reader.text(&join(path, "column"), column).map(|column| Source::Column(column.to_owned()))
         }
         (None, Some(sql)) => reader.text(&join(path, "sql"), sql).map(|sql| Source::Sql(sql.to_owned())),
+        (None, None) if reader.is_strange(path, Some("column or sql")) => None,
         _ => {
             reader.problem(path, "has no source, or two", "write column = \"…\" or sql = \"…\"");
             None

@@ -27,6 +27,14 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// TEMPORARY TABLE … AS SELECT … WITH NO DATA`, so that the column has the type of the host's column.
     fn create(&self, table: &OwnTable) -> String;
 
+    /// The statement that lets the database note each row that is added to a host's table, by its handle, in a temporary
+    /// table. `None` for a database whose session [counts](super::session::Session::by_triggers) them. `name` is unique.
+    fn note_added(&self, name: &str, table: &str, into: &str, handle: &[String]) -> Option<String>;
+
+    /// The number of a row of a temporary table that [numbers](OwnTable::is_numbered) its rows. A row that comes after
+    /// `n` others since the table was empty has a number greater than `n`. In PostgreSQL a column of its own.
+    fn born(&self, alias: &str) -> String;
+
     /// The n-th parameter, counted from 1. In PostgreSQL `$1`.
     fn parameter(&self, n: usize) -> String;
 
@@ -118,6 +126,8 @@ pub(crate) struct OwnTable {
     pub(crate) columns: Vec<(String, Holds)>,
     /// The columns of its primary key.
     pub(crate) key: Vec<String>,
+    /// Whether its rows are numbered in the order in which they come. See [`Dialect::born`].
+    pub(crate) is_numbered: bool,
 }
 
 /// The content of a column of a temporary table.

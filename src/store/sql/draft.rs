@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::links::{Compare, EndMap, LinkMap, LinkRef, SharedMap, When};
+use super::links::{Compare, EndMap, LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{Ends, SqlMap};
 use super::paste;
 use super::schema::{Column, ForeignKey, Table};
@@ -160,6 +160,68 @@ impl<'s> Binder<'s> {
             .or_else(|| linked(Compare::Text).filter(is_text))
             .or_else(|| linked(Compare::NoCase))
             .or_else(|| linked(Compare::Text))
+    }
+
+    /// Reports a link of another class by which records are shared, if nothing says where that link leads. Returns
+    /// whether there is such a problem. The lines say where it leads; a person chooses what happens at the end.
+    pub(super) fn says_no_target(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        holder: &Foot<'s>,
+        written: &LinkMap,
+        held: &ClassName,
+    ) -> bool {
+        let [column] = written.columns.as_slice() else { return false };
+        let is_there = holder.table.column(column).is_some();
+        let is_plain = written.name.is_none() && written.to.is_none() && written.further.is_empty();
+        if !is_there || !is_plain || holder.table.foreign_key(&written.columns).is_some() {
+            return false;
+        }
+        let end = join(&join(&holder.path, "ends"), column);
+        if reader.first(|problem| problem.path == end).is_some() {
+            return true; // The end itself says no target, and that is said.
+        }
+        let what = format!("no foreign key of {} starts at {column}", holder.table.name);
+        let leads = LinkMap { to: Some(Target::Class(held.clone())), ..written.clone() };
+        let Some((bound, compare)) = self.compared(holder, &leads, LinkRole::End) else {
+            let way_out = format!("name a link that leads to the key of {held}");
+            reader.problem(path, what, way_out);
+            return true;
+        };
+        let clear = !clearable(holder, &bound, &[]).is_empty();
+        let words = [("\"clear\"", clear), ("\"goes\"", holder.path != "customers")];
+        let words: Vec<&str> = words.into_iter().filter(|(_, can)| *can).map(|(word, _)| word).collect();
+        let compare = match compare {
+            Compare::Exact => String::new(),
+            other => format!(", compare = {}", paste::text(other.as_str())),
+        };
+        let end_of =
+            |gone: &str| format!("{{ to = {}{compare}, gone = {gone} }}", paste::text(held.as_str()));
+        let Some(first) = words.first() else {
+            let way_out = format!("say at {end} where it leads: {}", end_of("{ clear = value }"));
+            reader.problem(path, what, way_out);
+            return true;
+        };
+        let is_alike = self.map.records.get(holder.class).is_some_and(|record| record.alike.is_some());
+        let place = if holder.path == "customers" {
+            vec!["customers", "ends"]
+        } else {
+            vec!["records", holder.class.as_str(), "ends"]
+        };
+        let ends = self.map.records.get(holder.class).map_or(&self.map.customers.ends, |record| &record.ends);
+        let lines = || {
+            let header = paste::header(&place);
+            let choice = paste::todo_in(column, &end_of(&paste::text(paste::TODO)), &words.join(" or "));
+            format!("{header}\n{choice}")
+        };
+        reader.problem_to_paste(
+            path,
+            what,
+            format!("say where it leads: {end} = {}", end_of(first)),
+            (!ends.is_word && !is_alike).then(lines),
+        );
+        true
     }
 
     /// The possible meanings as lines to paste.

@@ -233,6 +233,19 @@ const LINK_KEYS: [&str; 7] = ["column", "table", "key", "to", "compare", "none",
 /// Reads a link written out in full. `also` are further keys that its table may have.
 fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Option<LinkMap> {
     let known: Vec<&str> = LINK_KEYS.iter().chain(also).copied().collect();
+    if value.get("shared").is_some() {
+        say_shared(reader, path, value);
+        return None;
+    }
+    if value.get("first").is_some() {
+        let what = "is no key of a link: it stands for the whole owner";
+        reader.problem(
+            join(path, "first"),
+            what,
+            "write owner = { first = [\"…\", \"…\"] }, and nothing beside it",
+        );
+        return None;
+    }
     let table = reader.table(path, value, &known)?;
     let columns = table.get("column").map(|value| read_columns(reader, &join(path, "column"), value));
     let columns = match columns {
@@ -266,6 +279,25 @@ fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Op
         when: when?,
         further: Vec::new(),
     })
+}
+
+/// Reports a link that calls itself shared. A class says that its records are shared, by the links that give them
+/// owners.
+fn say_shared(reader: &mut Reader, path: &str, link: &Json) {
+    let named = |key: &str| link.get(key).and_then(Json::as_str);
+    let way_out = match (named("table"), named("key"), named("column")) {
+        (Some(table), Some(column), _) => format!(
+            "write shared = [\"class.{column}\"] in place of owner, with the name of the class of table {table}"
+        ),
+        (None, _, Some(column)) => format!("write shared = [\"{column}\"] in place of owner"),
+        _ => "write shared = [\"class.column\"] in place of owner, with the link that leads to this class"
+            .to_owned(),
+    };
+    reader.problem(
+        join(path, "shared"),
+        "is no key of a link: a class names the links that share it",
+        way_out,
+    );
 }
 
 /// Reads the target: nothing, a table with its columns, a class, or a column of a class. `None` if it is wrong.
@@ -380,6 +412,11 @@ const ENDS: [&str; 4] = ["goes", "same", "clear", "stand-in"];
 /// Reads the rule for each end.
 pub(super) fn read_ends(reader: &mut Reader, path: &str, value: &Json) -> Option<BTreeMap<String, EndMap>> {
     let mut ends = BTreeMap::new();
+    if !value.is_object() {
+        let way_out = "write { column = \"goes\" } with each link and its word, or \"schema\"";
+        reader.problem(path, "says of no link what happens at its end", way_out);
+        return None;
+    }
     for (link, value) in reader.open_table(path, value)? {
         let path = join(path, link);
         if let Some(end) = read_end(reader, &path, link, value) {

@@ -16,9 +16,11 @@ use super::people;
 use super::recipients::read_recipients;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, DateForm, IdentifiedBy, Kind, RecipientName, StateName, Value};
+use crate::data_map::{
+    ClassName, DateForm, Encoding, IdentifiedBy, Kind, RecipientName, StateName, UnknownEncoding, Value,
+};
 use crate::digest::Digest;
-use crate::document::{Problem, Problems, Reader, join, suggest};
+use crate::document::{Problem, Problems, Reader, join, meant_or, nearest, suggest};
 
 /// The source of a fact: a column of the customers' table, or scalar SQL that may name such columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub(crate) struct FieldMap {
     pub(crate) of: Option<String>,
     /// The form in which the column stores dates, if the map says so.
     pub(crate) date: Option<DateForm>,
+    pub(crate) encoding: Encoding,
 }
 
 /// A value to write to a column: a constant, the present instant, or a text with the tenant's name.
@@ -345,11 +348,16 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
         .flat_map(|tables| tables.as_array().map_or(std::slice::from_ref(tables), Vec::as_slice))
         .filter_map(Json::as_str)
         .collect();
-    let mut own = Map::new();
+    let (mut own, mut shapeless) = (Map::new(), Vec::new());
     if let Some(value) = table.get("records") {
         for (name, value) in reader.open_table("records", value).into_iter().flatten() {
             if alike.contains(name.as_str()) && is_addition(value) {
                 own.insert(name.clone(), value.clone());
+                continue;
+            }
+            // A class with nothing but fields and ends adds to a shape. What is wrong with the shapes is said there.
+            if is_addition(value) && table.contains_key("alike") {
+                shapeless.push(name.as_str());
                 continue;
             }
             if let Some(record) = read_record(reader, &join("records", name), Some(name), value, by_schema) {
@@ -359,6 +367,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     }
     if let Some(value) = table.get("alike") {
         read_alike(reader, value, by_schema, &own, &mut records);
+        say_shapeless(reader, &shapeless, &alike);
     }
     let recipients =
         table.get("recipients").map_or_else(BTreeMap::new, |value| read_recipients(reader, value));
@@ -392,7 +401,8 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
 fn read_by_schema(reader: &mut Reader, path: &str, value: &Json) -> bool {
     let is = value.as_str() == Some("schema");
     if !is {
-        reader.problem(path, "is no rule for every foreign key", "write \"schema\", or leave it out");
+        let way_out = meant_or(value, ["schema"], "write \"schema\", or leave it out");
+        reader.problem(path, "is no rule for every foreign key", way_out);
     }
     is
 }
@@ -440,6 +450,25 @@ fn read_alike(
             }
         }
     }
+}
+
+/// Reports classes that only add to a shape, if no shape names them. One of the names may be misspelled.
+fn say_shapeless(reader: &mut Reader, shapeless: &[&str], alike: &BTreeSet<&str>) {
+    let Some(first) = shapeless.first() else { return };
+    if reader.first(|problem| problem.path.starts_with("alike")).is_some() {
+        return;
+    }
+    let path = if shapeless.len() == 1 { join("records", first) } else { "records".to_owned() };
+    let near = shapeless.iter().find_map(|name| Some((name, nearest(name, alike.iter().copied())?)));
+    let way_out = match near {
+        Some((name, near)) => {
+            format!("is {near} in [[alike]] meant for {name}? Write both alike, or write the owner here")
+        }
+        None => "write the owner of each, or name the tables in [[alike]]".to_owned(),
+    };
+    let have = if shapeless.len() == 1 { "has" } else { "have" };
+    let what = format!("{} {have} no owner, and no [[alike]] names such a table", shapeless.join(", "));
+    reader.problem(path, what, way_out);
 }
 
 /// Adds a class's own fields and ends to those of its shape.
@@ -632,7 +661,7 @@ fn read_dates(reader: &mut Reader, value: Option<&Json>) -> BTreeMap<String, (So
 fn read_tenant(reader: &mut Reader, value: &Json) -> Option<TenantSource> {
     let path = "customers.tenant";
     match value.as_object() {
-        Some(table) if table.contains_key("is") => {
+        Some(table) if table.contains_key("is") || !table.contains_key("sql") => {
             reader.table(path, value, &["is"]);
             reader.required_text(path, table, "is").map(|name| TenantSource::Is(name.into()))
         }
@@ -655,6 +684,7 @@ fn read_status(reader: &mut Reader, value: &Json) -> Option<StatusMap> {
             reader.text("customers.status.column", column).map(|c| Source::Column(c.to_owned()))
         }
         (None, Some(sql)) => reader.text("customers.status.sql", sql).map(|s| Source::Sql(s.to_owned())),
+        (None, None) if reader.is_strange(path, Some("column or sql")) => None,
         _ => {
             reader.problem(path, "has no source, or two", "write column = \"…\" or sql = \"…\"");
             None
@@ -670,12 +700,11 @@ fn read_status(reader: &mut Reader, value: &Json) -> Option<StatusMap> {
             }
         }
     }
-    if !values.values().any(|status| *status == Status::Active) {
-        reader.problem(
-            join(path, "active"),
-            "is missing",
-            "write the values that stand for an active customer",
-        );
+    let active = join(path, "active");
+    let is_said = !table.contains_key("active") && reader.is_strange(path, Some("active"))
+        || reader.first(|problem| problem.path == active).is_some();
+    if !is_said && !values.values().any(|status| *status == Status::Active) {
+        reader.problem(active, "is missing", "write the values that stand for an active customer");
     }
     Some(StatusMap { source: source?, values })
 }
@@ -827,6 +856,9 @@ fn read_record(
         .get("shared")
         .map_or(Some(Vec::new()), |value| read_shared(reader, &join(path, "shared"), value));
     if !["owner", "shared", "ends", "nobody"].iter().any(|key| table.contains_key(*key)) {
+        if reader.is_strange(path, Some("owner")) {
+            return None;
+        }
         reader.problem(
             join(path, "owner"),
             "is missing",
@@ -912,7 +944,9 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
             Json::String(text) if text == TODO => continue,
             Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
-                let Some(table) = reader.table(&path, value, &["kind", "max_chars", "of", "date"]) else {
+                let Some(table) =
+                    reader.table(&path, value, &["kind", "max_chars", "of", "date", "encoding"])
+                else {
                     continue;
                 };
                 let max_chars = table.get("max_chars").and_then(|value| {
@@ -932,7 +966,13 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
                     let kind = reader.required_text(&path, table, "kind");
                     kind.and_then(|kind| read_kind(reader, &path, kind))
                 };
-                field.map(|field| FieldMap { max_chars, of, date: date.flatten(), ..field })
+                let encoding = read_encoding(reader, &path, table);
+                let is_text = field.as_ref().and_then(|field| field.kind.as_ref()).is_some_and(Kind::is_text);
+                if !encoding.is_plain() && !is_text {
+                    let what = "is for texts that are searched, and this field is none";
+                    reader.problem(join(&path, "encoding"), what, "leave it out");
+                }
+                field.map(|field| FieldMap { max_chars, of, date: date.flatten(), encoding, ..field })
             }
             _ => reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind)),
         };
@@ -941,6 +981,21 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
         }
     }
     fields
+}
+
+fn read_encoding(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Encoding {
+    let path = join(path, "encoding");
+    let Some(text) = table.get("encoding").and_then(|value| reader.text(&path, value)) else {
+        return Encoding::Plain;
+    };
+    text.parse().unwrap_or_else(|error: UnknownEncoding| {
+        reader.problem(
+            path,
+            format!("{text} is no encoding: {error}"),
+            suggest(text, Encoding::ALL.map(Encoding::as_str)),
+        );
+        Encoding::Plain
+    })
 }
 
 /// Reads `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::data_map::Kind;
+use crate::data_map::{Encoding, Kind};
 use crate::json_schema::{DRAFT, object};
 
 impl super::SqlMap {
@@ -133,7 +133,14 @@ fn definitions(text: &Json) -> Json {
     let chars = json!({ "type": "integer", "minimum": 1 });
     let (form, date, zone) = super::dates::schemas(text);
     let date_form = json!({ "$ref": "#/$defs/date_form" });
-    let keys = [("kind", kind.clone()), ("max_chars", chars), ("of", text.clone()), ("date", date_form)];
+    let encoding = json!({ "enum": Encoding::ALL.map(Encoding::as_str) });
+    let keys = [
+        ("kind", kind.clone()),
+        ("max_chars", chars),
+        ("of", text.clone()),
+        ("date", date_form),
+        ("encoding", encoding),
+    ];
     let detailed = json!({ "anyOf": [object(&keys, &["kind"]), object(&keys, &["date"])] });
     let values = json!({ "$ref": "#/$defs/values" });
     let status = |source: &str| {

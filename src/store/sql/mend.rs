@@ -464,6 +464,7 @@ impl<'s> Pen<'_, 's> {
             *key = right;
         }
         self.when(&mut record.when);
+        self.owner_of_another(record, known);
         let single = record.owner.len() == 1;
         for (n, link) in record.owner.iter_mut().enumerate() {
             let path = if single { "owner".to_owned() } else { format!("owner.first[{n}]") };
@@ -504,6 +505,23 @@ impl<'s> Pen<'_, 's> {
             }
         }
         self.fields(&mut record.fields);
+    }
+
+    /// Corrects an owner that names a link of another class. Whoever has the other record has this one: that is what
+    /// `shared` says.
+    fn owner_of_another(&mut self, record: &mut RecordMap, known: &Known<'s>) {
+        let [LinkRef::Word(word)] = record.owner.as_slice() else { return };
+        let Some((class, link)) = word.split_once('.').filter(|_| !self.has(word)) else { return };
+        if known.named.contains(word) || !known.classes.contains_key(class) {
+            return;
+        }
+        self.reader.problem(
+            join(&self.path, "owner"),
+            format!("{word} is a link of {class}, and an owner is a link of the class itself"),
+            format!("write shared = {} in place of owner", list_of(word)),
+        );
+        record.shared.push(SharedMap::Of(class.into(), link.to_owned()));
+        record.owner.clear();
     }
 
     /// Corrects a link that starts at this class.
@@ -589,12 +607,66 @@ fn own_ends(ends: &BTreeMap<String, super::links::EndMap>) -> Vec<String> {
     own.map(|(name, _)| name.clone()).collect()
 }
 
+/// One name as a list.
+fn list_of(name: &str) -> String {
+    format!("[{}]", text(name))
+}
+
 /// The name by which `ends` can refer to a link.
 fn name_of(link: &LinkRef) -> String {
     match link {
         LinkRef::Word(word) => word.clone(),
         LinkRef::Full(link) => link.name.clone().unwrap_or_else(|| link.columns.join("+")),
     }
+}
+
+/// Merges the problems of several classes that name one link, if the map has no link of this name and no table has such a
+/// column: the link is missing, or all misspell it.
+pub(super) fn fold_missing_links(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
+    let missed = |problem: &Problem| {
+        let (class, place) = problem.path.strip_prefix("records.")?.split_once('.')?;
+        let is_link = ["owner", "shared", "ends"].iter().any(|key| place.starts_with(key));
+        let (_, word) = problem.what.strip_prefix("table ")?.split_once(" has no column ")?;
+        is_link.then(|| (word.to_owned(), class.to_owned()))
+    };
+    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (word, class) in problems.iter().filter_map(missed) {
+        users.entry(word).or_default().insert(class);
+    }
+    // The tables of one shape have one mistake, which is merged with the shape.
+    let shapes = |classes: &BTreeSet<String>| {
+        let of_class = |class: &String| {
+            map.records
+                .get(class.as_str())
+                .map(|record| (record.alike, record.alike.is_none().then_some(class.clone())))
+        };
+        classes.iter().map(of_class).collect::<BTreeSet<_>>().len()
+    };
+    users.retain(|_, classes| shapes(classes) > 1);
+    let mut folded: Vec<Problem> = Vec::new();
+    for problem in problems {
+        let Some((word, classes)) = missed(&problem).and_then(|(word, _)| users.get_key_value(&word)) else {
+            folded.push(problem);
+            continue;
+        };
+        let path = join("links", word);
+        let to_link = map.links.keys().any(|name| problem.way_out == format!("did you mean {name}?"));
+        if folded.iter().any(|known| known.path == path) {
+            continue;
+        }
+        let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+        let way_out = if to_link {
+            problem.way_out
+        } else {
+            format!("write {path} = {{ column = \"…\", to = \"…\" }}, or the column of each")
+        };
+        let what = format!(
+            "is missing: {} name such a link, and their tables have no such column",
+            classes.join(", ")
+        );
+        folded.push(Problem { path, what, way_out, paste: None });
+    }
+    folded
 }
 
 /// Merges the same problem of all classes of an `[[alike]]` group into one.
@@ -613,8 +685,11 @@ pub(super) fn fold_alike(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
             folded.push(problem);
             continue;
         };
+        // Columns that nobody classified are other ones in each table, and the shape lacks one line for all of them.
+        let is_open = rest == "fields" && problem.what.starts_with("nobody classified");
         let way_out = problem.way_out.replace(&format!("records.{class}."), "");
         let way_out = way_out.replace(&format!("\"{class}."), "");
+        let way_out = if is_open { String::new() } else { way_out };
         match groups.entry((n, rest.clone(), way_out)) {
             std::collections::btree_map::Entry::Vacant(entry) => {
                 entry.insert((folded.len(), vec![class.to_owned()]));
@@ -625,6 +700,11 @@ pub(super) fn fold_alike(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
                 let (at, classes) = entry.get_mut();
                 classes.push(class.to_owned());
                 if let Some(first) = folded.get_mut(*at) {
+                    if is_open {
+                        let columns = problem.what.split_once(" of ").map_or("", |(_, columns)| columns);
+                        let _ = write!(first.what, "; of {columns}");
+                        let _ = write!(first.way_out, "; {}", problem.way_out);
+                    }
                     first.paste = match (first.paste.take(), problem.paste) {
                         (Some(one), Some(other)) => Some(format!("{one}\n{other}")),
                         _ => None,
@@ -635,7 +715,9 @@ pub(super) fn fold_alike(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
     }
     for (at, classes) in groups.into_values().filter(|(_, classes)| classes.len() > 1) {
         let others = classes.get(1..).unwrap_or_default().join(", ");
-        if let Some(problem) = folded.get_mut(at) {
+        // The columns of each class are listed already.
+        let listed = |problem: &&mut Problem| !problem.what.starts_with("nobody classified");
+        if let Some(problem) = folded.get_mut(at).filter(listed) {
             let _ = write!(problem.what, ", and likewise for {others}");
         }
     }

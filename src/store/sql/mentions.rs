@@ -42,7 +42,7 @@ pub(super) fn read_mentions(reader: &mut Reader, value: &Json) -> BTreeMap<Class
     mentions
 }
 
-/// Checks that every named text can be searched, and that its tenant can be told.
+/// Checks that every named text can be searched, and that the map says to which tenant it belongs.
 pub(super) fn check_mentions(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for (name, mention) in &map.mentions {

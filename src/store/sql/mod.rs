@@ -40,6 +40,7 @@
 //! [records.invoice_line.fields]
 //! text = "free_text"
 //! amount = "not personal"
+//! html = { kind = "free_text", encoding = "html" } # or "quoted_printable": the text is searched decoded
 //!
 //! [recipients]                               # who else has the data, and by what they know a person: "key", or kinds
 //! search = "key"
@@ -96,6 +97,8 @@
 //! | form a tree | `owner = { first = ["parent_id", "client_id"] }`, the class itself at the far end of `parent_id` |
 //! | are a part of their table | `when = { owner_type = "client" }`; `when = "rest"` for those that no other class claims. A value is one, a list, `{ null = true }` or `{ not = "a" }` |
 //! | name somebody who is no customer | `nobody = "of visitors"` |
+//!
+//! [`shapes`] has one page for each shape, with a database and a map to copy.
 //!
 //! Every other foreign key between mapped tables is an *end*: it says nothing about whose the record is. The map says what happens when the
 //! row at its other end leaves, because the schema cannot tell:
@@ -248,7 +251,8 @@
 //! * the columns that `rest` covers,
 //! * a `CREATE INDEX` line for each link without an index,
 //! * foreign keys to tables that nobody mapped,
-//! * records that belong to a customer through other records, while another link leads directly to a customer.
+//! * records that belong to a customer through other records, while another link leads directly to a customer,
+//! * records that an erasure may leave without an owner, so that the next census stops.
 //!
 //! # Over a connection of the host's own
 //! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. A database may need more than a path: a key, a VFS, functions that its CHECKs
@@ -351,6 +355,7 @@ mod schema;
 mod script;
 mod session;
 mod shape;
+pub mod shapes;
 mod spelling;
 #[cfg_attr(
     not(feature = "sqlite"),
@@ -380,10 +385,12 @@ pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use people::PEOPLE;
 pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
-pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
+pub(crate) use schema::{
+    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars, constant,
+};
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};
-pub(crate) use session::{Purpose, Row, Session};
+pub(crate) use session::{ByTriggers, Purpose, Row, Session};
 #[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;

@@ -9,6 +9,7 @@ use super::bind::{BoundClass, field, implied, is_condition, names};
 use super::links::Compare;
 use super::map::SqlMap;
 use super::schema::{Schema, Table};
+use super::tokens::TriggerEvent;
 use super::way::BoundLink;
 use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
 use crate::document::key;
@@ -78,11 +79,29 @@ pub enum Note {
         /// The link.
         link: String,
     },
+    /// A record is shared, and an erasure may clear or delete every link by which somebody has it. A record that stays has
+    /// no owner afterwards. The next census stops the class, unless the map says that its records may have no owner.
+    LosesEveryOwner {
+        /// The record class.
+        class: ClassName,
+        /// The links, as the map names them.
+        links: Vec<String>,
+    },
     /// `ignore.triggers` names a trigger that does not exist. It may have been dropped for a run. If the name is
     /// misspelled, the intended trigger is not ignored.
     NoTrigger {
         /// The name.
         trigger: String,
+    },
+    /// `ignore.triggers` names a trigger that forbids statements, for all records or for some. The map ignores it, so no check
+    /// of a policy reports it. An erasure that runs into it fails.
+    TriggerForbids {
+        /// The name.
+        trigger: String,
+        /// The table of the trigger.
+        table: String,
+        /// `BEFORE DELETE`, `AFTER UPDATE` …
+        when: String,
     },
 }
 
@@ -114,9 +133,17 @@ impl fmt::Display for Note {
             ),
             Self::LosesOwner { class, link } => write!(
                 f,
-                "{class}.{link}: an erasure clears the link or the value by which it finds its customer, so a record that stays \
+                "{class}.{link}: where an erasure clears the link or the value by which it finds its customer, a record that stays \
                  has no owner then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every \
                  treatment deletes these records",
+                key(class.as_str())
+            ),
+            Self::LosesEveryOwner { class, links } => write!(
+                f,
+                "{class}: where an erasure clears {}, or deletes the records that lead there, a record that stays has no owner \
+                 then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every treatment \
+                 deletes these records, or keeps what leads to them",
+                links.join(" or "),
                 key(class.as_str())
             ),
             Self::NoTrigger { trigger } => {
@@ -126,6 +153,12 @@ impl fmt::Display for Note {
                     key(trigger)
                 )
             }
+            Self::TriggerForbids { trigger, table, when } => write!(
+                f,
+                "ignore.triggers.{}: the trigger forbids statements on table {table} ({when}); an erasure that runs into it fails, so \
+                 drop the trigger for the run, unless it lets these records pass",
+                key(trigger)
+            ),
         }
     }
 }
@@ -138,7 +171,7 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
         let Some(table) = schema.table(&class.table) else { continue };
         notes.extend(rest(map, table, class));
         notes.extend(longer_way(class, &map.customers.class));
-        notes.extend(loses_owner(map, class));
+        notes.extend(loses_owner(map, class, classes));
         leads_out(table, class, classes, &mut notes);
         indexes(schema, class, &mut missing, &mut notes);
     }
@@ -146,6 +179,19 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
     let is_there = |name: &String| there.clone().any(|trigger| trigger.name.eq_ignore_ascii_case(name));
     let missing = map.ignored_triggers.keys().filter(|name| !is_there(name));
     notes.extend(missing.map(|name| Note::NoTrigger { trigger: name.clone() }));
+    let is_mapped = |table: &Table| classes.iter().any(|class| class.table.eq_ignore_ascii_case(&table.name));
+    for table in schema.tables().filter(|table| is_mapped(table)) {
+        let forbidding = table.triggers.iter().filter(|trigger| {
+            trigger.text.forbids
+                && matches!(trigger.event, Some(TriggerEvent::Update | TriggerEvent::Delete))
+                && map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(&trigger.name))
+        });
+        notes.extend(forbidding.map(|trigger| Note::TriggerForbids {
+            trigger: trigger.name.clone(),
+            table: table.name.clone(),
+            when: trigger.text.when.to_owned(),
+        }));
+    }
     notes
 }
 
@@ -186,11 +232,24 @@ fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
 }
 
 /// The note about records that an erasure may leave without an owner.
-fn loses_owner(map: &SqlMap, class: &BoundClass) -> Option<Note> {
+fn loses_owner(map: &SqlMap, class: &BoundClass, classes: &[BoundClass]) -> Option<Note> {
     map.records.get(&class.name).filter(|record| record.nobody.none.is_none())?;
-    let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
-    let link = owners.find(|link| link.by_value || link.gone == WhenGone::Clear)?;
-    Some(Note::LosesOwner { class: class.name.clone(), link: link.name.clone() })
+    let name = class.name.clone();
+    let is_lost = |link: &BoundLink| link.by_value || link.gone == WhenGone::Clear;
+    let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner).peekable();
+    if owners.peek().is_some() {
+        return Some(Note::LosesOwner { class: name, link: owners.find(|link| is_lost(link))?.name.clone() });
+    }
+    let own = class.links.iter().filter(|link| link.role == LinkRole::Shared);
+    if own.clone().any(|link| !is_lost(link)) {
+        return None; // This link stays, and leads to the "Unknown Customer" if not to a customer.
+    }
+    let holds = |link: &&BoundLink| link.holds && link.heads.contains(&name);
+    let holders = classes.iter().flat_map(|other| {
+        other.links.iter().filter(holds).map(|link| format!("{}.{}", other.name, link.name))
+    });
+    let links: Vec<String> = own.map(|link| link.name.clone()).chain(holders).collect();
+    (!links.is_empty()).then_some(Note::LosesEveryOwner { class: name, links })
 }
 
 /// The notes about foreign keys to tables without a class.

@@ -181,6 +181,7 @@ mod tests {
             computed: false,
             computed_from: Vec::new(),
             has_default: false,
+            default: None,
             collation: None,
             checks: Vec::new(),
         }

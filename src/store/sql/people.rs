@@ -180,6 +180,7 @@ pub(super) fn with_people(map: &SqlMap, schema: Schema) -> Schema {
             computed: false,
             computed_from: Vec::new(),
             has_default: false,
+            default: None,
             collation: like.and_then(|like| like.collation.clone()),
             checks: Vec::new(),
         }

@@ -21,10 +21,32 @@ pub(crate) struct Column {
     pub(crate) computed_from: Vec<String>,
     /// Whether a new row gets a value by itself: a default, or a row number.
     pub(crate) has_default: bool,
+    /// The default, if it is a constant. `None` for NULL, for an expression, and without a default.
+    pub(crate) default: Option<Value>,
     /// The collation of the column. `None` if bytes are compared.
     pub(crate) collation: Option<String>,
     /// The CHECKs that name only this column.
     pub(crate) checks: Vec<Check>,
+}
+
+/// The constant that the text of a default means: a number or a text, in brackets or with a cast of PostgreSQL's or without.
+pub(crate) fn constant(text: &str) -> Option<Value> {
+    let mut text = text.trim();
+    if let Some(inner) = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        return constant(inner);
+    }
+    // A cast comes after the text: `'x'::character varying`.
+    if let Some((before, of)) = text.rsplit_once("::")
+        && of.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '"' | '(' | ')' | ','))
+    {
+        text = before.trim();
+    }
+    if let Some(inner) = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+        // A quote within the text is written twice.
+        let plain = inner.replace("''", "");
+        return (!plain.contains('\'')).then(|| Value::Text(inner.replace("''", "'")));
+    }
+    text.parse().ok().map(Value::Integer)
 }
 
 /// A foreign key of a table.
@@ -257,12 +279,6 @@ impl Table {
             Some(number) if !self.without_rowid && !self.key_is_rowid => vec![number.to_owned()],
             _ => self.primary_key.clone(),
         }
-    }
-
-    /// The column that numbers the rows in the order in which they come.
-    pub(crate) fn row_number(&self) -> Option<String> {
-        let handle = self.handle();
-        handle.first().filter(|_| !self.without_rowid && handle.len() == 1).cloned()
     }
 
     /// The columns of the primary key and of each unique index over all rows.

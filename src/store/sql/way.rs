@@ -485,14 +485,20 @@ impl<'s> Binder<'s> {
             None => match table.foreign_key(&link.columns) {
                 Some(key) => (key.to_table.clone(), key.to_columns.clone()),
                 None if role != LinkRole::End && link.further.is_empty() => {
+                    if self.is_own_key(reader, path, table, &link.columns) {
+                        return None;
+                    }
                     (self.map.customers.table.clone(), self.root_key().to_vec())
                 }
                 None => {
-                    reader.problem(
-                        path,
-                        format!("no foreign key of {} starts at {}", table.name, link.columns.join(", ")),
-                        "say where it leads: { column = \"…\", to = \"class\" } or { column = \"…\", table = \"…\", key = \"…\" }",
-                    );
+                    let way_out = if role == LinkRole::End {
+                        "say where it leads: { to = \"class\", gone = \"…\" }, with a word such as \"goes\" or \"clear\""
+                    } else {
+                        "say where it leads: { column = \"…\", to = \"class\" } or { column = \"…\", table = \"…\", key = \"…\" }"
+                    };
+                    let what =
+                        format!("no foreign key of {} starts at {}", table.name, link.columns.join(", "));
+                    reader.problem(path, what, way_out);
                     return None;
                 }
             },
@@ -514,6 +520,35 @@ impl<'s> Binder<'s> {
             .iter()
             .all(|column| check_column(reader, path, next, column))
             .then_some((next, to_columns, only))
+    }
+
+    /// Reports the table's own key as an owner link without a target. If the table shares its keys with the customers,
+    /// the map has to say so. Otherwise a record would belong to whoever has the same number by chance.
+    fn is_own_key(&self, reader: &mut Reader, path: &str, table: &Table, columns: &[String]) -> bool {
+        let key = &table.primary_key;
+        let same = |column: &String| key.iter().any(|own| own.eq_ignore_ascii_case(column));
+        if columns.len() != key.len() || !columns.iter().all(same) {
+            return false;
+        }
+        let (column, to) = (paste::list(columns), paste::text(self.map.customers.class.as_str()));
+        let to_root = table.foreign_keys.iter().filter(|key| self.is_root(&key.to_table));
+        let others: Vec<String> = to_root.map(|key| paste::list(&key.columns)).collect();
+        let other = if others.is_empty() {
+            "the column that leads to the customer".to_owned()
+        } else {
+            others.join(" or ")
+        };
+        reader.problem(
+            path,
+            format!(
+                "is the key of {} itself, and no foreign key says that it is a customer's key too",
+                table.name
+            ),
+            format!(
+                "write {other}, or {{ column = {column}, to = {to} }} where both tables share their keys"
+            ),
+        );
+        true
     }
 
     /// Checks that both ends of a link compare equally, and that the far end is unique.
@@ -575,6 +610,9 @@ impl<'s> Binder<'s> {
         let path = format!("{}[{n}]", join(at, "shared"));
         if !links.iter().any(|link| link.name.eq_ignore_ascii_case(name)) {
             let written = self.resolve(&self.word(holder, name));
+            if self.says_no_target(reader, &path, holder, &written, held) {
+                return;
+            }
             let Some(mut link) = self.link(reader, &path, holder, &written, LinkRole::End) else { return };
             name.clone_into(&mut link.name);
             // If nobody says what happens to such a link, the schema may say it. Otherwise it is cleared if it takes
@@ -583,8 +621,7 @@ impl<'s> Binder<'s> {
             let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));
             let said = ends.links.contains_key(name);
             let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, holder, key));
-            if let Some(gone) = by_schema {
-                let end = EndMap { gone, cleared: None, link: None };
+            if let Some(end) = by_schema {
                 say_gone(reader, &join(&join(&holder.path, "ends"), name), holder, &mut link, &end);
             } else if !said {
                 let clear = clearable(holder, &link, &[]);
@@ -625,9 +662,9 @@ impl<'s> Binder<'s> {
             }
             let name = self.name_of(&key.columns);
             let path = join(&join(&foot.path, "ends"), &name);
-            if let Some((gone, mut link)) = self.link_by_schema(ends, foot, key) {
+            if let Some((end, mut link)) = self.link_by_schema(ends, foot, key) {
                 link.name = name;
-                say_gone(reader, &path, foot, &mut link, &EndMap { gone, cleared: None, link: None });
+                say_gone(reader, &path, foot, &mut link, &end);
                 links.push(link);
                 continue;
             }
@@ -666,10 +703,10 @@ impl<'s> Binder<'s> {
         ends: &Ends,
         foot: &Foot<'s>,
         key: &ForeignKey,
-    ) -> Option<(WhenGone, BoundLink)> {
-        let gone = by_schema(ends, foot, key)?;
+    ) -> Option<(EndMap, BoundLink)> {
+        let end = by_schema(ends, foot, key)?;
         let written = LinkMap::of(key.columns.clone());
-        Some((gone, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
+        Some((end, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
     }
 
     /// The named link that starts at these columns, or else the columns themselves.
@@ -754,17 +791,29 @@ fn divides(foot: &Foot<'_>, column: &str) -> bool {
     foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// The meaning of a foreign key by the schema, if the map uses the schema. `SET NULL` has no meaning if no column
-/// takes NULL.
-fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<WhenGone> {
+/// The meaning of a foreign key by the schema, if the map uses the schema. `SET NULL` has no meaning if no column takes
+/// NULL, and `SET DEFAULT` has none if the default is no constant, or if the columns have different defaults.
+fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<EndMap> {
+    let end = |gone: WhenGone, cleared: Option<Value>| Some(EndMap { gone, cleared, link: None });
+    let columns: Option<Vec<&Column>> = key.columns.iter().map(|column| foot.table.column(column)).collect();
     match key.on_delete {
         _ if !ends.by_schema => None,
-        OnDelete::Cascade => Some(WhenGone::Goes),
-        OnDelete::SetNull => {
-            let takes_null = |column: &String| foot.table.column(column).is_some_and(|own| own.nullable);
-            key.columns.iter().any(takes_null).then_some(WhenGone::Clear)
+        OnDelete::Cascade => end(WhenGone::Goes, None),
+        OnDelete::SetNull => columns?.iter().any(|own| own.nullable).then(|| end(WhenGone::Clear, None))?,
+        OnDelete::SetDefault => {
+            let columns = columns?;
+            let (first, rest) = columns.split_first()?;
+            let alike = rest.iter().all(|own| own.default == first.default);
+            match &first.default {
+                Some(value) if alike => end(WhenGone::Clear, Some(value.clone())),
+                // Without a default the columns get NULL.
+                None if columns.iter().all(|own| own.nullable && !own.has_default) => {
+                    end(WhenGone::Clear, None)
+                }
+                Some(_) | None => None,
+            }
         }
-        OnDelete::SetDefault | OnDelete::Nothing => None,
+        OnDelete::Nothing => None,
     }
 }
 

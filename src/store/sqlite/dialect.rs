@@ -36,8 +36,27 @@ impl Dialect for SqliteDialect {
         let (columns, key) = (columns.join(", "), table.key.join(", "));
         let is_number = |(name, holds): &(String, Holds)| *name == key && matches!(holds, Holds::Number);
         // A single number column becomes the row number.
-        let without = if table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
+        let without =
+            if table.is_numbered || table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
         format!("CREATE TABLE IF NOT EXISTS {own} ({columns}, PRIMARY KEY ({key})){without}")
+    }
+
+    /// A temporary trigger sees what other triggers add, whatever number a row has.
+    fn note_added(&self, name: &str, table: &str, into: &str, handle: &[String]) -> Option<String> {
+        // A trigger's statements name no database, and a table in `temp` comes first.
+        let into = into.strip_prefix("temp.").unwrap_or(into);
+        let names: Vec<String> = (0..handle.len()).map(|part| format!("h{part}")).collect();
+        let values: Vec<String> = handle.iter().map(|column| format!("new.{}", quoted(column))).collect();
+        Some(format!(
+            "CREATE TEMP TRIGGER IF NOT EXISTS {name} AFTER INSERT ON {table} BEGIN \
+             INSERT OR IGNORE INTO {into} ({}) VALUES ({}); END",
+            names.join(", "),
+            values.join(", ")
+        ))
+    }
+
+    fn born(&self, alias: &str) -> String {
+        format!("{alias}.rowid")
     }
 
     fn parameter(&self, n: usize) -> String {

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::checks::{Held, check_of_several, index_of_several};
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    collation, datatype, declared_chars, generated_from, trigger_event, trigger_text, virtual_table,
-    written_by_trigger,
+    collation, constant, datatype, declared_chars, generated_from, trigger_event, trigger_text,
+    virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -48,13 +48,13 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     let mut table = Table { name, ..Table::default() };
     let mut key = Vec::new();
     let mut columns = connection.prepare_cached(
-        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)",
+        "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1)",
     )?;
     let mut rows = columns.query([&table.name])?;
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
         let declared: String = row.get(1)?;
-        let (not_null, has_default): (bool, bool) = (row.get(2)?, row.get(3)?);
+        let (not_null, default): (bool, Option<String>) = (row.get(2)?, row.get(3)?);
         let (place, hidden): (i64, i64) = (row.get(4)?, row.get(5)?);
         if place > 0 {
             key.push((place, name.clone(), declared.clone()));
@@ -65,7 +65,8 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             max_chars: [declared_chars(&declared), checked_chars(sql, &name)].into_iter().flatten().min(),
             computed: hidden == 2 || hidden == 3,
             computed_from: if hidden == 2 || hidden == 3 { generated_from(sql, &name) } else { Vec::new() },
-            has_default,
+            has_default: default.is_some(),
+            default: default.as_deref().and_then(constant),
             collation: collation(sql, &name),
             checks: Vec::new(),
             name,

@@ -16,8 +16,8 @@ use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Inbox, InboxRow, KeepsMark, ListUncertain, Mark, MentionsPart, MentionsRequest, OwnerlessErased,
     OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated, Reactivation, ReadRecords,
-    ReadRequest, RecordPage, RecordStore, RedactMentions, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
-    UncertainMention,
+    ReadRequest, RecordPage, RecordStore, RedactMentions, RegistrationPage, Scrub, StoreError, TakeCensus,
+    Tally, TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -113,6 +113,11 @@ impl CustomerStore for SqliteStore {
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         let request = request.clone();
         self.call("reading customers", move |frame, session| frame.page(session, &request)).await
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        let request = request.clone();
+        self.call("reading customers", move |frame, session| frame.registrations(session, &request)).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Bench, Broken, Law, MANY, works};
 use crate::customer::CustomerId;
-use crate::store::{Cursor, CustomerStore, PageRequest, TallyRequest};
+use crate::store::{Cursor, CustomerStore, PageRequest, Registration, TallyRequest};
 use crate::treatment::TreatmentName;
 
 /// So many pages without anybody are no listing that comes to an end.
@@ -21,6 +21,16 @@ impl<S: CustomerStore> Bench<S> {
             Law::PagesKeepLimit.hold(
                 page.customers.len() <= limit,
                 format_args!("a page of {limit} has {} customers", page.customers.len()),
+            )?;
+            let registrations = works("registrations", self.store().registrations(&request).await)?;
+            let same: Vec<Registration> = page.customers.iter().cloned().map(Registration::from).collect();
+            Law::RegistrationsAgree.hold(
+                registrations.customers == same && registrations.next == page.next,
+                format_args!(
+                    "a page of {limit} has {} customers and {} registrations, and they are not the same",
+                    same.len(),
+                    registrations.customers.len()
+                ),
             )?;
             empty = if page.customers.is_empty() { empty + 1 } else { 0 };
             for customer in page.customers {

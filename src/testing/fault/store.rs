@@ -8,8 +8,8 @@ use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::request::RequestId;
 use crate::store::{
     Batch, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Inbox, InboxRow, Page,
-    PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore, StoreError,
-    TakeCensus, Tally, TallyRequest,
+    PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest, RecordPage, RecordStore,
+    RegistrationPage, StoreError, TakeCensus, Tally, TallyRequest,
 };
 
 pub(super) fn lost(doing: &'static str) -> impl Fn(Fault) -> StoreError {
@@ -58,6 +58,10 @@ impl<T: CustomerStore> CustomerStore for Faulty<T> {
 
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         self.call("page", self.inner.page(request), lost("reading customers")).await
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        self.call("registrations", self.inner.registrations(request), lost("reading customers")).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

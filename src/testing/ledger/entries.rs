@@ -1,4 +1,4 @@
-//! What a ledger promises of its entries.
+//! Checks the promises of a ledger about its entries.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ fn numbers(entries: &[Entry]) -> Vec<u64> {
     entries.iter().map(|entry| entry.seq).collect()
 }
 
-/// Whether an entry is what was written, to the last letter.
+/// Whether an entry is exactly the same as what was written.
 fn is_as_written(entry: &Entry, body: &EntryBody) -> Result<bool, Broken> {
     let text = works("to_text", entry.body.to_text())? == works("to_text", body.to_text())?;
     let leaf = works("leaf", entry.body.leaf())? == works("leaf", body.leaf())?;
@@ -37,7 +37,7 @@ impl Bench<'_> {
         Law::EntriesNumbered
             .hold(before == 0, format_args!("a new ledger says that its last entry is {before}"))?;
         let fence = self.opened(&[&one.new, &two.new, &three.new]).await?;
-        // In another order than they were opened in.
+        // Not in the order in which the cases were opened.
         let closed = [&two.closed, &one.closed].map(Arc::clone);
         let entries = works("close", self.ledger.close(fence, &closed).await)?;
         let cases: Vec<_> =
@@ -63,7 +63,7 @@ impl Bench<'_> {
         Law::CloseWipes
             .hold(open == 1, format_args!("two of three cases were closed, and {open} are open"))?;
 
-        // Whoever closes it again, under whatever claim, gets the first entry, also beside others.
+        // A case that is closed again gets its first entry: under any claim, and together with other cases.
         let again = [Arc::clone(&one.closed), Arc::clone(&three.closed)];
         let entries = works("close again", self.ledger.close(fence, &again).await)?;
         let last = self.last().await?;
@@ -108,7 +108,7 @@ impl Bench<'_> {
         self.keeps_treatments(&[one, three].map(|case| &case.new.task)).await
     }
 
-    /// Holds the ledger to what it says of the treatments under which cases were opened.
+    /// Checks that the ledger keeps and lists the treatments under which cases were opened.
     async fn keeps_treatments(&self, of: &[&crate::ledger::Task]) -> Result<(), Broken> {
         for task in of {
             let crate::ledger::Task::Erasure(erasure) = task else { continue };
@@ -196,7 +196,8 @@ impl Bench<'_> {
         )?;
         for (entry, body) in all.iter().zip([scrub, other, &closed, scrub]) {
             let same = is_as_written(entry, body)?;
-            Law::EntryKeptAsWritten.hold(same, format_args!("entries gave entry {} otherwise", entry.seq))?;
+            Law::EntryKeptAsWritten
+                .hold(same, format_args!("entries returned a changed entry {}", entry.seq))?;
         }
         let some = works("entries", self.ledger.entries(1, 2).await)?;
         let none = works("entries", self.ledger.entries(4, 2).await)?;

@@ -185,6 +185,14 @@ async fn secrets_and_what_is_of_others_are_left_out_and_said() {
     let theo = json_of(&world.engine(), &Export::customer("2")).await;
     let left_out = json!({ "password": "secret", "profile": "secret", "referrer_id": "of_somebody_else" });
     assert_eq!(records(&theo, "person")[0]["left_out"], left_out);
+    // The bug: a document as bytes was given out with its secret.
+    let as_bytes = "UPDATE people SET profile = CAST(profile AS BLOB)";
+    Connection::open(world.at("post.sqlite")).unwrap().execute_batch(as_bytes).unwrap();
+    for id in ["1", "2"] {
+        let export = json_of(&world.engine(), &Export::customer(id)).await;
+        assert_eq!(records(&export, "person")[0]["left_out"]["profile"], "secret");
+        assert!(records(&export, "person")[0]["values"]["profile"].is_null());
+    }
 }
 
 #[tokio::test]

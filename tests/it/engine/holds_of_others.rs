@@ -1,9 +1,14 @@
 //! A hold keeps a customer's records, whoever is erased.
 
+use std::sync::Arc;
+
+use relinquish::anonymise::Seed;
 use relinquish::customer::HoldGround;
 use relinquish::engine::NewHold;
 use relinquish::plan::{Authority, ReasonCode};
-use relinquish::store::StoreError;
+use relinquish::store::{
+    CustomerStore as _, EraseRequest, Erased, RecordStore as _, StoreError, TallyRequest, Target,
+};
 use relinquish::{Asked, Error, Outcome, Planned};
 use rusqlite::Connection;
 
@@ -107,4 +112,46 @@ async fn a_hold_of_the_engine_keeps_the_classes_that_it_names_from_everybody() {
         engine.lift_hold(&hold.id, &operator).await.unwrap();
         assert!(matches!(engine.plan(&"1".into(), &Asked::request()).await, Ok(Planned::Plan(_))));
     }
+}
+
+/// Two customers share a post to which a held person's quote leads. Each plan alone is free: the other one still has the post.
+/// In one batch both were blocked, after the steps before.
+#[tokio::test]
+async fn who_would_be_last_only_in_a_batch_is_erased_without_the_others() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, held TEXT);
+        CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER REFERENCES clients, editor INTEGER REFERENCES clients, body TEXT);
+        CREATE TABLE quotes (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients, post INTEGER REFERENCES posts);
+        INSERT INTO clients VALUES (1, 'Quillon', 'q@z.org', NULL), (2, 'Bo', 'bo@x.org', NULL), (3, 'Runa', 'r@x.org', 'legal_claim'),
+            (4, 'Tove', 't@x.org', NULL);
+        INSERT INTO posts VALUES (1, 1, 2, 'pears'), (2, 4, 4, 'slugs');
+        INSERT INTO quotes VALUES (1, 3, 1);";
+    let map = format!(
+        "{CUSTOMERS}holds = 'held'\nfields = {{ name = 'name', mail = 'email' }}\n\
+         [records.post]\ntable = 'posts'\nshared = ['author', 'editor']\nends = {{ author = 'clear', editor = 'clear' }}\n\
+         nobody = 'of people who left'\nfields.body = 'free_text'\n\
+         [records.quote]\ntable = 'quotes'\nowner = 'author'\nends.post = 'clear'\n"
+    );
+    let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'delete'\nquote = 'delete'\n");
+    let policy = relinquish::PolicyDocument::from_toml(&shop.policy).unwrap();
+    let store = shop.store().unwrap();
+    let policy = policy.check(store.data_map()).unwrap();
+    let treatment = policy.dated(&"here".into(), &policy.treatments()["x"], hosts::now());
+    let ids: Vec<relinquish::CustomerId> = ["1", "4", "2"].map(Into::into).to_vec();
+    let tally = TallyRequest::new(ids.clone(), Arc::clone(&treatment)).at(hosts::now());
+    assert!(store.tally(&tally).await.unwrap().iter().all(Result::is_ok), "each alone is free");
+    let facts = store.facts(&ids).await.unwrap();
+    let target = |id: &relinquish::CustomerId| {
+        let facts = facts.iter().find(|facts| facts.id == *id).unwrap();
+        Target { customer: id.clone(), tenant: facts.tenant.clone(), expected: facts.expected() }
+    };
+    let targets = ids.iter().map(target).collect();
+    let request = EraseRequest::new(targets, treatment, Seed::new([7; 32]), hosts::now());
+    let answers = store.erase(&request).await.unwrap();
+    let [first, beside, last] = answers.as_slice() else { panic!("{answers:?}") };
+    assert!(matches!((first, beside), (Ok(Erased::Done(_)), Ok(Erased::Done(_)))), "{answers:?}");
+    // The other one has left by then, and the post would go.
+    assert!(matches!(last, Err(StoreError::Held { .. })), "{last:?}");
+    assert_eq!(shop.text("SELECT group_concat(name) FROM clients WHERE name IS NOT NULL"), "Bo,Runa");
+    assert_eq!(shop.text("SELECT group_concat(body) FROM posts"), "pears");
+    assert_eq!(shop.text("SELECT group_concat(post) FROM quotes"), "1");
 }

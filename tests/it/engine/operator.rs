@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod copies;
 mod holds;
 mod recipients;
 mod requests;
@@ -315,7 +316,8 @@ fn a_check_lists_what_rest_covers_and_notices_when_it_changes() {
     let schema = json["census"]["schema"].as_str().unwrap().to_owned();
     shop.run("check", ["--schema", &schema]).ends(0);
     shop.connect().execute_batch("ALTER TABLE Invoice ADD COLUMN Remark TEXT").unwrap();
-    shop.run("check", ["--schema", &schema]).ends(2);
+    let drift = shop.run("check", ["--schema", &schema]).ends(2).out;
+    assert!(drift.contains("has changed since that check") && drift.contains("Total, Remark"), "{drift}");
     let text = shop.run("check", []).ends(0).out;
     assert!(text.contains("covers InvoiceDate, Total, Remark"), "{text}");
 }
@@ -790,8 +792,9 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     assert!(bare.contains("the controller's contact is empty") && bare.contains("give --contact"), "{bare}");
     let letter = |kind: &str, more: &[&str]| {
         let mut command = shop.command("letter");
-        let date = ["--kind", kind, "--date", "2026-02-20"];
-        Ran::of(command.args(date).args(sender).args(more))
+        // The erasure is carried out today, and no confirmation is dated before it.
+        let date: &[&str] = if kind == "confirmation" { &[] } else { &["--date", "2026-02-20"] };
+        Ran::of(command.args(["--kind", kind]).args(date).args(sender).args(more))
     };
     let (of_one, request) = (["--customer", "1"], ["--reference", "R-1", "--received", "2026-01-31"]);
     let asked = [&of_one[..], &request].concat();
@@ -812,6 +815,17 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     let certificate = shop.erase("1", &shop.digest("1")).ends(0).json();
     let done = letter("confirmation", &[&asked[..], &ledger].concat()).ends(0).out;
     assert!(done.starts_with("# Your data were pseudonymised"), "{done}");
+    let early =
+        letter("confirmation", &[&asked[..], &ledger, &["--date", "2026-02-20"]].concat()).ends(2).out;
+    assert!(
+        early.contains("the letter is dated on 2026-02-20, before the erasure was carried out on"),
+        "{early}"
+    );
+    let early =
+        letter("refusal", &[&of_one[..], &["--reference", "R-1", "--received", "2026-02-21"]].concat())
+            .ends(2)
+            .out;
+    assert!(early.contains("before the request was received on 2026-02-21"), "{early}");
     // The case names the person, and the person's row may be gone.
     shop.connect()
         .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM Customer WHERE CustomerId = 1")

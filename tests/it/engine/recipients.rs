@@ -12,13 +12,13 @@ use relinquish::engine::{EngineBuilder, NewHold};
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{CaseBook as _, HoldGround};
 use relinquish::plan::letter::{
-    self, Authority as Office, Controller, Letterhead, Recipients, ToldRecipient, WhatWasTold,
+    self, Authority as Office, Controller, Letterhead, Recipients, ToldGateway, ToldRecipient, WhatWasTold,
 };
 use relinquish::plan::{Authority, Step};
 use relinquish::policy::Language;
-use relinquish::recipient::{Answers, FunctionRecipient, Notice, Pending, RecipientError};
+use relinquish::recipient::{Answers, FunctionRecipient, ManualRecipient, Notice, Pending, RecipientError};
 use relinquish::testing::{Fault, Faults, Faulty, ManualClock};
-use relinquish::{Engine, Outcome, PolicyDocument, Recipient, SqlMap, SqliteLedger, SqliteStore};
+use relinquish::{Engine, Error, Outcome, PolicyDocument, Recipient, SqlMap, SqliteLedger, SqliteStore};
 
 use crate::hosts::{self, Host, ResumeAll as _, approved, request};
 use crate::wired::{NEVER, Tripwire, until_death};
@@ -326,6 +326,68 @@ async fn a_refusal_blocks_until_a_person_waives_it_and_the_certificate_says_so()
     assert!(shown.contains("waived     recipient.newsletter by operator-7: no-answer"), "{shown}");
     let told = certificate.told().recipients;
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::Unconfirmed)), "{told:?}");
+}
+
+/// The records wait for the person who acts, because that person has to find the customer. No other decision takes a step
+/// by hand: not of another tenant, not of another step, and not of a case that is not blocked.
+#[tokio::test]
+async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certificate_names_it() {
+    let telling = Telling::new(Partner::confirms("newsletter"), Partner::confirms("search"));
+    let archive = ManualRecipient::new("newsletter", "shred the folder in the archive");
+    let engine = telling.builder(&Tripwire::at(NEVER)).recipient(archive.clone());
+    let engine = engine.recipient(Arc::clone(&telling.search)).build().unwrap();
+    engine.ensure_census().await.unwrap();
+    let outcome = telling.erase(&engine).await;
+    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    assert_eq!(reason, "a person has to do this by hand: shred the folder in the archive");
+    assert!(!telling.is_erased());
+    assert_eq!(telling.search.heard().len(), 1, "the others are told meanwhile");
+    assert_eq!(engine.open_cases(None, 10).await.unwrap()[0].progress.blocked().unwrap().step, *step);
+
+    let (by, evidence) = (Authority::new("operator-7", ["1".into()]), || "ticket-4711".parse().unwrap());
+    let stranger = Authority::new("operator-8", ["2".into()]);
+    let error = engine.done_by_hand(case, step.clone(), &stranger, evidence()).await.unwrap_err();
+    assert!(matches!(error, Error::Approval(_)), "{error}");
+    for other in [Step::Records, Step::Recipient("search".into())] {
+        let error = engine.done_by_hand(case, other, &by, evidence()).await.unwrap_err();
+        assert!(matches!(error, Error::NotByHand { .. }), "{error}");
+    }
+    assert!(!telling.is_erased());
+
+    // Another process takes the decision, and asks nobody again.
+    let again =
+        telling.builder(&Tripwire::at(NEVER)).recipient(archive).recipient(Arc::clone(&telling.search));
+    let engine = again.build().unwrap();
+    let outcome = engine.done_by_hand(case, step.clone(), &by, evidence()).await.unwrap();
+    let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
+    assert!(telling.is_erased());
+    assert_eq!(telling.search.heard().len(), 1);
+    let [done] = certificate.by_hand() else { panic!("{certificate}") };
+    assert_eq!((&done.step, done.at, done.evidence.as_str()), (step, telling.clock.now(), "ticket-4711"));
+    assert!(certificate.waived().is_empty());
+    let shown = certificate.to_string();
+    assert!(shown.contains("by hand    recipient.newsletter by operator-7 at 2026-"), "{shown}");
+    let told = certificate.told().recipients;
+    assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::ByHand)), "{told:?}");
+    let error = engine.done_by_hand(case, step.clone(), &by, evidence()).await.unwrap_err();
+    assert!(matches!(error, Error::Ledger(_)), "a closed case: {error}");
+}
+
+/// The same at a gateway that refuses: a person erases the profile on the gateway's own pages.
+#[tokio::test]
+async fn a_profile_that_a_person_erased_by_hand_counts_as_erased_with_the_evidence() {
+    let telling = Telling::new(Partner::confirms("newsletter"), Partner::confirms("search"));
+    let engine = telling.engine().await;
+    telling.host.gateway.as_ref().unwrap().insert("cus_000017", Some("4711".into()), 0);
+    let outcome = telling.erase(&engine).await;
+    let Outcome::Blocked { case, step, .. } = &outcome else { panic!("{outcome}") };
+    assert!(matches!(step, Step::Gateway(_)), "{step}");
+    let by = Authority::new("operator-7", ["1".into()]);
+    let outcome = engine.done_by_hand(case, step.clone(), &by, "ticket-4711".parse().unwrap()).await.unwrap();
+    let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
+    assert_eq!(certificate.by_hand().len(), 1);
+    let told = certificate.told().gateways;
+    assert!(matches!(&told[..], [ToldGateway::Erased { .. }]), "{told:?}");
 }
 
 #[tokio::test]

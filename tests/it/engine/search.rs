@@ -140,6 +140,22 @@ async fn a_search_says_which_record_and_field_matched_page_by_page() {
     assert_eq!(places(&engine, &Search::new().key("03"), 10).await, []);
 }
 
+/// The bug: an erasure searched texts for an address that the database has as bytes, or for a number that it has as a real
+/// one, and a search did not find it.
+#[tokio::test]
+async fn a_search_finds_whatever_an_erasure_finds_in_bytes_and_numbers() {
+    let (folder, engine, _) = shop();
+    let database = Connection::open(folder.path().join("shop.sqlite")).unwrap();
+    let sql = "UPDATE clients SET email = CAST('maud@example.org' AS BLOB) WHERE id = 3;
+        UPDATE clients SET profile = CAST(profile AS BLOB) WHERE id = 1;
+        DELETE FROM orders";
+    database.execute_batch(sql).unwrap();
+    let mail = Search::new().alike(Kind::Email, "maud@example.org").reading_whole_tables();
+    assert_eq!(places(&engine, &mail, 10).await, said(&[("customer", "3", "email", true)]));
+    let nick = Search::new().alike(Kind::Username, "elodie@example.org").reading_whole_tables();
+    assert_eq!(places(&engine, &nick, 10).await, said(&[("customer", "1", "profile/nick", true)]));
+}
+
 #[tokio::test]
 async fn a_search_that_would_read_a_whole_table_says_so_first() {
     let (_folder, engine, log) = shop();

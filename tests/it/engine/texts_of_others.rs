@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use fastrand::Rng;
 use relinquish::customer::{HoldGround, Identifiers};
 use relinquish::data_map::Kind;
-use relinquish::engine::NewHold;
+use relinquish::engine::{EngineBuilder, NewHold};
 use relinquish::ledger::CaseBook as _;
 use relinquish::plan::{Authority, Step};
 use relinquish::store::{
@@ -106,17 +106,18 @@ impl Forum {
     }
 
     fn engine_with(&self, around: impl Interfere + Clone) -> Engine {
-        let store = Arc::new(self.store());
+        let texts = Faulty::new(self.store(), around.clone());
+        self.builder_with(around).mentions(texts).build().unwrap()
+    }
+
+    fn builder_with(&self, around: impl Interfere + Clone) -> EngineBuilder {
         let keys = hosts::keys_beside(&self.folder.path().join("ledger.sqlite"));
         let policy = PolicyDocument::from_toml(POLICY).unwrap();
         let ledger = Faulty::new(self.ledger(), around.clone());
-        Engine::builder(Faulty::new(Arc::clone(&store), around.clone()), policy, ledger, keys)
-            .mentions(Faulty::new(store, around))
+        Engine::builder(Faulty::new(self.store(), around), policy, ledger, keys)
             .clock(Arc::clone(&self.clock))
             .worker("one")
             .batch(3)
-            .build()
-            .unwrap()
     }
 
     async fn engine(&self) -> Engine {
@@ -247,6 +248,65 @@ async fn a_text_that_is_held_for_somebody_else_stays_and_the_case_waits() {
     assert_eq!(engine.redact_mentions().await.unwrap().done, 1);
     assert!(matches!(&engine.resumed().await[..], [Outcome::Erased(_)]));
     assert_eq!(forum.texts()[&3], "'Theo Quillfeather and [gone] were there.'");
+}
+
+/// The bug: a hold on a class kept its records from treatments alone, and a hold that was placed during a pass counted from
+/// the next pass on.
+#[tokio::test]
+async fn a_hold_on_a_class_of_texts_keeps_them_before_and_during_a_pass() {
+    let by = Authority::new("operator-7", ["a".into(), "b".into()]);
+    let code = || "claim-1".parse().unwrap();
+    for on in [
+        NewHold::on_tenant("a", HoldGround::LegalClaim, code()),
+        NewHold::on_everything(HoldGround::LegalClaim, code()),
+    ] {
+        let forum = Forum::small();
+        let engine = forum.engine().await;
+        let before = forum.texts();
+        assert!(waits(&forum.ask(&engine, "1").await));
+        let hold = engine.place_hold(&on.classes(["comment"]), &by).await.unwrap();
+        engine.redact_mentions().await.unwrap();
+        assert_eq!(forum.texts(), before);
+        engine.lift_hold(&hold.id, &by).await.unwrap();
+        assert_eq!(engine.redact_mentions().await.unwrap().done, 1);
+        assert_ne!(forum.texts(), before);
+    }
+    // Placed by another process when the pass has read its first part.
+    let forum = Forum::small();
+    let holding = Holding { store: forum.store(), engine: forum.engine().await };
+    let engine = forum.builder_with(Tripwire::at(NEVER)).mentions(holding).build().unwrap();
+    assert!(waits(&forum.ask(&engine, "1").await));
+    let pass = engine.redact_mentions().await.unwrap();
+    assert_eq!((pass.done, pass.left), (0, 1));
+    assert_eq!(forum.email(1), "maud@ashworth.example");
+    assert!(
+        forum.texts()[&1].contains("[gone]") && forum.texts()[&3].contains("Maud Ashworth"),
+        "{:?}",
+        forum.texts()
+    );
+}
+
+/// Reads one text at a time, and holds the person when the first part is done.
+#[derive(Debug)]
+struct Holding {
+    store: SqliteStore,
+    engine: Engine,
+}
+
+#[async_trait]
+impl RedactMentions for Holding {
+    async fn redact_mentions(
+        &self,
+        request: &MentionsRequest,
+        after: Option<&Cursor>,
+    ) -> Result<MentionsPart, StoreError> {
+        let part = self.store.redact_mentions(&request.clone().rows(1), after).await?;
+        if after.is_none() {
+            let hold = NewHold::on_customer("1", HoldGround::LegalClaim, "claim-1".parse().unwrap());
+            self.engine.place_hold(&hold, &Authority::new("operator-7", ["a".into()])).await.unwrap();
+        }
+        Ok(part)
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use relinquish::gateway::{
     ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{Closing, Ledger as _};
-use relinquish::request::{Answer, Note, PlanApproval, Request, Stage};
+use relinquish::plan::ExtensionReason;
+use relinquish::plan::letter::Language;
+use relinquish::request::{Answer, Channel, LetterKind, Note, PlanApproval, Request, RequestId, Stage};
 use relinquish::testing::Faulty;
 use relinquish::{Approval, Asked, Engine, Outcome, Plan, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 use rusqlite::Connection;
@@ -137,6 +139,11 @@ async fn approved_request(trial: &Trial, engine: &Engine, id: &str, customer: &s
 async fn approve(trial: &Trial, engine: &Engine, id: &str, customer: &str) {
     let reference = "logged-in".parse().unwrap();
     note(engine, id, Note::ConfirmIdentity { reference }, "2026-11-03").await.unwrap();
+    approve_plan(trial, engine, id, customer).await;
+}
+
+/// Approves the plan that answers a request of somebody who is identified.
+async fn approve_plan(trial: &Trial, engine: &Engine, id: &str, customer: &str) {
     let (digest, now) = (plan(engine, customer).await.digest(), trial.clock.now());
     let approval = Approval::new("operator-7", ["1".into()], digest, now, TimeDelta::days(30));
     note(engine, id, Note::Approve(PlanApproval::new(approval)), "2026-11-21").await.unwrap();
@@ -177,6 +184,48 @@ async fn a_request_goes_from_the_inbox_to_the_erasure_by_itself() {
     assert_eq!(worker.turn().await.unwrap(), relinquish::engine::Turned::default());
     let health = engine.health().await.unwrap();
     assert_eq!(health, relinquish::engine::Health::default());
+}
+
+/// The certificate of a case that was opened by hand tells no request. That of a request tells it, and not who asked.
+#[tokio::test]
+async fn the_certificate_tells_the_request_with_its_identity_its_clock_and_its_letters() {
+    let trial = Trial::new();
+    let engine = trial.engine();
+    engine.receive(super::requests::of_customer("r-1", "17", "2026-11-02T09:30:00Z")).await.unwrap();
+    note(&engine, "r-1", Note::AskIdentity, "2026-11-04").await.unwrap();
+    let reference = "passport-seen".parse().unwrap();
+    note(&engine, "r-1", Note::ConfirmIdentity { reference }, "2026-11-14").await.unwrap();
+    note(&engine, "r-1", Note::Extend { reason: ExtensionReason::Complexity }, "2026-11-20").await.unwrap();
+    let letter = Note::Send { kind: LetterKind::Extension, language: Language::German, digest: None };
+    note(&engine, "r-1", letter, "2026-11-20").await.unwrap();
+    approve_plan(&trial, &engine, "r-1", "17").await;
+    assert_eq!(engine.worker().turn().await.unwrap().ended, 1);
+
+    let case = request(&engine, "r-1").await.erased.unwrap();
+    let certificate = engine.certificate(&case).await.unwrap().unwrap();
+    let intake = certificate.intake().unwrap();
+    assert_eq!(intake.request.get().map(RequestId::as_str), Some("r-1"));
+    assert_eq!(
+        (intake.channel, intake.received_at),
+        (Channel::Email, "2026-11-02T09:30:00Z".parse().unwrap())
+    );
+    let identity = intake.identity.as_ref().map(|identity| (identity.on, identity.reference.to_string()));
+    assert_eq!(identity, Some((day("2026-11-14"), "passport-seen".to_owned())));
+    assert_eq!(intake.clock.suspensions().len(), 1);
+    assert_eq!((intake.due, intake.letters.len()), (Some(day("2027-02-12")), 1));
+    let line = "request    r-1, received on 2026-11-02 (email), identity confirmed on 2026-11-14 (passport-seen), \
+                suspended from 2026-11-04 to 2026-11-14, extended on 2026-11-20, answer due on 2027-02-12, \
+                letter extension (de) sent on 2026-11-20\n";
+    assert!(certificate.to_string().contains(line), "{certificate}");
+    let json = serde_json::to_value(&certificate).unwrap();
+    assert_eq!(json["request"]["letters"][0]["on"], "2026-11-20");
+    assert_eq!(json["request"]["clock"], serde_json::to_value(&intake.clock).unwrap());
+
+    let approved = hosts::approved(&engine, &"5".into(), &Asked::request()).await;
+    let outcomes = engine.execute(vec![approved]).await.unwrap();
+    let by_hand = outcomes[0].certificate().unwrap();
+    assert_eq!(by_hand.intake(), None);
+    assert!(!by_hand.to_string().contains("request    "), "{by_hand}");
 }
 
 #[tokio::test]

@@ -448,7 +448,7 @@ async fn the_instant_is_written_as_its_column_stores_it() {
             assert_eq!(shop.text("SELECT CAST(ended AS TEXT) FROM clients"), said, "{form} {place}");
             let store = shop.store().unwrap();
             let facts = store.facts(&[CustomerId::new("1")]).await.unwrap();
-            let ended = facts[0].dates["ended"];
+            let ended = *facts[0].dates.get("ended").unwrap();
             let wanted = match ended {
                 Moment::Day(_) => Moment::Day(hosts::now().date_naive()),
                 Moment::Instant(_) => Moment::Instant(hosts::now()),

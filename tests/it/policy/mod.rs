@@ -9,6 +9,7 @@ pub(crate) mod group_of_others;
 pub(crate) mod guards;
 pub(crate) mod kept_for;
 pub(crate) mod kept_with;
+pub(crate) mod mistyped_words;
 pub(crate) mod rules;
 pub(crate) mod schemas;
 pub(crate) mod situations;

@@ -356,7 +356,6 @@ fn every_fault_of_grammar_is_said_at_once() {
             "anonymise.mail",
             "anonymise.name",
             "guards.not_archived",
-            "guards.several_tenants.ignore",
             "guards.several_tenants.reason",
             "name",
             "sweep",
@@ -377,7 +376,6 @@ fn every_fault_of_grammar_is_said_at_once() {
             "triggers.deleted.since",
             "triggers.deleted.treatment",
             "triggers.requested.after",
-            "triggers.requested.treatment",
             "version",
         ]
     );

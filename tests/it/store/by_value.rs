@@ -5,6 +5,7 @@ use std::sync::Arc;
 use relinquish::engine::{Expired, PlannedExpiry};
 use relinquish::ledger::MemoryLedger;
 use relinquish::plan::RecordsOf;
+use relinquish::store::RecordStore as _;
 use relinquish::testing::ManualClock;
 use relinquish::{Approval, Asked, Engine, Outcome, PolicyDocument, TenantId};
 
@@ -262,5 +263,65 @@ async fn a_field_of_another_person_expires_with_its_record() {
     assert_eq!(
         changed.iter().map(String::as_str).collect::<Vec<_>>(),
         ["tickets[1].note", "tickets[1].seller_name"]
+    );
+}
+
+/// A place is kept by a duty, and hangs from orders that are found by an address alone. The address is erased before, so nobody
+/// would find the place when the duty ends.
+#[test]
+fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itself() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
+        CREATE TABLE orders (id INTEGER PRIMARY KEY, mail TEXT, place INTEGER, made_on TEXT);
+        CREATE TABLE places (id INTEGER PRIMARY KEY, street TEXT, made_on TEXT);
+        CREATE TABLE permits (id INTEGER PRIMARY KEY, purchase INTEGER NOT NULL, made_on TEXT);";
+    let orders = |rest: &str| {
+        format!(
+            "{CUSTOMERS}fields.email = 'email'\n[records.order]\ntable = 'orders'\nowner = {{ column = 'mail', to = 'customer.email' }}\n\
+             nobody = 'of guests'\nfields = {{ mail = 'email', made_on = 'not personal', place = 'not personal' }}\n{rest}"
+        )
+    };
+    let places = orders(
+        "ends = { place = { to = 'place', gone = 'clear' } }\n[records.place]\ntable = 'places'\nshared = ['order.place']\n\
+         nobody = 'of guests'\nfields = { street = 'address', made_on = 'not personal' }\n[ignore]\npermits = 'x'\n",
+    );
+    let permits = orders(
+        "[records.permit]\ntable = 'permits'\nowner = { column = 'purchase', to = 'order' }\nnobody = 'of guests'\n\
+         fields.made_on = 'not personal'\n[ignore]\nplaces = 'x'\n",
+    );
+    let duty = |classes: &str| {
+        format!(
+            "[duties.books]\nclasses = [{classes}]\nneeds = []\nperiod = '7 years'\nstart = 'record_date'\nfrom = 'made_on'\n\
+             law = 'x'\nground = '17(3)(b)'\n"
+        )
+    };
+    let goes = |class: &str| format!("{class} = {{ after = 'duty', action = 'delete' }}\n");
+    let treatment = |class: &str| format!("customer = 'anonymise'\norder = 'delete'\n{class} = 'delete'\n");
+    let refused = |map: &str, class: &str, rules: String| {
+        Shop::new(sql, map, &format!("{}{rules}", treatment(class))).policy_refused()
+    };
+    // What is shared cannot expire.
+    let said = refused(&places, "place", duty("'place'"));
+    assert!(
+        said.contains(
+            "treatments.x.place: may be kept by a duty, and hangs from order, which is found by a value"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("leave place out of the classes of the duty"), "{said}");
+    let said =
+        refused(&permits, "permit", format!("{}[expire]\n{}", duty("'order', 'permit'"), goes("order")));
+    assert!(said.contains("treatments.x.permit: may be kept by a duty, and hangs from order"), "{said}");
+    assert!(said.contains("write expire.permit = { after = \"duty\", action = \"delete\" }"), "{said}");
+    let rules = format!("{}[expire]\n{}{}", duty("'order', 'permit'"), goes("order"), goes("permit"));
+    let mut shop = Shop::new(sql, &permits, &format!("{}{rules}", treatment("permit")));
+    let policy = relinquish::PolicyDocument::from_toml(&shop.policy).unwrap();
+    policy.check(shop.store().unwrap().data_map()).unwrap();
+    // Only a sweep lets records expire.
+    shop.policy = shop.policy.replace("sweep = true", "sweep = false");
+    let said = shop.policy_refused();
+    assert!(
+        said.contains("write sweep = true: expire.order")
+            && said.contains("write sweep = true: expire.permit"),
+        "{said}"
     );
 }

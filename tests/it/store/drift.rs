@@ -238,3 +238,61 @@ async fn a_new_column_under_rest_is_noticed() {
     let plan = approved(&again, &one, &asked).await;
     assert!(matches!(again.erase(plan).await.unwrap(), Outcome::Erased(_)));
 }
+
+/// A foreign key that leads elsewhere, or does something else on a deletion, decides what an erasure takes along.
+#[tokio::test]
+async fn a_changed_foreign_key_stops_the_run() {
+    let remade = |client: &str, note: &str| {
+        format!(
+            "PRAGMA foreign_keys = OFF; CREATE TABLE other (id INTEGER PRIMARY KEY, {client}, {note});
+             INSERT INTO other SELECT id, client_id, note FROM orders;
+             DROP TABLE orders; ALTER TABLE other RENAME TO orders;
+             CREATE INDEX orders_by_client ON orders (client_id);"
+        )
+    };
+    for (client, note, part) in [
+        (
+            "client_id INTEGER REFERENCES clients ON DELETE CASCADE",
+            "note TEXT",
+            "foreign key orders (client_id) to clients was changed",
+        ),
+        (
+            "client_id INTEGER REFERENCES parcels",
+            "note TEXT",
+            "foreign key orders (client_id) to parcels is new",
+        ),
+        ("client_id INTEGER", "note TEXT", "foreign key orders (client_id) to clients is gone"),
+        (
+            "client_id INTEGER REFERENCES clients",
+            "note TEXT REFERENCES clients",
+            "foreign key orders (note) to clients is new",
+        ),
+        ("client_id INTEGER REFERENCES clients", "note TEXT NOT NULL", "column orders.note was changed"),
+        (
+            "client_id INTEGER REFERENCES clients",
+            "note TEXT COLLATE NOCASE",
+            "column orders.note was changed",
+        ),
+    ] {
+        let open = Open::new();
+        open.change(&remade(client, note));
+        open.stops(part).await;
+    }
+    // The same table made anew is the same schema.
+    let open = Open::new();
+    open.change(&remade("client_id INTEGER REFERENCES clients", "note TEXT"));
+    open.goes_on().await;
+}
+
+/// A new table that only a trigger fills has no foreign key. The trigger is new, and stops the run.
+#[tokio::test]
+async fn a_new_table_that_a_trigger_fills_stops_the_run() {
+    let open = Open::new();
+    open.change(
+        "CREATE TABLE audit (text TEXT);
+         CREATE TRIGGER copied AFTER UPDATE ON orders BEGIN INSERT INTO audit VALUES (old.note); END",
+    );
+    open.stops("trigger copied on orders is new").await;
+    // It is said of the table as well, with a way out.
+    open.stops("ignore.audit").await;
+}

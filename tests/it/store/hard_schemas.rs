@@ -748,3 +748,55 @@ async fn orders_of_guests_are_found_by_their_address_and_counted() {
         set(&["clients[1].email", "orders[1].email", "orders[2].email"])
     );
 }
+
+/// Two spellings of a floating-point number may mean one key, or one spelling two.
+#[test]
+fn a_key_of_floating_point_numbers_is_refused() {
+    let map = |key: &str| {
+        format!(
+            "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.note]\ntable = 'notes'\n{key}owner = 'client'\n"
+        )
+    };
+    let refused = |clients: &str, notes: &str| {
+        let sql = format!(
+            "CREATE TABLE clients (id {clients} PRIMARY KEY, name TEXT);
+             CREATE TABLE notes (id {notes} PRIMARY KEY, client {clients} REFERENCES clients);"
+        );
+        Shop::new(&sql, &map(""), "customer = 'anonymise'\nnote = 'delete'\n").refused()
+    };
+    let said = refused("REAL", "INTEGER");
+    assert!(said.contains("customers.key: id of clients is a floating-point number"), "{said}");
+    let said = refused("INTEGER", "DOUBLE");
+    assert!(said.contains("records.note.key: id of notes is a floating-point number"), "{said}");
+}
+
+/// `ON DELETE SET DEFAULT` says what becomes of a link, as `SET NULL` does.
+#[tokio::test]
+async fn a_link_that_the_schema_sets_to_its_default_is_cleared_to_it() {
+    let sql = |default: &str| {
+        format!(
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, is_nobody INTEGER NOT NULL DEFAULT 0);
+             CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients ON DELETE CASCADE,
+                 editor INTEGER {default} REFERENCES clients ON DELETE SET DEFAULT);
+             INSERT INTO clients VALUES (1, 'Vigdis', 0), (2, 'Bo', 0), (-1, 'nobody', 1);
+             INSERT INTO posts (id, author, editor) VALUES (1, 2, 1), (2, 1, 2);"
+        )
+    };
+    let map = format!(
+        "ends = 'schema'\n{CUSTOMERS}fields = {{ name = 'name' }}\nwhen = {{ is_nobody = 0 }}\n\
+         [records.post]\ntable = 'posts'\nowner = 'author'\n[ignore]\nclients = {{ rest = 'stands for nobody' }}\n"
+    );
+    let treatment = "customer = 'delete'\npost = 'delete'\n";
+    for (default, becomes) in [("NOT NULL DEFAULT -1", "-1"), ("NOT NULL DEFAULT (-1)", "-1"), ("", "")] {
+        let shop = Shop::new(&sql(default), &map, treatment);
+        let outcome = shop.erase("1").await;
+        assert!(matches!(outcome, Outcome::Erased(_)), "{default}: {outcome}");
+        assert_eq!(shop.text("SELECT CAST(editor AS TEXT) FROM posts"), becomes, "{default}");
+    }
+    // What no constant says is asked for.
+    let said = Shop::new(&sql("NOT NULL DEFAULT (1 + 1)"), &map, treatment).refused();
+    assert!(
+        said.contains("post.editor leads to customer, and the map does not say what that means"),
+        "{said}"
+    );
+}

@@ -119,3 +119,140 @@ async fn posts_whose_author_comes_second_are_counted_as_well() {
         assert_eq!(of_class(&json, "post")["author"], 2, "{post}: {json}");
     }
 }
+
+/// The certificate said nothing of the posts of others that went along: how many there were, never who.
+#[tokio::test]
+async fn the_certificate_says_how_many_records_named_somebody_else() {
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name' }}\n\
+         [records.thread]\ntable = 'threads'\nowner = 'opener'\nfields.title = 'free_text'\n\
+         [records.post]\ntable = 'posts'\nowner = 'author'\nnobody = 'of authors who left'\nends = {{ thread = 'goes' }}\n\
+         fields.body = 'free_text'\n"
+    );
+    for action in ["delete", "anonymise"] {
+        let treatment = format!("customer = 'delete'\nthread = 'delete'\npost = '{action}'\n");
+        let nullable = THREADS.replace("thread INTEGER NOT NULL", "thread INTEGER");
+        let shop = Shop::new(&nullable, &map.replace("ends = {", "ends = { author = 'clear',"), &treatment);
+        let outcome = shop.erase("1").await;
+        let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
+        let text = certificate.to_string();
+        assert!(text.contains("    2 of these named another customer in author"), "{text}");
+        let page = certificate.to_html(relinquish::policy::Language::English, None);
+        assert!(page.contains("of these, author named another customer: 2"), "{page}");
+        // Whoever they are stands nowhere.
+        let json = serde_json::to_value(certificate).unwrap();
+        let post =
+            json["records"].as_array().unwrap().iter().find(|record| record["class"] == "post").unwrap();
+        assert_eq!(post["otherwise"]["named_others"], serde_json::json!({ "author": 2 }));
+        // Her one post is left, or is in no thread of somebody else.
+        let outcome = shop.erase("2").await;
+        let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
+        assert!(!certificate.to_string().contains("another customer"), "{certificate}");
+    }
+}
+
+/// The plan said "in records of others too" of links in records that are the customer's alone.
+#[tokio::test]
+async fn records_of_others_are_mentioned_only_where_there_can_be_some() {
+    let sql = "
+        CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE tickets (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, seen_by INTEGER REFERENCES clients, text TEXT);
+        CREATE TABLE replies (id INTEGER PRIMARY KEY, ticket INTEGER REFERENCES tickets, text TEXT);
+        INSERT INTO clients VALUES (1, 'Vigdis'), (2, 'Bo');
+        INSERT INTO tickets VALUES (1, 1, 2, 'a'), (2, 2, 1, 'b');
+        INSERT INTO replies VALUES (1, 1, 'x'), (2, 2, 'y');";
+    let map = format!(
+        "{CUSTOMERS}fields.name = 'name'\n\
+         [records.ticket]\ntable = 'tickets'\nowner = 'client'\nends = {{ client = 'clear', seen_by = 'clear' }}\n\
+         nobody = 'of clients who left'\nfields.text = 'free_text'\n\
+         [records.reply]\ntable = 'replies'\nowner = 'ticket'\nends.ticket = 'clear'\nnobody = 'of tickets that went'\n\
+         fields.text = 'free_text'\n"
+    );
+    let lines = |text: &str| -> Vec<String> {
+        let cut = text.lines().filter(|line| line.contains(" cut where "));
+        cut.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let shop = Shop::new(sql, &map, "customer = 'delete'\nticket = 'anonymise'\nreply = 'anonymise'\n");
+    let (text, _) = said(&shop, "1").await;
+    assert_eq!(
+        lines(&text),
+        [
+            "ticket.client cut where it leads to a row that goes",
+            "ticket.seen_by cut where it leads to a row that goes, in records of others too"
+        ],
+        "{text}"
+    );
+    // A reply that is deleted with its ticket has no link to cut, and one that stays is the customer's own.
+    let shop = Shop::new(sql, &map, "customer = 'delete'\nticket = 'delete'\nreply = 'delete'\n");
+    let (text, _) = said(&shop, "1").await;
+    assert_eq!(
+        lines(&text),
+        ["ticket.seen_by cut where it leads to a row that goes, in records of others too"],
+        "{text}"
+    );
+    let shop = Shop::new(sql, &map, "customer = 'delete'\nticket = 'delete'\nreply = 'anonymise'\n");
+    let (text, _) = said(&shop, "1").await;
+    assert!(
+        lines(&text).contains(&"reply.ticket cut where it leads to a row that goes".to_owned()),
+        "{text}"
+    );
+    // Whoever has an order has the address on it: no order of somebody else loses its address.
+    let orders = "
+        CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT);
+        CREATE TABLE orders (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, bill_to INTEGER REFERENCES addresses);
+        INSERT INTO clients VALUES (1, 'Vigdis'); INSERT INTO addresses VALUES (1, 'a'); INSERT INTO orders VALUES (1, 1, 1);";
+    let of_orders = format!(
+        "{CUSTOMERS}fields.name = 'username'\n[records.order]\ntable = 'orders'\nowner = 'client'\n\
+         [records.address]\ntable = 'addresses'\nshared = ['order.bill_to']\nfields.street = 'address'\n"
+    );
+    let shop = Shop::new(
+        orders,
+        &of_orders,
+        "customer = 'anonymise'\norder = { keep = 'books' }\naddress = 'delete'\n",
+    );
+    let (text, _) = said(&shop, "1").await;
+    assert_eq!(lines(&text), ["order.bill_to cut where it leads to a row that goes"], "{text}");
+    // Where a ticket goes with whoever has seen it, a reply to it may be somebody else's.
+    let along = map.replace("seen_by = 'clear'", "seen_by = 'goes'");
+    let shop = Shop::new(sql, &along, "customer = 'delete'\nticket = 'delete'\nreply = 'anonymise'\n");
+    let (text, _) = said(&shop, "1").await;
+    assert!(
+        lines(&text).contains(
+            &"reply.ticket cut where it leads to a row that goes, in records of others too".to_owned()
+        ),
+        "{text}"
+    );
+}
+
+/// The name of whoever edited a post stands beside a link that leads nowhere. No erasure writes it, and nobody said so.
+#[tokio::test]
+async fn fields_of_nobody_are_counted() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients, editor INTEGER, nick TEXT, body TEXT);
+        INSERT INTO clients VALUES (1, 'Vigdis'), (2, 'Bo');
+        INSERT INTO posts VALUES (1, 1, 2, 'bo', 'a'), (2, 1, NULL, 'gone', 'b'), (3, 1, 99, 'gone too', 'c'), (4, 1, 0, 'zero', 'd'),
+            (5, 1, NULL, NULL, 'e'), (6, 2, NULL, 'of another post', 'f');";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.post]\ntable = 'posts'\nowner = 'author'\n\
+         ends = {{ editor = {{ to = 'customer', none = 0, gone = {{ keep = 'it shows nothing' }} }} }}\n\
+         fields = {{ nick = {{ kind = 'username', of = 'editor' }}, body = 'free_text' }}\n"
+    );
+    let said = |json: &serde_json::Value| {
+        let records = json["records"].as_array().unwrap();
+        records.iter().find(|record| record["class"] == "post").unwrap()["fields_of_nobody"].clone()
+    };
+    let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'anonymise'\n");
+    let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
+    assert_eq!(said(&plan.to_json()), serde_json::json!({ "editor": 3 }));
+    assert!(
+        plan.to_string().contains("      3 of these keep the fields of whoever editor leads to"),
+        "{plan}"
+    );
+    shop.erase("1").await;
+    assert_eq!(shop.text("SELECT group_concat(nick) FROM posts"), "bo,gone,gone too,zero,of another post");
+    // What is deleted takes its fields with it.
+    let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'delete'\n");
+    let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
+    assert_eq!(said(&plan.to_json()), serde_json::Value::Null);
+}

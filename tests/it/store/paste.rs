@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::shop::CUSTOMERS;
 
 /// What is wrong with a map, its grammar or its fit.
-fn problems(path: &std::path::Path, map: &str) -> Vec<Problem> {
+pub(super) fn problems(path: &std::path::Path, map: &str) -> Vec<Problem> {
     let read = match SqlMap::from_toml(map) {
         Ok(read) => read,
         Err(problems) => return problems.iter().cloned().collect(),
@@ -23,12 +23,12 @@ fn problems(path: &std::path::Path, map: &str) -> Vec<Problem> {
     }
 }
 
-struct Database {
+pub(super) struct Database {
     folder: tempfile::TempDir,
 }
 
 impl Database {
-    fn new(sql: &str) -> Self {
+    pub(super) fn new(sql: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open(folder.path().join("shop.sqlite")).unwrap();
         connection.execute_batch(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
@@ -39,11 +39,11 @@ impl Database {
         self.folder.path().join("shop.sqlite")
     }
 
-    fn problems(&self, map: &str) -> Vec<Problem> {
+    pub(super) fn problems(&self, map: &str) -> Vec<Problem> {
         problems(&self.path(), map)
     }
 
-    fn notes(&self, map: &str) -> Vec<Note> {
+    pub(super) fn notes(&self, map: &str) -> Vec<Note> {
         let store = SqliteStore::open(self.path(), &SqlMap::from_toml(map).unwrap());
         store.unwrap_or_else(|error| panic!("{error}")).notes().to_vec()
     }
@@ -77,7 +77,7 @@ fn pasted(map: &str, lines: &str) -> String {
 }
 
 /// The lines with each mark filled in by one of the choices that stand beside it.
-fn filled_in(lines: &str, choice: usize) -> String {
+pub(super) fn filled_in(lines: &str, choice: usize) -> String {
     let fill = |line: &str| {
         let Some((value, comment)) = line.split_once("  # ").filter(|(value, _)| value.contains("\"TODO\""))
         else {
@@ -299,7 +299,7 @@ fn every_problem_with_lines_goes_away_when_they_are_pasted() {
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(super) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
@@ -388,7 +388,7 @@ fn no_line_decides_for_a_person() {
     assert!(lines.contains("rest = \"not personal\""), "{lines}");
 }
 
-const SHOP: &str = "
+pub(super) const SHOP: &str = "
 CREATE TABLE clients (id INTEGER PRIMARY KEY, tenant TEXT, name TEXT, email TEXT, state TEXT, ended_on TEXT, made TEXT, profile TEXT);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, client_id INTEGER NOT NULL REFERENCES clients, payer_id INTEGER REFERENCES clients, note TEXT);
 CREATE TABLE order_lines (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES orders, text TEXT);
@@ -402,7 +402,7 @@ CREATE TABLE likes (id INTEGER PRIMARY KEY, client_id INTEGER NOT NULL REFERENCE
 CREATE TABLE marks (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients);
 ";
 
-const MAP: &str = r#"
+pub(super) const MAP: &str = r#"
 version = 1
 
 [links]
@@ -501,7 +501,7 @@ fn one_mistake_is_one_problem() {
 }
 
 /// Addresses that orders share, a table that two classes divide, owners that come first, and tables of one shape.
-const SHARED: &str = "
+pub(super) const SHARED: &str = "
 CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT, home_id INTEGER REFERENCES addresses);
 CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, billing_email TEXT, billing_id INTEGER REFERENCES addresses);
@@ -514,7 +514,7 @@ CREATE TRIGGER copied AFTER UPDATE ON clients BEGIN INSERT INTO log VALUES (old.
 CREATE TRIGGER again AFTER DELETE ON clients BEGIN INSERT INTO log VALUES (old.email); END;
 ";
 
-const SHARED_MAP: &str = r#"
+pub(super) const SHARED_MAP: &str = r#"
 version = 1
 [customers]
 table = "clients"

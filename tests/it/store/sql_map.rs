@@ -287,7 +287,6 @@ fn every_fault_of_a_map_is_said_at_once() {
             "customers.status.archived",
             "customers.table",
             "customers.tenant",
-            "customers.unknown_customer.find",
             "customers.unknown_customer.found",
             "ignore.marks",
             "records.invoice.fields.text",

@@ -314,3 +314,23 @@ async fn a_link_that_does_not_let_go_names_the_trigger() {
         assert!(outcome.contains(part), "{part}: {outcome}");
     }
 }
+
+/// A trigger that the map ignores for what it copies may also forbid the statements of an erasure. Nothing said so before it did.
+#[test]
+fn an_ignored_trigger_that_forbids_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = "CREATE TRIGGER both BEFORE DELETE ON notes BEGIN
+        INSERT INTO notes (person, body) VALUES (2, 'x'); SELECT RAISE(ABORT, 'no'); END;
+        CREATE TRIGGER copies AFTER DELETE ON notes BEGIN INSERT INTO notes (person, body) VALUES (2, 'x'); END;";
+    let ignored = format!("{MAP}[ignore]\ntriggers.both = 'no names'\ntriggers.copies = 'no names'\n");
+    let store = open(&folder.path().join("care.sqlite"), both, &ignored).unwrap();
+    let notes: Vec<String> = store.notes().iter().map(ToString::to_string).collect();
+    let said: Vec<&String> = notes.iter().filter(|note| note.starts_with("ignore.triggers")).collect();
+    let [only] = said.as_slice() else { panic!("{notes:?}") };
+    assert!(
+        only.starts_with(
+            "ignore.triggers.both: the trigger forbids statements on table notes (BEFORE DELETE)"
+        ),
+        "{only}"
+    );
+}

@@ -64,3 +64,71 @@ async fn a_copy_of_the_customers_own_is_treated_and_a_trigger_with_a_reason_is_t
         shop("2", "'anonymise'", "[ignore.triggers]\nrenamed = 'a code name'\nremoved = 'a code name'\n");
     assert!(matches!(trusted.erase("1").await, Outcome::Erased(_)));
 }
+
+const ARCHIVE: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, status TEXT NOT NULL DEFAULT 'on');
+    INSERT INTO clients (id, name) VALUES (1, 'Quillon'), (2, 'Bo');";
+
+/// A host that is deactivated first, with an archive to which a trigger copies.
+fn archived(archive: &str, trigger: &str) -> Shop {
+    let map = "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = { is = 'here' }\n\
+         status = { column = 'status', active = 'on', archived = 'off' }\ndeactivate = { status = 'off' }\n\
+         fields = { name = 'name' }\n\
+         [records.archive]\ntable = 'archive'\nowner = 'client'\nnobody = 'of programs'\nfields.name = 'name'\n";
+    let sql = format!("{ARCHIVE}{archive}");
+    let shop = Shop::new(&sql, map, "customer = 'anonymise'\narchive = 'anonymise'\n");
+    Connection::open(shop.path()).unwrap().execute_batch(trigger).unwrap();
+    shop
+}
+
+/// A copy had the number of its original, below those that the archive had already: nobody saw that it was new. And a table
+/// without row numbers was not looked at.
+#[tokio::test]
+async fn a_copy_is_seen_whatever_its_key_is() {
+    for archive in [
+        "CREATE TABLE archive (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, name TEXT);
+         INSERT INTO archive VALUES (99, 2, 'Bobby');",
+        "CREATE TABLE archive (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, name TEXT) WITHOUT ROWID;
+         INSERT INTO archive VALUES (99, 2, 'Bobby');",
+    ] {
+        let copies = "CREATE TRIGGER copies AFTER UPDATE OF name ON clients BEGIN
+                INSERT INTO archive VALUES (old.id, NULL, old.name); END;";
+        let shop = archived(archive, copies);
+        let outcome = shop.erase("1").await;
+        let says = outcome.to_string();
+        assert!(matches!(outcome, Outcome::Blocked { .. }), "{says}");
+        assert!(says.contains("the trigger copies added 1 row to archive"), "{says}");
+        assert_eq!(shop.text("SELECT group_concat(name) FROM archive"), "Bobby");
+        assert_eq!(shop.text("SELECT name FROM clients WHERE id = 1"), "Quillon");
+    }
+}
+
+/// The first step of an erasure fired a trigger as well, and nobody looked at what it wrote for others.
+#[tokio::test]
+async fn a_copy_that_the_deactivation_makes_stops_it() {
+    let archive =
+        "CREATE TABLE archive (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, name TEXT);";
+    for (client, is_own) in [("NULL", false), ("2", false), ("old.id", true)] {
+        let copies = format!(
+            "CREATE TRIGGER copies AFTER UPDATE OF status ON clients BEGIN
+                INSERT INTO archive (client, name) VALUES ({client}, old.name); END;"
+        );
+        let shop = archived(archive, &copies);
+        let before = shop.cells();
+        let outcome = shop.erase("1").await;
+        let says = outcome.to_string();
+        if is_own {
+            // It is the customer's, and treated with the rest.
+            assert!(matches!(outcome, Outcome::Erased(_)), "{says}");
+            assert_eq!(shop.text("SELECT coalesce(group_concat(name), 'none') FROM archive"), "none");
+            continue;
+        }
+        assert!(matches!(outcome, Outcome::Blocked { .. }), "{client}: {says}");
+        assert!(
+            says.contains("the trigger copies added 1 row to archive that is not this customer's"),
+            "{says}"
+        );
+        assert!(says.contains("ignore.triggers.copies"), "{says}");
+        assert_eq!(shop.cells(), before, "{client}");
+    }
+}

@@ -9,7 +9,7 @@ use relinquish::customer::{FormerStatus, Identifiers, Status};
 use relinquish::data_map::{Kind, Record, Value};
 use relinquish::store::{
     Batch, Deactivated, Deactivation, EraseRequest, Erased, MemoryRepository, Page, PageRequest, Reactivated,
-    Reactivation, StoreError, TakeCensus, Tally, TallyRequest,
+    Reactivation, RegistrationPage, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::testing::{self, Broken, Law, Stocked};
 use relinquish::{
@@ -172,6 +172,7 @@ async fn sqlite_with_composite_keys() {
 pub(super) const CAUGHT: &[Law] = &[
     Law::PagesHaveEachOnce,
     Law::PagesKeepLimit,
+    Law::RegistrationsAgree,
     Law::ForeignCursorNeverBegins,
     Law::FactsOfThoseAsked,
     Law::FactsAgree,
@@ -356,6 +357,14 @@ impl CustomerStore for Wrong {
         let mut page = self.inner.page(&request).await?;
         // The last one of a full page is on none.
         if self.is(Law::PagesHaveEachOnce) && request.limit == 2 && page.next.is_some() {
+            page.customers.pop();
+        }
+        Ok(page)
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        let mut page: RegistrationPage = self.page(request).await?.into();
+        if self.is(Law::RegistrationsAgree) {
             page.customers.pop();
         }
         Ok(page)

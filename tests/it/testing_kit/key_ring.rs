@@ -1,8 +1,8 @@
 //! The key rings of the house, and one saboteur per law.
 
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use relinquish::FileKeyRing;
@@ -60,7 +60,7 @@ struct Wrong {
     inner: MemoryKeyRing,
     law: Law,
     asked: AtomicU8,
-    seen: Mutex<Vec<Arc<[Vec<u8>]>>>,
+    seen: Mutex<Vec<Vec<Vec<u8>>>>,
 }
 
 impl fmt::Debug for Wrong {
@@ -84,10 +84,12 @@ impl KeyRing for Wrong {
 
     async fn macs(&self, request: &MacRequest) -> Result<Vec<Mac>, KeyRingError> {
         let mut request = request.clone();
-        self.seen.lock().unwrap().push(Arc::clone(&request.messages));
-        let cut = |message: &Vec<u8>| message.iter().copied().take(64).collect::<Vec<u8>>();
+        self.seen.lock().unwrap().push(request.messages.iter().map(<[u8]>::to_vec).collect());
+        let cut = |message: &[u8]| message.iter().copied().take(64).collect::<Vec<u8>>();
         match self.law {
-            Law::MacsReadAll => request.messages = request.messages.iter().map(cut).collect(),
+            Law::MacsReadAll => {
+                request = MacRequest::new(request.epoch, request.messages.iter().map(cut));
+            }
             Law::EpochsDiffer if request.epoch == 2 => request.epoch = 1,
             Law::NoKeyIsSaid if request.epoch > 2 => request.epoch = 2,
             _ => {}

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use relinquish::anonymise::Strategy as Anonymise;
 use relinquish::anonymise::text::{Detector, Matcher, detect};
 use relinquish::customer::Identifiers;
-use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
+use relinquish::data_map::{Encoding, Fact, Field, Kind, Record, RecordClass};
 use relinquish::engine::EngineBuilder;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::store::MemoryRepository;
@@ -188,7 +188,13 @@ fn a_detector_that_there_is_not_is_refused_with_its_path_and_the_nearest_name() 
 }
 
 fn redacting(with: &str, also: BTreeSet<Detector>, max_chars: Option<u32>) -> Anonymise {
-    Anonymise::Redact { with: with.to_owned(), max_chars, also, names_alone: false }
+    Anonymise::Redact {
+        with: with.to_owned(),
+        max_chars,
+        also,
+        names_alone: false,
+        encoding: Encoding::Plain,
+    }
 }
 
 /// What is not certain stays, and is counted; what a detector takes with it does not stay.
@@ -212,6 +218,7 @@ fn a_policy_may_say_that_a_name_alone_is_certain() {
         max_chars: None,
         also: BTreeSet::new(),
         names_alone,
+        encoding: Encoding::Plain,
     };
     let text = "Grace called, with grace. Grace Kelly did not.";
     assert_eq!(says(false).redact(text, &matcher), None);

@@ -7,23 +7,23 @@ use std::process::Command;
 use proptest::prelude::*;
 use relinquish::anonymise::document::{NotBlanked, blank, is_blank};
 
-const CANARY: &str = "CANARYASHWORTH";
+pub(super) const CANARY: &str = "CANARYASHWORTH";
 
 /// Runs a tool of the distribution; a test that cannot run says what is missing.
-fn run(tool: &str, arguments: &[&str]) -> (bool, Vec<u8>) {
+pub(super) fn run(tool: &str, arguments: &[&str]) -> (bool, Vec<u8>) {
     let output = Command::new(tool).args(arguments).output().unwrap_or_else(|error| {
         panic!("{tool}: {error}; install it: apt-get install qpdf poppler-utils ghostscript (or run .ci/run)")
     });
     (output.status.success(), output.stdout)
 }
 
-fn ok(tool: &str, arguments: &[&str]) -> String {
+pub(super) fn ok(tool: &str, arguments: &[&str]) -> String {
     let (is_ok, out) = run(tool, arguments);
     assert!(is_ok, "{tool} {arguments:?} failed: {}", String::from_utf8_lossy(&out));
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -74,11 +74,11 @@ fn with_everything() -> Vec<u8> {
     assemble(&objects, &format!("/Info<</Title({CANARY})>>"))
 }
 
-fn stream(data: &str, entries: &str) -> String {
+pub(super) fn stream(data: &str, entries: &str) -> String {
     format!("<<{entries}/Length {}>>\nstream\n{data}\nendstream", data.len())
 }
 
-fn assemble(objects: &[String], trailer: &str) -> Vec<u8> {
+pub(super) fn assemble(objects: &[String], trailer: &str) -> Vec<u8> {
     let mut file = b"%PDF-1.7\n".to_vec();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (n, object) in objects.iter().enumerate() {
@@ -135,7 +135,7 @@ fn produced(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Number, sizes, boxes and turns of all pages, as poppler sees them.
-fn pages(path: &Path) -> Vec<String> {
+pub(super) fn pages(path: &Path) -> Vec<String> {
     ok("pdfinfo", &["-box", "-f", "1", "-l", "9999", text(path)])
         .lines()
         .filter(|line| line.starts_with("Page"))
@@ -314,6 +314,48 @@ fn a_pdf_within_a_pdf_is_stepped_over() {
     assert_eq!(blank(&outer(attached(&length))).unwrap(), expected);
 }
 
+/// A zlib stream that is not compressed (RFC 1950, RFC 1951).
+fn deflated(data: &[u8]) -> Vec<u8> {
+    miniz_oxide::deflate::compress_to_vec_zlib(data, 6)
+}
+
+/// Bytes as characters of the same number, so that a file can be put together as text.
+fn latin(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+}
+
+/// It was: objects in a stream with a predictor or several filters, behind a token that is no value, or behind deep nesting were
+/// not read, and the page was missed.
+#[test]
+fn streams_of_objects_are_read_with_predictors_and_several_filters() {
+    let page = b"3 0 <</Type/Page/MediaBox[0 0 321 123]>>";
+    let rows: Vec<u8> = page.chunks(5).flat_map(|row| [&[0], row].concat()).collect();
+    let hex = |data: &[u8]| String::from_utf8(latin(data)).unwrap() + ">";
+    let file = |entries: &str, data: &str| {
+        let catalog = "<</Type/Catalog/Pages 2 0 R>>".to_owned();
+        let tree = "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned();
+        let holder = stream(data, &format!("/Type/ObjStm/N 1/First 4{entries}"));
+        assemble(&[catalog, tree, "null".to_owned(), holder], "")
+    };
+    let plain = blank(&file("", std::str::from_utf8(page).unwrap())).unwrap();
+    assert!(String::from_utf8_lossy(&plain).contains("[0 0 321 123]"));
+    for (entries, data) in [
+        ("/Filter/ASCIIHexDecode", hex(page)),
+        ("/Filter[/AHx/Fl]", hex(&deflated(page))),
+        ("/Filter[/AHx/Fl]/DecodeParms[null<</Predictor 12/Columns 5>>]", hex(&deflated(&rows))),
+        ("/Filter[/AHx/AHx]", hex(hex(page).as_bytes())),
+    ] {
+        assert_eq!(blank(&file(entries, &data)).as_ref(), Ok(&plain), "{entries}");
+    }
+    assert_eq!(blank(&file("/Filter/Unknown", "x")), Err(NotBlanked::PartOfTree));
+    let deep = format!("{}{}", "<</A".repeat(60), ">>".repeat(60));
+    for entry in ["/Score NaN", "/X --5", "/Y(a)true", &format!("/Z{deep}")] {
+        let page = format!("<</Type/Page{entry}/MediaBox[0 0 321 123]>>");
+        let objects = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", &page];
+        assert_eq!(blank(&hostile(&objects)).as_ref(), Ok(&plain), "{entry}");
+    }
+}
+
 #[test]
 fn large_pages_and_small_units_keep_their_size() {
     let sized = |page: &str| {
@@ -334,7 +376,7 @@ fn large_pages_and_small_units_keep_their_size() {
     }
 }
 
-fn hostile(objects: &[&str]) -> Vec<u8> {
+pub(super) fn hostile(objects: &[&str]) -> Vec<u8> {
     assemble(&objects.iter().map(|object| (*object).to_owned()).collect::<Vec<_>>(), "")
 }
 

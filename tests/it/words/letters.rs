@@ -456,6 +456,31 @@ fn a_ground_that_covers_some_classes_refuses_no_others() {
     );
 }
 
+/// A letter that was dated before the request came in was written without a word.
+#[test]
+fn no_letter_is_dated_before_the_request_that_it_answers() {
+    let policy = checked(POLICY);
+    let mut one = customer();
+    one.active_subscriptions = 1;
+    let blocked = decide(&policy, &one, &Asked::request(), &[], now());
+    let mut head = head(&policy);
+    let refused = |head: &Letterhead, received: &str| {
+        let request = Request::new("R-17", day(received));
+        letter::refusal(head, &request, policy.everyone(), &blocked).map(drop)
+    };
+    assert_eq!(refused(&head, "2026-06-02"), Ok(()), "on the same day");
+    let early = refused(&head, "2026-06-03").unwrap_err();
+    assert_eq!(
+        early.to_string(),
+        "the letter is dated on 2026-06-02, before the request was received on 2026-06-03; give the right day of each"
+    );
+    let mut clock = RequestClock::received(day("2026-05-20"));
+    clock.extend(day("2026-05-25"), ExtensionReason::Complexity, &Holidays::default()).unwrap();
+    head.date = day("2026-05-19");
+    let early = letter::extension(&head, "R-17", &clock, &Holidays::default()).map(drop);
+    assert!(matches!(early, Err(LetterError::Early { .. })), "{early:?}");
+}
+
 #[test]
 fn an_extension_says_by_when_and_why() {
     let policy = checked(&format!("{POLICY}{SWEDISH}"));

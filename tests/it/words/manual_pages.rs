@@ -12,6 +12,8 @@ use crate::laws::test_names::{self, sources};
 #[expect(dead_code, reason = "the page's doc tests erase with it")]
 mod shop;
 
+pub(crate) use shop::blocks;
+
 /// What is wrong with a block of TOML, if anything is. Its first line says what it is. A fragment is read as a part of the shop of
 /// the recipes.
 fn fault(text: &str) -> Option<String> {

@@ -150,8 +150,9 @@ fn case(rng: &mut Rng) -> Told {
     });
     let gateways = gateways.collect();
     let recipients = ["search", "mailings"].into_iter().filter_map(|name| {
-        let what = match rng.u32(0..6) {
+        let what = match rng.u32(0..7) {
             0 => WhatWasTold::Told,
+            5 => WhatWasTold::ByHand,
             1 => WhatWasTold::Retained { until: some(rng, day) },
             2 => WhatWasTold::Unconfirmed,
             3 => WhatWasTold::Unidentified,
@@ -448,8 +449,9 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
     wanted
 }
 
+/// After every day that is drawn: no letter is dated before what it tells.
 pub(super) fn written_on() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2026, 11, 30).unwrap()
+    NaiveDate::from_ymd_opt(2040, 12, 31).unwrap()
 }
 
 /// The lines of a letter, without its headings and introductions.

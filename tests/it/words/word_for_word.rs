@@ -506,11 +506,28 @@ async fn confirmed(name: &str, asked: &Asked, request: Option<&Request>) {
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
     let told = certificate.told();
     assert_letters(name, |language| {
-        let head = head(engine.policy(), language).with_backups(Lingering::Days(30));
+        let mut head = head(engine.policy(), language).with_backups(Lingering::Days(30));
+        head.date = told.on;
         let head = head.with_recipients(Recipients::Told(vec!["Mail & Co".to_owned(), "Ads Ltd".to_owned()]));
         letter::confirmation(&head, request, &told).unwrap()
     });
-    let english = |request| letter::confirmation(&head(engine.policy(), Language::English), request, &told);
+    let dated = |date: chrono::NaiveDate, request: Option<&Request>| {
+        let mut head = head(engine.policy(), Language::English);
+        head.date = date;
+        letter::confirmation(&head, request, &told).map(drop)
+    };
+    let english = |request| dated(told.on, request);
+    let Err(letter::LetterError::Early { later, .. }) = dated(told.on.pred_opt().unwrap(), request) else {
+        panic!("a letter tells what has not happened yet")
+    };
+    assert_eq!(later, "the letter is dated");
+    if request.is_some() {
+        let late = Request::new("R-9", told.on.succ_opt().unwrap());
+        let Err(letter::LetterError::Early { later, .. }) = dated(late.received, Some(&late)) else {
+            panic!("an erasure answers a request that came later")
+        };
+        assert_eq!(later, "the erasure was carried out");
+    }
     let other = if request.is_some() { None } else { Some(self::request()) };
     let asked = request.is_some();
     assert_eq!(english(other.as_ref()), Err(letter::LetterError::Request { asked }));

@@ -135,7 +135,9 @@ fn running(visit: &Visit<'_>, open: &OpenCase, tried: &Tried) -> Markup {
         h2 { (words.steps) }
         ol.progress {
             @for (step, progress) in open.progress.steps() {
-                @let (tone, text) = if open.progress.is_waived(step) { ("calm", words.waived) }
+                @let by_hand = open.progress.by_hand().iter().any(|done| done.step == *step);
+                @let (tone, text) = if by_hand { ("good", words.done_by_hand) }
+                    else if open.progress.is_decided(step) { ("calm", words.waived) }
                     else if progress.is_done() { ("good", words.done) }
                     else if open.blocked.as_ref().is_some_and(|blocked| blocked.step == *step) { ("bad", words.blocked) }
                     else if progress.begun > 0 { ("warn", words.running) }
@@ -159,6 +161,7 @@ fn decide(visit: &Visit<'_>, open: &OpenCase, path: &str, tried: &Tried) -> Mark
     let words = visit.words;
     let token = visit.token("case", open.case.as_str());
     let waivable = open.blocked.as_ref().is_some_and(relinquish::case::Obstacle::is_waivable);
+    let by_hand = open.blocked.as_ref().is_some_and(relinquish::case::Obstacle::can_be_done_by_hand);
     let cancels = !open.irreversible || matches!(open.task, Task::Expiry(_));
     let form = |what: &str, content: Markup| {
         html! {
@@ -173,6 +176,13 @@ fn decide(visit: &Visit<'_>, open: &OpenCase, path: &str, tried: &Tried) -> Mark
             h2 #decide { (words.decide) }
             @if open.blocked.is_some() {
                 (form("retry", html! { p { (words.retry_hint) } button { (words.retry) } }))
+            }
+            @if by_hand {
+                (form("by-hand", html! {
+                    p { (words.by_hand_hint) }
+                    (Field { tried, name: "reason", label: words.reference, hint: words.reference_hint }.input("text"))
+                    button { (words.by_hand) }
+                }))
             }
             @if waivable {
                 (form("waive", html! {
@@ -301,6 +311,10 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
             let step: Step = blocked.step.clone();
             engine.waive(&case, step, by, reason).await.map(drop)
         }
+        ("by-hand", Ok(reason), Some(blocked)) => {
+            let step: Step = blocked.step.clone();
+            engine.done_by_hand(&case, step, by, reason).await.map(drop)
+        }
         ("cancel", Ok(reason), _) => engine.cancel(&case, by, reason).await,
         _ => return Err(Failure::NotFound),
     };
@@ -312,6 +326,8 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
         Err(
             error @ (Error::Running { .. }
             | Error::NotBlocked { .. }
+            | Error::NotByHand { .. }
+            | Error::NotWaivable { .. }
             | Error::TooLate { .. }
             | Error::Approval(_)),
         ) => {

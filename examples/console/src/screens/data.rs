@@ -143,11 +143,11 @@ pub(crate) async fn take(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answ
         return show(visit, &tried).await;
     }
     let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
-    visit.console.spawn(async move {
-        let at = console.clock.now();
-        if let Some(working) = console.desk.census.start(&by, at) {
+    let at = console.clock.now();
+    if let Some(working) = console.desk.census.start(&by, at) {
+        visit.console.spawn(async move {
             working.end(at, console.engine.census().await.map(drop).map_err(|error| told(&error)));
-        }
-    });
+        });
+    }
     Ok(visit.see("/data"))
 }

@@ -159,9 +159,9 @@ pub(crate) fn plan(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer, Fa
     }
     let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
     let tenants = visit.operator.tenants().clone();
-    visit.console.spawn(async move {
-        let at = console.clock.now();
-        if let Some(working) = console.desk.expiry.start(&by, at) {
+    let at = console.clock.now();
+    if let Some(working) = console.desk.expiry.start(&by, at) {
+        visit.console.spawn(async move {
             let planned = console.engine.plan_expiry(tenants).await;
             working.end(
                 at,
@@ -170,8 +170,8 @@ pub(crate) fn plan(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer, Fa
                     PlannedExpiry::Nothing(_) => None,
                 }),
             );
-        }
-    });
+        });
+    }
     Ok(visit.see("/expiry"))
 }
 
@@ -207,12 +207,14 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
         }
     };
     let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
+    let at = console.clock.now();
+    let Some(working) = console.desk.expired.start(&by, at) else {
+        tried.complain("", words.run_runs);
+        return show(visit, &tried);
+    };
     visit.console.spawn(async move {
-        let at = console.clock.now();
-        if let Some(working) = console.desk.expired.start(&by, at) {
-            let outcome = console.engine.expire(&approved).await;
-            working.end(at, outcome.map(|outcome| outcome.to_string()).map_err(|error| told(&error)));
-        }
+        let outcome = console.engine.expire(&approved).await;
+        working.end(at, outcome.map(|outcome| outcome.to_string()).map_err(|error| told(&error)));
     });
     Ok(visit.see("/expiry"))
 }

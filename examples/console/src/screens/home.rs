@@ -14,8 +14,16 @@ use crate::survey::Counts;
 use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
-/// How many open things are counted. Beyond, the page says "1,000+".
+/// How many open things of all tenants are looked at. If there are more, the page says so: "12+".
 const COUNTED: usize = 1_000;
+
+/// How many of the things that were looked at are the operator's, and whether there are more to look at.
+#[derive(Clone, Copy)]
+struct Counted {
+    ours: usize,
+    more: bool,
+}
+
 /// For how many days before its end a request is near its deadline.
 const NEAR: u32 = 7;
 /// How many months the chart shows.
@@ -27,22 +35,24 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
     let requests = |of| async move {
         let found = engine.requests(of, None, COUNTED).await?;
         let ours = found.iter().filter(|request| super::requests::is_ours(visit, request));
-        Ok::<_, Failure>(ours.count())
+        Ok::<_, Failure>(Counted { ours: ours.count(), more: found.len() >= COUNTED })
     };
     let (overdue, near) =
         (requests(RequestList::Overdue).await?, requests(RequestList::DueWithin(NEAR)).await?);
     let open = engine.open_cases(None, COUNTED).await?;
     let ours: Vec<_> = open.iter().filter(|case| super::cases::is_ours(visit, &case.task)).collect();
+    let of_cases = |ours: usize| Counted { ours, more: open.len() >= COUNTED };
     let stuck = ours.iter().filter(|case| case.blocked.is_some()).count();
+    let (running, stuck) = (of_cases(ours.len() - stuck), of_cases(stuck));
     let holds = engine.holds(WhichHolds::Standing, None, COUNTED).await?;
     let stopped = holds.iter().any(super::holds::is_stop);
     let survey = visit.console.desk.survey.look();
     let counts = survey.last.as_ref().map(|(_, _, survey)| survey.counts(visit.operator.tenants()));
-    let many = |count: usize| match count {
-        COUNTED.. => format!("{}+", visit.number(COUNTED as u64)),
-        count => visit.number(count as u64),
-    };
-    let tone = |count: usize, bad: &'static str| if count == 0 { "calm" } else { bad };
+    let standing = Counted { ours: holds.len(), more: holds.len() >= COUNTED };
+    let near = Counted { ours: near.ours.saturating_sub(overdue.ours), ..near };
+    let many =
+        |count: Counted| format!("{}{}", visit.number(count.ours as u64), if count.more { "+" } else { "" });
+    let tone = |count: Counted, bad: &'static str| if count.ours == 0 && !count.more { "calm" } else { bad };
     let content = html! {
         (tried.summary(words))
         @if stopped {
@@ -62,10 +72,10 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
             h2 #today { (words.today) }
             div.cards {
                 (card(&many(overdue), words.requests_overdue, Some(visit.url("/requests?which=overdue")), tone(overdue, "bad")))
-                (card(&many(near.saturating_sub(overdue)), words.requests_near, Some(visit.url("/requests?which=near")), tone(near.saturating_sub(overdue), "warn")))
+                (card(&many(near), words.requests_near, Some(visit.url("/requests?which=near")), tone(near, "warn")))
                 (card(&many(stuck), words.cases_stuck, Some(visit.url("/cases")), tone(stuck, "bad")))
-                (card(&many(ours.len() - stuck), words.cases_running, Some(visit.url("/cases")), "calm"))
-                (card(&many(holds.len()), words.holds_standing, Some(visit.url("/holds")), if stopped { "bad" } else { "calm" }))
+                (card(&many(running), words.cases_running, Some(visit.url("/cases")), "calm"))
+                (card(&many(standing), words.holds_standing, Some(visit.url("/holds")), if stopped { "bad" } else { "calm" }))
             }
         }
         section aria-labelledby="survey" {

@@ -59,6 +59,7 @@ fn row(visit: &Visit<'_>, entry: &Entry) -> Markup {
         EntryBody::Closed(case) => (case.under().closed_at, closing(visit, &case.closing)),
         EntryBody::Scrubbed(scrubbed) => (scrubbed.at, badge(words.scrubbed, "calm")),
         EntryBody::Counted(census) => (census.at, badge(words.census, "calm")),
+        EntryBody::Copies(seen) => (seen.at, badge(words.backups_seen, "calm")),
         _ => (visit.now, badge(words.unknown, "calm")),
     };
     let tenant = entry.closed().and_then(|case| case.erasure()).map(|rules| &rules.tenant);

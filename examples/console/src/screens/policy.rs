@@ -178,14 +178,14 @@ pub(crate) fn attempt(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
         return show(visit, &tried);
     }
     let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
-    visit.console.spawn(async move {
-        let at = console.clock.now();
-        if let Some(working) = console.desk.trial.start(&by, at) {
+    let at = console.clock.now();
+    if let Some(working) = console.desk.trial.start(&by, at) {
+        visit.console.spawn(async move {
             let impact = console.engine.impact(&new).await.map_err(|error| told(&error));
             let lines = changed_lines(console.engine.policy(), &new);
             working.end(at, impact.map(|impact| Trial { digest: new.digest(), lines, impact }));
-        }
-    });
+        });
+    }
     Ok(visit.see("/policy"))
 }
 

@@ -14,7 +14,7 @@ use crate::answer::{Answer, Failure, told};
 use crate::auth::Right;
 use crate::fields::encode;
 use crate::layout::{badge, card, empty, table};
-use crate::survey::{Filter, Left, Row, Run, Survey, review};
+use crate::survey::{Filter, Left, Row, Run, Survey};
 use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
@@ -66,12 +66,12 @@ pub(crate) async fn take(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answ
         return if back == "/" { super::home::show(visit, &tried).await } else { show(visit, &tried) };
     }
     let (console, by) = (Arc::clone(shared), visit.operator.id().clone());
-    visit.console.spawn(async move {
-        let at = console.clock.now();
-        if let Some(working) = console.desk.survey.start(&by, at) {
+    let at = console.clock.now();
+    if let Some(working) = console.desk.survey.start(&by, at) {
+        visit.console.spawn(async move {
             working.end(at, Survey::take(&console.engine, &by).await);
-        }
-    });
+        });
+    }
     Ok(visit.see(back))
 }
 
@@ -260,7 +260,7 @@ pub(crate) fn confirm(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failur
     let words = visit.words;
     let survey = visit.console.desk.survey.last().ok_or(Failure::NotFound)?;
     let filter = filter(visit);
-    let chosen = review(&survey, &filter, visit.operator.tenants());
+    let chosen = survey.review(&filter, visit.operator.tenants());
     let count = chosen.plans().len() as u64;
     let digest = chosen.digest().to_string();
     let policy = visit.console.engine.policy();
@@ -313,7 +313,7 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
     visit.needs(Right::Approve)?;
     let words = visit.words;
     let survey = visit.console.desk.survey.last().ok_or(Failure::NotFound)?;
-    let chosen = review(&survey, &filter(visit), visit.operator.tenants());
+    let chosen = survey.review(&filter(visit), visit.operator.tenants());
     let count = chosen.plans().len() as u64;
     let shown = visit.form.get("digest").unwrap_or_default();
     let mut tried = visit.tried("review", shown);
@@ -341,16 +341,14 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
         }
     };
     let (console, by, at) = (Arc::clone(shared), visit.operator.id().clone(), visit.now);
-    if visit.console.desk.run.look().running.is_some() {
+    let Some(working) = console.desk.run.start(&by, at) else {
         tried.complain("", words.run_runs);
         return confirm(visit, &tried);
-    }
+    };
     visit.console.spawn(async move {
         let slot = &console.desk.run;
-        if let Some(working) = slot.start(&by, at) {
-            slot.show(&by, at, Arc::new(run.clone()));
-            working.end(at, run.carry_out(&console.engine, approved, slot, &by).await);
-        }
+        slot.show(&by, at, Arc::new(run.clone()));
+        working.end(at, run.carry_out(&console.engine, approved, slot, &by).await);
     });
     Ok(visit.see("/review/run"))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use relinquish::ledger::proof::{Checkpoint, PublicKey};
+use relinquish::request::{Channel, NewRequest, RequestKind, Who};
 
 use crate::support::{Answer, EVERYTHING, POLICY, Visitor, World};
 
@@ -165,6 +166,22 @@ async fn a_blocked_case_waits_for_a_person_who_decides() {
 }
 
 #[tokio::test]
+async fn a_blocked_case_goes_on_when_a_person_has_done_the_step_by_hand() {
+    let world = World::new().await;
+    let ann = Visitor::of(&world, "ann", &EVERYTHING);
+    *world.refuses.lock().unwrap() = true;
+    let (path, plan) = ann.plan("17").await;
+    let opened = ann.fill(&plan, &path, &[("typed", "17")]).await;
+    let blocked = ann.follow(&opened).await;
+    let case = opened.location().split('?').next().unwrap().to_owned();
+    let without = ann.fill(&blocked, &format!("{case}/by-hand"), &[("reason", "")]).await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY, "evidence is asked for");
+    let done = ann.fill(&blocked, &format!("{case}/by-hand"), &[("reason", "ticket-4711")]).await;
+    let certificate = ann.follow(&done).await;
+    assert!(certificate.body.contains("Certificate of erasure") && certificate.body.contains("ticket-4711"));
+}
+
+#[tokio::test]
 async fn a_blocked_case_is_cancelled_while_nothing_irreversible_was_begun() {
     let world = World::new().await;
     let ann = Visitor::of(&world, "ann", &EVERYTHING);
@@ -181,4 +198,27 @@ async fn a_blocked_case_is_cancelled_while_nothing_irreversible_was_begun() {
     assert!(ann.follow(&cancelled).await.body.contains("Cancelled"));
     let status: String = world.sql("SELECT status FROM clients WHERE id = 17");
     assert_eq!(status, "cancelled", "as before");
+}
+
+/// The bug: the link to a request was encoded, and the path was read as it stood.
+#[tokio::test]
+async fn a_request_of_any_id_can_be_opened() {
+    let world = World::new().await;
+    let ann = Visitor::of(&world, "ann", &EVERYTHING);
+    for id in ["DSR:2026-17", "2026/17", "a+b%41"] {
+        let who = Who::Customer { customer: "17".into() };
+        let at = "2026-11-20T09:30:00Z".parse().unwrap();
+        let new = NewRequest::new(id, RequestKind::Erasure, Channel::Email, who, at);
+        world.engine.receive(new).await.unwrap();
+    }
+    let list = ann.get("/requests").await;
+    let links: Vec<&str> = list.body.split("href=\"").filter_map(|rest| rest.split('"').next()).collect();
+    let requests = links.iter().filter(|link| link.contains("/requests/") && !link.ends_with("/new"));
+    let mut opened = 0;
+    for link in requests {
+        let page = ann.get(&link[link.find("/requests/").unwrap()..]).await;
+        assert_eq!(page.status, StatusCode::OK, "{link}");
+        opened += 1;
+    }
+    assert_eq!(opened, 3, "{links:?}");
 }

@@ -318,7 +318,7 @@ impl Page<'_> {
 
     fn otherwise(&self, otherwise: &Otherwise) -> Vec<String> {
         let words = self.words;
-        let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
+        let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
         let counts = [
             (words.deleted_instead, *deleted),
             (words.meanwhile, *meanwhile),
@@ -330,7 +330,9 @@ impl Page<'_> {
             .filter(|(_, count)| *count > 0)
             .map(|(says, count)| fill(says, &[("n", &number(count))]))
             .collect();
-        for (links, says) in [(cut, words.cut), (handed_over, words.handed_over)] {
+        for (links, says) in
+            [(named_others, words.named_others), (cut, words.cut), (handed_over, words.handed_over)]
+        {
             let each = links.iter();
             lines.extend(each.map(|(link, count)| fill(says, &[("link", link), ("n", &number(*count))])));
         }
@@ -459,6 +461,11 @@ impl Page<'_> {
         }
         for recipient in self.certificate.recipients_not_told().keys() {
             rows.push(vec![code(format!("recipient.{recipient}")), text(words.not_told)]);
+        }
+        for done in self.certificate.by_hand() {
+            let by = done.operator.get().map_or(words.destroyed, |by| by.as_str());
+            let parts = [("by", by), ("at", &*self.at(done.at)), ("evidence", done.evidence.as_str())];
+            rows.push(vec![code(done.step.to_string()), text(fill(words.by_hand, &parts))]);
         }
         for waived in self.certificate.waived() {
             let by = waived.operator.get().map_or(words.destroyed, |by| by.as_str());

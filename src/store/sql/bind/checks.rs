@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::described::{field, implied, is_token_part};
 use crate::customer::Status;
-use crate::data_map::Value;
+use crate::data_map::{Datatype, Value};
 use crate::document::{Reader, join, suggest};
 use crate::store::sql::links::{Is, When};
 use crate::store::sql::map::{CustomersMap, DeactivateMap, Ignored, Source, SqlMap, TenantSource, Written};
@@ -120,6 +120,15 @@ pub(super) fn check_key(reader: &mut Reader, path: &str, place: &[&str], table: 
         return;
     }
     if !key.iter().all(|column| check_column(reader, path, table, column)) {
+        return;
+    }
+    let is_real = |column: &&String| table.column(column).is_some_and(|own| own.datatype == Datatype::Real);
+    if let Some(column) = key.iter().find(is_real) {
+        reader.problem(
+            path,
+            format!("{column} of {} is a floating-point number, which is no key: two spellings may mean one number", table.name),
+            "give the table a key of whole numbers, texts or bytes",
+        );
         return;
     }
     if !table.is_key(key) {

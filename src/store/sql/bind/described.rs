@@ -148,7 +148,7 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
                 None if role == Role::Value => mapped.dated(),
                 None => mapped,
             };
-            built = built.field(mapped);
+            built = built.field(mapped.encoded(listed.encoding));
             for (pointer, kind) in &listed.json {
                 built = built.field(Field::personal(json_field(&column.name, pointer), kind.clone()));
             }

@@ -7,7 +7,7 @@ use super::coverage::check_coverage;
 use super::dialect::{Dialect, Holds};
 use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
-use super::mend::{Mended, fold_alike, mended};
+use super::mend::{Mended, fold_alike, fold_missing_links, mended};
 use super::mentions::{MentionMap, check_mentions};
 use super::notes::{Note, notes};
 use super::people;
@@ -16,7 +16,7 @@ use super::tokens::TriggerEvent;
 use super::triggers::{all_triggers, calls, check_table_triggers};
 use super::way::{Binder, BoundLink, Foot, bind_when};
 use crate::anonymise::json::Pointer;
-use crate::data_map::{ClassName, DataMap, FieldName, Link, LinkRole, RecordClass, TableTrigger, WhenGone};
+use crate::data_map::{ClassName, DataMap, FieldName, LinkRole, TableTrigger, WhenGone};
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
 mod checks;
@@ -57,8 +57,6 @@ pub(crate) struct BoundClass {
     /// Triggers that write to this table during an erasure and that the map does not ignore. What they add has to be the
     /// customer's.
     pub(crate) echoes: BTreeSet<String>,
-    /// The column that numbers the rows of the table in the order in which they come, if there is one.
-    pub(crate) row_number: Option<String>,
     /// Whether every link that the map names exists. If not, problems were reported.
     pub(crate) has_all_links: bool,
     /// Whether the database may delete rows when the rows that they reference are deleted.
@@ -146,6 +144,8 @@ pub(crate) struct Bound {
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, including triggers that the map
     /// ignores.
     pub(crate) triggers: Vec<TableTrigger>,
+    /// Tables to which triggers write that the map ignores, in lower case.
+    pub(crate) ignored_writes: BTreeSet<String>,
     /// Triggers with the functions that they call.
     pub(crate) calls: Vec<(String, BTreeSet<String>)>,
     /// The columns of the customers' table, if it is a temporary one because the root store is elsewhere.
@@ -226,13 +226,13 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     }
     check_coverage(&mut reader, &mended, schema, &classes);
     check_table_triggers(&mut reader, map, schema);
-    Problems::none_or(fold_alike(reader.into_problems(), map))?;
+    Problems::none_or(fold_alike(fold_missing_links(reader.into_problems(), map), map))?;
     mark_echoes(map, schema, &mut classes);
     check_mentions(map, schema, &classes)?;
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
     check_same(&data_map)?;
-    let reached = reached_along(&data_map);
+    let reached = data_map.classes_reached_along();
     for class in &mut classes {
         class.is_shared = shared.contains(&class.name) || reached.contains(&class.name);
     }
@@ -247,6 +247,10 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
     let calls = calls(schema);
+    let ignored =
+        schema.tables().flat_map(|table| &table.triggers).filter(|trigger| is_ignored(map, &trigger.name));
+    let ignored_writes =
+        ignored.flat_map(|trigger| &trigger.writes).map(|name| name.to_ascii_lowercase()).collect();
     Ok(Bound {
         data_map,
         customers: map.customers.clone(),
@@ -254,6 +258,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
         classes,
         indexes,
         triggers,
+        ignored_writes,
         calls,
         people: people::columns(map, schema),
         notes,
@@ -275,33 +280,6 @@ fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet
         && !is_shared
         && owners.peek().is_some()
         && owners.all(|owner| is_one_persons(map, owner.to(), seen))
-}
-
-/// Classes whose records hang from records that may be erased together with another person's record.
-fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
-    let goes = |class: &&RecordClass| class.links().iter().any(Link::goes_along);
-    let mut above: BTreeSet<ClassName> =
-        map.classes().filter(goes).map(|class| class.name().clone()).collect();
-    let mut reached = BTreeSet::new();
-    loop {
-        let mut more = BTreeSet::new();
-        for class in map.classes() {
-            for link in class.links() {
-                if link.is_owner() && above.contains(link.to()) {
-                    more.insert(class.name().clone());
-                }
-                if link.is_holding() && above.contains(class.name()) {
-                    more.insert(link.to().clone());
-                }
-            }
-        }
-        let before = reached.len();
-        reached.extend(more.iter().cloned());
-        above.extend(more);
-        if reached.len() == before {
-            return reached;
-        }
-    }
 }
 
 /// Checks links with `same`: both ends can belong to the same person only if each end has one owner.
@@ -373,7 +351,12 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
                 continue;
             };
             if let (Some(foot), Some(links)) = (feet.get(at_foot), links.get_mut(at_foot)) {
+                let known = reader.problems().len();
                 binder.hold(reader, (&at, n), foot, link, held, ends_of(foot), links);
+                // The owner was corrected to this link: what is wrong with the link is the same mistake.
+                if record.owner.is_empty() {
+                    reader.fold_since(known, &join(&at, "owner"));
+                }
             }
         }
     }
@@ -405,7 +388,6 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
             values,
             is_written_by_triggers: false,
             echoes: BTreeSet::new(),
-            row_number: foot.table.row_number(),
             has_all_links: bound,
             is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
             indexed: foot.table.leading.clone(),
@@ -573,7 +555,6 @@ fn mark_echoes(map: &SqlMap, schema: &Schema, classes: &mut [BoundClass]) {
 fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, BTreeSet<String>> {
     // An erasure updates and deletes rows. Triggers that follow may see inserts as well.
     let fires = |trigger: &&Trigger, first: bool| !(first && trigger.event == Some(TriggerEvent::Insert));
-    let is_ignored = |name: &str| map.ignored_triggers.keys().any(|known| known.eq_ignore_ascii_case(name));
     let mut reached = BTreeMap::<String, BTreeSet<String>>::new();
     let mut todo = vec![(table.to_ascii_lowercase(), true)];
     while let Some((table, first)) = todo.pop() {
@@ -583,7 +564,7 @@ fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, 
                 let written = written.to_ascii_lowercase();
                 let is_new = !reached.contains_key(&written);
                 let by = reached.entry(written.clone()).or_default();
-                if !is_ignored(&trigger.name) {
+                if !is_ignored(map, &trigger.name) {
                     by.insert(trigger.name.clone());
                 }
                 if is_new {
@@ -593,6 +574,10 @@ fn written_from(map: &SqlMap, schema: &Schema, table: &str) -> BTreeMap<String, 
         }
     }
     reached
+}
+
+fn is_ignored(map: &SqlMap, trigger: &str) -> bool {
+    map.ignored_triggers.keys().any(|known| known.eq_ignore_ascii_case(trigger))
 }
 
 /// Orders the classes for deletion: a class comes before the classes that its rows reference. The customers come

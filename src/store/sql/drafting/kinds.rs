@@ -1,11 +1,11 @@
-//! What a column holds, guessed from its name, its type and samples.
+//! Guesses the kind of data in a column from its name, its type and samples.
 
 use super::samples::Seen;
 use super::{Risk, Said};
 use crate::data_map::Datatype;
 use crate::store::sql::schema::{Column, Table};
 
-/// Names of columns, each with the kind of personal data: in English, Swedish, German, French and Spanish. Lower case,
+/// For each kind of personal data, typical column names in English, Swedish, German, French and Spanish: in lower case,
 /// without separators and accents.
 const NAMES: &[(&str, &[&str])] = &[
     (
@@ -536,7 +536,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("document", &["document", "attachment", "file", "scan", "pdf", "contract"]),
 ];
 
-/// Names of columns whose texts are codes of the host's own.
+/// Typical names of columns whose texts are codes of the host's own.
 const CODES: &[&str] = &[
     "status",
     "state",
@@ -595,7 +595,7 @@ const CODES: &[&str] = &[
     "rating",
 ];
 
-/// Last words of names that hold an instant or a day, also as a text.
+/// The last words in names of columns with an instant or a day, which may be stored as text.
 const DATES: &[&str] = &[
     "at",
     "on",
@@ -611,11 +611,11 @@ const DATES: &[&str] = &[
     "since",
 ];
 
-/// First words that say that a column is a flag or a count.
+/// The first words in names of columns with a flag or a count.
 const FLAGS: &[&str] =
     &["is", "has", "was", "can", "should", "allow", "allows", "enable", "num", "count", "total"];
 
-/// The kinds that numbers can be of as well.
+/// The kinds that a column of numbers can have.
 const AS_NUMBERS: &[&str] = &[
     "phone",
     "postcode",
@@ -632,12 +632,12 @@ const AS_NUMBERS: &[&str] = &[
     "gender",
 ];
 
-/// Kinds that say that a table is about people.
+/// If a column has one of these kinds, its table is about people.
 const OF_PEOPLE: &[&str] =
     &["email", "phone", "name", "username", "address", "birth_date", "national_id", "ip_address"];
 
-/// The words of a name: `billingPostCode`, `billing_post_code` and `Billing PostCode` are three words. Accents and words
-/// of digits alone are left out.
+/// The words of a name. `billingPostCode`, `billing_post_code` and `Billing PostCode` give the same three words.
+/// Accents, and words that are only digits, are left out.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
@@ -657,7 +657,8 @@ pub(super) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// The ends of a name, from the whole to its last word, each also without the digits at its end: `address2`.
+/// The ends of a name, from the whole name to its last word. Each end appears twice: first without the digits at its
+/// end.
 fn tails(name: &str) -> Vec<String> {
     let words = words(name);
     let tails = (0..words.len()).filter_map(|from| words.get(from..).map(<[String]>::concat));
@@ -670,7 +671,7 @@ fn plain(c: char) -> char {
     std::iter::once(c).nfd().next().unwrap_or(c)
 }
 
-/// The kind that a name speaks of: of the whole name, or of its last words.
+/// The kind that a name suggests: the whole name, or else its last words.
 fn named(name: &str) -> Option<&'static str> {
     tails(name).iter().find_map(|tail| {
         NAMES.iter().find(|(_, names)| names.contains(&tail.as_str())).map(|(kind, _)| *kind)
@@ -681,7 +682,7 @@ fn last(name: &str, list: &[&str]) -> bool {
     tails(name).iter().any(|tail| list.contains(&tail.as_str()))
 }
 
-/// Whether the names of a table's columns say that it is about people, and the columns that say so.
+/// The columns whose names say that the table is about people. Empty if no name says so.
 pub(super) fn of_people(table: &Table) -> Vec<&str> {
     let is_text = |column: &&Column| matches!(column.datatype, Datatype::Text | Datatype::Any);
     let columns = table.columns.iter().filter(is_text);
@@ -689,19 +690,19 @@ pub(super) fn of_people(table: &Table) -> Vec<&str> {
     columns.filter(is_of).map(|column| column.name.as_str()).collect()
 }
 
-/// Whether a column that is of a person says no more than where: a street, a telephone.
+/// Whether a column seems to hold only an address or a telephone number.
 pub(super) fn is_of_place(column: &str) -> bool {
     named(column).is_some_and(|kind| matches!(kind, "address" | "phone"))
 }
 
-/// Whether a column seems to hold the e-mail address of its row.
+/// Whether a column of text seems to hold an e-mail address.
 pub(super) fn is_email(table: &Table, column: &Column) -> bool {
     matches!(column.datatype, Datatype::Text | Datatype::Any)
         && named(&column.name) == Some("email")
         && of_people(table).contains(&column.name.as_str())
 }
 
-/// What a column seems to hold.
+/// The kind of data that a column seems to hold, with the reason and the risk of a wrong guess.
 pub(super) fn guess(table: &Table, column: &Column, is_root: bool, seen: Option<&Seen>) -> Said {
     let not_personal = |why: String, risk| Said { value: "not personal".to_owned(), why, risk };
     let kind = |kind: &str, why: String, risk| Said { value: kind.to_owned(), why, risk };
@@ -764,7 +765,7 @@ pub(super) fn guess(table: &Table, column: &Column, is_root: bool, seen: Option<
     kind("free_text", "a text whose name tells nothing".to_owned(), Risk::Low)
 }
 
-/// A kind in words.
+/// A kind in words, with its article.
 fn spelled(kind: &str) -> String {
     match kind {
         "email" => "an e-mail address".to_owned(),

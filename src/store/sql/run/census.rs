@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Datelike as _, Utc};
 
 use super::Frame;
+use super::facts::Seen;
 use crate::anonymise::json::Pointer;
-use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
+use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass, WhenGone};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::cell::Cell;
 use crate::store::sql::dialect::{Computed, ReadAs};
@@ -18,7 +19,7 @@ use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::{identifier, readable_text, texts};
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{Ways, leads, of_class};
+use crate::store::sql::whose::{Ways, leads, of_class, stand_in_sql};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
 
 /// The number of values listed per column.
@@ -120,8 +121,9 @@ impl Frame {
             self.bound.table(&root.table),
             of_class(&self.bound, &table, &root.rows)
         );
+        let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read(row, 0)?.unreadable_on(at.date_naive()) {
+            for fact in self.facts.read_among(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
             Ok(())
@@ -240,7 +242,11 @@ impl Frame {
             .iter()
             .filter_map(|field| {
                 let kind = field.kind()?;
-                if let Some(json) = class.json.get(field.name()) {
+                // The rest of a document may be personal, too. Then the column itself is such a field.
+                let within = class.json.get(field.name());
+                let within =
+                    within.or_else(|| class.json.values().find(|json| json.column == field.name().as_str()));
+                if let Some(json) = within {
                     return Some((json.column.as_str().into(), json.column.clone(), ReadAs::Document));
                 }
                 // Only a text can be redacted. A person can be found by a value of any type except bytes.
@@ -368,7 +374,8 @@ impl Frame {
                 format!("{} IS NOT NULL", ways.scalar(link, class, head, ("x", "relinquish_end"), "1"))
             })
         });
-        let is_somebodys: Vec<String> = is_held.chain(leads).collect();
+        let at_stand_in = own.iter().filter_map(|link| is_at_stand_in(&self.bound, link));
+        let is_somebodys: Vec<String> = is_held.chain(leads).chain(at_stand_in).collect();
         let names_one: Vec<String> = own
             .iter()
             .map(|link| {
@@ -417,6 +424,26 @@ struct Nobodys {
     /// One of these is true by a link of the row itself, and not by a link of a record from which it hangs. `None` if
     /// this is always so, because the links lead to customers. Then the check per row is not needed.
     by_itself: Option<String>,
+}
+
+/// The condition that a link of the row `x` leads to the "Unknown Customer". The map says "stand-in" for it, so the row is
+/// where it should be. `None` if no erasure hands the link over.
+fn is_at_stand_in(bound: &Bound, link: &BoundLink) -> Option<String> {
+    let root =
+        bound.root().filter(|_| link.gone == WhenGone::StandIn && bound.customers.unknown.is_some())?;
+    let table = quoted(&root.table);
+    let compared = |alias: &str, columns: &[String]| {
+        let value = |column: &String| format!("{alias}.{}", quoted(column));
+        let each = columns.iter().map(|column| bound.dialect.compared(link.compare, &value(column)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    Some(format!(
+        "coalesce(({}) IN (SELECT {} FROM {} AS {table} WHERE {}), FALSE)",
+        compared("x", &link.columns),
+        compared(&table, &link.to_columns),
+        bound.table(&root.table),
+        stand_in_sql(bound.dialect, &bound.customers, &table)
+    ))
 }
 
 /// The condition that a holding link of another class leads to the row `x`.

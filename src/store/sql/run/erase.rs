@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Frame;
+use super::echoes::During;
 use super::rounds::Readings;
 use super::status::written;
 use super::tally::Count;
@@ -40,13 +41,16 @@ pub(crate) struct Work {
 
 impl Frame {
     /// Erases all targets in one transaction. Either every customer with the expected facts is erased, or nobody is.
+    ///
+    /// `None` for a customer who has to be erased again without the others: what stands in the way may be there only
+    /// because the others leave with this one.
     fn erase_together(
         &self,
         session: &mut dyn Session,
         targets: &[Target],
         work: &Work,
         attempt: u32,
-    ) -> Result<Batch<Erased>, Trouble> {
+    ) -> Result<Vec<Option<Result<Erased, StoreError>>>, Trouble> {
         let mut transaction = session.transaction(Purpose::Erase)?;
         self.same_schema(&mut *transaction)?;
         self.fill(&mut *transaction, targets.iter().map(|target| &target.customer))?;
@@ -70,6 +74,7 @@ impl Frame {
         let out: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
         self.leave_out(&mut *transaction, &out)?;
+        let mut apart = BTreeSet::new();
         if out.len() < targets.len() {
             let mut readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
             let tenants: Vec<BTreeSet<TenantId>> = targets
@@ -86,8 +91,11 @@ impl Frame {
             if !blocked.is_empty() {
                 let out: Vec<usize> = blocked.keys().copied().collect();
                 self.leave_out(&mut *transaction, &out)?;
+                let are_several = answers.iter().filter(|answer| answer.is_none()).count() > 1;
                 for (n, error) in blocked {
-                    if let Some(answer) = answers.get_mut(n) {
+                    if are_several && may_be_due_to_others(&error) {
+                        apart.insert(n);
+                    } else if let Some(answer) = answers.get_mut(n) {
                         *answer = Some(Err(error));
                     }
                 }
@@ -100,14 +108,17 @@ impl Frame {
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
-            let newest = self.newest(&mut *transaction)?;
+            let before = self.watch_triggers(&mut *transaction)?;
             self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
-            self.nothing_added(&mut *transaction, &work.script, &newest)?;
+            let is_treated = |name: &ClassName| {
+                work.script.classes.iter().any(|class| class.class == *name && class.is_treated())
+            };
+            self.triggers_did_nothing(&mut *transaction, &before, During::Erasing, is_treated)?;
             if let Some(sought) = sought {
                 Self::look_for_leftovers(&mut *transaction, &sought, work, &mut counts)?;
             }
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
-                if answer.is_none() {
+                if answer.is_none() && !apart.contains(&n) {
                     let missing = counts.is_nothing() && !facts.contains_key(&n);
                     *answer = Some(Ok(if missing { Erased::Missing } else { Erased::Done(counts) }));
                 }
@@ -115,7 +126,7 @@ impl Frame {
         }
         values::set(&self.bench, None);
         match transaction.try_commit() {
-            Ok(()) => Ok(answers.into_iter().flatten().collect()),
+            Ok(()) => Ok(answers),
             // A larger batch is erased again in halves.
             Err(fault) if targets.len() > 1 => Err(fault.into()),
             Err(fault) => Err(self.broken(&mut *transaction, fault)?.into()),
@@ -186,16 +197,9 @@ impl Frame {
                 }
             }
         }
-        for class in classes {
-            let Some(shared) = &class.others else { continue };
-            for (n, rows) in Self::count_rows(session, &class.class, shared)? {
-                if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
-                    counts.otherwise.entry(class.class.clone()).or_default().shared = rows;
-                }
-            }
-        }
-        // Counted before anything is written: afterwards no value leads to a customer any more.
-        for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
+        // Counted before anything is written: afterwards links may be cut, and no value leads to a customer any more.
+        Self::count_of_others(session, classes, counts)?;
+        for class in classes.iter().filter(|class| class.theirs.is_some()) {
             for (n, counted) in self.count_theirs(session, class, readings)? {
                 if let Some(counts) = counts.get_mut(n).filter(|_| counted.rows > 0) {
                     counts.otherwise.entry(class.class.clone()).or_default().fields += counted.rows;
@@ -231,6 +235,33 @@ impl Frame {
                 .collect();
             self.write(session, &again)?;
             self.delete(session, &again)?;
+        }
+        Ok(())
+    }
+
+    /// Counts, by customer, the records that somebody else has too, and the treated records that name somebody else.
+    fn count_of_others(
+        session: &mut dyn Session,
+        classes: &[ClassScript],
+        counts: &mut [Counts],
+    ) -> Result<(), Trouble> {
+        let mut count = |class: &ClassScript, sql: &str, put: &dyn Fn(&mut Otherwise, u64)| {
+            for (n, rows) in Self::count_rows(session, &class.class, sql)? {
+                if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
+                    put(counts.otherwise.entry(class.class.clone()).or_default(), rows);
+                }
+            }
+            Ok::<(), Trouble>(())
+        };
+        for class in classes {
+            if let Some(shared) = &class.others {
+                count(class, shared, &|otherwise, rows| otherwise.shared = rows)?;
+            }
+            for (link, sql) in &class.named_others {
+                count(class, sql, &|otherwise, rows| {
+                    otherwise.named_others.insert(link.clone(), rows);
+                })?;
+            }
         }
         Ok(())
     }
@@ -495,7 +526,8 @@ impl Frame {
     }
 
     /// Erases the batch in one transaction. If a constraint forbids that, the batch is erased in halves, so that one
-    /// poisoned customer fails nobody else.
+    /// poisoned customer fails nobody else. Customers in whose way something stands that the others may have brought
+    /// about are erased after the others, and in the end one by one.
     pub(crate) fn erase(
         &self,
         session: &mut dyn Session,
@@ -508,10 +540,7 @@ impl Frame {
             let erased = self.erase_together(session, targets, work, attempt);
             values::set(&self.bench, None);
             match erased {
-                Ok(erased) => {
-                    answers.extend(erased);
-                    return Ok(());
-                }
+                Ok(erased) => return self.erase_apart(session, targets, erased, work, answers),
                 // A random value was taken already: draw again.
                 Err(Trouble { fault: Fault::Constraint(constraint), .. })
                     if constraint.kind == ConstraintKind::Unique && attempt + 1 < ATTEMPTS =>
@@ -534,6 +563,45 @@ impl Frame {
             _ => Err(trouble),
         }
     }
+
+    /// Erases the customers without an answer after the others.
+    fn erase_apart(
+        &self,
+        session: &mut dyn Session,
+        targets: &[Target],
+        erased: Vec<Option<Result<Erased, StoreError>>>,
+        work: &Work,
+        answers: &mut Batch<Erased>,
+    ) -> Result<(), Trouble> {
+        let missing = erased.iter().zip(targets).filter(|(answer, _)| answer.is_none());
+        let rest: Vec<Target> = missing.map(|(_, target)| target.clone()).collect();
+        let mut later = Batch::new();
+        let tried = if rest.is_empty() {
+            Ok(())
+        } else if rest.len() < targets.len() {
+            self.erase(session, &rest, work, &mut later)
+        } else {
+            let (first, second) = rest.split_at(rest.len() / 2);
+            self.erase(session, first, work, &mut later)
+                .and_then(|()| self.erase(session, second, work, &mut later))
+        };
+        // After an error, those after the first one without an answer count as not tried.
+        let mut later = later.into_iter();
+        answers.extend(erased.into_iter().map_while(|answer| answer.or_else(|| later.next())));
+        tried
+    }
+}
+
+/// Whether something may stand in a customer's way only because others of the batch leave, too: with them the customer is
+/// the last who has a record.
+fn may_be_due_to_others(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Held { .. }
+            | StoreError::OtherTenant { .. }
+            | StoreError::CutToNothing { .. }
+            | StoreError::KeyOfNobody { .. }
+    )
 }
 
 /// Subtracts rows of a class from the rows that were treated by its action, and returns the counts for the other

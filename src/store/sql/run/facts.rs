@@ -1,15 +1,17 @@
 //! The customers' facts, read in one statement for a whole batch.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::customer::{
-    Customer, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment, StateName, Status, TenantId,
-    unreadable_date,
+    Customer, CustomerId, DateName, Dates, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment,
+    StateName, Status, TenantId, unreadable_date,
 };
 use crate::data_map::{DateForm, ReadDate, Value};
 use crate::document::{Problem, Problems};
+use crate::store::Registration;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::Fault;
 use crate::store::sql::keys;
@@ -22,11 +24,14 @@ use crate::store::sql::whose::stand_in_sql;
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     columns: String,
+    places: Places,
+    /// The columns of a registration, after the key.
+    registration: Vec<String>,
     tenant: Option<TenantId>,
     statuses: Option<BTreeMap<String, Status>>,
     states: Vec<StateName>,
     registered: DateForm,
-    dates: Vec<(String, DateForm)>,
+    dates: Vec<(DateName, DateForm)>,
     /// The first plausible day for the dates, if the map sets one before 1900.
     dates_from: Option<NaiveDate>,
     gateways: Vec<GatewayName>,
@@ -36,15 +41,29 @@ pub(crate) struct Facts {
     key: usize,
 }
 
-/// The number of columns that every statement has, before states, dates, gateways and written columns.
-const FIXED: usize = 9;
+/// Where a row has each of these facts. `None` for a fact that the map does not have: no row has a column for it, because a
+/// sweep reads every row. States, dates, gateways, written columns and the key follow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Places {
+    tenant: Option<usize>,
+    tenants: Option<usize>,
+    status: Option<usize>,
+    active_subscriptions: Option<usize>,
+    registered: Option<usize>,
+    stand_in: Option<usize>,
+    unpaid_invoices: Option<usize>,
+    open_disputes: Option<usize>,
+    holds: Option<usize>,
+    /// The number of these columns.
+    count: usize,
+}
 
 impl Facts {
     /// Makes the columns, and lets the database prepare each scalar SQL expression.
     pub(crate) fn new(session: &mut dyn Session, map: &CustomersMap) -> Result<Self, Problems> {
         let (mut problems, dialect) = (Vec::new(), session.dialect());
         let mut column = |path: &str, source: Option<&Source>| {
-            let Some(source) = source else { return "NULL".to_owned() };
+            let source = source?;
             let sql = source_sql(&map.table, source);
             if let Source::Sql(written) = source {
                 let probe = format!("SELECT {sql} FROM {} LIMIT 0", dialect.table(&map.table));
@@ -60,28 +79,46 @@ impl Facts {
                     ));
                 }
             }
-            sql
+            Some(sql)
         };
         let tenant_source = match &map.tenant {
             TenantSource::Is(_) => None,
             TenantSource::From(source) => Some(source),
         };
-        let mut columns = vec![
-            format!("CAST({} AS TEXT)", column("tenant", tenant_source)),
-            column("tenants", map.tenants.as_ref()),
-            format!("CAST({} AS TEXT)", column("status", map.status.as_ref().map(|status| &status.source))),
-            column("active_subscriptions", map.active_subscriptions.as_ref()),
-            column("registered", map.registered.as_ref()),
-            stand_in_sql(dialect, map, &quoted(&map.table)),
-            column("unpaid_invoices", map.unpaid_invoices.as_ref()),
-            column("open_disputes", map.open_disputes.as_ref()),
-            format!("CAST({} AS TEXT)", column("holds", map.holds.as_ref())),
-        ];
-        columns
-            .extend(map.states.iter().map(|(name, source)| column(&format!("states.{name}"), Some(source))));
-        columns.extend(map.dates.iter().map(|(name, source)| column(&format!("dates.{name}"), Some(source))));
+        let mut columns = Vec::new();
+        let mut give = |sql: Option<String>| {
+            columns.push(sql?);
+            Some(columns.len() - 1)
+        };
+        let as_text = |sql: Option<String>| sql.map(|sql| format!("CAST({sql} AS TEXT)"));
+        let status = map.status.as_ref().map(|status| &status.source);
+        let tenant = as_text(column("tenant", tenant_source));
+        let registered = column("registered", map.registered.as_ref());
+        let registration = [tenant.clone(), registered.clone()].into_iter().flatten().collect();
+        let stand_in = map.unknown.is_some().then(|| stand_in_sql(dialect, map, &quoted(&map.table)));
+        let mut places = Places {
+            tenant: give(tenant),
+            tenants: give(column("tenants", map.tenants.as_ref())),
+            status: give(as_text(column("status", status))),
+            active_subscriptions: give(column("active_subscriptions", map.active_subscriptions.as_ref())),
+            registered: give(registered),
+            stand_in: give(stand_in),
+            unpaid_invoices: give(column("unpaid_invoices", map.unpaid_invoices.as_ref())),
+            open_disputes: give(column("open_disputes", map.open_disputes.as_ref())),
+            holds: give(as_text(column("holds", map.holds.as_ref()))),
+            count: 0,
+        };
+        places.count = columns.len();
         columns.extend(
-            map.gateways.iter().map(|(name, source)| column(&format!("gateways.{name}"), Some(source))),
+            map.states.iter().filter_map(|(name, source)| column(&format!("states.{name}"), Some(source))),
+        );
+        columns.extend(
+            map.dates.iter().filter_map(|(name, source)| column(&format!("dates.{name}"), Some(source))),
+        );
+        columns.extend(
+            map.gateways
+                .iter()
+                .filter_map(|(name, source)| column(&format!("gateways.{name}"), Some(source))),
         );
         let written: Vec<String> = match &map.deactivate {
             DeactivateMap::Write(writes) => writes.keys().cloned().collect(),
@@ -91,11 +128,13 @@ impl Facts {
         columns.extend(map.key.iter().map(|key| format!("{}.{}", quoted(&map.table), quoted(key))));
         Problems::none_or(problems)?;
         let form = |name: &String| map.date_forms.get(name).cloned().unwrap_or_default();
-        let dates = map.dates.keys().map(|name| (name.clone(), form(name)));
+        let dates = map.dates.keys().map(|name| (DateName::from(name.as_str()), form(name)));
         let dates_from = dates.clone().map(|(_, form)| form.earliest()).min();
         let dates_from = dates_from.filter(|from| *from < DateForm::new().earliest());
         Ok(Self {
             key: map.key.len(),
+            registration,
+            places,
             columns: columns.join(", "),
             tenant: match &map.tenant {
                 TenantSource::Is(tenant) => Some(tenant.clone()),
@@ -115,6 +154,59 @@ impl Facts {
         &self.columns
     }
 
+    /// The columns of a registration, after the key.
+    pub(super) fn of_registration(&self) -> &[String] {
+        &self.registration
+    }
+
+    /// Reads a row that begins with the key and the columns of a registration.
+    pub(super) fn read_registration(&self, row: &dyn Row, seen: &mut Seen) -> Result<Registration, Fault> {
+        let tenant = self.places.tenant.map(|_| self.key);
+        let registered = self.places.registered.map(|_| self.key + usize::from(tenant.is_some()));
+        let customer = self.id(row, 0, seen)?.unwrap_or_else(no_id);
+        let tenant = self.tenant(cell(row, tenant)?, seen).unwrap_or_else(no_tenant);
+        let registered = self.registered(cell(row, registered)?).unwrap_or_default();
+        Ok(Registration { customer, tenant, registered })
+    }
+
+    /// The id of a row whose key begins at a column. `None` for a key that cannot be written.
+    fn id(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<Option<CustomerId>, Fault> {
+        if self.key == 1 {
+            // Most keys are numbers or plain texts, and a sweep reads all of them.
+            match row.cell(at)? {
+                Cell::Integer(number) => {
+                    seen.text.clear();
+                    // Writing to a String never fails.
+                    let _ = write!(seen.text, "{number}");
+                    return Ok(Some(CustomerId::from(seen.text.as_str())));
+                }
+                Cell::Text(bytes) => return Ok(std::str::from_utf8(bytes).ok().map(CustomerId::from)),
+                Cell::Null | Cell::Real(_) | Cell::Blob(_) => {}
+            }
+        }
+        let parts: Result<Vec<Value>, Fault> =
+            (at..at + self.key).map(|column| row.cell(column).map(key_part)).collect();
+        Ok(keys::written(&parts?).map(CustomerId::from))
+    }
+
+    /// The tenant of a row. `None` if it cannot be read.
+    fn tenant(&self, value: Cell<'_>, seen: &mut Seen) -> Option<TenantId> {
+        match &self.tenant {
+            Some(tenant) => Some(seen.own_tenant(tenant)),
+            None => text(value).ok().flatten().map(|tenant| seen.tenant(tenant)),
+        }
+    }
+
+    /// When the customer of a row was registered.
+    fn registered(&self, value: Cell<'_>) -> Result<Option<DateTime<Utc>>, Unreadable> {
+        match self.registered.read_stored(value.stored(), None) {
+            ReadDate::None => Ok(None),
+            ReadDate::Date(Moment::Day(day)) => Ok(Some(day.and_time(chrono::NaiveTime::MIN).and_utc())),
+            ReadDate::Date(Moment::Instant(instant)) => Ok(Some(instant)),
+            ReadDate::Unreadable => Err(Unreadable),
+        }
+    }
+
     /// Reads a row whose facts begin at a column. An unreadable fact is named, and affects only this customer.
     pub(crate) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
         self.read_among(row, at, &mut Seen::default())
@@ -122,74 +214,55 @@ impl Facts {
 
     /// Reads one of many rows. What the rows share is made once.
     pub(super) fn read_among(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<Customer, Fault> {
-        let key =
-            at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
+        let mut column = at + self.places.count;
+        let written = column + self.states.len() + self.dates.len() + self.gateways.len();
+        let fact = |place: Option<usize>| cell(row, place.map(|place| at + place));
         let mut unreadable = BTreeSet::new();
-        let id = if self.key == 1 {
-            keys::written(&[key_part(row.cell(key)?)])
-        } else {
-            let parts: Result<Vec<Value>, _> =
-                (key..key + self.key).map(|column| row.cell(column).map(key_part)).collect();
-            keys::written(&parts?)
-        };
-        if id.is_none() {
+        let id = self.id(row, written + self.written.len(), seen)?.unwrap_or_else(|| {
             unreadable.insert("the key".to_owned());
-        }
-        let id = id.unwrap_or_default();
-        let tenant = match (&self.tenant, text(row.cell(at)?)) {
-            (Some(tenant), _) => tenant.clone(),
-            (None, Ok(Some(tenant))) => seen.tenant(tenant),
-            (None, Ok(None) | Err(Unreadable)) => {
-                unreadable.insert("tenant".to_owned());
-                TenantId::new("")
-            }
-        };
-        let mut customer = Customer::new(id, tenant);
+            no_id()
+        });
+        let tenant = self.tenant(fact(self.places.tenant)?, seen).unwrap_or_else(|| {
+            unreadable.insert("tenant".to_owned());
+            no_tenant()
+        });
+        let mut customer = Customer::before(id, tenant, self.former_status(row, written, seen)?);
         customer.unreadable = unreadable;
-        let number = |column: usize, empty: u32| match row.cell(at + column)? {
-            Cell::Null => Ok(Some(empty)),
-            Cell::Integer(number) => Ok(u32::try_from(number).ok()),
-            _ => Ok::<_, Fault>(None),
-        };
-        match (number(1, 1)?, names(row.cell(at + 1)?)) {
+        let tenants = fact(self.places.tenants)?;
+        match (number(tenants, 1), names(tenants)) {
             (Some(tenants), _) => customer.tenants = tenants,
             (None, Ok(names)) => customer.connect(names),
             (None, Err(Unreadable)) => unreadable_fact(&mut customer, "tenants"),
         }
-        match number(3, 0)? {
+        match number(fact(self.places.active_subscriptions)?, 0) {
             Some(subscriptions) => customer.active_subscriptions = subscriptions,
             None => unreadable_fact(&mut customer, "active_subscriptions"),
         }
-        match number(6, 0)? {
+        match number(fact(self.places.unpaid_invoices)?, 0) {
             Some(invoices) => customer.unpaid_invoices = invoices,
             None => unreadable_fact(&mut customer, "unpaid_invoices"),
         }
-        match number(7, 0)? {
+        match number(fact(self.places.open_disputes)?, 0) {
             Some(disputes) => customer.open_disputes = disputes,
             None => unreadable_fact(&mut customer, "open_disputes"),
         }
-        match holds(row.cell(at + 8)?) {
+        match holds(fact(self.places.holds)?) {
             Ok(holds) => customer.holds = holds,
             Err(Unreadable) => unreadable_fact(&mut customer, "holds"),
         }
         if let Some(statuses) = &self.statuses {
-            let status = text(row.cell(at + 2)?).ok().flatten();
+            let status = text(fact(self.places.status)?).ok().flatten();
             match status.and_then(|status| statuses.get(status)) {
                 Some(status) => customer.status = *status,
                 None => unreadable_fact(&mut customer, "status"),
             }
         }
-        match self.registered.read_stored(row.cell(at + 4)?.stored(), None) {
-            ReadDate::None => {}
-            ReadDate::Date(Moment::Day(day)) => {
-                customer.registered = Some(day.and_time(chrono::NaiveTime::MIN).and_utc());
-            }
-            ReadDate::Date(Moment::Instant(instant)) => customer.registered = Some(instant),
-            ReadDate::Unreadable => unreadable_fact(&mut customer, "registered"),
+        match self.registered(fact(self.places.registered)?) {
+            Ok(registered) => customer.registered = registered,
+            Err(Unreadable) => unreadable_fact(&mut customer, "registered"),
         }
         customer.dates_from = self.dates_from;
-        customer.stand_in = matches!(row.cell(at + 5)?, Cell::Integer(flag) if flag != 0);
-        let mut column = at + FIXED;
+        customer.stand_in = matches!(fact(self.places.stand_in)?, Cell::Integer(flag) if flag != 0);
         for name in &self.states {
             match row.cell(column)? {
                 // Unknown for this customer, so the guard that uses the state is up.
@@ -199,12 +272,17 @@ impl Facts {
             }
             column += 1;
         }
-        for (name, form) in &self.dates {
+        for (n, (name, form)) in self.dates.iter().enumerate() {
             // The upper limit is checked later, where the day is known.
             match form.read_stored(row.cell(column)?.stored(), None) {
-                ReadDate::Date(moment) => drop(customer.dates.insert(name.clone(), moment)),
+                ReadDate::Date(moment) => {
+                    if customer.dates.is_empty() {
+                        customer.dates = Dates::with_capacity(self.dates.len());
+                    }
+                    customer.dates.insert(seen.date(n, name), moment);
+                }
                 ReadDate::None => {}
-                ReadDate::Unreadable => unreadable_fact(&mut customer, &unreadable_date(name)),
+                ReadDate::Unreadable => unreadable_fact(&mut customer, &unreadable_date(name.as_str())),
             }
             column += 1;
         }
@@ -217,7 +295,6 @@ impl Facts {
             }
             column += 1;
         }
-        customer.former_status = self.former_status(row, column, seen)?;
         Ok(customer)
     }
 
@@ -239,14 +316,24 @@ impl Facts {
     }
 }
 
-/// What the rows of a page share: few tenants and few former statuses.
+/// What the rows of a page share: few tenants, few former statuses, and the names of dates.
 #[derive(Default)]
 pub(super) struct Seen {
     tenants: HashMap<String, TenantId>,
     former: HashMap<Vec<u8>, FormerStatus>,
+    dates: Vec<DateName>,
+    /// Where the digits of a key are written.
+    text: String,
+    /// The tenant, if all rows have the same.
+    own: Option<TenantId>,
 }
 
+// Each page has its own copy of what its rows share: two threads that count the users of one text wait for each other.
 impl Seen {
+    fn own_tenant(&mut self, tenant: &TenantId) -> TenantId {
+        self.own.get_or_insert_with(|| TenantId::from(tenant.as_str())).clone()
+    }
+
     fn tenant(&mut self, name: &str) -> TenantId {
         if let Some(known) = self.tenants.get(name) {
             return known.clone();
@@ -255,6 +342,40 @@ impl Seen {
         self.tenants.insert(name.to_owned(), tenant.clone());
         tenant
     }
+
+    /// The name of the `n`th date.
+    fn date(&mut self, n: usize, name: &DateName) -> DateName {
+        if let Some(known) = self.dates.get(n) {
+            return known.clone();
+        }
+        let own = DateName::from(name.as_str());
+        if self.dates.len() == n {
+            self.dates.push(own.clone());
+        }
+        own
+    }
+}
+
+/// The value of a fact. `Null` where the map does not have the fact.
+fn cell(row: &dyn Row, place: Option<usize>) -> Result<Cell<'_>, Fault> {
+    place.map_or(Ok(Cell::Null), |place| row.cell(place))
+}
+
+/// A count. `empty` is the count of NULL.
+fn number(value: Cell<'_>, empty: u32) -> Option<u32> {
+    match value {
+        Cell::Null => Some(empty),
+        Cell::Integer(number) => u32::try_from(number).ok(),
+        _ => None,
+    }
+}
+
+fn no_id() -> CustomerId {
+    CustomerId::from("")
+}
+
+fn no_tenant() -> TenantId {
+    TenantId::from("")
 }
 
 /// The values that a deactivation overwrites, as the store writes them down.

@@ -12,10 +12,10 @@ use crate::hex;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};
-use crate::store::sql::session::Session;
+use crate::store::sql::session::{Row, Session};
 use crate::store::sql::spelling::{columns, listed, quoted};
 use crate::store::sql::whose::{of_class, stand_in_sql};
-use crate::store::{Cursor, Page, PageRequest};
+use crate::store::{Cursor, Page, PageRequest, RegistrationPage};
 
 /// The most customers for whom a page has room before they are read.
 const ROOM: usize = 1_000;
@@ -89,14 +89,47 @@ impl Part {
 impl Frame {
     pub(crate) fn page(&self, session: &mut dyn Session, request: &PageRequest) -> Result<Page, Trouble> {
         let Some(root) = self.bound.root() else { return Ok(Page::default()) };
+        let (mut seen, at) = (Seen::default(), root.key.len());
+        let mut customers = Vec::with_capacity(request.limit.min(ROOM));
+        let next = self.each(session, request, &[self.facts.columns().to_owned()], &mut |row| {
+            customers.push(self.facts.read_among(row, at, &mut seen)?);
+            Ok(())
+        })?;
+        Ok(Page::new(customers, next))
+    }
+
+    pub(crate) fn registrations(
+        &self,
+        session: &mut dyn Session,
+        request: &PageRequest,
+    ) -> Result<RegistrationPage, Trouble> {
+        let mut seen = Seen::default();
+        let mut customers = Vec::with_capacity(request.limit.min(ROOM));
+        let next = self.each(session, request, self.facts.of_registration(), &mut |row| {
+            customers.push(self.facts.read_registration(row, &mut seen)?);
+            Ok(())
+        })?;
+        Ok(RegistrationPage::new(customers, next))
+    }
+
+    /// Reads some columns of each customer of a page, after the key. Returns the cursor of the next page.
+    fn each(
+        &self,
+        session: &mut dyn Session,
+        request: &PageRequest,
+        gives: &[String],
+        read: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+    ) -> Result<Option<Cursor>, Trouble> {
+        let Some(root) = self.bound.root() else { return Ok(None) };
         let table = quoted(&root.table);
         let key = columns(&table, &root.key);
         let listed = listed(&table, &root.key);
+        let gives = [std::slice::from_ref(&listed), gives].concat().join(", ");
         let mut values = vec![Value::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
         let mut after = "TRUE".to_owned();
         if let Some(cursor) = &request.after {
             let mut places = Vec::new();
-            for (value, place) in read(self.bound.dialect, cursor, root.key.len())? {
+            for (value, place) in places_of(self.bound.dialect, cursor, root.key.len())? {
                 values.push(value);
                 places.push(place);
             }
@@ -107,20 +140,19 @@ impl Frame {
             root.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
         let which = if request.stand_ins { "" } else { "NOT " };
         let sql = format!(
-            "SELECT {listed}, {} FROM {} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, FALSE)
+            "SELECT {gives} FROM {} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, FALSE)
              ORDER BY {listed} LIMIT {}",
-            self.facts.columns(),
             self.bound.table(&root.table),
             is_there.join(" AND "),
             of_class(&self.bound, &table, &root.rows),
             stand_in_sql(self.bound.dialect, self.customers(), &table),
             self.bound.dialect.parameter(1),
         );
-        let (mut last, mut seen) = (None, Seen::default());
-        let mut customers = Vec::with_capacity(request.limit.min(ROOM));
+        let (mut last, mut count) = (None, 0);
         session.query(&sql, &values, &mut |row| {
-            customers.push(self.facts.read_among(row, root.key.len(), &mut seen)?);
-            if customers.len() == request.limit {
+            read(row)?;
+            count += 1;
+            if count == request.limit {
                 let parts = (0..root.key.len()).map(|part| Ok(Part::of(row.cell(part)?)));
                 last = parts.collect::<Result<Option<Vec<Part>>, Fault>>()?;
             }
@@ -128,12 +160,12 @@ impl Frame {
         })?;
         let failed = |error: serde_json::Error| Fault::Other(format!("the place cannot be written: {error}"));
         let next = last.map(|last| serde_json::to_string(&last)).transpose().map_err(failed)?;
-        Ok(Page::new(customers, next.map(Cursor::new)))
+        Ok(next.map(Cursor::new))
     }
 }
 
 /// The values of a cursor, each with the SQL that uses it.
-fn read(dialect: &dyn Dialect, cursor: &Cursor, parts: usize) -> Result<Vec<(Value, String)>, Trouble> {
+fn places_of(dialect: &dyn Dialect, cursor: &Cursor, parts: usize) -> Result<Vec<(Value, String)>, Trouble> {
     let list: Option<Vec<Part>> = serde_json::from_str(cursor.as_str()).ok();
     let list = list.filter(|list| list.len() == parts);
     // The first parameter is the limit.

@@ -92,7 +92,9 @@ impl Page<'_> {
         session: &mut dyn Session,
         after: Option<&[Value]>,
     ) -> Result<(MentionsPart, Option<Vec<Value>>), Trouble> {
-        for _ in 0..TRIES {
+        // What an earlier try has changed. It is not found again.
+        let mut changed = BTreeMap::<usize, u64>::new();
+        for tried in 1.. {
             let searched = {
                 let mut transaction = session.transaction(Purpose::Read)?;
                 self.frame.same_schema(&mut *transaction)?;
@@ -111,12 +113,17 @@ impl Page<'_> {
             for (person, texts) in searched.held {
                 part.of.entry(person).or_default().held += texts;
             }
-            if self.write_all(session, &searched.changes, &mut part)? {
+            if self.write_all(session, &searched.changes, &mut part, tried >= TRIES)? {
+                for (person, texts) in changed {
+                    part.of.entry(person).or_default().changed += texts;
+                }
                 return Ok((part, searched.last));
             }
+            for (person, counts) in &part.of {
+                *changed.entry(*person).or_default() += counts.changed;
+            }
         }
-        let what = "its texts change faster than they can be read";
-        Err(Trouble::at(&self.class.name)(Fault::Other(what.to_owned())))
+        Ok((MentionsPart::default(), None))
     }
 
     /// Reads the rows after a key, and searches each text while it is there.
@@ -233,12 +240,14 @@ impl Page<'_> {
     }
 
     /// Writes the changes of a page. `false`: a text has changed since it was read. If the database refuses a
-    /// statement, it is tried in halves, down to the single text that is the cause. That text stays.
+    /// statement, it is tried in halves, down to the single text that is the cause. That text stays, and so does, at the last
+    /// try, a text that has changed again.
     fn write_all(
         &self,
         session: &mut dyn Session,
         changes: &[Change],
         part: &mut MentionsPart,
+        is_last: bool,
     ) -> Result<bool, Trouble> {
         let mut fields = HashMap::<usize, Vec<&Change>>::new();
         for change in changes {
@@ -247,7 +256,15 @@ impl Page<'_> {
         for (field, changes) in fields {
             let mut todo = vec![changes.as_slice()];
             while let Some(some) = todo.pop() {
-                match self.write(session, field, some) {
+                let written = match self.write(session, field, some) {
+                    Ok(false) if is_last => {
+                        let what =
+                            "a text changes faster than it can be read, or a trigger ignores the statement";
+                        Err(Trouble::at(&self.class.name)(Fault::Other(what.to_owned())))
+                    }
+                    written => written,
+                };
+                match written {
                     Ok(true) => {
                         for person in some.iter().flat_map(|change| &change.mentioned) {
                             part.of.entry(*person).or_default().changed += 1;

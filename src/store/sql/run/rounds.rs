@@ -25,6 +25,11 @@ pub(crate) struct Readings<'f> {
     read: HashSet<(usize, String, u64)>,
     /// Tables of which rows were picked.
     filled: BTreeSet<usize>,
+    /// The number of rows that were added to each set.
+    added: BTreeMap<Place, u64>,
+    /// By phase and number of a statement that works in rounds: the number of rows that its source had before its last
+    /// run.
+    before: BTreeMap<(usize, usize), u64>,
 }
 
 impl<'f> Readings<'f> {
@@ -123,7 +128,7 @@ impl Frame {
 
     fn mark(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
         for ((_, number), sql) in &finding.marks {
-            self.run(session, sql, *number)?;
+            self.run(session, sql, &[], *number)?;
         }
         Ok(())
     }
@@ -152,6 +157,8 @@ impl Frame {
             let had: BTreeSet<Place> =
                 sharing.stay.iter().chain(&sharing.had).map(|fill| fill.into).collect();
             self.empty(session, &had)?;
+            readings.added.retain(|place, _| !had.contains(place));
+            readings.before.retain(|(phase, _), _| !matches!(phase, 7 | 8));
             let before = readings.grown.clone();
             readings.grown.seen.clear();
             self.spread(session, 7, stay, readings)?;
@@ -308,7 +315,15 @@ impl Frame {
                 let is_picked = self.pick(session, fill.reads.as_ref(), fill.from, readings)?;
                 let sql =
                     fill.reads.as_ref().filter(|_| is_picked).map_or(&fill.sql, |reads| &reads.of_picked);
-                if self.run(session, sql, fill.into.1)? > 0 {
+                let source = fill.from.filter(|_| fill.is_by_rounds);
+                let parameters = source.map(|source| {
+                    let there = readings.added.get(&source).copied().unwrap_or(0);
+                    let before = readings.before.insert((phase, n), there).unwrap_or(0);
+                    Value::Integer(i64::try_from(before).unwrap_or(i64::MAX))
+                });
+                let added = self.run(session, sql, parameters.as_slice(), fill.into.1)?;
+                if added > 0 {
+                    *readings.added.entry(fill.into).or_default() += added;
                     let grown = &mut readings.grown.of;
                     *grown.entry(fill.into).or_insert(0) += 1;
                     // A row that was selected before may be deleted now, and so may the rows that reference it.
@@ -364,19 +379,25 @@ impl Frame {
             conditions.into_iter().collect::<Vec<_>>().join(" OR "),
         );
         let sql = self.bound.dialect.add(&into, &handle_names(class), &select);
-        self.run(session, &sql, reads.table)?;
+        self.run(session, &sql, &[], reads.table)?;
         readings.picked.extend(pending);
         Ok(true)
     }
 
-    fn run(&self, session: &mut dyn Session, sql: &str, class: usize) -> Result<u64, Trouble> {
-        session.execute(sql, &[]).map_err(|fault| match self.bound.classes.get(class) {
+    fn run(
+        &self,
+        session: &mut dyn Session,
+        sql: &str,
+        parameters: &[Value],
+        class: usize,
+    ) -> Result<u64, Trouble> {
+        session.execute(sql, parameters).map_err(|fault| match self.bound.classes.get(class) {
             Some(class) => Trouble::at(&class.name)(fault),
             None => Trouble::from(fault),
         })
     }
 
-    fn empty(&self, session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trouble> {
+    pub(super) fn empty(&self, session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trouble> {
         for (set, number) in places {
             session.execute(&format!("DELETE FROM {}", set.of(&self.bound, *number)), &[])?;
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::Frame;
+use super::echoes::{Before, During};
 use crate::data_map::Value;
 use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Constraint, ConstraintKind, Fault, Trouble};
@@ -83,7 +84,9 @@ impl Frame {
             let map = self.customers();
             let (host, table) = (self.bound.table(&map.table), quoted(&map.table));
             let sql = self.bound.dialect.update(&host, &table, &sets, &self.in_batch(""));
+            let before = self.watch_status(&mut *transaction)?;
             transaction.execute(&sql, &[]).map_err(self.refused_at(&map.class))?;
+            self.only_own_rows_added(&mut *transaction, &before)?;
             // A trigger may keep the old row or restore it, and the database reports no error.
             let after = self.batch_facts(&mut *transaction)?;
             let is_archived = |n: &usize| after.get(n).is_some_and(|facts| facts.status.is_archived());
@@ -172,6 +175,7 @@ impl Frame {
         let which = self.in_batch(&format!(" WHERE n = {}", self.bound.dialect.parameter(1)));
         let (host, table) = (self.bound.table(&map.table), quoted(&map.table));
         let sql = self.bound.dialect.update(&host, &table, &sets, &which);
+        let before = self.watch_status(&mut *transaction)?;
         let mut answers = Vec::with_capacity(batch.len());
         for (n, one) in batch.iter().enumerate() {
             answers.push(match facts.get(&n) {
@@ -191,6 +195,7 @@ impl Frame {
                 }
             });
         }
+        self.only_own_rows_added(&mut *transaction, &before)?;
         let after = self.batch_facts(&mut *transaction)?;
         let is_archived = |n: usize| after.get(&n).is_some_and(|facts| facts.status.is_archived());
         let done = answers.iter().enumerate().filter(|(_, answer)| **answer == Reactivated::Done);
@@ -199,6 +204,29 @@ impl Frame {
         }
         transaction.commit()?;
         Ok(answers)
+    }
+}
+
+impl Frame {
+    /// Begins to watch what triggers do when the status of customers is written. A trigger of the customers' table may add
+    /// rows elsewhere.
+    fn watch_status(&self, session: &mut dyn Session) -> Result<Before, Trouble> {
+        self.find_held(session)?;
+        self.watch_triggers(session)
+    }
+
+    /// Stops if a trigger has added a row that is not the batch's: no erasure would find it as the customer's.
+    fn only_own_rows_added(&self, session: &mut dyn Session, before: &Before) -> Result<(), Trouble> {
+        self.find_held(session)?;
+        self.triggers_did_nothing(session, before, During::Deactivating, |_| true)
+    }
+
+    /// Finds the records of the batch, if triggers may add some.
+    fn find_held(&self, session: &mut dyn Session) -> Result<(), Trouble> {
+        if self.bound.classes.iter().any(|class| !class.echoes.is_empty()) {
+            self.find(session, &self.held, std::iter::empty())?;
+        }
+        Ok(())
     }
 }
 

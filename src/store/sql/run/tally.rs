@@ -302,7 +302,8 @@ impl Frame {
     }
 
     /// The customers of the batch who must not be touched: unclaimed rows hang from them, the treatment would reach
-    /// rows of other tenants or of somebody on whom a hold stands, or links would be cut to a row that does not exist.
+    /// rows of other tenants or of somebody on whom a hold stands, links would be cut to a row that does not exist or to a
+    /// customer, or a key means nobody.
     /// Call this after their records were found.
     pub(super) fn blocked(
         &self,
@@ -319,23 +320,43 @@ impl Frame {
         for (n, class, link, rows) in self.abroad(session, &script.finding, tenants)? {
             customers.entry(n).or_insert(StoreError::OtherTenant { class, link, rows });
         }
+        for keys in &script.keys_of_nobody {
+            for (n, rows) in Self::count_rows(session, &keys.to, &keys.found)? {
+                if rows > 0 {
+                    customers.entry(n).or_insert_with(|| StoreError::KeyOfNobody {
+                        class: keys.class.clone(),
+                        link: keys.link.clone(),
+                        to: keys.to.clone(),
+                    });
+                }
+            }
+        }
         for link in script.classes.iter().flat_map(|class| &class.let_go) {
-            let Some(lands) = link.lands.as_ref().filter(|_| !readings.is_empty(link.counted.from)) else {
+            if readings.is_empty(link.counted.from) {
                 continue;
+            }
+            let at = Trouble::at(&link.class);
+            let is_there = |session: &mut dyn Session, sql: &String| -> Result<bool, Trouble> {
+                Ok(Self::number(session, sql).map_err(&at)? > 0)
             };
-            if Self::number(session, &lands.found).map_err(Trouble::at(&link.class))? > 0 {
+            let is_taken = link.taken.as_ref().map_or(Ok(false), |taken| is_there(session, taken))?;
+            let lands = match &link.lands {
+                Some(lands) if !is_there(session, &lands.found)? => Some(lands),
+                Some(_) | None => None,
+            };
+            if !is_taken && lands.is_none() {
                 continue;
             }
             let is_picked = self.pick(session, link.counted.reads.as_ref(), link.counted.from, readings)?;
             for (n, rows) in Self::count_rows(session, &link.class, &link.counted.over(is_picked).sql)? {
-                if rows > 0 {
-                    customers.entry(n).or_insert_with(|| StoreError::CutToNothing {
-                        class: link.class.clone(),
-                        link: link.link.clone(),
-                        table: lands.table.clone(),
-                        rows,
-                    });
+                if rows == 0 {
+                    continue;
                 }
+                let (class, link) = (link.class.clone(), link.link.clone());
+                customers.entry(n).or_insert_with(|| match lands {
+                    Some(lands) => StoreError::CutToNothing { class, link, table: lands.table.clone(), rows },
+                    None => StoreError::KeyOfNobody { class, link, to: self.bound.data_map.root().clone() },
+                });
             }
         }
         Ok(customers)
@@ -366,7 +387,7 @@ impl Frame {
                     *tally.fields.entry(class.class.clone()).or_default() += counted.rows;
                 }
             }
-            for (n, kept) in self.count_kept_theirs(session, class, readings)? {
+            for (n, kept) in Self::count_kept_theirs(session, class)? {
                 if let Some(tally) = tallies.get_mut(n) {
                     tally.kept_fields.entry(class.class.clone()).or_default().and(&kept);
                 }
@@ -394,6 +415,14 @@ impl Frame {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| rows > 0) {
                         let of_class = tally.named_others.entry(class.class.clone()).or_default();
                         of_class.insert(link.clone(), rows);
+                    }
+                }
+            }
+            for (link, statement) in &class.nobodys_fields {
+                for (n, counted) in Self::count(session, &class.class, statement)? {
+                    if let Some(tally) = tallies.get_mut(n).filter(|_| counted.rows > 0) {
+                        let of_class = tally.nobodys_fields.entry(class.class.clone()).or_default();
+                        of_class.insert(link.clone(), counted.rows);
                     }
                 }
             }
@@ -436,40 +465,37 @@ impl Frame {
         Ok(tallies)
     }
 
-    /// Rows in which fields belong to customers of the batch, other than the customers' own rows.
+    /// Rows in which fields belong to customers of the batch: rows of others, and rows with something to do that is not
+    /// counted with the customers' own rows. Fills the set of these rows.
     pub(super) fn count_theirs(
         &self,
         session: &mut dyn Session,
         class: &ClassScript,
         readings: &mut Readings<'_>,
     ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
-        let mut all = Vec::new();
-        for elsewhere in &class.theirs {
-            if readings.is_empty(elsewhere.from) {
+        let Some(theirs) = &class.theirs else { return Ok(Vec::new()) };
+        self.empty(session, &BTreeSet::from([theirs.place]))?;
+        for fill in &theirs.fills {
+            if readings.is_empty(fill.from) {
                 continue;
             }
-            let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
-            all.extend(Self::count(session, &class.class, &elsewhere.over(is_picked))?);
+            let is_picked = self.pick(session, fill.reads.as_ref(), fill.from, readings)?;
+            let statement = fill.over(is_picked);
+            session.execute(&statement.sql, &statement.parameters).map_err(Trouble::at(&class.class))?;
         }
-        Ok(all)
+        Self::count(session, &class.class, &theirs.rows)
     }
 
-    /// Rows of others that a duty keeps and in which fields belong to customers of the batch.
+    /// Rows of others that a duty keeps and in which fields belong to customers of the batch. Call this after
+    /// [`count_theirs`](Self::count_theirs).
     fn count_kept_theirs(
-        &self,
         session: &mut dyn Session,
         class: &ClassScript,
-        readings: &mut Readings<'_>,
     ) -> Result<Vec<(usize, Kept)>, Trouble> {
-        let mut all = Vec::new();
-        for (elsewhere, fields) in &class.kept_theirs {
-            if readings.is_empty(elsewhere.from) {
-                continue;
-            }
-            let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
-            all.extend(Self::kept(session, &class.class, &elsewhere.over(is_picked), fields)?);
+        match class.theirs.as_ref().and_then(|theirs| theirs.kept.as_ref()) {
+            Some((statement, fields)) => Self::kept(session, &class.class, statement, fields),
+            None => Ok(Vec::new()),
         }
-        Ok(all)
     }
 
     /// Finds the customers of the batch whose kept values too few customers share. Nothing is written yet.

@@ -1,7 +1,7 @@
-//! Finds rows that hang from a customer, but that no class of their table claims.
+//! Finds rows that reference a customer, but belong to no record class of their table.
 //!
-//! A census counts such rows in whole tables. This module finds rows that were written since the census, together
-//! with the customer from whom they hang. Nobody knows what such a row means, so nothing of that customer is touched.
+//! A census counts such rows in whole tables. This module finds rows that were written since the census, and their
+//! customers. Nobody knows what such a row means, so nothing of its customer is touched.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ use crate::store::sql::session::Session;
 use crate::store::sql::whose::{From, Set, Toward, Ways};
 use crate::treatment::{RecordAction, Treatment};
 
-/// A table that may have rows of no class.
+/// A table that may have rows that belong to no class.
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
     table: String,
     classes: Vec<ClassName>,
-    /// Statements, one per link. Each counts the rows at the end of the link, per customer of the batch.
+    /// One statement per link. It counts the rows that belong to no class, for each customer of the batch.
     counts: Vec<String>,
 }
 
@@ -76,8 +76,8 @@ fn counts(bound: &Bound, class: &BoundClass, rows: &Rows) -> Vec<String> {
 }
 
 impl Frame {
-    /// The customers of the batch from whom unclaimed rows hang. Call this after their records were found. Only
-    /// tables that the treatment changes count.
+    /// The customers of the batch who have rows that belong to no class. Call this after the customers' records were
+    /// found. Only tables that the treatment changes are searched.
     pub(crate) fn unclaimed(
         &self,
         session: &mut dyn Session,

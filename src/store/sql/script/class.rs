@@ -210,8 +210,9 @@ impl Writer<'_> {
                     distinct: touched.distinct(&which),
                 }
             });
-        let FieldsOfOthers { writes: fields_of_others, counts: theirs, kept: kept_theirs } =
+        let FieldsOfOthers { writes: fields_of_others, theirs } =
             self.fields_of_others(number, class, treated, slots, &own_pending);
+        let nobodys_fields = self.nobodys_fields(number, class, treated, slots);
         let let_go = if goes || treated.or_deletes() {
             self.let_go(number, class, treated, &free)
         } else {
@@ -224,13 +225,13 @@ impl Writer<'_> {
             are_due,
             dated,
             theirs,
-            kept_theirs,
             others: class.is_shared.then(|| {
                 format!(
                     "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had = 1 GROUP BY relinquish_r.n"
                 )
             }),
             named_others: self.named_others(number, class, treated),
+            nobodys_fields,
             mentioned,
             uncertain,
             uncertain_rows,

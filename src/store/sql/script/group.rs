@@ -24,7 +24,13 @@ pub(crate) fn rare(bound: &Bound) -> String {
 pub(crate) fn create_rare(bound: &Bound) -> String {
     let columns = vec![("n".to_owned(), Holds::Number), ("alone".to_owned(), Holds::Flag)];
     let like = bound.customers.table.clone();
-    bound.dialect.create(&OwnTable { name: RARE.to_owned(), like, columns, key: vec!["n".to_owned()] })
+    bound.dialect.create(&OwnTable {
+        name: RARE.to_owned(),
+        like,
+        columns,
+        key: vec!["n".to_owned()],
+        is_numbered: false,
+    })
 }
 
 /// The statements of a smallest group.

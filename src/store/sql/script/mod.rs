@@ -18,6 +18,7 @@ mod group;
 mod hand_over;
 mod kept;
 mod named;
+mod nobody;
 mod others;
 mod part;
 mod targets;
@@ -39,15 +40,15 @@ pub(crate) struct ClassScript {
     pub(crate) tally: Statement,
     /// How many of these rows have something to do.
     pub(crate) are_due: Due,
-    /// Per customer: fields of other people's rows that belong to the customer, and those with something to do.
-    pub(crate) theirs: Vec<Elsewhere>,
-    /// Per customer: records of other people that a duty keeps and that hold fields of the customer, with their first
-    /// and last date by each of the fields.
-    pub(crate) kept_theirs: Vec<(Elsewhere, Vec<FieldName>)>,
+    /// Rows in which fields belong to customers of the batch. `None` if the class has no such fields.
+    pub(crate) theirs: Option<Theirs>,
     /// Per customer: rows that also have an owner who stays. `None` if no rows are shared.
     pub(crate) others: Option<String>,
     /// Per customer and link: treated rows whose link leads to somebody else.
     pub(crate) named_others: Vec<(String, String)>,
+    /// Per customer and link: treated rows that stay, with fields that belong to the person at the far end of the link,
+    /// while the link leads nowhere.
+    pub(crate) nobodys_fields: Vec<(String, Statement)>,
     /// Per customer: shared rows whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
     /// Set if the tally returns single rows: the customer, whether there is something to do if no duty keeps the row,
@@ -156,6 +157,8 @@ pub(crate) struct LetGo {
     pub(crate) left: Option<String>,
     /// The row to which a cut link leads. `None` if it leads nowhere, or if no foreign key requires the row.
     pub(crate) lands: Option<Lands>,
+    /// The number of customers whose key is the value that the map writes to the link. `None` if no customer can have it.
+    pub(crate) taken: Option<String>,
 }
 
 /// The row to which links are cut: its key is the value that the map writes.
@@ -163,6 +166,32 @@ pub(crate) struct LetGo {
 pub(crate) struct Lands {
     pub(crate) table: String,
     /// The number of such rows.
+    pub(crate) found: String,
+}
+
+/// How rows are counted in which fields belong to customers of the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Theirs {
+    /// The set of these rows.
+    pub(crate) place: Place,
+    /// The statements that fill the set, one for each link and each class at its far end.
+    pub(crate) fills: Vec<Elsewhere>,
+    /// Per customer: rows of others, and rows with something to do that is not counted with the customer's own rows.
+    pub(crate) rows: Statement,
+    /// Per customer: rows of others that a duty keeps, with their first and last date by each of the fields. `None` if no
+    /// duty can keep one.
+    pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
+}
+
+/// Records whose key means nobody at a link.
+#[derive(Clone, Debug)]
+pub(crate) struct KeysOfNobody {
+    /// The class that has the link.
+    pub(crate) class: ClassName,
+    pub(crate) link: String,
+    /// The class to which the link leads.
+    pub(crate) to: ClassName,
+    /// Per customer: the number of such records.
     pub(crate) found: String,
 }
 
@@ -220,6 +249,8 @@ pub(crate) struct Script {
     pub(crate) finding: Finding,
     pub(crate) classes: Vec<ClassScript>,
     pub(crate) slots: Arc<[Slot]>,
+    /// Records whose key means nobody at a link.
+    pub(crate) keys_of_nobody: Vec<KeysOfNobody>,
     /// The duties that may keep rows.
     pub(crate) duties: Arc<[UnderDuty]>,
     /// Per customer, whether the customer's own values are erased, if some texts depend on that.
@@ -247,9 +278,9 @@ impl Script {
 
     /// The tables that may have to be read while rows are counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
-        let kept = self.classes.iter().flat_map(|class| class.kept_theirs.iter().map(|(kept, _)| kept));
-        let fields = self.classes.iter().flat_map(|class| &class.theirs).chain(kept);
-        fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
+        let fills =
+            self.classes.iter().filter_map(|class| class.theirs.as_ref()).flat_map(|theirs| &theirs.fills);
+        fills.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
     }
 
     /// The statements for rows that are put into their sets by other code.
@@ -302,8 +333,9 @@ impl Script {
                 Some(writer.class(number, class, treated, &mut slots))
             })
             .collect();
+        let keys_of_nobody = writer.keys_of_nobody();
         let erased = erased(bound, treatment, &mut slots);
-        Self { finding, classes, slots: slots.into(), duties: duties.into(), erased }
+        Self { finding, classes, slots: slots.into(), keys_of_nobody, duties: duties.into(), erased }
     }
 }
 
@@ -314,7 +346,8 @@ fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option
     let class = bound.classes.get(number)?;
     let treated = treatment.class(class.name.as_str())?;
     let fields = treated.tombstone().map_or(treated.fields(), |tombstone| tombstone.fields());
-    let written = targets(class, &Reading::new(bound, class, treated), fields, slots);
+    let own = fields.iter().filter(|(field, _)| !class.of.contains_key(*field));
+    let written = targets(class, &Reading::new(bound, class, treated), own, slots);
     Some((class.name.clone(), are_erased(bound, number, class, &written)?))
 }
 
@@ -335,14 +368,17 @@ fn has_left<'b>(bound: &'b Bound, treatment: &Treatment, slots: &mut Vec<Slot>) 
     }))
 }
 
-/// The condition that a customer's row shows what a treatment writes to these fields.
+/// The condition that a customer's row shows what a treatment writes to these fields. A field that belongs to somebody
+/// else shows nothing: it is written when that person leaves.
 fn shows<'b>(
     bound: &'b Bound,
     reading: &Reading<'_>,
     fields: &BTreeMap<FieldName, Strategy>,
     slots: &mut Vec<Slot>,
 ) -> Option<Expression<'b>> {
-    let found: Vec<(usize, String, bool)> = targets(bound.root()?, reading, fields, slots)
+    let root = bound.root()?;
+    let own = fields.iter().filter(|(field, _)| !root.of.contains_key(*field));
+    let found: Vec<(usize, String, bool)> = targets(root, reading, own, slots)
         .into_iter()
         .filter(|target| !target.in_json && !matches!(target.strategy, Strategy::Redact { .. }))
         .map(|target| (target.slot, target.name.clone(), target.strategy.is_sign()))

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use super::class::Writer;
 use super::targets::{Reading, assignments, pending, targets};
-use super::{Elsewhere, Lands, LetGo, Statement};
-use crate::data_map::{FieldName, TriggerEffect, TriggerOn, Value, WhenGone};
+use super::{Elsewhere, Lands, LetGo, Statement, Theirs};
+use crate::data_map::{TriggerEffect, TriggerOn, Value, WhenGone};
 use crate::store::sql::bind::{BoundClass, Rows};
-use crate::store::sql::spelling::{columns, count_if, flag, listed, quoted};
+use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{From, Place, Reads, Set, Toward, is_row};
+use crate::store::sql::whose::{From, Reads, Set, Toward, is_row};
 use crate::treatment::{ClassTreatment, RecordAction};
 
 /// Fields that belong to the person at the far end of a link, in rows of a class.
@@ -19,10 +19,18 @@ use crate::treatment::{ClassTreatment, RecordAction};
 pub(super) struct FieldsOfOthers {
     /// What writes them.
     pub(super) writes: Vec<Elsewhere>,
-    /// Per customer: rows of others, and rows with something to do.
-    pub(super) counts: Vec<Elsewhere>,
-    /// Per customer: rows of others that a duty keeps, with their first and last date by each of the fields.
-    pub(super) kept: Vec<(Elsewhere, Vec<FieldName>)>,
+    /// How the rows are counted. `None` if the class has no such fields.
+    pub(super) theirs: Option<Theirs>,
+}
+
+/// What is known of a row in which fields belong to a customer.
+mod standing {
+    /// Nothing has to be done that is not counted with the customer's own rows.
+    pub(super) const SETTLED: u8 = 0;
+    /// The fields have to be written.
+    pub(super) const DUE: u8 = 1;
+    /// A duty keeps the row.
+    pub(super) const KEPT: u8 = 2;
 }
 
 impl Writer<'_> {
@@ -43,6 +51,7 @@ impl Writer<'_> {
             return found;
         }
         let all = treated.field_strategies();
+        let mut fills = Vec::new();
         let (table, host) = (quoted(&class.table), self.bound.table(&class.table));
         let reading = Reading::new(self.bound, class, treated);
         for link in class.links.iter().filter(|link| class.has_fields_of(link)) {
@@ -94,31 +103,66 @@ impl Writer<'_> {
                 let mut count = Statement::default();
                 let is_pending = pending(self.bound.dialect, &mut count, class, slots, &fields);
                 let is_own_pending = own_pending(&mut count, slots);
+                let kept = self
+                    .is_kept_whole(number, class, &table)
+                    .map_or_else(String::new, |is_kept| format!("WHEN {is_kept} THEN {} ", standing::KEPT));
                 // The customer's own rows are counted there. Here they count only if nothing else has to be done to
                 // them.
                 let own = self.own_of(number, class);
-                found.counts.push(elsewhere(count, &|select| {
-                    format!(
-                        "SELECT relinquish_r.n, {}, coalesce(sum(CASE \
-                         WHEN relinquish_r.own AND ({is_own_pending}) THEN 0 WHEN {is_pending} THEN 1 ELSE 0 END), 0) \
+                let handle = names.join(", ");
+                let of_r =
+                    names.iter().map(|name| format!("relinquish_r.{name}")).collect::<Vec<_>>().join(", ");
+                fills.push(elsewhere(count, &|select| {
+                    let rows = format!(
+                        "SELECT {of_r}, relinquish_r.n, CASE {kept}WHEN relinquish_r.own AND ({is_own_pending}) THEN {} WHEN {is_pending} THEN {} ELSE {} END \
                          FROM (SELECT relinquish_x.*, relinquish_own.n IS NOT NULL AS own, \
-                         coalesce(relinquish_own.needed, 0) AS needed FROM (SELECT DISTINCT * FROM ({select}{further}) AS found) AS relinquish_x {own}) AS relinquish_r \
-                         {} GROUP BY relinquish_r.n",
-                        count_if("NOT relinquish_r.own"),
+                         coalesce(relinquish_own.needed, 0) AS needed FROM (SELECT DISTINCT * FROM ({select}) AS found) AS relinquish_x {own}) AS relinquish_r {}",
+                        standing::SETTLED,
+                        standing::DUE,
+                        standing::SETTLED,
                         self.bound.dialect.then(&host, &table, &is_row(class, &table, "relinquish_r"))
-                    )
+                    );
+                    let theirs = Set::Theirs.of(self.bound, number);
+                    self.bound.dialect.add(&theirs, &format!("{handle}, n, due"), &rows)
                 }));
-                if let Some(is_kept) = is_kept {
-                    found.kept.push(self.kept_of_others(
-                        (number, class),
-                        (link, head),
-                        (&from, place),
-                        &is_kept,
-                    ));
-                }
             }
         }
+        found.theirs = (!fills.is_empty()).then(|| self.theirs(number, class, fills));
         found
+    }
+
+    /// How rows are counted in which fields belong to customers of the batch. A row counts once, however many links lead
+    /// from it to a customer.
+    fn theirs(&self, number: usize, class: &BoundClass, fills: Vec<Elsewhere>) -> Theirs {
+        let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+        let (handle, theirs) = (names.join(", "), Set::Theirs.of(self.bound, number));
+        let own = self.own_of(number, class);
+        let rows = format!(
+            "SELECT relinquish_x.n, count(CASE WHEN relinquish_own.n IS NULL THEN 1 END), \
+             count(CASE WHEN relinquish_x.due = {} THEN 1 END) FROM (SELECT {handle}, n, max(due) AS due FROM {theirs} \
+             WHERE due <> {} GROUP BY {handle}, n) AS relinquish_x {own} GROUP BY relinquish_x.n",
+            standing::DUE,
+            standing::KEPT,
+        );
+        let kept = self.is_kept_whole(number, class, "x").map(|_| {
+            let (mut dates, mut fields) = (String::new(), Vec::new());
+            if let Some(kept) = self.kept.get(&number) {
+                for (day, is_unreadable) in kept.days(&self.ways, "x") {
+                    // Writing to a String never fails.
+                    let _ = write!(dates, ", max({day}), min({day}), {}", count_if(&is_unreadable));
+                }
+                fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
+            }
+            let sql = format!(
+                "SELECT relinquish_x.n, count(*){dates} FROM (SELECT DISTINCT {handle}, n FROM {theirs} WHERE due = {}) \
+                 AS relinquish_x {own}{} WHERE relinquish_own.n IS NULL GROUP BY relinquish_x.n",
+                standing::KEPT,
+                self.bound.dialect.then(&self.bound.table(&class.table), "x", &is_row(class, "x", "relinquish_x")),
+            );
+            (Statement { sql, parameters: Vec::new() }, fields)
+        });
+        let rows = Statement { sql: rows, parameters: Vec::new() };
+        Theirs { place: (Set::Theirs, number), fills, rows, kept }
     }
 
     /// The condition that a duty keeps a row, for its own sake or with another. `None` if no duty can keep one.
@@ -140,44 +184,6 @@ impl Writer<'_> {
             same_parts("relinquish_own", "relinquish_x", class.handle.len()),
             if class.is_shared { " AND relinquish_own.had = 0" } else { "" }
         )
-    }
-
-    /// Rows of others that a duty keeps, and whose link leads to rows of a source.
-    fn kept_of_others(
-        &self,
-        (number, class): (usize, &BoundClass),
-        (link, head): (&BoundLink, &BoundClass),
-        (from, place): (&From, Option<Place>),
-        is_kept: &str,
-    ) -> (Elsewhere, Vec<FieldName>) {
-        let handle = class.handle.iter().enumerate();
-        let mut gives: Vec<String> =
-            handle.map(|(part, column)| format!("x.{} AS h{part}", quoted(column))).collect();
-        gives.push("relinquish_r.n AS n".to_owned());
-        let (mut dates, mut fields) = (String::new(), Vec::new());
-        if let Some(kept) = self.kept.get(&number) {
-            for (at, (day, is_unreadable)) in kept.days(&self.ways, "x").into_iter().enumerate() {
-                gives.push(format!("{day} AS d{at}"));
-                gives.push(format!("{} AS u{at}", flag(&is_unreadable)));
-                // Writing to a String never fails.
-                let _ = write!(
-                    dates,
-                    ", max(relinquish_x.d{at}), min(relinquish_x.d{at}), sum(relinquish_x.u{at})"
-                );
-            }
-            fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
-        }
-        let along = self.ways.along(link, class, head, Toward::Foot, from, &gives.join(", "), None);
-        let own = self.own_of(number, class);
-        let of = |select: &str| {
-            format!(
-                "SELECT relinquish_x.n, count(*){dates} FROM (SELECT DISTINCT * FROM ({select} AND {is_kept}) AS found) \
-                 AS relinquish_x {own} WHERE relinquish_own.n IS NULL GROUP BY relinquish_x.n"
-            )
-        };
-        let statement = Statement { sql: of(&along.sql), parameters: Vec::new() };
-        let reads = along.reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
-        (Elsewhere { statement, reads, from: place }, fields)
     }
 
     /// Links in anybody's rows to rows of the class that are deleted.
@@ -207,6 +213,7 @@ impl Writer<'_> {
                 }
                 let table = quoted(&foot.table);
                 let hands_over = link.gone == WhenGone::StandIn;
+                let taken = if hands_over { None } else { self.taken(link) };
                 let sets = if hands_over {
                     self.stand_in(link, &table)
                 } else {
@@ -267,6 +274,7 @@ impl Writer<'_> {
                     hands_over,
                     left,
                     lands: self.lands(link),
+                    taken,
                 });
             }
         }

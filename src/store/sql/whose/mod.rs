@@ -4,6 +4,7 @@
 //! statement reads one set and adds to another; [`rounds`](super::run) says how often it runs. The *foot* of a link
 //! is the row that has the link, and its *head* is the row at the other end.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::bind::{Bound, BoundClass, Rows};
@@ -12,7 +13,7 @@ use super::links::Is;
 use super::map::CustomersMap;
 use super::spelling::quoted;
 use super::way::BoundLink;
-use crate::data_map::{Datatype, Value};
+use crate::data_map::{ClassName, Datatype, LinkRole, Value};
 
 mod find;
 mod touched;
@@ -51,10 +52,14 @@ pub(crate) enum Set {
     Unclear,
     /// Rows of others that a customer of the batch reaches, and from there up to all of their owners.
     Abroad,
+    /// Rows that were added to the table since the transaction began, by triggers above all.
+    Added,
+    /// Rows in which fields belong to a customer of the batch, and whether there is something to do to them.
+    Theirs,
 }
 
 impl Set {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Touched,
         Self::Along,
         Self::Above,
@@ -64,6 +69,8 @@ impl Set {
         Self::Needed,
         Self::Unclear,
         Self::Abroad,
+        Self::Added,
+        Self::Theirs,
     ];
 
     fn word(self) -> &'static str {
@@ -77,6 +84,8 @@ impl Set {
             Self::Needed => "needed",
             Self::Unclear => "unclear",
             Self::Abroad => "abroad",
+            Self::Added => "added",
+            Self::Theirs => "theirs",
         }
     }
 
@@ -98,6 +107,7 @@ impl Set {
 /// Creates the sets of every class.
 pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
     let mut tables = Vec::new();
+    let in_circles = in_circles(bound);
     for (number, class) in bound.classes.iter().enumerate() {
         // A handle column that no class describes is the row number.
         let number_of_row = (class.handle.len() == 1).then_some(Datatype::Integer);
@@ -110,24 +120,66 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
                 like: class.table.clone(),
                 key: names.chain(further.iter().copied()).map(str::to_owned).collect(),
                 columns: handle.iter().cloned().chain(own).collect(),
+                is_numbered: in_circles.contains(&number),
             };
             tables.push(bound.dialect.create(&table));
         };
         for set in Set::ALL {
+            if (set == Set::Added && class.echoes.is_empty())
+                || (set == Set::Theirs && class.of.is_empty() && class.values.is_empty())
+            {
+                continue;
+            }
             let flags = ["whole", "had", "needed", "instead", "beside"].map(|flag| (flag, Holds::Flag));
             let (columns, key): (_, &[&str]) = match set {
                 Set::Touched => ([("n", Holds::Number)].into_iter().chain(flags).collect(), &["n"]),
                 Set::Unclear => (vec![("n", Holds::Number)], &["n"]),
                 Set::Abroad => (vec![("n", Holds::Number), ("seed", Holds::Text)], &["n", "seed"]),
+                Set::Theirs => (vec![("n", Holds::Number), ("due", Holds::Number)], &["n", "due"]),
                 Set::Had => (vec![("person", Holds::Text)], &["person"]),
                 Set::Whole => (vec![("needs", Holds::Number)], &["needs"]),
-                Set::Along | Set::Above | Set::Near | Set::Needed => (Vec::new(), &[]),
+                Set::Along | Set::Above | Set::Near | Set::Needed | Set::Added => (Vec::new(), &[]),
             };
             create(set.name(number), &columns, key);
         }
         create(ways::picked_name(number), &[], &[]);
+        if !class.echoes.is_empty() {
+            let (name, table) = (format!("relinquish_notes_{number}"), bound.table(&class.table));
+            let into = Set::Added.of(bound, number);
+            tables.extend(bound.dialect.note_added(&name, &table, &into, &class.handle));
+        }
     }
     tables
+}
+
+/// The classes whose rows may lead to each other in a tree or a circle, directly or through other classes. Their sets are
+/// filled in one round per level, and each round reads only the rows that the rounds before have added.
+pub(crate) fn in_circles(bound: &Bound) -> BTreeSet<usize> {
+    let number = |name: &ClassName| bound.classes.iter().position(|class| class.name == *name);
+    let (mut links, mut hanging) = (Vec::new(), Vec::new());
+    for (foot, class) in bound.classes.iter().enumerate() {
+        for link in &class.links {
+            for head in link.heads.iter().filter_map(number) {
+                links.push((foot, head));
+                if link.role != LinkRole::End {
+                    hanging.push((head, foot));
+                }
+                if link.holds {
+                    hanging.push((foot, head));
+                }
+            }
+        }
+    }
+    let leads_back = |pairs: &[(usize, usize)], start: usize| {
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![start]);
+        while let Some(at) = todo.pop() {
+            let next = pairs.iter().filter(|(from, _)| *from == at).map(|(_, to)| *to);
+            todo.extend(next.filter(|to| seen.insert(*to)));
+        }
+        seen.contains(&start)
+    };
+    let all = 0..bound.classes.len();
+    all.filter(|class| leads_back(&links, *class) || leads_back(&hanging, *class)).collect()
 }
 
 /// Columns that hold values of a class's columns.
@@ -251,5 +303,11 @@ pub(crate) fn create_batch(bound: &Bound) -> String {
     columns.extend(["tenant", "person"].map(|name| (name.to_owned(), Holds::MaybeText)));
     columns.extend(parts("s"));
     let like = bound.customers.table.clone();
-    bound.dialect.create(&OwnTable { name: BATCH.to_owned(), like, columns, key: vec!["n".to_owned()] })
+    bound.dialect.create(&OwnTable {
+        name: BATCH.to_owned(),
+        like,
+        columns,
+        key: vec!["n".to_owned()],
+        is_numbered: false,
+    })
 }

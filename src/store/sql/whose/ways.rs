@@ -22,6 +22,8 @@ pub(crate) struct From {
     /// Whether only owner links and shared links count: the links by which rows hang.
     hangs: bool,
     is_batch: bool,
+    /// Whether the conditions may hold for a row later that do not hold now.
+    changes: bool,
 }
 
 impl From {
@@ -31,7 +33,7 @@ impl From {
         let has =
             handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
         let (table, which) = (set.of(bound, class), String::new());
-        Self { table, which, has: has.collect(), hangs: false, is_batch: false }
+        Self { table, which, has: has.collect(), hangs: false, is_batch: false, changes: false }
     }
 
     /// The customers of the batch by their key, even if their own row does not exist.
@@ -39,7 +41,7 @@ impl From {
         let key = bound.root().map_or(&[][..], |root| &root.key);
         let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
         let (table, which) = (batch(bound), String::new());
-        Self { table, which, has: has.collect(), hangs: false, is_batch: true }
+        Self { table, which, has: has.collect(), hangs: false, is_batch: true, changes: false }
     }
 
     /// Follows only links by which rows hang.
@@ -52,6 +54,16 @@ impl From {
     pub(crate) fn which(mut self, condition: &str) -> Self {
         let _ = write!(self.which, " AND {condition}");
         self
+    }
+
+    /// Says that the conditions may hold for a row later that do not hold now.
+    pub(crate) fn changing(mut self) -> Self {
+        self.changes = true;
+        self
+    }
+
+    pub(crate) fn changes(&self) -> bool {
+        self.changes
     }
 
     /// The source's column for a column of the class.

@@ -30,7 +30,36 @@ fn recipients_are_listed_with_what_each_treatment_tells_them() {
     let json = shop.run("recipients", ["--json"]).ends(0).json();
     assert_eq!(json["recipients"][0]["identified_by"], json!(["key", "email"]));
     assert_eq!(json["recipients"][1]["treatments"]["clear"], "tell");
-    // This program has no adapter, so it erases nobody.
-    let error = shop.run("plan", ["--customer", "1"]).ends(1).err;
-    assert!(error.contains("recipient search: is to be told, and has no adapter"), "{error}");
+}
+
+/// The command line has no adapters. So each recipient is told by a person, and the case waits for the evidence.
+#[test]
+fn a_recipient_is_told_by_hand_and_the_case_goes_on_with_the_evidence() {
+    let mut shop = Shop::new();
+    let map = fs::read_to_string(chinook("map.toml")).unwrap();
+    shop.map = shop.write("map.toml", &format!("{map}\n[recipients]\nsearch = [\"key\", \"email\"]\n"));
+    let policy = fs::read_to_string(chinook("policy.toml")).unwrap();
+    let told = "[treatments.clear]\nrecipient.search = \"tell\"\n";
+    shop.policy = shop.write("policy.toml", &policy.replace("[treatments.clear]\n", told));
+    let digest = shop.digest("1");
+    let before = shop.everything();
+    let refused = shop.erase("1", &digest).ends(2).json();
+    assert_eq!(refused["refused"]["outcome"], "blocked");
+    let case = refused["refused"]["case"].as_str().unwrap();
+    let text = shop.run("resume", ["--ledger", "ledger.sqlite"]).ends(2).out;
+    let task =
+        "a person has to do this by hand: tell search, which knows a person by key and email, of the erasure";
+    assert!(text.contains(task) && text.contains(&format!("by-hand --case {case}")), "{text}");
+    assert_eq!(before, shop.everything());
+    let decide = |what: &str, reason: &str| {
+        let arguments =
+            ["--ledger", "ledger.sqlite", "--case", case, "--approver", "op-17", "--reason", reason];
+        Ran::of(shop.command(what).args(arguments))
+    };
+    decide("by-hand", "Zuzana was told").ends(1);
+    assert_eq!(before, shop.everything());
+    let done = decide("by-hand", "ticket-4711").ends(0).out;
+    assert!(done.contains("by hand    recipient.search by op-17") && done.contains("ticket-4711"), "{done}");
+    assert_ne!(before, shop.everything());
+    decide("by-hand", "ticket-4711").fails("no open case");
 }

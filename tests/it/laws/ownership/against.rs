@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use fastrand::Rng;
 use relinquish::anonymise::Seed;
 use relinquish::store::{
-    Batch, CustomerStore, EraseRequest, Erased, PageRequest, RecordStore, Tally, TallyRequest, Target,
+    Batch, Counts, CustomerStore, EraseRequest, Erased, PageRequest, RecordStore, Tally, TallyRequest, Target,
 };
 use relinquish::treatment::Treatment;
 use relinquish::{Customer, PolicyDocument, SqlMap, SqliteStore};
 
-use super::oracle::{Fate, Fates, Ids, Oracle};
+use super::oracle::{Fate, Ids, Oracle};
 use super::world::{Action, CUSTOMERS, Id, Shape, World};
 use super::written::{self, Cells, Written};
 
@@ -42,6 +42,9 @@ pub(super) trait Base {
     /// Opens a store over a world's database.
     async fn open(&self, written: &Written, name: &str) -> Result<Self::Store, String>;
 
+    /// Dates every record so long ago that no duty keeps it.
+    fn end_duties(&self, shape: &Shape, name: &str);
+
     /// Every cell of a world's database.
     fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String>;
 }
@@ -59,6 +62,13 @@ impl Base for Sqlite<'_> {
     async fn open(&self, written: &Written, name: &str) -> Result<SqliteStore, String> {
         let map = SqlMap::from_toml(&written.map).map_err(|problems| problems.to_string())?;
         SqliteStore::open(self.0.join(name), &map).map_err(|error| error.to_string())
+    }
+
+    fn end_duties(&self, shape: &Shape, name: &str) {
+        rusqlite::Connection::open(self.0.join(name))
+            .unwrap()
+            .execute_batch(&written::end_duties(shape))
+            .unwrap();
     }
 
     fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String> {
@@ -123,9 +133,9 @@ impl<'b, B: Base> Host<'b, B> {
             .collect()
     }
 
-    /// Erases customers in one request: who was blocked.
-    async fn erase(&self, customers: &Ids) -> Result<Ids, String> {
-        let mut blocked = Ids::new();
+    /// Erases customers in one request: who was blocked, and what was counted for the others.
+    async fn erase(&self, customers: &Ids) -> Result<(Ids, BTreeMap<Id, Counts>), String> {
+        let (mut blocked, mut counted) = (Ids::new(), BTreeMap::<Id, Counts>::new());
         let mut left = customers.clone();
         for _ in 0..20 {
             let facts = self.facts().await?;
@@ -138,7 +148,7 @@ impl<'b, B: Base> Host<'b, B> {
                 })
                 .unzip();
             if targets.is_empty() {
-                return Ok(blocked);
+                return Ok((blocked, counted));
             }
             let request = EraseRequest::new(targets, Arc::clone(&self.treatment), Seed::new([7; 32]), now());
             let answers: Batch<Erased> =
@@ -149,8 +159,9 @@ impl<'b, B: Base> Host<'b, B> {
             left.clear();
             for (id, answer) in who.into_iter().zip(answers) {
                 match answer {
-                    Ok(Erased::Done(_)) => {}
-                    Ok(Erased::More(_)) => {
+                    Ok(Erased::Done(counts)) => counted.entry(id).or_default().add(&counts),
+                    Ok(Erased::More(counts)) => {
+                        counted.entry(id).or_default().add(&counts);
                         left.insert(id);
                     }
                     Ok(other) => return Err(format!("{id:?} is {other:?}")),
@@ -198,7 +209,7 @@ pub(super) async fn held<B: Base>(
     tried!(counted(world, &host).await, "the plan");
 
     let (expected, blocked) = Oracle::new(world).erase(leave);
-    let stopped = tried!(host.erase(leave).await, "in a batch");
+    let (stopped, _) = tried!(host.erase(leave).await, "in a batch");
     if stopped != blocked {
         return Verdict::Differs(format!("blocked in a batch are {stopped:?}, and should be {blocked:?}"));
     }
@@ -209,6 +220,7 @@ pub(super) async fn held<B: Base>(
     if tried!(host.cells(), "again") != after {
         return Verdict::Differs("again does something".to_owned());
     }
+    tried!(when_duties_end(&host, &expected, &(leave - &blocked)).await, "when the duties have ended");
 
     let host = tried!(Host::open(base, world, written, "turns").await, "opened again");
     let mut order: Vec<Id> = leave.iter().copied().collect();
@@ -217,17 +229,33 @@ pub(super) async fn held<B: Base>(
     for customer in order {
         let one = Ids::from([customer]);
         let (next, blocked) = Oracle::new(&turns).erase(&one);
-        let stopped = tried!(host.erase(&one).await, format!("{customer:?} in turn"));
+        let mut plans = tried!(host.tally().await, format!("the plan of {customer:?} in turn"));
+        let (stopped, counted) = tried!(host.erase(&one).await, format!("{customer:?} in turn"));
         if stopped != blocked {
             return Verdict::Differs(format!(
                 "{customer:?} in turn: blocked {stopped:?}, and should be {blocked:?}"
             ));
+        }
+        if let (Some(Ok(plan)), Some(done)) = (plans.remove(&customer), counted.get(&customer)) {
+            tried!(counted_alike(&world.shape, &plan, done), format!("{customer:?} in turn"));
         }
         turns = next;
         let cells = tried!(host.cells(), format!("after {customer:?} in turn"));
         tried!(written::compare(world, &turns, &before, &cells), format!("{customer:?} in turn"));
     }
     Verdict::Agrees { blocked: blocked.len() }
+}
+
+/// When the duties have ended, those who left are treated again.
+async fn when_duties_end<B: Base>(host: &Host<'_, B>, world: &World, leave: &Ids) -> Result<(), String> {
+    host.base.end_duties(&host.shape, host.name);
+    let (later, before) = (world.without_duties(), host.cells()?);
+    let (expected, blocked) = Oracle::new(&later).erase(leave);
+    let (stopped, _) = host.erase(leave).await?;
+    if stopped != blocked {
+        return Err(format!("blocked are {stopped:?}, and should be {blocked:?}"));
+    }
+    written::compare(&later, &expected, &before, &host.cells()?)
 }
 
 /// The plan counts what the oracle says, class by class, for each customer alone.
@@ -242,72 +270,88 @@ async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), Strin
         let tally = tally?;
         let fates = oracle.fates(&Ids::from([customer]));
         for (c, class) in world.shape.classes.iter().enumerate() {
-            fields_in_kept_records(world, &oracle, (customer, &fates), &whole, c, &tally)?;
-            // How a field of somebody else's is counted says nothing of whose the record is.
-            let by_value: Vec<usize> =
-                (0..class.links.len()).filter(|nth| class.links[*nth].value.is_some()).collect();
-            if class.fields.iter().any(|field| field.of.is_some()) || by_value.len() > 1 {
-                continue;
-            }
-            // A record that stays counts as far as it holds the value by which it leads to the customer.
-            let names_who_leaves = fates.fate.iter().filter(|(id, fate)| {
-                id.class == c && **fate == Fate::Stays && !fates.due.contains(id) && !whole.contains(id)
-            });
-            let names_who_leaves = names_who_leaves.filter(|(id, _)| {
-                class.action != Action::Keep
-                    && by_value.iter().any(|nth| oracle.heads(**id, *nth).contains(&customer))
-            });
-            let elsewhere = u64::try_from(names_who_leaves.count()).unwrap();
-            let count = |wanted: &[Fate]| {
-                let fate = fates.fate.iter().filter(|(id, fate)| id.class == c && wanted.contains(fate));
-                u64::try_from(fate.count()).unwrap()
+            let count = |which: &dyn Fn(&Id) -> bool| {
+                u64::try_from(world.rows.keys().filter(|id| id.class == c && which(id)).count()).unwrap()
             };
-            let of_class = tally.classes.get(class.name.as_str()).copied().unwrap_or_default();
-            let kept = tally.kept.get(class.name.as_str()).map_or(0, |kept| kept.rows);
-            let tombstones = tally.tombstones.get(class.name.as_str()).copied().unwrap_or_default();
-            let said = (of_class.due, kept, tombstones);
+            let fate = |wanted: &[Fate]| count(&|id| wanted.contains(&fates.fate[id]));
+            // Records of others with fields of the customer: each counts once.
+            let acts = class.action != Action::Keep;
+            let theirs = |kept: bool| {
+                count(&|id| {
+                    acts && whole.contains(id) == kept
+                        && !fates.due.contains(id)
+                        && oracle.has_fields_of(*id, &fates.due)
+                })
+            };
             let due = [Fate::Deleted, Fate::Reassigned, Fate::Anonymised, Fate::Tombstone];
-            let should = (count(&due) + elsewhere, count(&[Fate::Kept]), count(&[Fate::Tombstone]));
-            if said != should || of_class.rows < should.0 + should.1 {
-                return Err(format!(
-                    "{customer:?}, {}: {} rows; due, kept and tombstones are {said:?}, and should be {should:?}",
-                    class.name, of_class.rows
-                ));
+            let said = Said::of(&tally, &class.name);
+            let rows = count(&|id| fates.due.contains(id)) + theirs(false);
+            let should = Said {
+                // Who else has a record of a class that is kept is not asked.
+                rows: if acts { rows } else { said.rows },
+                due: fate(&due) + theirs(false),
+                kept: fate(&[Fate::Kept]),
+                tombstones: fate(&[Fate::Tombstone]),
+                fields: theirs(false),
+                kept_fields: theirs(true),
+            };
+            if said != should {
+                return Err(format!("{customer:?}, {}: {said:?}, and should be {should:?}", class.name));
             }
         }
     }
     Ok(())
 }
 
-/// The fields of a customer in records of others that a duty keeps are counted.
-fn fields_in_kept_records(
-    world: &World,
-    oracle: &Oracle<'_>,
-    (customer, fates): (Id, &Fates),
-    whole: &Ids,
-    c: usize,
-    tally: &Tally,
-) -> Result<(), String> {
-    let class = &world.shape.classes[c];
-    let of: BTreeSet<usize> = class.fields.iter().filter_map(|field| field.of).collect();
-    if class.action == Action::Keep || class.links.iter().any(|link| link.value.is_some()) {
-        return Ok(());
+/// What a plan says of the records of a class.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    rows: u64,
+    due: u64,
+    kept: u64,
+    tombstones: u64,
+    fields: u64,
+    kept_fields: u64,
+}
+
+impl Said {
+    fn of(tally: &Tally, class: &str) -> Self {
+        let of_class = tally.classes.get(class).copied().unwrap_or_default();
+        Self {
+            rows: of_class.rows,
+            due: of_class.due,
+            kept: tally.kept.get(class).map_or(0, |kept| kept.rows),
+            tombstones: tally.tombstones.get(class).copied().unwrap_or_default(),
+            fields: tally.fields.get(class).copied().unwrap_or_default(),
+            kept_fields: tally.kept_fields.get(class).map_or(0, |kept| kept.rows),
+        }
     }
-    let theirs =
-        |id: &&Id| of.iter().any(|nth| oracle.heads(**id, *nth).iter().any(|head| fates.due.contains(head)));
-    let kept = whole.iter().filter(|id| id.class == c && fates.fate[*id] != Fate::Kept).filter(theirs);
-    let should = u64::try_from(kept.count()).unwrap();
-    let said = tally.kept_fields.get(class.name.as_str()).map_or(0, |kept| kept.rows);
-    // A record with fields of two links counts for each.
-    let fits = if of.len() > 1 { said >= should && (said == 0) == (should == 0) } else { said == should };
-    if fits {
-        Ok(())
-    } else {
-        Err(format!(
-            "{customer:?}, {}: fields in {said} kept records of others, and it should be {should}",
-            class.name
-        ))
+}
+
+/// The erasure of a customer counts what the plan has counted, class by class.
+fn counted_alike(shape: &Shape, plan: &Tally, done: &Counts) -> Result<(), String> {
+    for class in &shape.classes {
+        let name = class.name.as_str();
+        let said = Said::of(plan, name);
+        let others = plan.others.get(name).copied().unwrap_or_default();
+        let acts = class.action != Action::Keep;
+        let own = if acts { said.rows - said.fields - said.kept } else { 0 };
+        let planned = (own, said.fields, said.tombstones, if acts { others } else { 0 });
+        let otherwise = done.otherwise.get(name).cloned().unwrap_or_default();
+        let own = done.classes.get(name).copied().unwrap_or_default();
+        let counted = (
+            own + otherwise.deleted + otherwise.meanwhile,
+            otherwise.fields,
+            otherwise.meanwhile,
+            if acts { otherwise.shared } else { 0 },
+        );
+        if planned != counted {
+            return Err(format!(
+                "{name}: planned are {planned:?}, and {counted:?} are counted as it is done"
+            ));
+        }
     }
+    Ok(())
 }
 
 async fn nothing_is_due<B: Base>(host: &Host<'_, B>, gone: &Ids) -> Result<(), String> {

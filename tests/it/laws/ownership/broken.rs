@@ -5,6 +5,8 @@
 pub(super) enum Twist {
     /// Who has left still holds on to what was shared.
     NobodyHasLeft,
+    /// Who has left does not count as having left while a field of somebody else's is there in the own record.
+    OthersFieldsHideWhoLeft,
     /// A shared record is due with the first who leaves.
     SharedGoesWithTheFirst,
     /// A record that goes along and is deleted still gives what hangs from it to those who stay.
@@ -37,6 +39,8 @@ pub(super) enum Twist {
     ValuesOfThoseWhoStayGo,
     /// Values are compared letter by letter.
     ValuesAreExact,
+    /// A blank value leads to the customer whose value is blank.
+    BlankValuesLead,
     /// Links to deleted rows are left as they are.
     LinksStay,
     /// Ends give a record to whom they lead to.
@@ -58,8 +62,9 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 26] = [
+pub(super) const TWISTS: [Twist; 28] = [
     Twist::NobodyHasLeft,
+    Twist::OthersFieldsHideWhoLeft,
     Twist::SharedGoesWithTheFirst,
     Twist::DeletedRecordsStillHave,
     Twist::GoesOneStep,
@@ -76,6 +81,7 @@ pub(super) const TWISTS: [Twist; 26] = [
     Twist::ValuesWaitForTheirPerson,
     Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
+    Twist::BlankValuesLead,
     Twist::LinksStay,
     Twist::EndsHang,
     Twist::LinksOfOthersDoNotShare,

@@ -514,12 +514,20 @@ impl Draft<'_> {
         other.links[0].hangs.clear();
     }
 
+    /// Fields that belong to the person at the far end of a link: of one link, or of two. A customer's own record may have
+    /// such fields, too.
     fn add_fields_of_others(&mut self) {
-        for class in &mut self.shape.classes[1..] {
-            if !class.links.is_empty() && class.table != 0 && chance(self.rng, 30) {
-                let of = Some(self.rng.usize(0..class.links.len()));
-                let kind = pick(self.rng, &["name", "username"]);
-                class.fields.push(Field { column: "words_of_another".to_owned(), kind, of });
+        let customers_are_alone = self.shape.tables[0].classes.len() == 1;
+        for class in &mut self.shape.classes {
+            if class.links.is_empty() || (class.table == 0 && !customers_are_alone) {
+                continue;
+            }
+            for column in ["words_of_another", "words_of_a_third"] {
+                if chance(self.rng, 30) {
+                    let of = Some(self.rng.usize(0..class.links.len()));
+                    let kind = pick(self.rng, &["name", "username"]);
+                    class.fields.push(Field { column: column.to_owned(), kind, of });
+                }
             }
         }
     }
@@ -557,6 +565,9 @@ impl Draft<'_> {
 }
 
 fn email(rng: &mut Rng, who: &str) -> String {
+    if chance(rng, 4) {
+        return pick(rng, &["", " "]).to_owned();
+    }
     let plain = format!("ås{who}@x.org");
     match rng.u32(0..10) {
         0 => plain.to_uppercase(),

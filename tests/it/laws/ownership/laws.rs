@@ -29,7 +29,22 @@ pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'
     left.nobody_elses()?;
     left.complete()?;
     left.what_a_duty_keeps_is_whole()?;
-    left.no_link_dangles()
+    left.no_link_dangles()?;
+    what_duties_kept_goes_when_they_end(&after, &(customers - &blocked), rng, erase)
+}
+
+/// When the duties have ended, those who left are treated again: for what the duties kept, in any order.
+fn what_duties_kept_goes_when_they_end(
+    world: &World,
+    customers: &Ids,
+    rng: &mut Rng,
+    erase: Erase<'_>,
+) -> Result<(), String> {
+    let later = world.without_duties();
+    let (after, blocked) = erase(&later, customers);
+    a_batch_is_its_customers_in_any_order(&later, customers, rng, erase, (&after, &blocked))
+        .and_then(|()| Left::new(&later, &after, &(customers - &blocked)).complete())
+        .map_err(|what| format!("when the duties have ended: {what}"))
 }
 
 fn a_batch_is_its_customers_in_any_order(

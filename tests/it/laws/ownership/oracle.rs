@@ -88,6 +88,10 @@ impl<'w> Oracle<'w> {
         let link = &self.world.shape.classes[record.class].links[nth];
         match (&self.world.rows[&record].to[nth], link.value) {
             (To::Row(head), _) if self.world.rows.contains_key(head) => vec![*head],
+            // A blank value is no value: two people without an address are not one.
+            (To::Value(value), Some(_)) if value.trim().is_empty() && !self.is(Twist::BlankValuesLead) => {
+                Vec::new()
+            }
             (To::Value(value), Some(compare)) => {
                 let fold = |value: &str| {
                     if self.is(Twist::ValuesAreExact) { value.to_owned() } else { compare.fold(value) }
@@ -148,6 +152,18 @@ impl<'w> Oracle<'w> {
         self.customers().chain(self.is(Twist::StandInIsAPerson).then_some(STAND_IN)).collect()
     }
 
+    /// Whether fields of a record are written when what one of its links leads to is due: fields of the link, or the value
+    /// by which the link finds its person.
+    pub(super) fn has_fields_of(&self, record: Id, due: &Ids) -> bool {
+        let class = &self.world.shape.classes[record.class];
+        let has_fields = |nth: usize| {
+            class.links[nth].value.is_some() || class.fields.iter().any(|field| field.of == Some(nth))
+        };
+        (0..class.links.len())
+            .filter(|nth| has_fields(*nth))
+            .any(|nth| self.heads(record, nth).iter().any(|head| due.contains(head)))
+    }
+
     /// Who is at the end of a way from the record has it.
     pub(super) fn has(&self, record: Id) -> Ids {
         &reach([record], &turned(&self.hanging())) & &self.people()
@@ -155,7 +171,11 @@ impl<'w> Oracle<'w> {
 
     /// A customer has left when the own record is gone or shows it. No ledger is asked.
     pub(super) fn has_left(&self, customer: Id) -> bool {
-        let shows = |row: &super::world::Row| row.val[NAME] == Val::Erased;
+        // A field of somebody else's is written when that person leaves.
+        let is_asked = |n: usize| n == NAME || self.is(Twist::OthersFieldsHideWhoLeft);
+        let shows = |row: &super::world::Row| {
+            row.val.iter().enumerate().all(|(n, value)| *value == Val::Erased || !is_asked(n))
+        };
         self.world.rows.get(&customer).is_none_or(shows) && !self.is(Twist::NobodyHasLeft)
     }
 

@@ -202,7 +202,27 @@ impl Shape {
                 return Some(Why::CannotHandOver);
             }
         }
-        None
+        let is_under_duty = self.duties.iter().any(|duty| duty.classes.contains(&c));
+        (is_under_duty && self.hangs_from_a_value(c)).then_some(Why::ValueUnderDuty)
+    }
+
+    /// Whether records of the class hang from others that are found by a value, and not by a value of their own: that way to
+    /// them is lost with the value.
+    fn hangs_from_a_value(&self, class: usize) -> bool {
+        let is_by_value = |class: usize| {
+            let mut ways = self.classes[class].links.iter().filter(|link| link.role != Role::End);
+            ways.any(|link| link.value.is_some())
+        };
+        let (mut above, mut todo) = (BTreeSet::new(), vec![class]);
+        while let Some(at) = todo.pop() {
+            let own = self.classes[at].links.iter().filter(|link| link.role != Role::End);
+            let owners = own.flat_map(|link| self.heads(link).to_vec());
+            let holders = self.links().filter(|(_, _, link)| link.hangs.contains(&at)).map(|(foot, ..)| foot);
+            let new: Vec<usize> = owners.chain(holders).filter(|holder| above.insert(*holder)).collect();
+            todo.extend(new);
+        }
+        let has_value = self.classes[class].links.iter().any(|link| link.value.is_some());
+        !has_value && above.into_iter().any(|holder| holder != class && is_by_value(holder))
     }
 
     /// Leaves out what no duty can need, because none of its records leads there.

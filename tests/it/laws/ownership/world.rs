@@ -259,6 +259,13 @@ impl Shape {
 }
 
 impl World {
+    /// The same world when every duty has ended.
+    pub(super) fn without_duties(&self) -> Self {
+        let mut later = self.clone();
+        later.rows.values_mut().for_each(|row| row.made = Made::LongAgo);
+        later
+    }
+
     pub(super) fn is_empty_link(&self, record: Id, link: usize) -> bool {
         matches!(self.rows[&record].to[link], To::Nowhere | To::Nobody | To::Cleared)
     }

@@ -36,15 +36,19 @@ requested = { treatment = "x" }
 active_subscription = { ignore = "none" }
 several_tenants = { ignore = "one" }
 not_archived = { ignore = "none" }
-[anonymise]
-name = { placeholder = "Anonymised {date}" }
-email = "token"
-username = "remove"
 "#;
+
+/// What is written to names and addresses. A customer's own record shows by a placeholder, by a token, or by both that the
+/// customer has left.
+const SIGNS: [&str; 3] = [
+    "name = { placeholder = \"Anonymised {date}\" }\nemail = \"token\"\n",
+    "name = { placeholder = \"Anonymised {date}\" }\nemail = \"remove\"\n",
+    "name = \"remove\"\nemail = \"token\"\n",
+];
 
 /// The same shape can be written in more than one way; the dice choose.
 pub(super) fn written(rng: &mut Rng, shape: &Shape) -> Written {
-    Written { schema: schema(rng, shape), map: map(rng, shape), policy: policy(shape) }
+    Written { schema: schema(rng, shape), map: map(rng, shape), policy: policy(rng, shape) }
 }
 
 pub(super) fn key_columns(table: &Table) -> Vec<&'static str> {
@@ -398,8 +402,9 @@ fn map(rng: &mut Rng, shape: &Shape) -> String {
     if rest.is_empty() { map } else { format!("{first}[ignore]\n{}", rest.replace("[ignore]\n", "")) }
 }
 
-fn policy(shape: &Shape) -> String {
-    let mut policy = POLICY.to_owned();
+fn policy(rng: &mut Rng, shape: &Shape) -> String {
+    let signs = SIGNS[rng.usize(0..SIGNS.len())];
+    let mut policy = format!("{POLICY}[anonymise]\n{signs}username = \"remove\"\n");
     for (d, duty) in shape.duties.iter().enumerate() {
         let classes: Vec<String> =
             duty.classes.iter().map(|class| shape.classes[*class].name.clone()).collect();
@@ -532,6 +537,15 @@ pub(super) fn create(world: &World, written: &Written, path: &Path) {
     transaction.commit().unwrap();
 }
 
+/// The statements that date every record so long ago that no duty keeps it.
+pub(super) fn end_duties(shape: &Shape) -> String {
+    let is_dated = |table: &&Table| table.classes.iter().any(|class| shape.is_dated(*class));
+    let dated = shape.tables.iter().filter(is_dated);
+    let each: Vec<String> =
+        dated.map(|table| format!("UPDATE {} SET made_on = '2001-01-01';", table.name)).collect();
+    each.join("\n")
+}
+
 /// Every cell of the database. A row with a key that nobody gave is an error.
 pub(super) fn read(shape: &Shape, path: &Path) -> Result<Cells, String> {
     let connection = Connection::open(path).unwrap();
@@ -576,7 +590,8 @@ pub(super) fn compare(before: &World, is: &World, was: &Cells, cells: &Cells) ->
             let may = ids.map_or(Allowed::Same, |id| allowed(before, is, *id, column));
             let holds = match &may {
                 Allowed::Same => value == old,
-                Allowed::Erased => value != old,
+                // NULL may be what is written.
+                Allowed::Erased => value != old || *value == Sql::Null,
                 Allowed::One(values) => values.contains(value),
             };
             if !holds {

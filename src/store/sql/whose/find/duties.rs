@@ -148,6 +148,7 @@ impl<'b> Finder<'b> {
                         reads: None,
                         from: Some((set, number)),
                         into,
+                        is_by_rounds: false,
                     });
                 }
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{From, Reads, Set, Toward, Ways, batch, handle_names, is_row, of_class};
+use super::{From, Reads, Set, Toward, Ways, batch, handle_names, in_circles, is_row, of_class};
 use crate::data_map::{ClassName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::spelling::{flag, listed, quoted};
@@ -31,6 +31,8 @@ pub(crate) struct Fill {
     /// The set that it reads. `None`: the batch.
     pub(crate) from: Option<Place>,
     pub(crate) into: Place,
+    /// Whether it reads only the rows of the set that came after a number of others, which is its parameter.
+    pub(crate) is_by_rounds: bool,
 }
 
 impl Fill {
@@ -146,6 +148,8 @@ pub(crate) struct Finder<'b> {
     kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
     /// The condition that a customer's row shows that the customer is erased.
     has_left: Option<Expression<'b>>,
+    /// The classes whose sets are filled in rounds.
+    in_circles: BTreeSet<usize>,
 }
 
 /// An SQL expression over a row of the host, for a given alias.
@@ -162,7 +166,8 @@ impl<'b> Finder<'b> {
         kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
         has_left: Option<Expression<'b>>,
     ) -> Self {
-        Self { bound, ways: Ways { bound }, treatment, without_set, kept, kept_by, has_left }
+        let (ways, in_circles) = (Ways { bound }, in_circles(bound));
+        Self { bound, ways, treatment, without_set, kept, kept_by, has_left, in_circles }
     }
 
     fn class(&self, number: usize) -> Option<&'b BoundClass> {
@@ -321,11 +326,16 @@ impl<'b> Finder<'b> {
         }
         // Only rows that were reached on the way up are asked for their owners.
         let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(self.bound, at));
-        let select = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
+        let is_by_rounds =
+            !from.changes() && source.is_some_and(|(_, number)| self.in_circles.contains(&number));
+        let dialect = self.bound.dialect;
+        let newer = format!("{} > CAST({} AS BIGINT)", dialect.born("relinquish_r"), dialect.parameter(1));
+        let from = if is_by_rounds { from.clone().which(&newer) } else { from.clone() };
+        let select = self.ways.along(link, foot_class, head_class, toward, &from, &gives, among.as_deref());
         let table = into.of(self.bound, at);
         let insert = |select: &str| self.bound.dialect.add(&table, &columns, &format!("{select}{further}"));
         let reads = select.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
-        Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at) })
+        Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at), is_by_rounds })
     }
 
     /// The set of a class. For the customers, the batch itself if their keys are enough.
@@ -367,6 +377,7 @@ impl<'b> Finder<'b> {
                 reads: None,
                 from: None,
                 into: (Set::Touched, root),
+                is_by_rounds: false,
             });
         }
         let hanging = self.in_order(self.hanging());
@@ -435,7 +446,7 @@ impl<'b> Finder<'b> {
             }
             let is_deleted = |treated: &ClassTreatment| *treated.action() == RecordAction::Delete;
             if self.treated(head).is_some_and(is_deleted) && head != root {
-                let from = From::set(self.bound, Set::Touched, head).which(&self.is_deleted(head));
+                let from = From::set(self.bound, Set::Touched, head).which(&self.is_deleted(head)).changing();
                 let place = Some((Set::Touched, head));
                 finding.goes.extend(self.fill(ends, Toward::Foot, &from, place, Set::Along, ""));
                 finding.goes.extend(self.fill(ends, Toward::Foot, &from, place, Set::Touched, ""));

@@ -40,6 +40,7 @@ impl Finder<'_> {
                 reads: None,
                 from: Some((Set::Touched, number)),
                 into: (Set::Above, number),
+                is_by_rounds: false,
             });
         }
         let mut hanging = self.in_order(self.hanging());
@@ -96,6 +97,7 @@ impl Finder<'_> {
                 reads: None,
                 from: Some((Set::Above, root)),
                 into: (Set::Had, root),
+                is_by_rounds: false,
             };
             sharing.stay.push(people(&in_batch));
             sharing.anybody.push(people(""));

@@ -130,6 +130,7 @@ impl Finder<'_> {
             reads: None,
             from: Some((Set::Touched, at)),
             into,
+            is_by_rounds: false,
         }
     }
 
@@ -248,6 +249,7 @@ impl Finder<'_> {
             reads: None,
             from: place,
             into,
+            is_by_rounds: false,
         })
     }
 }

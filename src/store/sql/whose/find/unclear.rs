@@ -61,6 +61,7 @@ impl Finder<'_> {
                 reads: None,
                 from: Some((Set::Touched, root)),
                 into: (Set::Unclear, root),
+                is_by_rounds: false,
             };
             unclear.near.insert(0, start);
         }

@@ -1,0 +1,54 @@
+//! What the Rust API Guidelines ask of every public type: it crosses threads (C-SEND-SYNC), it can be printed for a programmer
+//! (C-DEBUG), and errors behave as errors (C-GOOD-ERR).
+
+use std::fmt::Debug;
+
+use relinquish::anonymise::Strategy;
+use relinquish::backup::{BackupError, MemoryBackups};
+use relinquish::case::{Event, Progress, Step};
+use relinquish::engine::{EngineBuilder, Sweep, Worker};
+use relinquish::gateway::{GatewayError, MemoryGateway};
+use relinquish::ledger::{Entry, KeyRingError, LedgerError};
+use relinquish::plan::letter::{Letter, LetterError};
+use relinquish::plan::review::Review;
+use relinquish::plan::{ApprovalError, ExpiryPlan, RequestClock};
+use relinquish::recipient::RecipientError;
+use relinquish::request::Request;
+use relinquish::store::{MemoryStore, StoreError};
+use relinquish::treatment::{Tally, Treatment};
+use relinquish::{
+    Approval, ApprovedPlan, Certificate, Customer, DataMap, Decision, Digest, Engine, Error, FileKeyRing,
+    MemoryLedger, Outcome, Plan, Planned, Policy, PolicyDocument, Problems, SqlMap, SqliteLedger,
+    SqliteStore,
+};
+
+fn crosses_threads<T: Send + Sync + Debug>() {}
+
+fn is_send<T: Send>() {}
+
+fn is_an_error<E: std::error::Error + Send + Sync + 'static>() {}
+
+/// A type that stops crossing threads breaks hosts without any change of a signature. So it breaks this test first.
+#[test]
+fn what_a_host_meets_crosses_threads() {
+    crosses_threads::<(Engine, EngineBuilder, Error, Outcome, Planned, Plan, ApprovedPlan, Approval)>();
+    crosses_threads::<(Policy, PolicyDocument, DataMap, SqlMap, Digest, Problems, Decision, Customer)>();
+    crosses_threads::<(SqliteStore, SqliteLedger, MemoryStore, MemoryLedger, FileKeyRing, MemoryGateway)>();
+    crosses_threads::<(Certificate, Entry, Request, RequestClock, Letter, Review, ExpiryPlan)>();
+    crosses_threads::<(Event, Progress, Step, Treatment, Tally, Strategy, MemoryBackups)>();
+    is_send::<(Worker, Sweep)>();
+}
+
+#[test]
+fn errors_are_errors() {
+    is_an_error::<Error>();
+    is_an_error::<Problems>();
+    is_an_error::<StoreError>();
+    is_an_error::<LedgerError>();
+    is_an_error::<KeyRingError>();
+    is_an_error::<GatewayError>();
+    is_an_error::<RecipientError>();
+    is_an_error::<BackupError>();
+    is_an_error::<LetterError>();
+    is_an_error::<ApprovalError>();
+}

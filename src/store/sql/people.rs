@@ -223,5 +223,6 @@ pub(super) fn columns(map: &SqlMap, schema: &Schema) -> Option<Vec<(String, Hold
 pub(super) fn create_people(bound: &Bound) -> Option<String> {
     let columns = bound.people.clone()?;
     let key = bound.customers.key.iter().map(|name| quoted(name)).collect();
-    Some(bound.dialect.create(&OwnTable { name: PEOPLE.to_owned(), like: PEOPLE.to_owned(), columns, key }))
+    let (name, like) = (PEOPLE.to_owned(), PEOPLE.to_owned());
+    Some(bound.dialect.create(&OwnTable { name, like, columns, key, is_numbered: false }))
 }

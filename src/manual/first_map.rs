@@ -10,8 +10,8 @@
 //!
 //! Say in which table the customers are. [`SqliteStore::draft`](crate::SqliteStore::draft) and `PostgresStore::draft`
 //! put every table into the map that leads to this table by foreign keys. They guess what each column holds from its
-//! type and its name, in English, Swedish, German, French and Spanish. With `--samples 200`, the draft also looks at 200 rows of each table. It prints no value, only lines
-//! such as "196 of 200 samples are e-mail addresses".
+//! type and its name, in English, Swedish, German, French and Spanish. With `--samples 200`, the draft also looks at
+//! 200 rows of each table. It prints no value, only lines such as "196 of 200 samples are e-mail addresses".
 //!
 //! ```text
 //! # Drafted from the schema. A ? marks a guess: look at it, and take the ? away. TODO is what only you know.

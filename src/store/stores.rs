@@ -50,7 +50,7 @@ use super::by_record::fits;
 use super::{
     Batch, Census, CensusRequest, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Known, KnownCustomers, Page, PageRequest, Reactivated, Reactivation, ReadRecords, ReadRequest,
-    RecordPage, RecordStore, StoreError, TakeCensus, Tally, TallyRequest, Target, Whose,
+    RecordPage, RecordStore, RegistrationPage, StoreError, TakeCensus, Tally, TallyRequest, Target, Whose,
 };
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, Role, StoreName, Value, spelled_key};
@@ -740,6 +740,10 @@ impl<S: CustomerStore + ReadRecords> CustomerStore for WithStores<S> {
 
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         self.root.page(request).await
+    }
+
+    async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {
+        self.root.registrations(request).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

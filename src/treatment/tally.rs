@@ -227,6 +227,7 @@ impl Tally {
         self.uncertain.extend(other.uncertain);
         self.others.extend(other.others);
         self.named_others.extend(other.named_others);
+        self.nobodys_fields.extend(other.nobodys_fields);
         self.fields.extend(other.fields);
         self.kept_fields.extend(other.kept_fields);
         self.tombstones.extend(other.tombstones);

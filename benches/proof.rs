@@ -10,6 +10,7 @@
 
 // It is a program that prints figures.
 #![allow(
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints figures, and stops where it cannot go on"
@@ -65,7 +66,7 @@ fn main() {
     let signer = FileSigner::create(folder.path().join("signer"), "erasures.example.com").unwrap();
     let (mut ratios, mut same) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let mut time = |name: &str, signer: Option<&FileSigner>| {
+        let time = |name: &str, signer: Option<&FileSigner>| {
             let path = folder.path().join(format!("{name}{round}.sqlite"));
             runtime.block_on(append(&path, signer))
         };

@@ -186,7 +186,12 @@ impl Matcher {
             for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
                 let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
                 let (Some(a), Some(b)) = (one.name, other.name) else { continue };
-                if other.start < one.end || !is_one_name(range(text, one.end, other.start)) {
+                if other.start < one.end {
+                    continue;
+                }
+                let gap = range(text, one.end, other.start);
+                let in_mail = one.form == Form::InMail && other.form == Form::InMail;
+                if !(is_one_name(gap) || in_mail && gap.iter().all(|byte| is_sign_in_mail(*byte))) {
                     continue;
                 }
                 let pair = (a.min(b), a.max(b));
@@ -343,11 +348,16 @@ fn is_in_address(text: &[u8], hit: &Hit<'_>) -> bool {
     is_sign_next(behind.iter()) || is_sign_next(before.iter().rev())
 }
 
+/// Whether a byte stands between the words of a mail address: `maud.ashworth@example.org`.
+fn is_sign_in_mail(byte: u8) -> bool {
+    matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%')
+}
+
 /// Whether the first byte that is none of a mail address is its sign. Two dots, or other signs in a row, part two words.
 fn is_sign_next<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
     let mut was_sign = false;
     for byte in bytes {
-        let is_sign = matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%');
+        let is_sign = is_sign_in_mail(*byte);
         if !is_in_mail(*byte) || is_sign && was_sign {
             return *byte == b'@';
         }

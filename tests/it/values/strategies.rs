@@ -214,7 +214,7 @@ fn a_rule_that_is_none_is_refused_with_the_way_out() {
         ("{ generalise = 4 }", "generalise", "prefix = 2"),
         ("{ truncate = 0 }", "truncate", "from 1 to 65535"),
         ("{ truncate = 'x' }", "truncate", "from 1 to 65535"),
-        ("{ token = 'guid' }", "token", "\"uuid\""),
+        ("{ token = 'guid' }", "token", "did you mean uuid?"),
         ("{ token = { digits = 9 } }", "token", "from 10 digits to 38"),
         ("{ token = { digits = 300 } }", "token", "from 10 digits to 38"),
         ("{ placeholder = 'x {week}' }", "placeholder", "{year}"),

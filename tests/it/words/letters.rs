@@ -655,9 +655,10 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
         &text,
         &[
             "We cannot erase the following data yet:",
-            "* **ticket**: 7 years from the end of the calendar year in which the financial year ended (chapter 7, section 2 of the \
-             Swedish Accounting Act (1999:1078); Art. 17(3)(b) GDPR).",
-            "* **ticket**: 10 years from the date of the record (a \\*limitation\\* period; Art. 17(3)(e) GDPR).",
+            "* **ticket**: we have to keep these for 7 years from the end of the calendar year in which the financial year ended \
+             (chapter 7, section 2 of the Swedish Accounting Act (1999:1078); Art. 17(3)(b) GDPR).",
+            "* **ticket**: we keep these for 10 years from the date of the record, so that we can establish, exercise or defend legal \
+             claims (a \\*limitation\\* period; Art. 17(3)(e) GDPR).",
             "You will get a confirmation when it has been erased.",
             "seek a judicial remedy",
         ],
@@ -682,8 +683,12 @@ fn a_refusal_names_what_would_have_to_be_kept_even_then() {
     assert!(matches!(blocked, Decision::Blocked(_)));
     assert_eq!(blocked.deferred().len(), 1);
     let text = refusal(&policy, &blocked).unwrap();
-    let order =
-        ["end the subscription", "Nothing was erased", "we have to keep in any case", "**ticket**: 7 years"];
+    let order = [
+        "end the subscription",
+        "Nothing was erased",
+        "stays in any case",
+        "**ticket**: we have to keep these for 7 years",
+    ];
     let places: Vec<_> =
         order.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("{part}\n{text}"))).collect();
     assert!(places.is_sorted(), "{text}");

@@ -18,9 +18,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use relinquish_console::Console;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tower_service::Service as _;
 
 use crate::support::{EVERYTHING, World, operator};
@@ -101,8 +101,10 @@ struct Screen {
 
 const DESKTOP: Screen = Screen { width: 1280, dark: false, language: "en" };
 
-impl Browser {
-    async fn new(host: &Host, name: &str, screen: Screen) -> Self {
+/// Starts chromedriver on a free port. It ends at once if the port that it found for IPv4 is taken for IPv6, so it gets a few
+/// tries.
+async fn start_driver() -> (Child, Lines<BufReader<ChildStdout>>, String) {
+    for _ in 0..5 {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -110,12 +112,18 @@ impl Browser {
             .spawn()
             .expect("chromedriver is missing; .ci/test --setup-only installs it");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver says its port");
+        while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+                return (driver, lines, port.trim_end_matches('.').to_owned());
             }
-        };
+        }
+    }
+    panic!("chromedriver never says its port");
+}
+
+impl Browser {
+    async fn new(host: &Host, name: &str, screen: Screen) -> Self {
+        let (driver, mut lines, port) = start_driver().await;
         let scheme = if screen.dark {
             "--blink-settings=preferredColorScheme=0"
         } else {

@@ -164,7 +164,8 @@ impl<'s> Drafter<'s> {
                 &format!("{{ column = {column}, active = {active}, archived = {archived} }}"),
                 &why,
             );
-            self.page.set(&header, "deactivate", &format!("{{ {name} = 0 }}"), "");
+            let written = if is_word { paste::text(no) } else { no.to_owned() };
+            self.page.set(&header, "deactivate", &format!("{{ {name} = {written} }}"), "");
             let is_of_state =
                 |path: &str| path.starts_with("customers.status") || path.starts_with("customers.deactivate");
             if !self.problems().iter().any(|problem| is_of_state(&problem.path)) {

@@ -40,9 +40,9 @@ fn sheets(number: u32) -> Vec<Sheet> {
 fn postscript(sheets: &[Sheet]) -> String {
     let mut all = format!("%!PS\n[ /Title ({CANARY}) /Author ({CANARY}) /DOCINFO pdfmark\n");
     for (n, sheet) in sheets.iter().enumerate() {
-        let _ = write!(
+        let _ = writeln!(
             all,
-            "<< /PageSize [{} {}] >> setpagedevice /Helvetica findfont 14 scalefont setfont 20 40 moveto ({CANARY} {n}) show showpage\n",
+            "<< /PageSize [{} {}] >> setpagedevice /Helvetica findfont 14 scalefont setfont 20 40 moveto ({CANARY} {n}) show showpage",
             sheet.width, sheet.height
         );
     }

@@ -123,7 +123,8 @@ async fn start_driver() -> (Child, Lines<BufReader<ChildStdout>>, String) {
 
 impl Browser {
     async fn new(host: &Host, name: &str, screen: Screen) -> Self {
-        let (driver, mut lines, port) = start_driver().await;
+        // Its output stays open until the browser is there.
+        let (driver, _output, port) = start_driver().await;
         let scheme = if screen.dark {
             "--blink-settings=preferredColorScheme=0"
         } else {

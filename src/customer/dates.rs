@@ -25,6 +25,10 @@ open_name! {
 pub struct Dates(Vec<(DateName, Moment)>);
 
 impl Dates {
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        allow(dead_code, reason = "only stores over SQL use it")
+    )]
     pub(crate) fn with_capacity(dates: usize) -> Self {
         Self(Vec::with_capacity(dates))
     }

@@ -161,6 +161,10 @@ impl Kind {
     }
 
     /// Whether such a value is a text in which people are looked for.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        allow(dead_code, reason = "only stores over SQL use it")
+    )]
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Self::FreeText | Self::CustomAnswer | Self::Custom(_))
     }

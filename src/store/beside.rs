@@ -14,6 +14,10 @@ use crate::data_map::{ClassName, DataMap, FieldName};
 pub struct Beside<S>(S);
 
 impl<S> Beside<S> {
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        allow(dead_code, reason = "only stores over SQL use it")
+    )]
     pub(crate) fn new(store: S) -> Self {
         Self(store)
     }

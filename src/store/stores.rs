@@ -1,45 +1,4 @@
 //! Several databases: a root store and the stores beside it.
-//!
-//! [`WithStores`] wraps the root store, and is itself a [`CustomerStore`]. Its data map has the classes of every store.
-//! So policies, plans, duties, expiries and certificates treat the call records in another database like rows of the root
-//! store.
-//!
-//! ```
-//! use relinquish::data_map::{Field, Kind, Link, RecordClass, WhenGone};
-//! use relinquish::store::{MemoryRepository, MemoryStore, RecordStore, WithStores};
-//! use relinquish::DataMap;
-//!
-//! let customer = || RecordClass::new("customer").field(Field::key("id"));
-//! let crm = DataMap::builder(customer().field(Field::personal("name", Kind::Name))).build()?;
-//! let call = RecordClass::new("call")
-//!     .field(Field::key("id"))
-//!     .field(Field::personal("number", Kind::Phone))
-//!     .link(Link::owner("customer", ["customer_id"]).when_gone(WhenGone::Goes))
-//!     .field(Field::owner("customer_id"));
-//! // This store has no customers of its own: it only names their key.
-//! let calls = DataMap::builder(customer()).class(call).build()?;
-//!
-//! let store = |map| MemoryStore::new(MemoryRepository::new(map));
-//! let all = WithStores::around(store(crm)).store("calls", store(calls))?;
-//! assert!(all.data_map().class("call").is_some());
-//! # Ok::<(), relinquish::Problems>(())
-//! ```
-//!
-//! # Order, and failures in between
-//! The stores are erased in the order in which they were added, each in transactions of its own. The root store is last,
-//! because it has the values by which the others know the customer. No transaction spans two databases. So before each
-//! store, the facts of the customer are read from the root store and compared with the plan. The root store compares them
-//! again inside its own transaction. If a store fails, the case waits, and a resume goes on from there: what is erased
-//! already stays as it is.
-//!
-//! # Stores that know a customer by a value
-//! A store may know a customer by an e-mail address. The value is read from the root store for each request.
-//! * If two customers of the root store have the same value, nobody can tell whose the records are. Both customers are
-//!   blocked.
-//! * The values are compared exactly. `Ann@example.org` and `ann@example.org` are two addresses.
-//! * Such a store is read back before the root store is erased. Afterwards nobody knows the value.
-//! * After the root store is erased, records in such a store cannot be found any more. So a policy must not keep some of them
-//!   for a time, and a replay after a restore of this store alone finds nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -67,7 +26,48 @@ pub trait StoreBeside: RecordStore + ReadRecords {}
 
 impl<T: RecordStore + ReadRecords> StoreBeside for T {}
 
-/// A root store together with the stores beside it. See the [module](self).
+/// A root store together with the stores beside it. The page is [`manual::stores`](crate::manual::stores).
+///
+/// It wraps the root store, and is itself a [`CustomerStore`]. Its data map has the classes of every store.
+/// So policies, plans, duties, expiries and certificates treat the call records in another database like rows of the root
+/// store.
+///
+/// ```
+/// use relinquish::data_map::{Field, Kind, Link, RecordClass, WhenGone};
+/// use relinquish::store::{MemoryRepository, MemoryStore, RecordStore, WithStores};
+/// use relinquish::DataMap;
+///
+/// let customer = || RecordClass::new("customer").field(Field::key("id"));
+/// let crm = DataMap::builder(customer().field(Field::personal("name", Kind::Name))).build()?;
+/// let call = RecordClass::new("call")
+///     .field(Field::key("id"))
+///     .field(Field::personal("number", Kind::Phone))
+///     .link(Link::owner("customer", ["customer_id"]).when_gone(WhenGone::Goes))
+///     .field(Field::owner("customer_id"));
+/// // This store has no customers of its own: it only names their key.
+/// let calls = DataMap::builder(customer()).class(call).build()?;
+///
+/// let store = |map| MemoryStore::new(MemoryRepository::new(map));
+/// let all = WithStores::around(store(crm)).store("calls", store(calls))?;
+/// assert!(all.data_map().class("call").is_some());
+/// # Ok::<(), relinquish::Problems>(())
+/// ```
+///
+/// # Order, and failures in between
+/// The stores are erased in the order in which they were added, each in transactions of its own. The root store is last,
+/// because it has the values by which the others know the customer. No transaction spans two databases. So before each
+/// store, the facts of the customer are read from the root store and compared with the plan. The root store compares them
+/// again inside its own transaction. If a store fails, the case waits, and a resume goes on from there: what is erased
+/// already stays as it is.
+///
+/// # Stores that know a customer by a value
+/// A store may know a customer by an e-mail address. The value is read from the root store for each request.
+/// * If two customers of the root store have the same value, nobody can tell whose the records are. Both customers are
+///   blocked.
+/// * The values are compared exactly. `Ann@example.org` and `ann@example.org` are two addresses.
+/// * Such a store is read back before the root store is erased. Afterwards nobody knows the value.
+/// * After the root store is erased, records in such a store cannot be found any more. So a policy must not keep some of them
+///   for a time, and a replay after a restore of this store alone finds nothing.
 #[derive(Debug)]
 pub struct WithStores<S> {
     root: S,

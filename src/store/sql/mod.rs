@@ -390,7 +390,9 @@ pub(crate) use schema::{
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};
-pub(crate) use session::{ByTriggers, Purpose, Row, Session};
+#[cfg(feature = "postgres")]
+pub(crate) use session::ByTriggers;
+pub(crate) use session::{Purpose, Row, Session};
 #[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;

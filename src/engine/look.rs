@@ -6,8 +6,8 @@ use crate::ledger::Entry;
 use crate::plan::CaseId;
 use crate::request::{RequestId, Who};
 
-/// How many open cases are read at once, while one of them is looked for. The ids that an engine draws are hexadecimal,
-/// so at most sixteen differ in the last digit alone.
+/// The number of open cases that are read at once to find one of them. An engine's ids are hexadecimal. So at most
+/// sixteen ids differ only in the last digit.
 const NEIGHBOURS: usize = 16;
 
 impl Engine {
@@ -20,8 +20,8 @@ impl Engine {
         self.facts(std::slice::from_ref(customer)).await?.remove(customer).ok_or(Error::NoSuchCustomer)
     }
 
-    /// The values by which a person recognises a customer: names, addresses. The host's access log hears of it before they
-    /// are read.
+    /// The values by which a person recognises a customer: names, addresses. The access is written to the host's
+    /// access log before they are read.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`]; [`Error::Approval`] for an operator of other tenants; [`Error::NotForRequest`];
@@ -34,7 +34,8 @@ impl Engine {
         Ok(only(self.parts.store.identifiers(std::slice::from_ref(customer)).await?)?)
     }
 
-    /// Who asks in a request. `None` if the request has ended. The host's access log hears of it first.
+    /// The person who made a request. `None` if the request has ended. The access is written to the host's access log
+    /// first.
     ///
     /// # Errors
     /// [`Error::NoSuchRequest`]; [`Error::Approval`] for an operator of other tenants; [`Error::NoAccessLog`] and

@@ -470,7 +470,7 @@ impl Worker {
         engine.parts.ledger.record(taken.fence, &[event]).await?;
         engine.parts.ledger.release(taken.fence, std::slice::from_ref(case)).await?;
         if is_over {
-            tracing::warn!(%case, "case blocked: every attempt came to nothing");
+            tracing::warn!(%case, "case blocked: every attempt failed");
         }
         Ok(is_over)
     }
@@ -520,7 +520,7 @@ impl Worker {
                     if matches!(error, Error::Approval(_) | Error::NoSuchTenant { .. }) {
                         sweep.next = sweep.next_after(now);
                     }
-                    tracing::error!(%error, "a sweep came to nothing");
+                    tracing::error!(%error, "a sweep failed");
                     first = first.and(Err(error));
                 }
             }

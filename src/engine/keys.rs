@@ -28,9 +28,9 @@ impl Engine {
         let found = epochs(&*self.parts.keys, &numbers).await?;
         for (epoch, check) in self.last_keys().await? {
             match found.iter().find(|known| known.number == epoch) {
-                Some(known) if known.check != check => return Err(KeyRingError::Another { epoch }.into()),
+                Some(known) if known.check != check => return Err(KeyRingError::KeyMismatch { epoch }.into()),
                 None if epoch > current => {
-                    return Err(KeyRingError::Older { ledger: epoch, ring: current }.into());
+                    return Err(KeyRingError::Outdated { ledger: epoch, ring: current }.into());
                 }
                 // The key of an earlier epoch may have been destroyed.
                 Some(_) | None => {}

@@ -180,7 +180,7 @@ impl Engine {
         let of_ledger = self.epochs().await?;
         let is_shared = |epoch: &&Epoch| of_ledger.iter().any(|other| other.check == epoch.check);
         if let Some(shared) = found.iter().find(is_shared) {
-            return Err(KeyRingError::Shared { epoch: shared.number }.into());
+            return Err(KeyRingError::SharedKey { epoch: shared.number }.into());
         }
         for SuppressionKey { epoch, check } in suppressor.list.suppression_keys().await? {
             let is_other = match found.iter().find(|known| known.number == epoch) {
@@ -189,7 +189,7 @@ impl Engine {
                 None => epoch > current,
             };
             if is_other {
-                return Err(KeyRingError::AnotherList { epoch }.into());
+                return Err(KeyRingError::ListKeyMismatch { epoch }.into());
             }
         }
         suppressor.epochs.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&found);

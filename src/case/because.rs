@@ -219,7 +219,9 @@ impl fmt::Display for NotDue {
                 }
                 Ok(())
             }
-            Self::SweepOff => f.write_str("nothing to do: the policy's sweep is off, and there is no request"),
+            Self::SweepOff => {
+                f.write_str("nothing to do: the policy's sweep is off, and there is no request")
+            }
             Self::NoTrigger => f.write_str("nothing to do: no trigger of the policy applies"),
             Self::NoDate(trigger) => {
                 write!(f, "nothing to do: the customer has no date from which {trigger} counts")
@@ -231,7 +233,10 @@ impl fmt::Display for NotDue {
                 write!(f, "nothing to do: the policy has no treatment {treatment}")
             }
             Self::TreatedBefore(case) => {
-                write!(f, "nothing to do: case {case} treated the customer in the same way, and nothing is left")
+                write!(
+                    f,
+                    "nothing to do: case {case} treated the customer in the same way, and nothing is left"
+                )
             }
             Self::StandIn => f.write_str("nothing to do: the customer is the tenant's \"Unknown Customer\""),
         }

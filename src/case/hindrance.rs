@@ -61,9 +61,9 @@ impl fmt::Display for Hindrance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Because(because) => write!(f, "{because}"),
-            Self::OtherDataMap => f.write_str(
-                "this case was begun under another data map; use that data map again",
-            ),
+            Self::OtherDataMap => {
+                f.write_str("this case was begun under another data map; use that data map again")
+            }
             Self::Gone => {
                 f.write_str("the customer does not exist any more, but this case did not erase the customer")
             }
@@ -72,7 +72,11 @@ impl fmt::Display for Hindrance {
             Self::LeftAsTheyWere(classes) => {
                 let left: Vec<String> =
                     classes.iter().map(|(name, records)| format!("{records} of {name}")).collect();
-                write!(f, "the store says that it is done, but these records are unchanged: {}", left.join(", "))
+                write!(
+                    f,
+                    "the store says that it is done, but these records are unchanged: {}",
+                    left.join(", ")
+                )
             }
             Self::OtherOwner => {
                 f.write_str("the profile names another customer as its owner; correct the link")
@@ -83,7 +87,10 @@ impl fmt::Display for Hindrance {
                 write!(f, "{unbound}")
             }
             Self::GivenUp { since, what } => {
-                write!(f, "every attempt since {since} has failed: {what}; remove the cause, then retry the case")
+                write!(
+                    f,
+                    "every attempt since {since} has failed: {what}; remove the cause, then retry the case"
+                )
             }
             Self::Refused(said) => f.write_str(said),
         }

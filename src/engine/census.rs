@@ -57,7 +57,7 @@ impl Counted<'_> {
 
     fn judge(&self, treatment: &Treatment) -> Result<(), Error> {
         let acted_on = acting(treatment).map(|(class, _)| class);
-        let concerned = hangs_from(self.data_map, acted_on);
+        let concerned = with_owning_classes(self.data_map, acted_on);
         let census = match &self.found {
             None => return Ok(()),
             Some(_) if concerned.is_empty() => return Ok(()),
@@ -95,7 +95,7 @@ impl Counted<'_> {
 
 /// The classes, and the classes that their links lead to, up to the customer. A record is reached only through these
 /// classes.
-fn hangs_from<'c>(
+fn with_owning_classes<'c>(
     data_map: &'c DataMap,
     classes: impl Iterator<Item = &'c ClassName>,
 ) -> BTreeSet<&'c ClassName> {
@@ -129,7 +129,7 @@ fn explained(policy: &Policy, class: &ClassName) -> Explained {
 pub fn census_request(policy: &Policy, data_map: &DataMap, at: DateTime<Utc>) -> CensusRequest {
     let mut request = CensusRequest::new(at);
     for (class, field) in policy.date_fields() {
-        for holder in hangs_from(data_map, std::iter::once(&class)) {
+        for holder in with_owning_classes(data_map, std::iter::once(&class)) {
             if data_map.class(holder.as_str()).is_some_and(|class| class.find(field.as_str()).is_some()) {
                 request = request.date(holder.clone(), field.clone());
             }

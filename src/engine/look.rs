@@ -1,6 +1,6 @@
 //! Looking at one thing: a customer, an open case, an entry of the ledger. For the screens of a host.
 
-use super::{Access, Accessed, Engine, Error, OpenCase, only};
+use super::{Access, Accessed, Engine, Error, OpenCase, single};
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::ledger::Entry;
 use crate::plan::CaseId;
@@ -31,7 +31,7 @@ impl Engine {
         let what = Accessed::Identity { customer: customer.clone() };
         let tenants = std::iter::once(&facts.tenant).chain(&facts.connected);
         self.access(access, Some(customer), tenants, what).await?;
-        Ok(only(self.parts.store.identifiers(std::slice::from_ref(customer)).await?)?)
+        Ok(single(self.parts.store.identifiers(std::slice::from_ref(customer)).await?)?)
     }
 
     /// The person who made a request. `None` if the request has ended. The access is written to the host's access log

@@ -603,7 +603,7 @@ impl Engine {
             expected: facts.expected(),
             at: self.parts.clock.now(),
         };
-        Ok(only(self.parts.store.deactivate(&[deactivation]).await?)?)
+        Ok(single(self.parts.store.deactivate(&[deactivation]).await?)?)
     }
 
     /// Undoes a deactivation that [`deactivate`](Self::deactivate) made.
@@ -616,7 +616,7 @@ impl Engine {
         before: FormerStatus,
     ) -> Result<Reactivated, Error> {
         let reactivation = Reactivation { customer: customer.clone(), before };
-        Ok(only(self.parts.store.reactivate(&[reactivation]).await?)?)
+        Ok(single(self.parts.store.reactivate(&[reactivation]).await?)?)
     }
 
     /// Executes approved plans: one outcome each, in order. For very many plans, see
@@ -781,7 +781,7 @@ impl Drop for Claim<'_> {
 }
 
 /// The result of the only item of a batch.
-fn only<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
+fn single<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
     let missing = || StoreError::failed("answering", "the store gave no answer; it was not tried");
     batch.into_iter().next().ok_or_else(missing)?
 }

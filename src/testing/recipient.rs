@@ -55,8 +55,8 @@ async fn finish(fixture: &dyn RecipientFixture, notice: &Notice) -> Result<Recip
 pub async fn recipient(fixture: &dyn RecipientFixture) -> Result<(), Broken> {
     let recipient = fixture.recipient();
     Law::RecipientTakesSome.hold(
-        recipient.most_at_once() > 0 && !recipient.longest_call().is_zero(),
-        format_args!("{} items at once, for {:?}", recipient.most_at_once(), recipient.longest_call()),
+        recipient.max_batch() > 0 && !recipient.longest_call().is_zero(),
+        format_args!("{} items at once, for {:?}", recipient.max_batch(), recipient.longest_call()),
     )?;
 
     let nobody = fixture.nobody();
@@ -76,12 +76,12 @@ pub async fn recipient(fixture: &dyn RecipientFixture) -> Result<(), Broken> {
     let stays = fixture.holds(&neighbour).await;
     Law::NeighboursStay.hold(stays, format_args!("a neighbour is gone, and another person was told of"))?;
 
-    let most = recipient.most_at_once().clamp(2, 5);
+    let most = recipient.max_batch().clamp(2, 5);
     let mut notices = vec![fixture.nobody()];
     while notices.len() < most {
         notices.push(fixture.make().await);
     }
-    for some in notices.chunks(recipient.most_at_once()) {
+    for some in notices.chunks(recipient.max_batch()) {
         let answers = recipient.tell(some, fixture.now()).await;
         Law::RecipientAnswersEach.hold(
             answers.len() == some.len(),

@@ -198,7 +198,7 @@ impl Engine {
             }
         }
         while !notices.is_empty() {
-            let mut some = take_some(&mut notices, recipient.most_at_once());
+            let mut some = take_some(&mut notices, recipient.max_batch());
             self.rest_held(some.iter_mut().map(|(run, _)| &mut **run)).await?;
             for (run, notice) in some.iter_mut().filter(|(run, _)| run.is_active()) {
                 run.note(Event::Begun { step: step.clone(), before: None })?;
@@ -232,7 +232,7 @@ impl Engine {
             return Ok(());
         };
         while !todo.is_empty() {
-            let some = take_some(&mut todo, recipient.most_at_once());
+            let some = take_some(&mut todo, recipient.max_batch());
             let (mut asking, mut tasks) = (Vec::with_capacity(some.len()), Vec::with_capacity(some.len()));
             for run in some {
                 let accepted = run.progress.step(&step).and_then(|step| step.accepted.values().next());

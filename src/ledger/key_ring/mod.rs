@@ -228,9 +228,7 @@ pub enum KeyRingError {
     #[error("the key ring is empty; restore the key: without it no entry of the ledger can be found again")]
     Empty,
     /// The ring has no key of this epoch.
-    #[error(
-        "the key ring has no key of epoch {epoch}; restore the key, or use an epoch that the ring has"
-    )]
+    #[error("the key ring has no key of epoch {epoch}; restore the key, or use an epoch that the ring has")]
     NoKey {
         /// The epoch.
         epoch: u32,

@@ -429,6 +429,6 @@ impl Engine {
         }
         let blocks = |rule: &GuardRule| !matches!(rule, GuardRule::Ignore { .. });
         let mut guards = policy.guards().filter(|(guard, rule)| holds_back(guard) && blocks(rule));
-        guards.find(|(guard, _)| guard.is_up(facts)).map(|(guard, _)| guard.to_string())
+        guards.find(|(guard, _)| guard.applies_to(facts)).map(|(guard, _)| guard.to_string())
     }
 }

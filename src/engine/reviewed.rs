@@ -166,7 +166,7 @@ impl Engine {
         policy
             .guards()
             .find(|(guard, rule)| {
-                **guard != Guard::NotArchived && **rule == GuardRule::Block && guard.is_up(customer)
+                **guard != Guard::NotArchived && **rule == GuardRule::Block && guard.applies_to(customer)
             })
             .map(|(guard, _)| guard.clone())
     }

@@ -118,10 +118,10 @@ impl Run<'_, ErasureWork> {
         if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
             return Some(Because::AnotherCustomer);
         }
-        let is_up = |(guard, finding): &(&Guard, &GuardFinding)| {
-            **finding == GuardFinding::Clear && guard.is_up(facts)
+        let applies = |(guard, finding): &(&Guard, &GuardFinding)| {
+            **finding == GuardFinding::Clear && guard.applies_to(facts)
         };
-        if let Some((guard, _)) = binding.guards().iter().find(is_up) {
+        if let Some((guard, _)) = binding.guards().iter().find(applies) {
             return Some(Because::Guard(guard.clone()));
         }
         let archived =

@@ -1,4 +1,4 @@
-//! Faults on the way to a recipient.
+//! Injects faults into calls to a recipient.
 
 use std::time::Duration;
 

@@ -46,7 +46,8 @@ pub(super) struct Scratch {
     key: Vec<u8>,
 }
 
-/// Whether a text contains letters written as initials: `MA`, `M.`, `M A`, and also small letters.
+/// Whether a text contains letters written as initials (`MA`, `M.`, `M A`), and is not written completely in
+/// capitals.
 fn has_initials(original: &str) -> bool {
     let bytes = original.as_bytes();
     let is_initial = |at: usize| {

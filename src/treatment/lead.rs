@@ -8,7 +8,7 @@ use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName};
 
 /// Something that still leads to the person after a treatment. While a lead names the person, the certificate says
-/// *erased in part*. While a lead only leads to the person, it says *pseudonymised*.
+/// *erased in part*. If it only leads to the person without a name, the certificate says *pseudonymised*.
 ///
 /// ```
 /// use relinquish::treatment::Lead;
@@ -44,8 +44,8 @@ pub enum Lead {
     },
     /// Profiles at a payment gateway. They name the person.
     Gateway(GatewayName),
-    /// The ledger's token. A row that stays has the customer's key. Whoever also has the ledger's secret key can
-    /// compute the token from the customer's key.
+    /// The ledger's token. A row that stays has the customer's key. With this key and the ledger's secret key, the
+    /// token can be computed.
     Token {
         /// The class whose row has the customer's key.
         class: ClassName,
@@ -74,7 +74,7 @@ impl Lead {
         }
     }
 
-    /// The names of its parts: `customer` and `city`, or `gateway` and `stripe`.
+    /// The names in this lead: `customer` and `city`, or `gateway` and `stripe`.
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
             Self::Class { class, .. } => vec![class.as_str()],

@@ -286,7 +286,7 @@ async fn once_begun_a_case_goes_on_with_the_account_it_was_planned_with() {
     both.authorize_net.gateway.account("999");
     let outcome = engine.retry(case).await.unwrap();
     let Outcome::Blocked { reason, .. } = &outcome else { panic!("{outcome}") };
-    assert!(reason.contains("not of account 565697"), "{reason}");
+    assert!(reason.contains("made with account 565697"), "{reason}");
     both.authorize_net.gateway.account("565697");
     assert!(engine.retry(case).await.unwrap().certificate().is_some());
 }

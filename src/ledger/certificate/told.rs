@@ -1,4 +1,4 @@
-//! The facts of a closed case that a letter tells.
+//! Extracts from a certificate the facts for a letter.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::policy::Statute;
 use crate::treatment::{GatewayAction, RecipientAction};
 
 impl Certificate {
-    /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
+    /// The facts of the case for a [letter](crate::plan::letter) to the person.
     pub fn told(&self) -> Told {
         let (result, rules) = (self.result(), &self.rules);
         let duty = |name: &str, until: Option<NaiveDate>| {
@@ -150,7 +150,7 @@ impl Certificate {
     }
 }
 
-/// How long old copies may exist, in the form that a letter uses.
+/// How long old copies may exist, in the form for letters.
 fn lingering(horizon: &Horizon) -> Lingering {
     match horizon {
         Horizon::Until { day } => Lingering::Until(*day),

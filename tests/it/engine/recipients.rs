@@ -78,7 +78,7 @@ impl Recipient for Partner {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         self.most
     }
 

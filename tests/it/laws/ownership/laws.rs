@@ -1,4 +1,5 @@
-//! The laws, said of a world before and after an erasure. They ask how the world is, never how the erasure was worked out.
+//! The laws compare a world before and after an erasure. They look only at the two worlds, and not at how the erasure
+//! was worked out.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use fastrand::Rng;
 use super::oracle::{Ids, Oracle, reach};
 use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, Val, World};
 
-/// Erases some customers from a world: gives what is left, and who was blocked.
+/// Erases some customers from a world. The answer is the world that is left, and the blocked customers.
 pub(super) type Erase<'e> = &'e dyn Fn(&World, &Ids) -> (World, Ids);
 
 macro_rules! ensure {
@@ -18,7 +19,7 @@ macro_rules! ensure {
     };
 }
 
-/// Every law, for some customers of a world.
+/// Checks every law for some customers of a world.
 pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'_>) -> Result<(), String> {
     let (after, blocked) = erase(world, customers);
     a_batch_is_its_customers_in_any_order(world, customers, rng, erase, (&after, &blocked))?;
@@ -33,7 +34,8 @@ pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'
     what_duties_kept_goes_when_they_end(&after, &(customers - &blocked), rng, erase)
 }
 
-/// When the duties have ended, those who left are treated again: for what the duties kept, in any order.
+/// When the duties have ended, the customers who left are treated again. This treats the records that the duties
+/// kept, in any order of the customers.
 fn what_duties_kept_goes_when_they_end(
     world: &World,
     customers: &Ids,
@@ -73,7 +75,7 @@ fn a_batch_is_its_customers_in_any_order(
     Ok(())
 }
 
-/// What differs between two worlds, row by row.
+/// The differences between two worlds, row by row.
 pub(super) fn difference(one: &World, other: &World) -> String {
     let ids: BTreeSet<&Id> = one.rows.keys().chain(other.rows.keys()).collect();
     let differ = ids.into_iter().filter(|id| one.rows.get(id) != other.rows.get(id));
@@ -81,16 +83,16 @@ pub(super) fn difference(one: &World, other: &World) -> String {
     said.collect()
 }
 
-/// A world, and the same after some customers left.
+/// A world, and the same world after some customers left.
 struct Left<'w> {
     oracle: Oracle<'w>,
     before: &'w World,
     after: &'w World,
-    /// Records with `goes` or `same` at one who left, or at a row that is gone.
+    /// Records whose `goes` or `same` link leads to a customer who left, or to a deleted row.
     along: Ids,
-    /// What hangs from those who left, and from what went along.
+    /// The records that belong to the customers who left, or to a record that went along.
     touched: Ids,
-    /// What somebody who stays still has, over rows that are there.
+    /// The records that somebody who stays still has, through rows that still exist.
     had: Ids,
     whole: Ids,
     needed: Ids,
@@ -119,7 +121,8 @@ impl<'w> Left<'w> {
         self.along.contains(&id) || (self.touched.contains(&id) && !self.had.contains(&id))
     }
 
-    /// Somebody who stays has the record by the value of a link: without the value nobody would know that any more.
+    /// Whether somebody who stays has the record by the value of this link. Without the value, nobody could see any
+    /// more that this person has the record.
     fn waits(&self, id: Id, nth: usize) -> bool {
         let link = &self.before.shape.classes[id.class].links[nth];
         let heads = self.oracle.heads(id, nth);
@@ -130,7 +133,8 @@ impl<'w> Left<'w> {
         self.before.shape.action(id)
     }
 
-    /// A cell changes only in a due record, in a field of what is due, or in a link to a deleted row.
+    /// A cell changes only in three cases: its record is due, its field belongs to somebody who is due, or it is a
+    /// link to a deleted row.
     fn nobody_elses(&self) -> Result<(), String> {
         for (id, was) in &self.before.rows {
             let due = self.is_due(*id);
@@ -166,7 +170,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// What is due is treated, unless a duty or the policy keeps it.
+    /// Everything that is due is treated, unless a duty or the policy keeps it.
     fn complete(&self) -> Result<(), String> {
         for (id, is) in &self.after.rows {
             let class = &self.before.shape.classes[id.class];
@@ -187,7 +191,7 @@ impl<'w> Left<'w> {
             for (nth, link) in class.links.iter().enumerate() {
                 let is_there = matches!(is.to[nth], To::Value(_));
                 ensure!(!is_there || !of_due(nth), "{} of {id:?} still names who left", link.name);
-                // Whoever has the record by the value, and stays, needs it.
+                // The value stays if somebody who stays has the record by this value.
                 let hangs = link.role != Role::End && self.oracle.counts(*id, nth);
                 let waits = hangs
                     && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
@@ -202,7 +206,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// What a duty keeps is there letter by letter, and so is what it needs.
+    /// A record that a duty keeps is unchanged. A record that it needs still exists, with its links.
     fn what_a_duty_keeps_is_whole(&self) -> Result<(), String> {
         for id in &self.whole {
             let (was, is) = (&self.before.rows[id], self.after.rows.get(id));
@@ -218,7 +222,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// A link leads to no deleted row, unless the map says that it may.
+    /// No link leads to a deleted row, unless the map allows it.
     fn no_link_dangles(&self) -> Result<(), String> {
         for (id, row) in &self.after.rows {
             for (nth, link) in self.before.shape.classes[id.class].links.iter().enumerate() {
@@ -234,7 +238,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// Where it is unclear whose a record is, nothing of it is touched, nor of anything that it leads to.
+    /// If it is unclear whose a record is, the record is not changed. No record to which it leads is changed either.
     fn what_is_unclear_stays(&self, blocked: &Ids, customers: &Ids) -> Result<(), String> {
         let mut chains = self.oracle.leading();
         chains.extend(self.oracle.hanging().iter().map(|(a, b)| (*b, *a)));
@@ -251,7 +255,8 @@ impl<'w> Left<'w> {
     }
 }
 
-/// What duties keep whole, and what that needs: record by record, along the links.
+/// The records that duties keep whole, and the records that those need. They are found record by record, along the
+/// links.
 fn what_duties_keep(world: &World) -> (Ids, Ids) {
     let heads = |id: Id, nth: usize| match &world.rows[&id].to[nth] {
         To::Row(head) if world.rows.contains_key(head) => Some(*head),

@@ -1,7 +1,7 @@
 //! An entry of the ledger: the proof of one closed case, in as few words as possible.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -203,6 +203,9 @@ pub struct ErasureResult {
     pub otherwise: BTreeMap<ClassName, Otherwise>,
     /// The gateways' answers, per profile. A gateway that is missing here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,
+    /// Gateways at which the customer had profiles that the policy keeps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub profiles_kept: BTreeSet<GatewayName>,
     /// The recipients' answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<RecipientResult>,

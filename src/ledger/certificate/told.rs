@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Certificate, FileSlack};
+use crate::anonymise::Reveals;
 use crate::backup::Horizon;
 use crate::case::RecipientOutcome;
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, FieldName};
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
 use crate::plan::letter::{
@@ -15,7 +16,7 @@ use crate::plan::letter::{
 };
 use crate::plan::{Step, is_all_claimed};
 use crate::policy::Statute;
-use crate::treatment::{GatewayAction, RecipientAction};
+use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction, SmallestGroup};
 
 impl Certificate {
     /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
@@ -40,11 +41,12 @@ impl Certificate {
                 Count::Exact(rows) => Some(*rows),
                 Count::Unknown => None,
             }),
-            remaining: result.verified.get(name).copied(),
+            left: self.left(name),
             otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
             kept: class.kept().clone(),
             kept_until: result.kept.get(name).cloned().unwrap_or_default(),
             kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
+            general: general(class),
             group: class.smallest_group().map_or_else(Vec::new, |group| {
                 group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
             }),
@@ -77,12 +79,17 @@ impl Certificate {
             _ => None,
         });
         let kept = self.treatment.gateways().iter().filter_map(|(gateway, action)| match action {
-            GatewayAction::Keep { reason } => {
+            GatewayAction::Keep { reason } if result.profiles_kept.contains(gateway) => {
                 Some(ToldGateway::Kept { gateway: gateway.clone(), reason: reason.clone() })
             }
-            GatewayAction::Erase => None,
+            GatewayAction::Keep { .. } | GatewayAction::Erase => None,
         });
         let day = |at: DateTime<Utc>| rules.time_zone.day(at);
+        // Two places with the same rule are told once.
+        let mut backups: Vec<Lingering> =
+            self.backups().iter().map(|backup| lingering(&backup.horizon)).collect();
+        backups.sort_unstable();
+        backups.dedup();
         Told {
             privacy_law: rules.privacy_law,
             trigger: rules.trigger,
@@ -95,10 +102,11 @@ impl Certificate {
             recipients: self.told_recipients(),
             tombstones: self.tombstones().to_vec(),
             leftovers: self.leftovers(),
+            mentions_waived: self.waived().iter().any(|waived| waived.step == Step::Mentions),
             uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum::<u64>()
                 + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
             not_covered: self.not_covered().into_iter().cloned().collect(),
-            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            backups,
             suppressing: self.suppressing().cloned(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
@@ -148,6 +156,17 @@ impl Certificate {
         let found = self.looked_for().into_iter().flat_map(|looked| &looked.found);
         found.map(|(class, fields)| (class.clone(), fields.values().map(|found| found.rows).sum())).collect()
     }
+}
+
+/// The fields of which a part stays, and which part. What stays only where enough people share it is told elsewhere.
+fn general(class: &ClassTreatment) -> BTreeMap<FieldName, Reveals> {
+    let shared = class.smallest_group().map(SmallestGroup::fields);
+    let fields = class.fields().iter().map(|(field, strategy)| (field.clone(), strategy.reveals()));
+    fields
+        .filter(|(field, reveals)| {
+            *reveals != Reveals::Nothing && !shared.is_some_and(|shared| shared.contains_key(field))
+        })
+        .collect()
 }
 
 /// How long old copies may exist, in the form that a letter uses.

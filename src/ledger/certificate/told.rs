@@ -16,7 +16,7 @@ use crate::plan::letter::{
 };
 use crate::plan::{Step, is_all_claimed};
 use crate::policy::Statute;
-use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction, SmallestGroup};
+use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction};
 
 impl Certificate {
     /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
@@ -43,13 +43,11 @@ impl Certificate {
             }),
             left: self.left(name),
             otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
-            kept: class.kept().clone(),
+            kept: class.kept().iter().filter(|(field, _)| !is_shared(class, field)).map(owned).collect(),
             kept_until: result.kept.get(name).cloned().unwrap_or_default(),
             kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
             general: general(class),
-            group: class.smallest_group().map_or_else(Vec::new, |group| {
-                group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
-            }),
+            group: shared(class),
             deferred: result.deferred.get(name).map(|deferred| ToldDeferral {
                 rows: deferred.rows,
                 duties: deferred.duties.iter().filter_map(|(name, until)| duty(name, *until)).collect(),
@@ -158,14 +156,26 @@ impl Certificate {
     }
 }
 
-/// The fields of which a part stays, and which part. What stays only where enough people share it is told elsewhere.
+fn owned((field, reason): (&FieldName, &String)) -> (FieldName, String) {
+    (field.clone(), reason.clone())
+}
+
+/// Whether a field stays only where enough people share its value.
+fn is_shared(class: &ClassTreatment, field: &FieldName) -> bool {
+    class.smallest_group().is_some_and(|group| group.fields().contains_key(field))
+}
+
+/// These fields, each with the reason if the policy keeps the field.
+fn shared(class: &ClassTreatment) -> BTreeMap<FieldName, Option<String>> {
+    let fields = class.smallest_group().into_iter().flat_map(|group| group.fields().keys());
+    fields.map(|field| (field.clone(), class.kept().get(field).cloned())).collect()
+}
+
+/// The other fields of which a part stays, and which part.
 fn general(class: &ClassTreatment) -> BTreeMap<FieldName, Reveals> {
-    let shared = class.smallest_group().map(SmallestGroup::fields);
     let fields = class.fields().iter().map(|(field, strategy)| (field.clone(), strategy.reveals()));
     fields
-        .filter(|(field, reveals)| {
-            *reveals != Reveals::Nothing && !shared.is_some_and(|shared| shared.contains_key(field))
-        })
+        .filter(|(field, reveals)| *reveals != Reveals::Nothing && !is_shared(class, field))
         .collect()
 }
 

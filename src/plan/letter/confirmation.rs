@@ -175,10 +175,8 @@ impl Writer<'_> {
             for (field, reveals) in &of.general {
                 self.general(class, field, *reveals)?;
             }
-            for field in &of.group {
-                let (what, name) = (self.class(class)?, self.field(class, field)?);
-                let fact = Fact::SharedField(class.clone(), field.clone());
-                self.item(fact, fill(words.shared_field, &[("field", &name), ("what", &what)]));
+            for (field, reason) in &of.group {
+                self.shared_field(class, field, reason.as_deref())?;
             }
         }
         if of.otherwise.shared > 0 {
@@ -203,6 +201,24 @@ impl Writer<'_> {
             None => self.words.as_long_as_record.to_owned(),
         };
         self.field_stays(class, field, reason, &until)
+    }
+
+    /// A field that stays only where enough people share its value, and why.
+    pub(super) fn shared_field(
+        &mut self,
+        class: &ClassName,
+        field: &FieldName,
+        reason: Option<&str>,
+    ) -> Result<(), LetterError> {
+        let (what, name) = (self.class(class)?, self.field(class, field)?);
+        let reason = match reason {
+            Some(reason) => fill(self.words.for_reason, &[("reason", &self.text(reason)?)]),
+            None => String::new(),
+        };
+        let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
+        let fact = Fact::SharedField(class.clone(), field.clone());
+        self.item(fact, fill(self.words.shared_field, &parts));
+        Ok(())
     }
 
     /// The part of a field's value that stays. Says nothing if nothing of it stays.
@@ -331,8 +347,9 @@ impl Writer<'_> {
 
     /// The honest word for what is left, and what still leads to the person.
     fn left(&mut self, told: &Told) -> Result<(), LetterError> {
-        let [nothing, anonymous, pseudonymous, in_part] = self.words.left;
+        let [nothing, anonymous, pseudonymous, in_part, perhaps] = self.words.left;
         let text = match told.residue {
+            Residue::InPart if !told.is_certain() => perhaps,
             Residue::Nothing => nothing,
             Residue::Anonymous => anonymous,
             Residue::Pseudonymous => pseudonymous,

@@ -223,8 +223,9 @@ pub(super) const WORDS: Words = Words {
     as_long_as_record: " as long as the record",
     field_until: " until {date} at the latest, then removed",
     field_for: " for {period} after the erasure, then removed",
+    for_reason: " Reason: {reason}.",
     shared_field: "**{field}** ({what}): kept only where many customers have the same value, and in more general form or not at all \
-                   otherwise.",
+                   otherwise.{reason}",
     shared: "**{what}**{count}: kept with another person to whom they belong as well.",
     needed: "**{what}**{count}: kept without the fields that identify you directly, because records that we keep refer to \
              them.{until}",
@@ -261,7 +262,8 @@ pub(super) const WORDS: Words = Words {
          nothing leads to you any more.",
         "The fields that identify you directly have been removed from the records listed above. The data that are left are \
          pseudonymised: they can still be linked to you.",
-        "Data that identify you are still there, or may be. They are listed below.",
+        "Data that identify you are still there. They are listed below.",
+        "Data that identify you may still be there. They are listed below.",
     ],
     leads: "What can still be linked to you, or names you:",
     leftover: "texts under {what} that still hold data about you (number: {n})",

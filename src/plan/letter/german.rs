@@ -269,7 +269,8 @@ pub(super) const WORDS: Words = Words {
     as_long_as_record: ", so lange wie der übrige Datensatz",
     field_until: ", längstens bis zum {date}, und danach entfernt",
     field_for: ", {period} über die Löschung hinaus, und danach entfernt",
-    shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.",
+    for_reason: " Grund: {reason}.",
+    shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.{reason}",
     shared: "**{what}**{count}: aufbewahrt bei einer anderen Person, zu der sie ebenfalls gehören.",
     needed: "**{what}**{count}: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
              verweisen.{until}",
@@ -308,7 +309,8 @@ pub(super) const WORDS: Words = Words {
          Löschung führt nichts mehr zu Ihnen.",
         "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. Die verbliebenen Daten sind \
          pseudonymisiert: sie können Ihnen noch zugeordnet werden.",
-        "Daten, die Sie identifizieren, sind noch vorhanden oder können es sein. Sie sind unten genannt.",
+        "Daten, die Sie identifizieren, sind noch vorhanden. Sie sind unten genannt.",
+        "Daten, die Sie identifizieren, können noch vorhanden sein. Sie sind unten genannt.",
     ],
     leads: "Dies kann Ihnen noch zugeordnet werden oder identifiziert Sie:",
     leftover: "Texte unter {what}, die noch Daten über Sie enthalten (Anzahl: {n})",

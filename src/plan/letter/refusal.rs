@@ -145,7 +145,7 @@ impl Writer<'_> {
                 Lead::Field { class, field, while_kept: false, .. } => {
                     let Some(treated) = treatment.class(class.as_str()) else { continue };
                     let Some(reason) = treated.kept().get(field) else { continue };
-                    self.field_stays(class, field, reason, &self.stays_for(treated, field))?;
+                    self.field_of_policy(class, treated, field, reason)?;
                 }
                 Lead::Gateway(gateway) => {
                     let action = treatment.gateways().get(gateway);
@@ -161,12 +161,22 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// How long a personal field stays that the policy keeps.
-    pub(super) fn stays_for(&self, treated: &ClassTreatment, field: &FieldName) -> String {
-        match treated.kept_for().get(field) {
+    /// A personal field that the policy keeps: for how long, or among how many, and why.
+    pub(super) fn field_of_policy(
+        &mut self,
+        class: &ClassName,
+        treated: &ClassTreatment,
+        field: &FieldName,
+        reason: &str,
+    ) -> Result<(), LetterError> {
+        if treated.smallest_group().is_some_and(|group| group.fields().contains_key(field)) {
+            return self.shared_field(class, field, Some(reason));
+        }
+        let until = match treated.kept_for().get(field) {
             Some(kept) => fill(self.words.field_for, &[("period", &self.period(kept.period()))]),
             None => self.words.as_long_as_record.to_owned(),
-        }
+        };
+        self.field_stays(class, field, reason, &until)
     }
 
     /// One reason: why, on which ground, for which data, and what can change it.

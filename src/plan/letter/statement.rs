@@ -156,13 +156,11 @@ impl Writer<'_> {
         };
         self.item(fact, fill(text, &[("what", &what)]));
         for (field, reason) in treated.kept() {
-            self.field_stays(class, field, reason, &self.stays_for(treated, field))?;
+            self.field_of_policy(class, treated, field, reason)?;
         }
         let group = treated.smallest_group().into_iter().flat_map(|group| group.fields().keys());
         for field in group.filter(|field| !treated.kept().contains_key(*field)) {
-            let name = self.field(class, field)?;
-            let fact = Fact::SharedField(class.clone(), field.clone());
-            self.item(fact, fill(words.shared_field, &[("field", &name), ("what", &what)]));
+            self.shared_field(class, field, None)?;
         }
         Ok(())
     }

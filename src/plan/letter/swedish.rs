@@ -255,7 +255,8 @@ pub(super) const WORDS: Words = Words {
     as_long_as_record: " lika länge som de övriga uppgifterna i samma post",
     field_until: " längst till och med den {date} och tas därefter bort",
     field_for: " i {period} efter raderingen och tas därefter bort",
-    shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.",
+    for_reason: " Skäl: {reason}.",
+    shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.{reason}",
     shared: "**{what}**{count}: sparas hos en annan person som de också hör till.",
     needed: "**{what}**{count}: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar \
              till dem.{until}",
@@ -292,7 +293,8 @@ pub(super) const WORDS: Words = Words {
          ingenting längre till dig.",
         "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. De uppgifter som är kvar är \
          pseudonymiserade: de kan fortfarande kopplas till dig.",
-        "Uppgifter som visar vem du är finns kvar, eller kan finnas kvar. De anges nedan.",
+        "Uppgifter som visar vem du är finns kvar. De anges nedan.",
+        "Uppgifter som visar vem du är kan finnas kvar. De anges nedan.",
     ],
     leads: "Detta kan fortfarande kopplas till dig eller visar vem du är:",
     leftover: "texter under {what} som fortfarande innehåller uppgifter om dig (antal: {n})",

@@ -60,6 +60,16 @@ impl Told {
         self.classes.iter().any(|of| of.deferred.is_some()) || self.leads.iter().any(is_ours)
     }
 
+    /// Whether data that name the person are certainly left. Of a step that was left out nobody knows.
+    pub(super) fn is_certain(&self) -> bool {
+        let retains = |gateway: &ToldGateway| matches!(gateway, ToldGateway::Retained { .. });
+        let keeps = |told: &ToldRecipient| matches!(told.what, WhatWasTold::Retained { .. });
+        !self.leftovers.is_empty()
+            || self.leads.iter().any(Lead::names_person)
+            || self.gateways.iter().any(retains)
+            || self.recipients.iter().any(keeps)
+    }
+
     /// The last day on which duties keep the records of a class, or the records for whose sake its rows stay.
     fn until_of(&self, class: &ClassName) -> Option<NaiveDate> {
         let of = self.classes.iter().find(|of| of.class == *class);
@@ -107,8 +117,8 @@ pub struct ToldClass {
     pub kept_meanwhile: BTreeMap<FieldName, String>,
     /// Personal fields of which a part stays in treated records, and which part.
     pub general: BTreeMap<FieldName, Reveals>,
-    /// Fields that stay in general form, where enough people share them.
-    pub group: Vec<FieldName>,
+    /// Fields that stay only where enough people share them, each with the reason if the policy keeps the field.
+    pub group: BTreeMap<FieldName, Option<String>>,
     /// Records that duties keep for now.
     pub deferred: Option<ToldDeferral>,
 }

@@ -48,6 +48,7 @@ pub(super) struct Words {
     pub(super) as_long_as_record: &'static str,
     pub(super) field_until: &'static str,
     pub(super) field_for: &'static str,
+    pub(super) for_reason: &'static str,
     pub(super) shared_field: &'static str,
     pub(super) shared: &'static str,
     pub(super) needed: &'static str,
@@ -77,8 +78,8 @@ pub(super) struct Words {
     pub(super) recipient_unconfirmed: &'static str,
     pub(super) recipient_unidentified: &'static str,
     pub(super) recipient_not_told: &'static str,
-    /// What is left: nothing, anonymised, pseudonymised, erased in part.
-    pub(super) left: [&'static str; 4],
+    /// What is left: nothing, anonymised, pseudonymised, erased in part, perhaps erased in part.
+    pub(super) left: [&'static str; 5],
     pub(super) leads: &'static str,
     pub(super) leftover: &'static str,
     pub(super) lead_field: &'static str,

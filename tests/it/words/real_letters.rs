@@ -69,7 +69,7 @@ impl Drawn {
     fn policy(&self) -> String {
         let mut text = String::from(
             "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
-             anonymise = { name = 'remove', birth_date = 'remove' }\n\
+             anonymise = { name = 'remove', birth_date = 'remove', payment_profile = 'remove' }\n\
              guards = { active_subscription = { ignore = 'x' }, several_tenants = { ignore = 'x' }, not_archived = { ignore = 'x' } }\n\
              treatments.t.customer = 'anonymise'\n",
         );

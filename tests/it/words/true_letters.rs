@@ -135,9 +135,9 @@ fn class(rng: &mut Rng, name: &str) -> ToldClass {
         left: some(rng, |rng| rng.u64(0..4)),
         general: some(rng, |rng| (field(), *rng.choice(&GENERAL).unwrap())).into_iter().collect(),
         group: if kept.is_empty() && !is_kept {
-            some(rng, |_| field()).into_iter().collect()
+            some(rng, |rng| (field(), some(rng, reason))).into_iter().collect()
         } else {
-            Vec::new()
+            BTreeMap::new()
         },
         kept_meanwhile: BTreeMap::new(),
         kept_until: kept
@@ -332,9 +332,11 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
             let part = in_general(*reveals, language).to_owned();
             wanted.push((fact, vec![said(language, field.as_str()), name.clone(), part]));
         }
-        for field in &of.group {
+        for (field, reason) in &of.group {
             let fact = Fact::SharedField(class.clone(), field.clone());
-            wanted.push((fact, vec![said(language, field.as_str()), name.clone()]));
+            let reason = reason.iter().map(|reason| said(language, reason));
+            let parts = [said(language, field.as_str()), name.clone()].into_iter().chain(reason);
+            wanted.push((fact, parts.collect()));
         }
     }
     let Some(deferral) = &of.deferred else { return };
@@ -343,7 +345,7 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
         parts.extend(duty.until.map(|day| written(language, day)));
         parts.push(match (duty.statute, language) {
             (Some(statute), Language::English) => statute.english.to_owned(),
-            (Some(statute), _) => statute.cited.to_owned(),
+            (Some(statute), _) => cited(statute, language).to_owned(),
             (None, _) => said(language, &duty.law),
         });
         // A limitation period requires nothing.
@@ -373,6 +375,17 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
         };
         let known = (deferral.undated > 0).then(|| known.to_owned());
         wanted.push((Fact::Afterwards(class.clone()), with(&known.into_iter().collect::<Vec<_>>())));
+    }
+}
+
+/// How a law is cited: as in its own country, or by its title.
+fn cited(statute: &Statute, language: Language) -> &'static str {
+    match (statute.country, language) {
+        ("SE", Language::Swedish) | ("DE" | "AT" | "CH", Language::German) => statute.cited,
+        ("FI", Language::Swedish) => "Finlands bokföringslag (1336/1997)",
+        ("EU", Language::Swedish) => "mervärdesskattedirektivet (2006/112/EG)",
+        ("EU", _) => "Mehrwertsteuersystemrichtlinie (2006/112/EG)",
+        _ => statute.title,
     }
 }
 
@@ -428,7 +441,20 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         let parts = parts.chain(stays.until.map(|day| written(language, day))).collect();
         wanted.push((Fact::Needed(stays.class.clone()), parts));
     }
-    wanted.push((Fact::Left(told.residue), Vec::new()));
+    let names = told.leads.iter().any(Lead::names_person)
+        || !told.leftovers.is_empty()
+        || told.gateways.iter().any(|of| matches!(of, ToldGateway::Retained { .. }))
+        || told.recipients.iter().any(|of| matches!(of.what, WhatWasTold::Retained { .. }));
+    let how = match (told.residue == Residue::InPart, names, language) {
+        (false, ..) => "",
+        (_, true, Language::Swedish) => "är finns kvar",
+        (_, true, Language::German) => "sind noch vorhanden",
+        (_, true, _) => "are still there",
+        (_, false, Language::Swedish) => "kan finnas kvar",
+        (_, false, Language::German) => "können noch vorhanden sein",
+        (_, false, _) => "may still be there",
+    };
+    wanted.push((Fact::Left(told.residue), vec![how.to_owned()]));
     for (class, rows) in &told.leftovers {
         let parts = vec![said(language, class.as_str()), format!(": {rows})")];
         wanted.push((Fact::Leftover(class.clone()), parts));

@@ -9,7 +9,7 @@ use relinquish::data_map::{Field, NotCovered, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
-use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
+use relinquish::plan::{ApprovalError, Authority, CaseId, Holidays, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
 use relinquish::store::sql::Note;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
@@ -20,7 +20,7 @@ use relinquish::{
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Failure, misfits};
-use crate::opening::{AsOf, Documents, existing_ledger, must_exist};
+use crate::opening::{AsOf, Documents, existing_ledger, holidays, must_exist};
 use crate::requests::{self, Due};
 
 /// How many entries or cases are read at once.
@@ -379,17 +379,25 @@ pub(crate) struct StatusArgs {
     ledger: PathBuf,
     #[command(flatten)]
     due: Due,
+    /// A file with a holiday of your place on each line, such as 2026-12-25: holidays move the last day for an answer
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
 }
 
 /// Lists what is open and counts what is closed.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
-    read_status(&ledger, &args.due)
+    let holidays = args.holidays.as_deref().map(holidays).transpose()?.unwrap_or_default();
+    read_status(&ledger, &args.due, &holidays)
         .await
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerError> {
+async fn read_status(
+    ledger: &impl Ledger,
+    due: &Due,
+    holidays: &Holidays,
+) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
@@ -434,7 +442,7 @@ async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerEr
     if closed.unscrubbed > 0 {
         lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
     }
-    let requests = requests::due(ledger, due).await?;
+    let requests = requests::due(ledger, due, holidays).await?;
     for request in requests.iter().flatten() {
         let late = if request["overdue"] == true { ", overdue" } else { "" };
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();

@@ -127,7 +127,13 @@ async fn write(
     };
     let about = letter::Request::new(request.new.id.as_str(), request.new.received_on);
     Ok(match kind {
-        LetterKind::Extension => extension(&head, request.new.id.as_str(), &request.clock, engine.holidays()),
+        LetterKind::Extension => {
+            let rules = match &request.new.tenant {
+                Some(tenant) => engine.policy().effective(tenant),
+                None => engine.policy().everyone(),
+            };
+            extension(&head, request.new.id.as_str(), rules, &request.clock, engine.holidays())
+        }
         LetterKind::Confirmation => match &request.erased {
             Some(case) => {
                 let certificate = engine.certificate(case).await?.ok_or(Failure::NotFound)?;

@@ -7,6 +7,10 @@ pub(super) enum Twist {
     NobodyHasLeft,
     /// Who has left does not count as having left while a field of somebody else's is there in the own record.
     OthersFieldsHideWhoLeft,
+    /// Who left by another treatment has not left.
+    OnlyThisTreatmentShows,
+    /// Who left by a treatment that keeps something personal in the own record has left for every other treatment, too.
+    WeakTreatmentsShow,
     /// A shared record is due with the first who leaves.
     SharedGoesWithTheFirst,
     /// A record that goes along and is deleted still gives what hangs from it to those who stay.
@@ -62,9 +66,11 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 28] = [
+pub(super) const TWISTS: [Twist; 30] = [
     Twist::NobodyHasLeft,
     Twist::OthersFieldsHideWhoLeft,
+    Twist::OnlyThisTreatmentShows,
+    Twist::WeakTreatmentsShow,
     Twist::SharedGoesWithTheFirst,
     Twist::DeletedRecordsStillHave,
     Twist::GoesOneStep,

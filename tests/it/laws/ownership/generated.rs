@@ -10,8 +10,8 @@ use fastrand::Rng;
 
 use super::possible::{Problem, Why};
 use super::world::{
-    Action, CUSTOMERS, Class, Compare, Divided, Duty, Field, Gone, Id, KeyForm, Link, Made, OnDelete, Role,
-    Row, STAND_IN, Shape, Table, To, Val, When, World,
+    Action, CUSTOMERS, Class, Compare, Divided, Duty, Field, Gone, Id, KeyForm, Link, Made, OnDelete, Own,
+    Role, Row, STAND_IN, Shape, Table, To, Treatment, Val, When, World,
 };
 
 const NAMES: [&str; 5] = ["ash", "birch", "cedar", "elm", "fir"];
@@ -32,12 +32,21 @@ pub(super) fn shape(rng: &mut Rng) -> Shape {
         let mut shape = drawn(rng);
         for _ in 0..80 {
             let problems = [shape.problems(), shape.doubts()].concat();
-            if problems.is_empty() {
+            if !problems.is_empty() {
+                let problem = problems[rng.usize(0..problems.len())];
+                mend(rng, &mut shape, problem);
+                continue;
+            }
+            // What is said of the other treatment is mended there.
+            let of_other = shape.by_the_other().filter(|other| !other.problems().is_empty());
+            let Some(mut other) = of_other else {
                 shape.drop_idle_needs();
                 return shape;
-            }
+            };
+            let problems = other.problems();
             let problem = problems[rng.usize(0..problems.len())];
-            mend(rng, &mut shape, problem);
+            mend(rng, &mut other, problem);
+            shape = other.by_the_other().unwrap_or(other);
         }
     }
 }
@@ -46,6 +55,8 @@ pub(super) fn shape(rng: &mut Rng) -> Shape {
 pub(super) fn impossible(rng: &mut Rng) -> (Shape, Problem) {
     loop {
         let mut shape = shape(rng);
+        // It is said of one treatment.
+        shape.other = None;
         let class = rng.usize(0..shape.classes.len());
         let links = shape.classes[class].links.len();
         match rng.u32(0..4) {
@@ -196,8 +207,15 @@ fn drawn(rng: &mut Rng) -> Shape {
         action: pick(rng, &[Action::Delete, Action::Anonymise]),
     };
     let ends_by_schema = chance(rng, 30);
-    let shape =
-        Shape { tables: vec![customers], classes: vec![customer], duties: Vec::new(), ends_by_schema };
+    let shape = Shape {
+        tables: vec![customers],
+        classes: vec![customer],
+        duties: Vec::new(),
+        ends_by_schema,
+        treatment: "x",
+        own: Own::default(),
+        other: None,
+    };
     let mut draft = Draft { rng, shape };
     let classes = draft.rng.usize(1..=5);
     for name in &NAMES[..classes] {
@@ -209,6 +227,7 @@ fn drawn(rng: &mut Rng) -> Shape {
     draft.add_fields_of_others();
     draft.add_duties();
     draft.drop_keys();
+    draft.add_treatment();
     draft.shape
 }
 
@@ -541,6 +560,28 @@ impl Draft<'_> {
                 self.shape.tables[table].without_rowid = false;
             }
         }
+    }
+
+    /// Another treatment: weaker or stronger, with other lines.
+    fn add_treatment(&mut self) {
+        if self.chance(40) {
+            return;
+        }
+        let mut actions: Vec<Action> = Vec::new();
+        for (c, class) in self.shape.classes.iter().enumerate() {
+            let own = self.rng.u32(0..100);
+            actions.push(match c {
+                CUSTOMERS => {
+                    let mostly = [Action::Delete, Action::Anonymise, Action::Anonymise, Action::Anonymise];
+                    if own < 15 { Action::Keep } else { pick(self.rng, &mostly) }
+                }
+                _ if own < 40 => class.action,
+                _ => any_action(self.rng),
+            });
+        }
+        let writes = actions[CUSTOMERS] == Action::Anonymise;
+        let own = Own { keeps_email: writes && self.chance(60), writes_otherwise: writes && self.chance(60) };
+        self.shape.other = Some(Treatment { name: "y", actions, own });
     }
 
     fn add_duties(&mut self) {

@@ -27,6 +27,8 @@ pub(super) enum Why {
     NeedsCustomers,
     /// An owner link that may be cleared, with another one behind it: clearing it would make a new way.
     FirstMakesAWay,
+    /// A shared record is treated, and nothing in the customers' own records shows who has left.
+    NoSign,
     /// The classes of the table are told apart by the only column of the link.
     DividesTheTable,
     /// Rows of the table that no class claims, and a foreign key to what may be deleted.
@@ -201,6 +203,12 @@ impl Shape {
             if c == CUSTOMERS || !alone || self.is_named_as_shared(c) {
                 return Some(Why::CannotHandOver);
             }
+        }
+        if self.classes[CUSTOMERS].action == Action::Keep
+            && class.action != Action::Keep
+            && !self.is_single(c, &mut BTreeSet::new())
+        {
+            return Some(Why::NoSign);
         }
         let is_under_duty = self.duties.iter().any(|duty| duty.classes.contains(&c));
         (is_under_duty && self.hangs_from_a_value(c)).then_some(Why::ValueUnderDuty)

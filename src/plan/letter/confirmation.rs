@@ -387,6 +387,7 @@ impl Writer<'_> {
                     }
                     UnreachedRows::Unsearchable { class, .. } => (words.unsearchable, Some(class)),
                     UnreachedRows::Unreadable { class, .. } => (words.unreadable, Some(class)),
+                    UnreachedRows::FieldsOfNobody { class, .. } => (words.fields_of_nobody, Some(class)),
                 };
                 let what = class.map_or_else(|| Ok(String::new()), |class| self.class(class))?;
                 fill(text, &[("what", &what), ("n", &rows.to_string())])

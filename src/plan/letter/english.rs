@@ -256,6 +256,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "records under {what} of which it is not known whose they are (their number: {n})",
     unsearchable: "texts under {what} that cannot be searched for you (their number: {n})",
     unreadable: "records under {what} whose date cannot be read (their number: {n})",
+    fields_of_nobody: "fields under {what} that belong to somebody whom the record no longer names (their number: {n})",
     something_else: "{what}",
     suppressed: "So that no other source brings your data back to us by mistake, we keep a code of each of these until {date} at the latest, where \
                  we had any: your {kinds}. What a code was made of cannot be read from it. We can only check whether something that we \

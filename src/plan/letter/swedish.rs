@@ -290,6 +290,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "uppgifter under {what} för vilka det inte är känt vem de hör till (antal: {n})",
     unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",
     unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
+    fields_of_nobody: "fält under {what} som hör till någon som posten inte längre pekar på (antal: {n})",
     something_else: "{what}",
     suppressed: "För att inga uppgifter om dig ska komma tillbaka till oss av misstag från en annan källa sparar vi en kod för var och en av dessa, \
                  längst till och med den {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \

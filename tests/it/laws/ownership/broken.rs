@@ -45,6 +45,8 @@ pub(super) enum Twist {
     ValuesAreExact,
     /// A blank value leads to the customer whose value is blank.
     BlankValuesLead,
+    /// An owner link with a blank text counts, and the one behind it does not.
+    BlankLinksAreFilled,
     /// Links to deleted rows are left as they are.
     LinksStay,
     /// Ends give a record to whom they lead to.
@@ -66,7 +68,7 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 30] = [
+pub(super) const TWISTS: [Twist; 31] = [
     Twist::NobodyHasLeft,
     Twist::OthersFieldsHideWhoLeft,
     Twist::OnlyThisTreatmentShows,
@@ -88,6 +90,7 @@ pub(super) const TWISTS: [Twist; 30] = [
     Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
     Twist::BlankValuesLead,
+    Twist::BlankLinksAreFilled,
     Twist::LinksStay,
     Twist::EndsHang,
     Twist::LinksOfOthersDoNotShare,

@@ -606,7 +606,7 @@ impl Draft<'_> {
 }
 
 fn email(rng: &mut Rng, who: &str) -> String {
-    if chance(rng, 4) {
+    if chance(rng, 15) {
         return pick(rng, &["", " "]).to_owned();
     }
     let plain = format!("ås{who}@x.org");
@@ -702,6 +702,10 @@ fn any_to(rng: &mut Rng, world: &World, id: Id, l: usize) -> To {
             (true, _) => To::Nowhere,
             (false, _) => To::Nobody,
         };
+    }
+    let is_text = link.as_text || shape.tables[link.to].key == KeyForm::Text;
+    if link.foreign_key.is_none() && is_text && !link.none && !divides && chance(rng, 10) {
+        return To::Blank;
     }
     if link.foreign_key.is_none() && chance(rng, 4) {
         return To::Row(Id { class: shape.heads(link)[0], n: 90 });

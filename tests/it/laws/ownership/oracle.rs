@@ -120,7 +120,11 @@ impl<'w> Oracle<'w> {
     /// The owner link is the first one of the class that is not empty. Another one does not count.
     pub(super) fn counts(&self, foot: Id, nth: usize) -> bool {
         let links = &self.world.shape.classes[foot.class].links;
-        let before = |nth: usize| links[nth].role == Role::Owner && !self.world.is_empty_link(foot, nth);
+        let is_empty = |nth: usize| {
+            let is_blank = self.world.rows[&foot].to[nth] == To::Blank;
+            self.world.is_empty_link(foot, nth) && !(is_blank && self.is(Twist::BlankLinksAreFilled))
+        };
+        let before = |nth: usize| links[nth].role == Role::Owner && !is_empty(nth);
         links[nth].role != Role::Owner || !(0..nth).any(before)
     }
 

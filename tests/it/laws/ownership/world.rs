@@ -214,6 +214,8 @@ pub(super) enum To {
     Nowhere,
     /// The value that means nobody.
     Nobody,
+    /// A blank text, of which the map says nothing.
+    Blank,
     /// Cleared: NULL or the value that means nobody.
     Cleared,
     /// The row with this key, if there is one.
@@ -333,6 +335,6 @@ impl World {
     }
 
     pub(super) fn is_empty_link(&self, record: Id, link: usize) -> bool {
-        matches!(self.rows[&record].to[link], To::Nowhere | To::Nobody | To::Cleared)
+        matches!(self.rows[&record].to[link], To::Nowhere | To::Nobody | To::Blank | To::Cleared)
     }
 }

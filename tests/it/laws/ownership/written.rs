@@ -511,6 +511,7 @@ fn link_cells(shape: &Shape, link: &Link, to: &To) -> Vec<(String, Sql)> {
     let values = match to {
         To::Row(head) => key(&shape.tables[link.to], head.n),
         To::Nobody => vec![nobody(shape, link)],
+        To::Blank => vec![Sql::Text(" ".to_owned())],
         To::Value(value) => vec![Sql::Text(value.clone())],
         To::Nowhere | To::Cleared | To::Erased => vec![Sql::Null; columns.len()],
     };

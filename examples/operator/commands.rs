@@ -393,11 +393,7 @@ pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(
-    ledger: &impl Ledger,
-    due: &Due,
-    holidays: &Holidays,
-) -> Result<Answer, LedgerError> {
+async fn read_status(ledger: &impl Ledger, due: &Due, holidays: &Holidays) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {

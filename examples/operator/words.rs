@@ -9,9 +9,7 @@ use relinquish::engine::{Clock, SystemClock};
 use relinquish::plan::letter::{
     self, Authority, Controller, Language, Letter, LetterError, Letterhead, Lingering, Recipients, Request,
 };
-use relinquish::plan::{
-    CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock,
-};
+use relinquish::plan::{CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock};
 use relinquish::policy::{Concept, Effective, PrivacyLaw, Trigger};
 use relinquish::store::sql::Samples;
 use relinquish::{
@@ -79,8 +77,12 @@ pub(crate) struct ImpactArgs {
 
 /// Says what a changed policy would hit. Touches nothing.
 pub(crate) async fn impact(args: &ImpactArgs) -> Result<Answer, Failure> {
-    let documents =
-        Documents { database: args.database.clone(), map: args.map.clone(), policy: args.old.clone(), holidays: None };
+    let documents = Documents {
+        database: args.database.clone(),
+        map: args.map.clone(),
+        policy: args.old.clone(),
+        holidays: None,
+    };
     let engine = documents.planner(args.ledger.as_deref(), args.as_of).await?;
     let new = read_policy(&args.new)?
         .check(engine.data_map())

@@ -95,8 +95,12 @@ fn proof() -> impl Strategy<Value = Proof> {
 
 fn before() -> impl Strategy<Value = Option<Before>> {
     let former = FormerStatus::new("active");
-    let records =
-        Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new(), suppress: Vec::new(), profiles: BTreeSet::new() };
+    let records = Before::Records {
+        uncertain: BTreeMap::new(),
+        keeping: BTreeMap::new(),
+        suppress: Vec::new(),
+        profiles: BTreeSet::new(),
+    };
     prop_oneof![
         4 => Just(None),
         1 => Just(Some(Before::Status { status: Status::Active, former })),

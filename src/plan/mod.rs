@@ -20,8 +20,8 @@ use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, Residue, SmallestGroup,
-    Stays, Tally, Treatment,
+    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, Residue,
+    SmallestGroup, Stays, Tally, Treatment,
 };
 use crate::words::plural;
 

@@ -134,8 +134,7 @@ impl Run<'_, ErasureWork> {
         let profiles = self.work.facts.iter().flat_map(|facts| &facts.gateway_profiles);
         let names = profiles.map(|profile| &profile.gateway);
         let actions = self.work.treatment.gateways();
-        let is_kept =
-            |name: &&GatewayName| matches!(actions.get(*name), Some(GatewayAction::Keep { .. }));
+        let is_kept = |name: &&GatewayName| matches!(actions.get(*name), Some(GatewayAction::Keep { .. }));
         names.filter(is_kept).cloned().collect()
     }
 

@@ -252,7 +252,9 @@ impl Certificate {
         // These stay, and cannot be found afterwards.
         let not_found = match (class.action(), result.records.get(name)) {
             (RecordAction::Delete, _) => return remaining,
-            (RecordAction::Keep { .. }, _) if result.records.values().all(|count| *count != Count::Unknown) => {
+            (RecordAction::Keep { .. }, _)
+                if result.records.values().all(|count| *count != Count::Unknown) =>
+            {
                 Some(otherwise.cut.values().chain(otherwise.handed_over.values()).sum())
             }
             (RecordAction::Anonymise | RecordAction::Reassign, Some(Count::Exact(rows))) => Some(*rows),

@@ -174,9 +174,7 @@ fn shared(class: &ClassTreatment) -> BTreeMap<FieldName, Option<String>> {
 /// The other fields of which a part stays, and which part.
 fn general(class: &ClassTreatment) -> BTreeMap<FieldName, Reveals> {
     let fields = class.fields().iter().map(|(field, strategy)| (field.clone(), strategy.reveals()));
-    fields
-        .filter(|(field, reveals)| *reveals != Reveals::Nothing && !is_shared(class, field))
-        .collect()
+    fields.filter(|(field, reveals)| *reveals != Reveals::Nothing && !is_shared(class, field)).collect()
 }
 
 /// How long old copies may exist, in the form for letters.

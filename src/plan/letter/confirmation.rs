@@ -377,7 +377,9 @@ impl Writer<'_> {
             let (name, text, until) = match gateway {
                 ToldGateway::Retained { gateway, until } => (gateway, words.lead_gateway, *until),
                 ToldGateway::Waived { gateway } => (gateway, words.lead_gateway_waived, None),
-                ToldGateway::Erased { .. } | ToldGateway::Absent { .. } | ToldGateway::Kept { .. } => continue,
+                ToldGateway::Erased { .. } | ToldGateway::Absent { .. } | ToldGateway::Kept { .. } => {
+                    continue;
+                }
             };
             let text = self.outside(text, name.as_str(), until);
             self.item(Fact::LeftAtGateway(gateway.clone()), text);
@@ -465,6 +467,7 @@ impl Writer<'_> {
                     }
                     UnreachedRows::Unsearchable { class, .. } => (words.unsearchable, Some(class)),
                     UnreachedRows::Unreadable { class, .. } => (words.unreadable, Some(class)),
+                    UnreachedRows::FieldsOfNobody { class, .. } => (words.fields_of_nobody, Some(class)),
                 };
                 let what = class.map_or_else(|| Ok(String::new()), |class| self.class(class))?;
                 fill(text, &[("what", &what), ("n", &rows.to_string())])

@@ -82,9 +82,10 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
         Guard::Hold(HoldKind::LegalClaim) => {
             ["we need the data to establish, exercise or defend a legal claim", "settling the claim"]
         }
-        Guard::Hold(HoldKind::Restriction) => {
-            ["you asked us to restrict the processing of your data", "telling us that the restriction may end"]
-        }
+        Guard::Hold(HoldKind::Restriction) => [
+            "you asked us to restrict the processing of your data",
+            "telling us that the restriction may end",
+        ],
         Guard::Hold(HoldKind::AuthorityOrder) => {
             ["a court or an authority has ordered us to keep the data", "the end of the order"]
         }
@@ -156,7 +157,9 @@ fn identifier(kind: &Kind) -> Option<&'static str> {
 fn general(reveals: Reveals) -> Option<String> {
     let to = match reveals {
         Reveals::Nothing => return None,
-        Reveals::Rest => return Some("the text is kept without the passages in which we found you".to_owned()),
+        Reveals::Rest => {
+            return Some("the text is kept without the passages in which we found you".to_owned());
+        }
         Reveals::Pages => {
             return Some("replaced by an empty document with the same number of pages".to_owned());
         }
@@ -290,6 +293,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "records under {what} of which it is not known whose they are (number: {n})",
     unsearchable: "texts under {what} that cannot be searched for you (number: {n})",
     unreadable: "records under {what} whose date cannot be read (number: {n})",
+    fields_of_nobody: "fields under {what} that belong to somebody whom the record no longer names (number: {n})",
     something_else: "{what}",
     suppressed: "So that no other source brings your data back to us by mistake, we keep a code of each of these until {date} at the latest, where \
                  we had any: your {kinds}. What a code was made of cannot be read from it. We can only check whether something that we \

@@ -200,7 +200,9 @@ fn general(reveals: Reveals) -> Option<String> {
     let to = match reveals {
         Reveals::Nothing => return None,
         Reveals::Rest => {
-            return Some("der Text wird ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben".to_owned());
+            return Some(
+                "der Text wird ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben".to_owned(),
+            );
         }
         Reveals::Pages => {
             return Some("ersetzt durch ein leeres Dokument mit derselben Seitenzahl".to_owned());
@@ -337,6 +339,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "Daten unter {what}, von denen nicht bekannt ist, wem sie zuzuordnen sind (Anzahl: {n})",
     unsearchable: "Texte unter {what}, die nicht nach Ihnen durchsucht werden können (Anzahl: {n})",
     unreadable: "Daten unter {what}, deren Datum nicht lesbar ist (Anzahl: {n})",
+    fields_of_nobody: "Felder unter {what}, die zu jemandem gehören, auf den der Datensatz nicht mehr verweist (Anzahl: {n})",
     something_else: "{what}",
     suppressed: "Damit Ihre Daten nicht versehentlich aus einer anderen Quelle wieder zu uns kommen, speichern wir je einen Code, längstens bis \
                  zum {date}. Er betrifft, soweit vorhanden: Ihre {kinds}. Woraus ein Code gebildet wurde, lässt sich nicht aus ihm ablesen. \

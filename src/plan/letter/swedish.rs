@@ -87,7 +87,9 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
             "ditt konto är kopplat även till andra företag",
             "att kontot skiljs från de andra företagen, vilket du kan be oss om",
         ],
-        Guard::NotArchived => ["ditt konto måste först stängas", "att kontot stängs, vilket du kan be oss om"],
+        Guard::NotArchived => {
+            ["ditt konto måste först stängas", "att kontot stängs, vilket du kan be oss om"]
+        }
         Guard::UnpaidInvoice => [
             "en faktura är obetald, och vi behöver uppgifterna för att fastställa, göra gällande eller försvara vårt anspråk",
             "att fakturan betalas, eller att du kommer överens med oss om den",
@@ -321,6 +323,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "uppgifter under {what} för vilka det inte är känt vem de hör till (antal: {n})",
     unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",
     unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
+    fields_of_nobody: "fält under {what} som hör till någon som posten inte längre pekar på (antal: {n})",
     something_else: "{what}",
     suppressed: "För att inga uppgifter om dig ska komma tillbaka till oss av misstag från en annan källa sparar vi en kod för var och en av dessa, \
                  längst till och med den {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \

@@ -54,9 +54,8 @@ pub struct Told {
 impl Told {
     /// Whether a part of a request is refused: a duty or the policy keeps personal data (Art. 12(4) GDPR).
     pub(super) fn refuses(&self) -> bool {
-        let is_ours = |lead: &Lead| {
-            matches!(lead, Lead::Class { .. } | Lead::Field { .. } | Lead::Gateway(_))
-        };
+        let is_ours =
+            |lead: &Lead| matches!(lead, Lead::Class { .. } | Lead::Field { .. } | Lead::Gateway(_));
         self.classes.iter().any(|of| of.deferred.is_some()) || self.leads.iter().any(is_ours)
     }
 

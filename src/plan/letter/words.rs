@@ -105,6 +105,7 @@ pub(super) struct Words {
     pub(super) rows_without_owner: &'static str,
     pub(super) unsearchable: &'static str,
     pub(super) unreadable: &'static str,
+    pub(super) fields_of_nobody: &'static str,
     pub(super) something_else: &'static str,
     pub(super) suppressed: &'static str,
     pub(super) will_be_suppressed: &'static str,

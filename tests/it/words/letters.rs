@@ -515,10 +515,7 @@ fn an_extension_says_by_when_and_why() {
     assert_eq!(of_british, Err(LetterError::Regime { law: PrivacyLaw::UkGdpr }));
     let mut clock = RequestClock::under(Regime::Uk, day("2026-06-01"));
     clock.extend(day("2026-06-20"), ExtensionReason::NumberOfRequests, &holidays).unwrap();
-    assert_eq!(
-        extension(Language::English, &clock),
-        Err(LetterError::Regime { law: PrivacyLaw::Gdpr })
-    );
+    assert_eq!(extension(Language::English, &clock), Err(LetterError::Regime { law: PrivacyLaw::Gdpr }));
     assert_says(
         &told(&under("uk_gdpr"), Language::English, &clock).unwrap().to_string(),
         &["We have received a large number of requests.", "(Art. 12A UK GDPR)", "section 164A"],

@@ -295,10 +295,8 @@ fn right_to_know(drawn: &Drawn, seen: &Seen, told: &Told, language: Language) ->
     let residue = if names { Residue::InPart } else { Residue::Pseudonymous };
     wanted.push((Fact::Left(residue), Vec::new()));
     // The row of the customer stays, and has the key.
-    leads.push((
-        Lead::Token { classes: ["customer".into()].into(), while_kept: BTreeSet::new() },
-        Vec::new(),
-    ));
+    leads
+        .push((Lead::Token { classes: ["customer".into()].into(), while_kept: BTreeSet::new() }, Vec::new()));
     wanted.extend(leads.into_iter().map(|(lead, parts)| (Fact::Lead(lead), parts)));
     for what in &told.not_covered {
         assert!(
@@ -356,8 +354,11 @@ const SABOTEURS: [Saboteur; 12] = [
         changed(deferred.filter(|of| of.until.is_none()), |of| of.until = Some(on))
     }),
     ("a last day is another one", |told| {
-        let duties = told.classes.iter_mut().filter_map(|of| of.deferred.as_mut()).flat_map(|of| &mut of.duties);
-        changed(duties.filter(|of| of.until.is_some()), |of| of.until = of.until.and_then(|day| day.succ_opt()))
+        let duties =
+            told.classes.iter_mut().filter_map(|of| of.deferred.as_mut()).flat_map(|of| &mut of.duties);
+        changed(duties.filter(|of| of.until.is_some()), |of| {
+            of.until = of.until.and_then(|day| day.succ_opt())
+        })
     }),
     ("what a duty keeps is left out", |told| {
         changed(told.classes.iter_mut().filter(|of| of.deferred.is_some()), |of| of.deferred = None)
@@ -403,7 +404,11 @@ async fn every_sentence_about_a_real_case_is_true_of_the_rows() {
             let wanted = || right_to_know(&drawn, &seen, &told, language);
             let honest = tell(&engine, &told, language);
             let wrong = faults(&honest, wanted(), language);
-            assert!(wrong.is_empty(), "seed {seed}, {language}\n{}\n{drawn:?}\n{honest:#?}", wrong.join("\n"));
+            assert!(
+                wrong.is_empty(),
+                "seed {seed}, {language}\n{}\n{drawn:?}\n{honest:#?}",
+                wrong.join("\n")
+            );
             for (n, (kind, sabotage)) in SABOTEURS.iter().enumerate() {
                 let mut broken = told.clone();
                 if sabotage(&mut broken) {

@@ -121,6 +121,9 @@ impl Named<'_> {
                         (words.rows_unsearchable, format!("{}, {field}", self.class(class)))
                     }
                     UnreachedRows::Unreadable { class, .. } => (words.rows_unreadable, self.class(class)),
+                    UnreachedRows::FieldsOfNobody { class, link } => {
+                        (words.rows_with_fields_of_nobody, format!("{}, {link}", self.class(class)))
+                    }
                 };
                 fill(says, &[("what", &what), ("n", &number(*rows))])
             }
@@ -361,7 +364,8 @@ impl Page<'_> {
 
     fn otherwise(&self, otherwise: &Otherwise) -> Vec<String> {
         let words = self.words;
-        let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
+        let Otherwise { deleted, meanwhile, fields, shared, named_others, nobodys_fields, cut, handed_over } =
+            otherwise;
         let counts = [
             (words.deleted_instead, *deleted),
             (words.meanwhile, *meanwhile),
@@ -373,9 +377,12 @@ impl Page<'_> {
             .filter(|(_, count)| *count > 0)
             .map(|(says, count)| fill(says, &[("n", &number(count))]))
             .collect();
-        for (links, says) in
-            [(named_others, words.named_others), (cut, words.cut), (handed_over, words.handed_over)]
-        {
+        for (links, says) in [
+            (named_others, words.named_others),
+            (nobodys_fields, words.nobodys_fields),
+            (cut, words.cut),
+            (handed_over, words.handed_over),
+        ] {
             let each = links.iter();
             lines.extend(each.map(|(link, count)| fill(says, &[("link", link), ("n", &number(*count))])));
         }

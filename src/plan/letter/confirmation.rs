@@ -63,9 +63,7 @@ pub fn confirmation(
     writer.left(told)?;
     writer.not_covered(told)?;
     let backups = if told.backups.is_empty() { vec![head.backups] } else { told.backups.clone() };
-    for lingering in backups {
-        writer.backups(lingering);
-    }
+    writer.all_backups(&backups);
     if let Some(Suppressing { kinds, until }) = &told.suppressing {
         let (kinds, date) = (writer.identifiers(kinds)?, writer.date(*until));
         let text = fill(words.suppressed, &[("kinds", &kinds), ("date", &date)]);

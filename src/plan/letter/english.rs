@@ -278,7 +278,7 @@ pub(super) const WORDS: Words = Words {
     lead_until: "{what}, until {date} at the latest",
     not_covered: "This does not cover:",
     unclaimed: "rows of our database of which it is not known whose they are",
-    uncertain: "places in texts that may mean you, and of which that is not certain (number: {n})",
+    uncertain: "passages in texts that may be about you, which is not certain (number: {n})",
     mentions: "texts of other people in which you may be mentioned",
     other_systems: "databases, documents, logs and search indexes outside the database of this erasure",
     tables: "tables of our database that our inventory of personal data does not name (number: {n})",
@@ -306,6 +306,7 @@ pub(super) const WORDS: Words = Words {
         "Backup copies are kept without an end date.",
         "Backup copies may exist. When they are deleted cannot be said at present.",
     ],
+    several_backups: "We have backup copies of several kinds:",
     one_copy: "Backup copies are deleted when one newer copy has been made.",
 
     refusal: "Your request for erasure",

@@ -354,6 +354,7 @@ pub(super) const WORDS: Words = Words {
         "Sicherungskopien werden ohne Enddatum aufbewahrt.",
         "Sicherungskopien können vorhanden sein. Wann sie gelöscht werden, lässt sich derzeit nicht sagen.",
     ],
+    several_backups: "Wir haben mehrere Arten von Sicherungskopien:",
     one_copy: "Sicherungskopien werden gelöscht, wenn eine neuere Kopie angelegt ist.",
 
     refusal: "Ihr Antrag auf Löschung",

@@ -337,6 +337,7 @@ pub(super) const WORDS: Words = Words {
         "Uppgifterna finns kvar i våra säkerhetskopior utan slutdatum.",
         "Uppgifterna kan finnas kvar i säkerhetskopior. När de raderas där går för närvarande inte att säga.",
     ],
+    several_backups: "Vi har flera slags säkerhetskopior:",
     one_copy: "Uppgifterna finns kvar i våra säkerhetskopior tills en nyare kopia har gjorts. Därefter raderas de även där.",
 
     refusal: "Din begäran om radering",

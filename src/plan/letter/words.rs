@@ -111,6 +111,8 @@ pub(super) struct Words {
     pub(super) old_bytes: &'static str,
     /// How long backup copies linger: nowhere, days, a day, copies, without end, unknown.
     pub(super) lingering: [&'static str; 6],
+    /// Where places of backups have different rules.
+    pub(super) several_backups: &'static str,
     /// Until one newer copy was made.
     pub(super) one_copy: &'static str,
 

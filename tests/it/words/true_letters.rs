@@ -237,7 +237,10 @@ fn case(rng: &mut Rng) -> Told {
         mentions_waived: rng.bool(),
         uncertain: rng.u64(0..3),
         not_covered,
-        backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        backups: some(rng, |rng| Lingering::Until(day(rng)))
+            .into_iter()
+            .chain(some(rng, |rng| Lingering::Copies(rng.u32(1..4))))
+            .collect(),
         suppressing: some(rng, |rng| Suppressing {
             kinds: [Kind::Email, Kind::Phone].into_iter().take(rng.usize(1..3)).collect(),
             until: day(rng),
@@ -508,12 +511,18 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         };
         wanted.push((Fact::NotCovered(what.clone()), parts));
     }
-    let lingering = told.backups.first().copied().unwrap_or(Lingering::Days(30));
-    let parts = match lingering {
-        Lingering::Until(day) => date(day),
-        _ => vec!["30".to_owned()],
-    };
-    wanted.push((Fact::Backups(lingering), parts));
+    let backups = if told.backups.is_empty() { vec![Lingering::Days(30)] } else { told.backups.clone() };
+    for lingering in backups {
+        let parts = match (lingering, language) {
+            (Lingering::Until(day), _) => date(day),
+            (Lingering::Copies(1), Language::Swedish) => vec!["en nyare kopia".to_owned()],
+            (Lingering::Copies(1), Language::German) => vec!["eine neuere Kopie".to_owned()],
+            (Lingering::Copies(1), _) => vec!["one newer copy".to_owned()],
+            (Lingering::Copies(n), _) => vec![n.to_string()],
+            _ => vec!["30".to_owned()],
+        };
+        wanted.push((Fact::Backups(lingering), parts));
+    }
     if let Some(Suppressing { kinds, until }) = &told.suppressing {
         let mail = if language == Language::Swedish { "e-post" } else { "ail" };
         let phone = if language == Language::English { "telephone" } else { "elefonnummer" };

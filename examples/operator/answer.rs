@@ -222,6 +222,9 @@ pub(crate) enum Failure {
     /// A file cannot be written, or is there already.
     #[error("{} cannot be written", .file.display())]
     Unwritable { file: PathBuf, source: io::Error },
+    /// A file has no holidays.
+    #[error("{}", .file.display())]
+    NotHolidays { file: PathBuf, source: relinquish::plan::NotHolidays },
     /// A file is no approval.
     #[error("{} is no approval; give the file that approve or stand wrote", .file.display())]
     NoApproval { file: PathBuf, source: serde_json::Error },

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use clap::Args;
-use relinquish::data_map::{Field, NotCovered, RecordClass};
+use relinquish::data_map::{Field, NotCovered, RecordClass, TimeZone};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
-use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
+use relinquish::plan::{ApprovalError, Authority, CaseId, Holidays, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
 use relinquish::store::sql::Note;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
@@ -20,7 +20,7 @@ use relinquish::{
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Failure, misfits};
-use crate::opening::{AsOf, Documents, existing_ledger, must_exist};
+use crate::opening::{AsOf, Documents, existing_ledger, holidays, must_exist};
 use crate::requests::{self, Due};
 
 /// How many entries or cases are read at once.
@@ -379,17 +379,30 @@ pub(crate) struct StatusArgs {
     ledger: PathBuf,
     #[command(flatten)]
     due: Due,
+    /// The zone in which days are counted: that of the policy, which this command does not read
+    #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
+    time_zone: TimeZone,
+    /// A file with a holiday on each line, such as 2026-12-25
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
 }
 
 /// Lists what is open and counts what is closed.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
-    read_status(&ledger, &args.due)
+    let holidays = holidays(args.holidays.as_deref())?;
+    let today = args.time_zone.day(SystemClock.now());
+    read_status(&ledger, &args.due, today, &holidays)
         .await
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerError> {
+async fn read_status(
+    ledger: &impl Ledger,
+    due: &Due,
+    today: NaiveDate,
+    holidays: &Holidays,
+) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
@@ -434,12 +447,15 @@ async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerEr
     if closed.unscrubbed > 0 {
         lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
     }
-    let requests = requests::due(ledger, due).await?;
+    let requests = requests::due(ledger, due, today, holidays).await?;
     for request in requests.iter().flatten() {
         let late = if request["overdue"] == true { ", overdue" } else { "" };
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
-        let (id, kind, stage, due) = (text("request"), text("kind"), text("stage"), text("due"));
-        lines.push(format!("request {id}  {kind}: {stage}, due {due}{late}"));
+        let (id, kind, stage) = (text("request"), text("kind"), text("stage"));
+        let days = [("due", "due"), ("confirm_by", "confirm the receipt by"), ("remind_on", "remind the person on")];
+        let days = days.map(|(key, what)| Some((what, text(key))).filter(|(_, day)| !day.is_empty()));
+        let days: String = days.iter().flatten().map(|(what, day)| format!(", {what} {day}")).collect();
+        lines.push(format!("request {id}  {kind}: {stage}{days}{late}"));
     }
     let json = json!({
         "requests": requests,

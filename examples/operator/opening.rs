@@ -14,6 +14,7 @@ use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{
     CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, SuppressionList, TokenKey, WhichHolds,
 };
+use relinquish::plan::Holidays;
 use relinquish::recipient::ManualRecipient;
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
@@ -35,6 +36,9 @@ pub(crate) struct Documents {
     /// The policy, TOML or JSON: what must happen to it
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
+    /// A file with a holiday on each line, such as 2026-12-25; holidays move the last day for an answer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) holidays: Option<PathBuf>,
 }
 
 /// The store and the policy that was read for it.
@@ -146,6 +150,7 @@ impl Documents {
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
+        let builder = builder.holidays(holidays(self.holidays.as_deref())?);
         // A command that was interrupted is taken up by the next one.
         builder.worker("operator").build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
@@ -162,6 +167,12 @@ fn by_hand(builder: EngineBuilder, map: &DataMap) -> EngineBuilder {
 
 pub(crate) fn read(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })
+}
+
+/// The holidays of a file. Without a file there are none.
+pub(crate) fn holidays(file: Option<&Path>) -> Result<Holidays, Failure> {
+    let Some(file) = file else { return Ok(Holidays::default()) };
+    Holidays::parse(&read(file)?).map_err(|source| Failure::NotHolidays { file: file.to_owned(), source })
 }
 
 fn parse_policy(file: &Path, text: &str) -> Result<PolicyDocument, Problems> {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use relinquish::data_map::{ClassName, TimeZone};
+use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, SystemClock};
 use relinquish::plan::letter::{
     self, Authority, Controller, Language, Letter, LetterError, Letterhead, Lingering, Recipients, Request,
 };
 use relinquish::plan::{
-    CaseId, Due, Explanation, ExtensionReason, Holidays, Nothing, Reason, Regime, RequestClock,
+    CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock,
 };
 use relinquish::policy::{Concept, Effective, Trigger};
 use relinquish::store::sql::Samples;
@@ -22,7 +22,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Failure, misfits};
 use crate::commands::Ask;
-use crate::opening::{AsOf, Documents, existing_ledger, read, read_policy};
+use crate::opening::{AsOf, Documents, existing_ledger, read_policy};
 
 /// Arguments of `decide`.
 #[derive(Args)]
@@ -79,8 +79,12 @@ pub(crate) struct ImpactArgs {
 
 /// Says what a changed policy would hit. Touches nothing.
 pub(crate) async fn impact(args: &ImpactArgs) -> Result<Answer, Failure> {
-    let documents =
-        Documents { database: args.database.clone(), map: args.map.clone(), policy: args.old.clone() };
+    let documents = Documents {
+        database: args.database.clone(),
+        map: args.map.clone(),
+        policy: args.old.clone(),
+        holidays: None,
+    };
     let engine = documents.planner(args.ledger.as_deref(), args.as_of).await?;
     let new = read_policy(&args.new)?
         .check(engine.data_map())
@@ -243,7 +247,7 @@ pub(crate) fn concept(args: &ConceptArgs) -> Result<Answer, Failure> {
     let tenant = args.tenant.as_deref().map(TenantId::new);
     let concept = Concept::of(&policy, tenant.as_ref(), &map);
     let text = if args.csv { concept.to_csv() } else { concept.to_markdown() };
-    let unowned: Vec<&str> = concept.without_owner().map(ClassName::as_str).collect();
+    let unowned: Vec<&str> = concept.without_owner().collect();
     Ok(Answer::done(text.trim_end(), json!({ "concept": text, "without_owner": unowned })))
 }
 
@@ -265,15 +269,6 @@ pub(crate) enum Why {
     Complexity,
     /// There are many requests
     Requests,
-}
-
-/// By which law the time for an answer is counted.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Law {
-    /// The European Union
-    Eu,
-    /// The United Kingdom
-    Uk,
 }
 
 /// Arguments of `letter`.
@@ -302,14 +297,18 @@ pub(crate) struct LetterArgs {
     /// Why it takes longer; for an extension
     #[arg(long)]
     reason: Option<Why>,
-    /// By which law the time is counted; for an extension
-    #[arg(long, default_value = "eu")]
-    clock: Law,
-    /// A file with a holiday on each line, such as 2026-12-25; for an extension
-    #[arg(long, value_name = "FILE")]
-    holidays: Option<PathBuf>,
+    /// By which law the time is counted, for an extension: eu, uk, switzerland or california [default: the law of the policy
+    /// for the customer's tenant]
+    #[arg(long, value_name = "REGIME", value_parser = regime)]
+    clock: Option<Regime>,
     #[command(flatten)]
     head: Head,
+}
+
+/// The regime of a clock.
+pub(crate) fn regime(text: &str) -> Result<Regime, String> {
+    let known = || Regime::ALL.map(Regime::as_str).join(", ");
+    Regime::named(text).ok_or_else(|| format!("it is one of {}", known()))
 }
 
 impl LetterArgs {
@@ -343,7 +342,7 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
             })
         }
         LetterKind::Confirmation => confirmation(args, &engine).await,
-        LetterKind::Extension => extension(args, policy),
+        LetterKind::Extension => extension(args, &engine).await,
     }
 }
 
@@ -388,35 +387,28 @@ async fn confirmation(args: &LetterArgs, engine: &Engine) -> Result<Answer, Fail
     Ok(answer(head.and_then(|head| letter::confirmation(&head, request.as_ref(), &told)), "letter"))
 }
 
-fn extension(args: &LetterArgs, policy: &Policy) -> Result<Answer, Failure> {
+async fn extension(args: &LetterArgs, engine: &Engine) -> Result<Answer, Failure> {
     let refused = |text: String| Answer::refused(&json!({ "letter": text }), format!("refused: {text}"));
     let (Some(request), Some(reason)) = (args.request(), args.reason) else {
         return Ok(refused("an extension needs --reference, --received and --reason".to_owned()));
     };
-    let holidays = match &args.holidays {
-        Some(file) => match Holidays::parse(&read(file)?) {
-            Ok(holidays) => holidays,
-            Err(error) => return Ok(refused(format!("{}: {error}", file.display()))),
-        },
-        None => Holidays::default(),
-    };
-    let head = match args.head.letterhead(policy, policy.everyone().time_zone()) {
+    let policy = engine.policy();
+    let tenant = args.documents.tenant_of(&args.customer()).await?;
+    let rules = tenant.as_ref().map_or(policy.everyone(), |tenant| policy.effective(tenant));
+    let head = match args.head.letterhead(policy, rules.time_zone()) {
         Ok(head) => head,
         Err(error) => return Ok(answer(Err(error), "letter")),
     };
-    let regime = match args.clock {
-        Law::Eu => Regime::Eu,
-        Law::Uk => Regime::Uk,
-    };
+    let regime = args.clock.unwrap_or_else(|| Regime::of(rules.privacy_law(), request.received));
     let reason = match reason {
         Why::Complexity => ExtensionReason::Complexity,
         Why::Requests => ExtensionReason::NumberOfRequests,
     };
     let mut clock = RequestClock::under(regime, request.received);
-    if let Err(error) = clock.extend(head.date, reason, &holidays) {
+    if let Err(error) = clock.extend(head.date, reason, engine.holidays()) {
         return Ok(refused(error.to_string()));
     }
-    Ok(answer(letter::extension(&head, &request.reference, &clock, &holidays), "letter"))
+    Ok(answer(letter::extension(&head, &request.reference, &clock, engine.holidays()), "letter"))
 }
 
 /// Of which document.

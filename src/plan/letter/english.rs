@@ -97,6 +97,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("Art. {article} UK GDPR"),
         PrivacyLaw::Fadp => format!("Art. {article} FADP"),
         PrivacyLaw::Dpdp => "s. 12(3) DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) CCPA".to_owned(),
     }
 }
 
@@ -105,7 +106,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -196,6 +197,7 @@ pub(super) const WORDS: Words = Words {
     as_long_as_record: " as long as the record",
     field_until: " until {date} at the latest, then removed",
     field_for: " for {period} after the erasure, then removed",
+    general_field: "**{field}** ({what}): kept in more general form ({general}){until}.",
     shared_field: "**{field}** ({what}): kept only where many customers have the same value, and in more general form or not at all \
                    otherwise.",
     shared: "**{what}**: kept with another person to whom the records belong as well{count}.",
@@ -291,6 +293,7 @@ pub(super) const WORDS: Words = Words {
     rest_erased: "The rest of your data is not affected by this refusal. You will get a confirmation when it has been erased.",
 
     extension: "Your request takes longer",
+    extended_swiss: "We cannot answer within 30 days. {reason} You will have our answer by {due} at the latest.",
     extended: "We cannot answer within one month. {reason} You will have our answer by {due} at the latest ({article}).",
     complexity: "Your request is complex.",
     number_of_requests: "We have received a large number of requests.",
@@ -326,7 +329,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "when we no longer have to keep them",
     at_most: "**{what}**: kept for {period} at most, counted from the date of the record ({from}; {law}).",
     expires_ownerless: "once they are no longer linked to anyone",
+    age_of_record: "{period} after the date of the record ({from})",
+    ownerless_not_before: "{when}, but not before {age}",
+    ownerless_not_while_kept: "{when}, and not while we have to keep them",
     obstacles: "When we cannot erase your data yet",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. This is no ground in law to refuse your request, and the time for our answer goes on. {way_out}",
+    delay: "{reason}. Until this changes, we erase nothing automatically. A request from you is not affected.",
+    state_applies: "the state “{what}” applies to you",
     backups: "Backup copies",
 };

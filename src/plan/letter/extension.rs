@@ -6,8 +6,8 @@ use super::{Fact, Letter, LetterError, Letterhead, Request};
 use crate::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
 use crate::policy::PrivacyLaw;
 
-/// The notice that an answer takes up to three months (Art. 12(3) GDPR, Art. 12A UK GDPR). The day of receipt is the
-/// clock's.
+/// The notice that an answer takes longer (Art. 12(3) GDPR, Art. 12A UK GDPR). The day of receipt is the clock's. Swiss law
+/// has such a notice for access only (Art. 18(2) of the Data Protection Ordinance), so the Swiss letter names no article.
 ///
 /// # Errors
 /// [`LetterError`]: the clock was not extended, or is stopped; or there is no such letter under the law.
@@ -20,7 +20,8 @@ pub fn extension(
     let privacy_law = match clock.regime() {
         Regime::Eu => PrivacyLaw::Gdpr,
         Regime::Uk => PrivacyLaw::UkGdpr,
-        Regime::California => return Err(LetterError::NoLetters { law: PrivacyLaw::Gdpr }),
+        Regime::Switzerland => PrivacyLaw::Fadp,
+        Regime::California => return Err(LetterError::NoLetters { law: PrivacyLaw::Ccpa }),
     };
     let (Some(extension), Some(due)) = (clock.extension(), clock.due(holidays)) else {
         return Err(LetterError::NotExtended);
@@ -35,7 +36,8 @@ pub fn extension(
     };
     let (day, article) = (writer.date(due), (words.ground)(privacy_law, article));
     let parts = [("reason", reason), ("due", &*day), ("article", &*article)];
-    writer.paragraph(Fact::Extended(due), fill(words.extended, &parts));
+    let text = if privacy_law == PrivacyLaw::Fadp { words.extended_swiss } else { words.extended };
+    writer.paragraph(Fact::Extended(due), fill(text, &parts));
     for stop in clock.suspensions() {
         let Some(to) = stop.to else { continue };
         let reason = match stop.reason {

@@ -135,6 +135,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("{cited} UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} DSG"),
         PrivacyLaw::Dpdp => "section 12(3) des indischen DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) des kalifornischen CCPA".to_owned(),
     }
 }
 
@@ -143,7 +144,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -240,6 +241,7 @@ pub(super) const WORDS: Words = Words {
     as_long_as_record: ", so lange wie der übrige Datensatz",
     field_until: ", längstens bis zum {date}, und danach entfernt",
     field_for: ", {period} über die Löschung hinaus, und danach entfernt",
+    general_field: "**{field}** ({what}): in allgemeinerer Form aufbewahrt ({general}){until}.",
     shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.",
     shared: "**{what}**: aufbewahrt bei einer anderen Person, zu der die Daten ebenfalls gehören{count}.",
     needed: "**{what}**: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
@@ -336,6 +338,7 @@ pub(super) const WORDS: Words = Words {
     rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, wenn sie gelöscht sind.",
 
     extension: "Ihr Antrag benötigt mehr Zeit",
+    extended_swiss: "Wir können nicht innerhalb von 30 Tagen antworten. {reason} Sie erhalten unsere Antwort spätestens am {due}.",
     extended: "Wir können nicht innerhalb eines Monats antworten. {reason} Sie erhalten unsere Antwort spätestens am {due} ({article}).",
     complexity: "Ihr Antrag ist komplex.",
     number_of_requests: "Wir haben eine große Zahl von Anträgen erhalten.",
@@ -371,7 +374,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "sobald wir sie nicht mehr aufbewahren müssen",
     at_most: "**{what}**: Aufbewahrung für höchstens {period}, gerechnet ab dem Datum der Aufzeichnung ({from}; {law}).",
     expires_ownerless: "sobald sie niemandem mehr zugeordnet sind",
+    age_of_record: "{period} nach dem Datum der Aufzeichnung ({from})",
+    ownerless_not_before: "{when}, frühestens aber {age}",
+    ownerless_not_while_kept: "{when}, aber nicht, solange wir sie aufbewahren müssen",
     obstacles: "Wann wir Ihre Daten noch nicht löschen können",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. Das ist kein gesetzlicher Grund, Ihren Antrag abzulehnen, und die Frist für unsere Antwort läuft weiter. {way_out}",
+    delay: "{reason}. Solange löschen wir nichts automatisch. Ein Antrag von Ihnen ist davon nicht betroffen.",
+    state_applies: "der Status „{what}“ gilt für Sie",
     backups: "Sicherungskopien",
 };

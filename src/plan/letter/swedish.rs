@@ -125,6 +125,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("{cited} i UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} i den schweiziska dataskyddslagen"),
         PrivacyLaw::Dpdp => "section 12(3) i Indiens DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) i Kaliforniens CCPA".to_owned(),
     }
 }
 
@@ -133,7 +134,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -230,6 +231,7 @@ pub(super) const WORDS: Words = Words {
     as_long_as_record: " lika länge som de övriga uppgifterna i samma post",
     field_until: " längst till och med den {date} och tas därefter bort",
     field_for: " i {period} efter raderingen och tas därefter bort",
+    general_field: "**{field}** ({what}): sparas i mer allmän form ({general}){until}.",
     shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.",
     shared: "**{what}**: sparas hos en annan person som uppgifterna också hör till{count}.",
     needed: "**{what}**: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar till \
@@ -325,6 +327,7 @@ pub(super) const WORDS: Words = Words {
     rest_erased: "Resten av dina uppgifter berörs inte av detta avslag. Du får en bekräftelse när de har raderats.",
 
     extension: "Din begäran tar längre tid",
+    extended_swiss: "Vi kan inte svara inom 30 dagar. {reason} Du får vårt svar senast den {due}.",
     extended: "Vi kan inte svara inom en månad. {reason} Du får vårt svar senast den {due} ({article}).",
     complexity: "Din begäran är komplicerad.",
     number_of_requests: "Vi har tagit emot ett stort antal begäranden.",
@@ -360,7 +363,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "när vi inte längre måste spara dem",
     at_most: "**{what}**: sparas i högst {period}, räknat från uppgiftens datum ({from}; {law}).",
     expires_ownerless: "när de inte längre är kopplade till någon",
+    age_of_record: "{period} efter datumet för respektive uppgift ({from})",
+    ownerless_not_before: "{when}, men tidigast {age}",
+    ownerless_not_while_kept: "{when}, men inte så länge vi måste spara dem",
     obstacles: "När vi ännu inte kan radera dina uppgifter",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. Detta är ingen laglig grund för att avslå din begäran, och svarsfristen löper. {way_out}",
+    delay: "{reason}. Så länge raderar vi ingenting automatiskt. En begäran från dig påverkas inte.",
+    state_applies: "tillståndet ”{what}” gäller för dig",
     backups: "Säkerhetskopior",
 };

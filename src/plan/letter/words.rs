@@ -43,6 +43,7 @@ pub(super) struct Words {
     pub(super) as_long_as_record: &'static str,
     pub(super) field_until: &'static str,
     pub(super) field_for: &'static str,
+    pub(super) general_field: &'static str,
     pub(super) shared_field: &'static str,
     pub(super) shared: &'static str,
     pub(super) needed: &'static str,
@@ -120,6 +121,7 @@ pub(super) struct Words {
     pub(super) rest_erased: &'static str,
 
     pub(super) extension: &'static str,
+    pub(super) extended_swiss: &'static str,
     pub(super) extended: &'static str,
     pub(super) complexity: &'static str,
     pub(super) number_of_requests: &'static str,
@@ -152,8 +154,14 @@ pub(super) struct Words {
     pub(super) expires_by_duty: &'static str,
     pub(super) at_most: &'static str,
     pub(super) expires_ownerless: &'static str,
+    pub(super) age_of_record: &'static str,
+    pub(super) ownerless_not_before: &'static str,
+    pub(super) ownerless_not_while_kept: &'static str,
     pub(super) obstacles: &'static str,
     pub(super) obstacle: &'static str,
+    pub(super) obstacle_without_ground: &'static str,
+    pub(super) delay: &'static str,
+    pub(super) state_applies: &'static str,
     pub(super) backups: &'static str,
 }
 

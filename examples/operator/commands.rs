@@ -452,7 +452,8 @@ async fn read_status(
         let late = if request["overdue"] == true { ", overdue" } else { "" };
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
         let (id, kind, stage) = (text("request"), text("kind"), text("stage"));
-        let days = [("due", "due"), ("confirm_by", "confirm the receipt by"), ("remind_on", "remind the person on")];
+        let days =
+            [("due", "due"), ("confirm_by", "confirm the receipt by"), ("remind_on", "remind the person on")];
         let days = days.map(|(key, what)| Some((what, text(key))).filter(|(_, day)| !day.is_empty()));
         let days: String = days.iter().flatten().map(|(what, day)| format!(", {what} {day}")).collect();
         lines.push(format!("request {id}  {kind}: {stage}{days}{late}"));

@@ -413,9 +413,10 @@ fn line(engine: &Engine, request: &Request) -> String {
         (_, None) if request.new.kind == RequestKind::Complaint => ", due without undue delay".to_owned(),
         (_, None) => ", the clock is stopped".to_owned(),
     };
-    for (what, day) in
-        [("confirm the receipt by", request.confirm_by(holidays)), ("remind the person on", request.remind_on())]
-    {
+    for (what, day) in [
+        ("confirm the receipt by", request.confirm_by(holidays)),
+        ("remind the person on", request.remind_on()),
+    ] {
         due.extend(day.map(|day| format!(", {what} {day}")));
     }
     let new = &request.new;

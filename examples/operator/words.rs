@@ -9,9 +9,7 @@ use relinquish::engine::{Clock, SystemClock};
 use relinquish::plan::letter::{
     self, Authority, Controller, Language, Letter, LetterError, Letterhead, Lingering, Recipients, Request,
 };
-use relinquish::plan::{
-    CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock,
-};
+use relinquish::plan::{CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock};
 use relinquish::policy::{Concept, Effective, Trigger};
 use relinquish::store::sql::Samples;
 use relinquish::{

@@ -596,7 +596,9 @@ impl Worker {
             let Some(due) = day else { continue };
             if due < today {
                 tracing::error!(request = %id, %due, "{what} is overdue");
-            } else if due <= today.checked_add_days(Days::new(self.warn_within.into())).unwrap_or(NaiveDate::MAX) {
+            } else if due
+                <= today.checked_add_days(Days::new(self.warn_within.into())).unwrap_or(NaiveDate::MAX)
+            {
                 tracing::warn!(request = %id, %due, "{what} is due soon");
             }
         }

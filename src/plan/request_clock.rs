@@ -737,9 +737,11 @@ mod tests {
         assert_eq!(clock.due(&holidays), Some(day("2026-07-17")), "two days later");
         clock.extend(day("2026-07-17"), COMPLEX, &holidays).unwrap();
         assert_eq!(clock.due(&holidays), Some(day("2026-09-17")));
-        for (received, by) in
-            [("2026-06-18", None), ("2026-06-19", Some(day("2026-07-19"))), ("2026-06-20", Some(day("2026-07-20")))]
-        {
+        for (received, by) in [
+            ("2026-06-18", None),
+            ("2026-06-19", Some(day("2026-07-19"))),
+            ("2026-06-20", Some(day("2026-07-20"))),
+        ] {
             assert_eq!(ComplaintClock::received(day(received)).acknowledge_by(), by, "{received}");
         }
     }
@@ -767,8 +769,15 @@ mod tests {
     fn in_switzerland_thirty_days_are_counted() {
         let holidays = Holidays::new([day("2026-08-28")]);
         let mut clock = RequestClock::under(Regime::Switzerland, day("2026-07-31"));
-        assert_eq!(clock.due(&holidays), Some(day("2026-08-30")), "a Sunday: no day moves it, and a month would be longer");
-        assert_eq!(clock.suspend(day("2026-08-01"), StopReason::Identity, &holidays), Err(ClockError::NoStop));
+        assert_eq!(
+            clock.due(&holidays),
+            Some(day("2026-08-30")),
+            "a Sunday: no day moves it, and a month would be longer"
+        );
+        assert_eq!(
+            clock.suspend(day("2026-08-01"), StopReason::Identity, &holidays),
+            Err(ClockError::NoStop)
+        );
         clock.extend(day("2026-08-30"), COMPLEX, &holidays).unwrap();
         assert_eq!(clock.due(&holidays), Some(day("2026-09-29")));
         assert_eq!(clock.due_at_the_earliest(&holidays), clock.due(&holidays));

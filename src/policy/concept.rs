@@ -250,7 +250,9 @@ impl InForce<'_> {
             let named = format!("treatments.{}", rule.treatment());
             match treated.action() {
                 // Whatever leads to the treatment, these records stay.
-                RecordAction::Keep { reason } if is_new => rules.push(self.stays(format!("keep: {reason}"), named)),
+                RecordAction::Keep { reason } if is_new => {
+                    rules.push(self.stays(format!("keep: {reason}"), named))
+                }
                 RecordAction::Keep { .. } => {}
                 _ => rules.push(self.by_trigger(*trigger, rule, treated)),
             }
@@ -268,7 +270,11 @@ impl InForce<'_> {
         if let Some(tombstone) = treated.tombstone() {
             let needed: Vec<&str> = tombstone.needed_by().iter().map(ClassName::as_str).collect();
             // A `String` takes every write.
-            let _ = write!(latest, "; anonymised, and deleted with the last kept record that needs it: {}", needed.join(", "));
+            let _ = write!(
+                latest,
+                "; anonymised, and deleted with the last kept record that needs it: {}",
+                needed.join(", ")
+            );
         }
         Rule {
             period,
@@ -281,7 +287,8 @@ impl InForce<'_> {
 
     /// What stays until its record expires. If the records do not expire, it has no end, and the concept says so.
     fn stays(self, action: String, named: String) -> Rule {
-        let expires = self.by_expiry().map(|rule| (rule.period, rule.start, rule.latest, rule.implementation));
+        let expires =
+            self.by_expiry().map(|rule| (rule.period, rule.start, rule.latest, rule.implementation));
         let never = || ("no end".to_owned(), "none".to_owned(), "never".to_owned(), String::new());
         let (period, start, latest, by) = expires.unwrap_or_else(never);
         let implementation = if by.is_empty() { named } else { format!("{named}, then {by}") };
@@ -355,11 +362,10 @@ impl InForce<'_> {
     fn duties(self) -> impl Iterator<Item = Rule> {
         self.duties_on_class().map(|duty| {
             let cited = duty.privacy_law().cite(duty.ground());
-            let statute = duty.statute().map_or_else(String::new, |statute| format!(" ({})", statute.code));
             Rule {
                 period: duty.period().to_string(),
                 start: duty.start().describe().to_owned(),
-                action: format!("keep, by {}{statute}; {cited}", duty.law()),
+                action: format!("keep, by {}; {cited}", duty.law()),
                 latest: "as the other rules of the cluster say".to_owned(),
                 implementation: format!("duties.{}", duty.name()),
             }
@@ -367,16 +373,19 @@ impl InForce<'_> {
     }
 
     fn limits(self) -> impl Iterator<Item = Rule> {
-        self.effective.limits().iter().filter(move |limit| limit.classes().contains(self.class)).map(|limit| {
-            let (period, start) = (limit.at_most().to_string(), format!("the date of the record: {}", limit.from()));
-            Rule {
-                latest: format!("{period} after {start}"),
-                period: format!("at most {period}"),
-                start,
-                action: format!("limit, by {}", limit.law()),
-                implementation: format!("limits.{}", limit.name()),
-            }
-        })
+        self.effective.limits().iter().filter(move |limit| limit.classes().contains(self.class)).map(
+            |limit| {
+                let (period, start) =
+                    (limit.at_most().to_string(), format!("the date of the record: {}", limit.from()));
+                Rule {
+                    latest: format!("{period} after {start}"),
+                    period: format!("at most {period}"),
+                    start,
+                    action: format!("limit, by {}", limit.law()),
+                    implementation: format!("limits.{}", limit.name()),
+                }
+            },
+        )
     }
 
     fn duties_on_class<'s>(self) -> impl Iterator<Item = &'s super::Duty>
@@ -421,7 +430,9 @@ fn started(trigger: Trigger, rule: &TriggerRule) -> String {
 /// Beside what a value of a smallest group stays.
 fn in_group(treated: &ClassTreatment, field: &FieldName) -> String {
     let group = treated.smallest_group().filter(|group| group.fields().contains_key(field));
-    group.map_or_else(String::new, |group| format!("; only where {} customers or more share it", group.least()))
+    group.map_or_else(String::new, |group| {
+        format!("; only where {} customers or more share it", group.least())
+    })
 }
 
 fn action(treatment: &Treatment, class: &ClassName) -> String {
@@ -439,11 +450,14 @@ fn beside_the_records(policy: &Policy, effective: &Effective) -> Vec<Cluster> {
             let period = rule.after().map_or_else(|| AT_ONCE.to_owned(), |after| after.to_string());
             let start = started(*trigger, rule);
             let (action, latest) = match done {
-                GatewayAction::Erase if period == AT_ONCE => ("erase".to_owned(), format!("{AT_ONCE}, when {start}")),
+                GatewayAction::Erase if period == AT_ONCE => {
+                    ("erase".to_owned(), format!("{AT_ONCE}, when {start}"))
+                }
                 GatewayAction::Erase => ("erase".to_owned(), format!("{period} after {start}")),
                 GatewayAction::Keep { reason } => (format!("keep: {reason}"), "never".to_owned()),
             };
-            let implementation = format!("triggers.{trigger}, treatments.{}.gateway.{gateway}", rule.treatment());
+            let implementation =
+                format!("triggers.{trigger}, treatments.{}.gateway.{gateway}", rule.treatment());
             let rule = Rule { period, start, action, latest, implementation };
             gateways.entry(gateway.as_str()).or_default().push(rule);
         }
@@ -457,20 +471,21 @@ fn beside_the_records(policy: &Policy, effective: &Effective) -> Vec<Cluster> {
             rules,
         })
         .collect();
-    let mut of_crate = |name: &str, personal_data: String, period: Period, start: &str, latest: String, by: &str| {
-        clusters.push(Cluster {
-            name: name.to_owned(),
-            personal_data,
-            owner: owner.clone(),
-            rules: vec![Rule {
-                period: period.to_string(),
-                start: start.to_owned(),
-                action: "delete".to_owned(),
-                latest,
-                implementation: by.to_owned(),
-            }],
-        });
-    };
+    let mut of_crate =
+        |name: &str, personal_data: String, period: Period, start: &str, latest: String, by: &str| {
+            clusters.push(Cluster {
+                name: name.to_owned(),
+                personal_data,
+                owner: owner.clone(),
+                rules: vec![Rule {
+                    period: period.to_string(),
+                    start: start.to_owned(),
+                    action: "delete".to_owned(),
+                    latest,
+                    implementation: by.to_owned(),
+                }],
+            });
+        };
     if let Some(rule) = effective.suppression() {
         let kinds: Vec<&str> = rule.kinds().iter().map(Kind::as_str).collect();
         let latest = format!("the end of the calendar year {} after the erasure", rule.period());

@@ -33,7 +33,9 @@ pub enum OutOfTurn {
         kind: RequestKind,
     },
     /// The law sets no day for the answer, so there is nothing to stop or to extend.
-    #[error("the law sets no day for the answer to a {kind}, so there is nothing to stop or to extend; answer it soon")]
+    #[error(
+        "the law sets no day for the answer to a {kind}, so there is nothing to stop or to extend; answer it soon"
+    )]
     NoPeriod {
         /// The kind of the request.
         kind: RequestKind,

@@ -130,7 +130,11 @@ impl History<'_> {
             {
                 false
             }
-            RequestEvent::Stopped { .. } if matches!(self.new.regime, Some(Regime::Switzerland | Regime::California)) => false,
+            RequestEvent::Stopped { .. }
+                if matches!(self.new.regime, Some(Regime::Switzerland | Regime::California)) =>
+            {
+                false
+            }
             RequestEvent::Stopped { .. }
             | RequestEvent::Reminded { .. }
             | RequestEvent::Resumed { .. }
@@ -322,8 +326,11 @@ fn the_receipt_is_confirmed_and_the_person_is_reminded_in_time() {
         }
         Ok::<_, OutOfTurn>(request)
     };
-    let receipt =
-        Note::Send { kind: LetterKind::Receipt, language: crate::plan::letter::Language::English, digest: None };
+    let receipt = Note::Send {
+        kind: LetterKind::Receipt,
+        language: crate::plan::letter::Language::English,
+        digest: None,
+    };
     // In the UK: 30 days, which no holiday moves.
     let complaint = of(RequestKind::Complaint, Regime::Uk);
     assert_eq!((complaint.due(&holidays), complaint.must_by(&holidays)), (None, Some(day(30))));
@@ -332,7 +339,11 @@ fn the_receipt_is_confirmed_and_the_person_is_reminded_in_time() {
     let longer = noted(complaint.clone(), Note::Extend { reason: ExtensionReason::Complexity }, 2).map(drop);
     assert_eq!(longer, Err(OutOfTurn::NoPeriod { kind: RequestKind::Complaint }));
     let asked = noted(complaint.clone(), Note::AskIdentity, 2).unwrap();
-    assert_eq!((asked.identity, asked.must_by(&holidays)), (Identity::Asked, Some(day(30))), "nothing stops it");
+    assert_eq!(
+        (asked.identity, asked.must_by(&holidays)),
+        (Identity::Asked, Some(day(30))),
+        "nothing stops it"
+    );
     assert_eq!(noted(complaint, receipt.clone(), 3).unwrap().act_by(&holidays), None, "acknowledged");
     assert_eq!(of(RequestKind::Complaint, Regime::Eu).act_by(&holidays), None, "a law of the UK");
     // In California: ten business days, of which one is a holiday.

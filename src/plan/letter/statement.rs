@@ -11,7 +11,8 @@ use crate::anonymise::Strategy;
 use crate::customer::{HoldKind, TenantId};
 use crate::data_map::ClassName;
 use crate::policy::{
-    After, Duty, Effective, Expiry, Ground, Guard, GuardRule, Limit, OwnerlessExpiry, Policy, Trigger, TriggerRule,
+    After, Duty, Effective, Expiry, Ground, Guard, GuardRule, Limit, OwnerlessExpiry, Policy, Trigger,
+    TriggerRule,
 };
 use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName};
 
@@ -173,9 +174,14 @@ impl Writer<'_> {
         }
         for (field, strategy) in treated.fields() {
             let Strategy::Generalise { to, .. } = strategy else { continue };
-            let (name, general) = (self.field(class, field)?, super::general::general(self.head.language(), *to));
-            let parts =
-                [("field", &*name), ("what", &*what), ("general", &*general), ("until", words.as_long_as_record)];
+            let (name, general) =
+                (self.field(class, field)?, super::general::general(self.head.language(), *to));
+            let parts = [
+                ("field", &*name),
+                ("what", &*what),
+                ("general", &*general),
+                ("until", words.as_long_as_record),
+            ];
             self.item(Fact::GeneralField(class.clone(), field.clone()), fill(words.general_field, &parts));
         }
         let group = treated.smallest_group().into_iter().flat_map(|group| group.fields().keys());
@@ -302,9 +308,9 @@ impl Writer<'_> {
         // A hold of the hold book blocks, whatever the policy says.
         for hold in [HoldKind::LegalClaim, HoldKind::AuthorityOrder, HoldKind::Restriction] {
             let guard = Guard::Hold(hold);
-            let rule = policy.guards().find(|(other, rule)| {
-                **other == guard && matches!(rule, GuardRule::BlockBecause { .. })
-            });
+            let rule = policy
+                .guards()
+                .find(|(other, rule)| **other == guard && matches!(rule, GuardRule::BlockBecause { .. }));
             self.obstacle(policy, &guard, rule.map_or(&GuardRule::Block, |(_, rule)| rule))?;
         }
         Ok(())
@@ -330,7 +336,9 @@ impl Writer<'_> {
         };
         let reason = capitalised(&reason);
         let (fact, text) = match (rule, ground) {
-            (GuardRule::BlockSweep, _) => (Fact::Delay(guard.clone()), fill(words.delay, &[("reason", &reason)])),
+            (GuardRule::BlockSweep, _) => {
+                (Fact::Delay(guard.clone()), fill(words.delay, &[("reason", &reason)]))
+            }
             (_, Some(ground)) => {
                 let ground = self.ground(policy.privacy_law(), ground);
                 let parts = [("reason", &*reason), ("ground", &*ground)];

@@ -368,7 +368,7 @@ pub(super) const WORDS: Words = Words {
     ownerless_not_while_kept: "{when}, men inte så länge vi måste spara dem",
     obstacles: "När vi ännu inte kan radera dina uppgifter",
     obstacle: "{reason} ({ground}).",
-    obstacle_without_ground: "{reason}. Detta är ingen laglig grund för att avslå din begäran, och svarsfristen löper. {way_out}",
+    obstacle_without_ground: "{reason}. Detta är ingen laglig grund för att avslå din begäran, och svarsfristen fortsätter att löpa. {way_out}",
     delay: "{reason}. Så länge raderar vi ingenting automatiskt. En begäran från dig påverkas inte.",
     state_applies: "tillståndet ”{what}” gäller för dig",
     backups: "Säkerhetskopior",

@@ -8,8 +8,8 @@ use relinquish::ledger::Register as _;
 use relinquish::plan::letter::Language;
 use relinquish::plan::{Authority, ExtensionReason, Holidays, Regime};
 use relinquish::request::{
-    Address, Answer, Channel, LetterKind, NewRequest, Note, OutOfTurn, Request, RequestId, RequestKind, Stage,
-    Who,
+    Address, Answer, Channel, LetterKind, NewRequest, Note, OutOfTurn, Request, RequestId, RequestKind,
+    Stage, Who,
 };
 use relinquish::store::sql::INBOX_TABLE;
 use relinquish::testing::{Faulty, ManualClock};
@@ -195,7 +195,11 @@ async fn a_request_counts_by_the_law_and_the_zone_of_its_tenant() {
         for id in ["r-1", "r-2"] {
             let request = engine.request(&id.into()).await.unwrap().unwrap();
             assert_eq!(request.new.tenant, Some("1".into()));
-            assert_eq!((request.clock.regime(), request.clock.received_on()), (regime, day(received)), "{law}");
+            assert_eq!(
+                (request.clock.regime(), request.clock.received_on()),
+                (regime, day(received)),
+                "{law}"
+            );
             assert_eq!(request.due(engine.holidays()), Some(day(due)), "{law} {id}");
             assert_eq!(request.confirm_by(engine.holidays()), confirm.map(day), "{law} {id}");
         }
@@ -222,9 +226,9 @@ async fn a_complaint_is_listed_until_its_receipt_is_confirmed() {
     let complaint = engine.receive(complaint).await.unwrap();
     assert_eq!((complaint.due(engine.holidays()), complaint.stage()), (None, Stage::Open));
     let listed = async |of| engine.requests(of, None, 10).await.unwrap().len();
-    assert_eq!(listed(RequestList::DueWithin(6)).await, 0, "2026-12-01");
-    assert_eq!(listed(RequestList::DueWithin(7)).await, 1, "2026-12-02");
-    trial.clock.turn(TimeDelta::days(8));
+    assert_eq!(listed(RequestList::DueWithin(10)).await, 0, "2026-12-01");
+    assert_eq!(listed(RequestList::DueWithin(11)).await, 1, "2026-12-02");
+    trial.clock.turn(TimeDelta::days(12));
     assert_eq!((listed(RequestList::Overdue).await, engine.health().await.unwrap().requests_overdue), (1, 1));
     let letter = Note::Send { kind: LetterKind::Receipt, language: Language::English, digest: None };
     note(&engine, "r-1", letter, "2026-12-03").await.unwrap();

@@ -91,7 +91,8 @@ fn due(visit: &Visit<'_>, request: &Request) -> Markup {
         return html! { (words.stage(Stage::Ended)) };
     }
     let holidays = visit.console.engine.holidays();
-    let stopped = if request.new.kind == RequestKind::Complaint { words.no_period } else { words.clock_stopped };
+    let stopped =
+        if request.new.kind == RequestKind::Complaint { words.no_period } else { words.clock_stopped };
     html! {
         @if let Some(due) = request.due(holidays) { (nearness(visit, request, due)) (visit.date(due)) }
         @else { (badge(stopped, "calm")) }

@@ -2,8 +2,8 @@
 
 use relinquish::customer::{HoldGround, Status};
 use relinquish::data_map::Kind;
-use relinquish::plan::{Regime, Step};
 use relinquish::plan::letter::Language;
+use relinquish::plan::{Regime, Step};
 use relinquish::policy::Trigger;
 use relinquish::request::{Answer, Channel, Identity, LetterKind, RequestKind, Stage};
 

@@ -79,6 +79,13 @@ fn number(count: u64) -> String {
     count.to_string()
 }
 
+/// A template, with dots for what is filled in: `Anonymised …`.
+fn with_gaps(template: &str) -> String {
+    let mut parts = template.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| format!("{text}…{}", part.split_once('}').map_or("", |(_, rest)| rest)))
+}
+
 impl Page<'_> {
     fn write(&self, html: &mut Html, proof: Option<&Proof<'_>>) {
         let words = self.words;
@@ -191,7 +198,9 @@ impl Page<'_> {
             _ => None,
         }));
         links.extend(certificate.recipients().iter().filter_map(|result| match &result.answer.outcome {
-            RecipientOutcome::Retained { what, .. } => Some(said(format!("recipient.{}", result.recipient), what)),
+            RecipientOutcome::Retained { what, .. } => {
+                Some(said(format!("recipient.{}", result.recipient), what))
+            }
             _ => None,
         }));
         links
@@ -245,8 +254,9 @@ impl Page<'_> {
             PrivacyLaw::Dpdp => dpdp,
             PrivacyLaw::Ccpa => ccpa,
         };
-        let ground =
-            certificate.ground().map_or_else(|| words.no_ground.to_owned(), |ground| self.erasure_ground(ground));
+        let ground = certificate
+            .ground()
+            .map_or_else(|| words.no_ground.to_owned(), |ground| self.erasure_ground(ground));
         let subject = certificate.subject().map_or_else(
             || text(words.destroyed),
             |subject| Cell::Fields(vec![(subject.to_string(), words.subject_says.to_owned())]),
@@ -394,7 +404,7 @@ impl Page<'_> {
             Strategy::Clear => words.cleared.to_owned(),
             Strategy::Constant(Value::Blob(bytes)) if bytes.is_empty() => words.empty_file.to_owned(),
             Strategy::Constant(_) => words.constant.to_owned(),
-            Strategy::Placeholder(template) => fill(words.quoted, &[("what", template.as_str())]),
+            Strategy::Placeholder(template) => fill(words.quoted, &[("what", &with_gaps(template.as_str()))]),
             Strategy::Token(token) => {
                 let [uuid, number, digits] = words.token_forms;
                 let what = match token.form() {
@@ -488,6 +498,12 @@ impl Page<'_> {
                 .map_or_else(|| words.as_long_as_record.to_owned(), |day| self.date(*day));
             rows.push(vec![text(format!("{class}, {field}")), text(self.said(reason)), text(until)]);
         }
+        for (field, strategy) in treated.into_iter().flat_map(ClassTreatment::fields).filter(|_| is_left) {
+            let Strategy::Generalise { to, .. } = strategy else { continue };
+            let why = fill(words.general_form, &[("what", &of_language(self.language).general(*to))]);
+            let what = text(format!("{class}, {field}"));
+            rows.push(vec![what, text(why), text(words.as_long_as_record)]);
+        }
         if let Some(DeferredRecords { rows: count, duties, until, unreadable, for_others, .. }) = &of.deferred
         {
             let count = self.counted(words.records, *count);
@@ -517,8 +533,7 @@ impl Page<'_> {
             let RecordedDuty { law, statute, ground, privacy_law, period, start } = duty;
             let statute = statute.as_deref().and_then(Statute::find);
             let law = statute.map_or_else(|| self.said(law), |statute| cited(self.language, statute));
-            let article =
-                if *privacy_law == PrivacyLaw::Fadp { fadp(*ground) } else { ground.as_str() };
+            let article = if *privacy_law == PrivacyLaw::Fadp { fadp(*ground) } else { ground.as_str() };
             vec![
                 code(name),
                 Cell::Lines(vec![law, of_language.ground(*privacy_law, article)]),
@@ -625,7 +640,9 @@ impl Page<'_> {
             let of_language = of_language(self.language);
             let called = |kind: &Kind| match of_language.identifier(kind) {
                 Some(name) => name.to_owned(),
-                None => self.names.and_then(|names| names.name(kind.as_str())).unwrap_or_else(|| kind.to_string()),
+                None => {
+                    self.names.and_then(|names| names.name(kind.as_str())).unwrap_or_else(|| kind.to_string())
+                }
             };
             let kinds: Vec<String> = suppressing.kinds.iter().map(called).collect();
             let parts = [("kinds", &*kinds.join(", ")), ("date", &*self.date(suppressing.until))];

@@ -93,6 +93,7 @@ pub(super) struct Words {
     /// One, several.
     pub(super) undated: [&'static str; 2],
     pub(super) tombstone: &'static str,
+    pub(super) general_form: &'static str,
     pub(super) leftover: &'static str,
 
     pub(super) duties: &'static str,
@@ -220,7 +221,13 @@ const ENGLISH: Words = Words {
     ],
     trigger: "Trigger",
     law: "Data protection law",
-    laws: ["GDPR", "UK GDPR", "Swiss Federal Act on Data Protection", "Indian DPDP Act 2023", "California Consumer Privacy Act"],
+    laws: [
+        "GDPR",
+        "UK GDPR",
+        "Swiss Federal Act on Data Protection",
+        "Indian DPDP Act 2023",
+        "California Consumer Privacy Act",
+    ],
     ground: "Ground of the erasure",
     no_ground: "the policy names none",
     treatment: "Treatment",
@@ -271,6 +278,7 @@ const ENGLISH: Words = Words {
     for_others: "because records under a duty need them",
     undated: ["{n} record has no date that can be read", "{n} records have no date that can be read"],
     tombstone: "without what identifies the person, because records that stay need them",
+    general_form: "in general form: {what}",
     leftover: "still holds a value that was erased",
     duties: "Duties in force",
     duty: "Duty",
@@ -294,19 +302,26 @@ const ENGLISH: Words = Words {
     waived: "left out by {by} on {at}: {reason}",
     guards: "Guards and holds",
     finding: "Finding",
-    findings: ["nothing stood against the erasure", "the policy lets a request pass", "not checked, as the policy says"],
+    findings: [
+        "nothing stood against the erasure",
+        "the policy lets a request pass",
+        "not checked, as the policy says",
+    ],
     verified: "What was verified",
     verifications: [
         "The store was read back: no record of the customer is left to treat.",
         "Records that were handed over were counted when it was done, and not read back.",
         "Texts of the customer that stay were searched for the values that were erased.",
-        "Each gateway was asked again after its answer, and has the profile no more.",
+        "Each gateway was asked again after its answer, and no longer has the profile.",
     ],
     not_searched: "Not searched for, because the values were not known any more: {what}",
     copies: "Copies, and remains of deleted data",
     backups: "Backups {name}",
     lingers_until: "may hold the old data until {date} at the latest",
-    lingers_copies: ["may hold the old data until {n} newer copy has been taken", "may hold the old data until {n} newer copies have been taken"],
+    lingers_copies: [
+        "may hold the old data until {n} newer copy has been taken",
+        "may hold the old data until {n} newer copies have been taken",
+    ],
     lingers_for_ever: "hold the old data without an end date: the rule deletes no copy",
     lingers_unknown: "may hold the old data; until when is not known",
     suppressed: "Suppression list",
@@ -388,7 +403,13 @@ const SWEDISH: Words = Words {
     ],
     trigger: "Utlösande händelse",
     law: "Dataskyddslag",
-    laws: ["GDPR", "UK GDPR", "den schweiziska dataskyddslagen", "Indiens DPDP Act 2023", "Kaliforniens Consumer Privacy Act"],
+    laws: [
+        "GDPR",
+        "UK GDPR",
+        "den schweiziska dataskyddslagen",
+        "Indiens DPDP Act 2023",
+        "Kaliforniens Consumer Privacy Act",
+    ],
     ground: "Grund för raderingen",
     no_ground: "policyn anger ingen",
     treatment: "Behandling",
@@ -439,6 +460,7 @@ const SWEDISH: Words = Words {
     for_others: "eftersom poster som måste sparas behöver dem",
     undated: ["{n} post saknar läsbart datum", "{n} poster saknar läsbart datum"],
     tombstone: "utan det som visar vem personen är, eftersom poster som finns kvar behöver dem",
+    general_form: "i mer allmän form: {what}",
     leftover: "innehåller fortfarande ett raderat värde",
     duties: "Gällande skyldigheter att spara",
     duty: "Skyldighet",
@@ -462,7 +484,11 @@ const SWEDISH: Words = Words {
     waived: "utelämnat av {by} den {at}: {reason}",
     guards: "Spärrar",
     finding: "Resultat",
-    findings: ["inget hindrade raderingen", "policyn släpper igenom en begäran", "kontrolleras inte enligt policyn"],
+    findings: [
+        "inget hindrade raderingen",
+        "policyn släpper igenom en begäran",
+        "kontrolleras inte enligt policyn",
+    ],
     verified: "Vad som har kontrollerats",
     verifications: [
         "Databasen lästes igen: ingen av kundens poster återstår att behandla.",
@@ -474,7 +500,10 @@ const SWEDISH: Words = Words {
     copies: "Kopior och rester av raderade uppgifter",
     backups: "Säkerhetskopior {name}",
     lingers_until: "kan innehålla de gamla uppgifterna längst till och med den {date}",
-    lingers_copies: ["kan innehålla de gamla uppgifterna tills {n} nyare kopia har gjorts", "kan innehålla de gamla uppgifterna tills {n} nyare kopior har gjorts"],
+    lingers_copies: [
+        "kan innehålla de gamla uppgifterna tills {n} nyare kopia har gjorts",
+        "kan innehålla de gamla uppgifterna tills {n} nyare kopior har gjorts",
+    ],
     lingers_for_ever: "innehåller de gamla uppgifterna utan slutdatum: regeln tar inte bort någon kopia",
     lingers_unknown: "kan innehålla de gamla uppgifterna; hur länge är inte känt",
     suppressed: "Spärrlista",
@@ -489,7 +518,11 @@ const SWEDISH: Words = Words {
     backup_copies: "säkerhetskopior, tills de har gallrats",
     tables: "tabeller som datakartan inte nämner: {what}",
     ignored: "{what}, undantagen i datakartan: {reason}",
-    ignored_parts: ["tabellen {what}", "rader i tabellen {what} som ingen uppgiftsklass omfattar", "triggern {what}"],
+    ignored_parts: [
+        "tabellen {what}",
+        "rader i tabellen {what} som ingen uppgiftsklass omfattar",
+        "triggern {what}",
+    ],
     by_trigger: "det som triggern {trigger} på tabellen {table} skriver till {to}",
     object_versions: "äldre versioner, repliker och säkerhetskopior av filerna under {what}",
     owners_elsewhere: "poster i {what} som anger en kund som kundregistret inte har: ingen räknar dem",
@@ -556,7 +589,13 @@ const GERMAN: Words = Words {
     ],
     trigger: "Auslöser",
     law: "Datenschutzrecht",
-    laws: ["DSGVO", "UK GDPR", "Schweizer Datenschutzgesetz", "indischer DPDP Act 2023", "kalifornischer Consumer Privacy Act"],
+    laws: [
+        "DSGVO",
+        "UK GDPR",
+        "Schweizer Datenschutzgesetz",
+        "indischer DPDP Act 2023",
+        "kalifornischer Consumer Privacy Act",
+    ],
     ground: "Grund der Löschung",
     no_ground: "die Richtlinie nennt keinen",
     treatment: "Behandlung",
@@ -611,6 +650,7 @@ const GERMAN: Words = Words {
     for_others: "weil Datensätze unter einer Pflicht sie brauchen",
     undated: ["{n} Datensatz hat kein lesbares Datum", "{n} Datensätze haben kein lesbares Datum"],
     tombstone: "ohne Angaben, die die Person erkennen lassen, weil verbleibende Datensätze sie brauchen",
+    general_form: "in allgemeinerer Form: {what}",
     leftover: "enthält noch einen gelöschten Wert",
     duties: "Geltende Aufbewahrungspflichten",
     duty: "Pflicht",
@@ -634,7 +674,11 @@ const GERMAN: Words = Words {
     waived: "ausgelassen von {by} am {at}: {reason}",
     guards: "Sperren",
     finding: "Befund",
-    findings: ["der Löschung stand nichts entgegen", "die Richtlinie lässt einen Antrag zu", "nach der Richtlinie nicht geprüft"],
+    findings: [
+        "der Löschung stand nichts entgegen",
+        "die Richtlinie lässt einen Antrag zu",
+        "nach der Richtlinie nicht geprüft",
+    ],
     verified: "Was geprüft wurde",
     verifications: [
         "Die Datenbank wurde erneut gelesen: Kein Datensatz des Kunden ist noch zu behandeln.",
@@ -646,7 +690,10 @@ const GERMAN: Words = Words {
     copies: "Kopien und Reste gelöschter Daten",
     backups: "Sicherungen {name}",
     lingers_until: "können die alten Daten längstens bis zum {date} enthalten",
-    lingers_copies: ["können die alten Daten enthalten, bis {n} neuere Kopie entstanden ist", "können die alten Daten enthalten, bis {n} neuere Kopien entstanden sind"],
+    lingers_copies: [
+        "können die alten Daten enthalten, bis {n} neuere Kopie entstanden ist",
+        "können die alten Daten enthalten, bis {n} neuere Kopien entstanden sind",
+    ],
     lingers_for_ever: "enthalten die alten Daten ohne Enddatum: Die Regel entfernt keine Kopie",
     lingers_unknown: "können die alten Daten enthalten; wie lange, ist nicht bekannt",
     suppressed: "Sperrliste",
@@ -661,7 +708,11 @@ const GERMAN: Words = Words {
     backup_copies: "Sicherungskopien, bis sie ablaufen",
     tables: "Tabellen, die das Datenverzeichnis nicht nennt: {what}",
     ignored: "{what}, im Datenverzeichnis ausgenommen: {reason}",
-    ignored_parts: ["Tabelle {what}", "Zeilen der Tabelle {what}, die keine Datenart umfasst", "Trigger {what}"],
+    ignored_parts: [
+        "Tabelle {what}",
+        "Zeilen der Tabelle {what}, die keine Datenart umfasst",
+        "Trigger {what}",
+    ],
     by_trigger: "was der Trigger {trigger} der Tabelle {table} nach {to} schreibt",
     object_versions: "ältere Fassungen, Replikate und Sicherungen der Dateien unter {what}",
     owners_elsewhere: "Datensätze in {what}, die einen Kunden nennen, den das Kundenverzeichnis nicht hat: niemand zählt sie",
@@ -698,3 +749,51 @@ const GERMAN: Words = Words {
     own: "nach dem eigenen Verfahren {what}",
     in_group: "; nur wo mindestens {n} Kunden teilen, was bleibt",
 };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Each text of a language, by its name in [`Words`](super::Words): the string literals of this file.
+    fn texts(language: &str) -> BTreeMap<String, Vec<String>> {
+        let source = include_str!("words.rs");
+        let start = source.find(&format!("const {language}: Words = Words {{")).unwrap();
+        let block = source[start..].split("\n};").next().unwrap().replace("\\\n", " ");
+        let mut texts = BTreeMap::<String, Vec<String>>::new();
+        let mut name = String::new();
+        for line in block.lines().skip(1) {
+            let mut rest = line;
+            if let Some((key, value)) = line.strip_prefix("    ").and_then(|line| line.split_once(": "))
+                && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            {
+                (name, rest) = (key.to_owned(), value);
+            }
+            let literals = rest.split('"').skip(1).step_by(2);
+            texts.entry(name.clone()).or_default().extend(literals.map(str::to_owned));
+        }
+        texts
+    }
+
+    fn parts(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect()
+    }
+
+    /// A text that was forgotten is English in the midst of another language; a part that was forgotten says too little.
+    #[test]
+    fn every_text_is_in_its_own_language_and_has_the_same_parts() {
+        let english = texts("ENGLISH");
+        assert!(english.len() > 150, "{}", english.len());
+        for language in ["SWEDISH", "GERMAN"] {
+            let other = texts(language);
+            assert_eq!(other.keys().collect::<Vec<_>>(), english.keys().collect::<Vec<_>>(), "{language}");
+            for (name, texts) in &english {
+                assert_eq!(texts.len(), other[name].len(), "{language}: {name}");
+                for (text, said) in texts.iter().zip(&other[name]) {
+                    assert_eq!(parts(text), parts(said), "{language}: {name}");
+                    let is_prose = text.split_whitespace().filter(|word| !word.starts_with('{')).count() > 1;
+                    assert!(!is_prose || text != said || text == "UK GDPR", "{language}: {name}: {said}");
+                }
+            }
+        }
+    }
+}

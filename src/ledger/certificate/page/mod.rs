@@ -605,7 +605,7 @@ impl Page<'_> {
     }
 
     fn verified(&self, html: &mut Html) {
-        let [read_back, handed_over, searched, gateways] = self.words.verifications;
+        let [read_back, handed_over, searched, gateways, holds] = self.words.verifications;
         let each = self.certificate.verifications().into_iter();
         let mut items: Vec<String> = each
             .map(|verified| match verified {
@@ -613,6 +613,7 @@ impl Page<'_> {
                 Verified::HandedOver => handed_over,
                 Verified::Searched => searched,
                 Verified::Gateways => gateways,
+                Verified::Holds => holds,
             })
             .map(str::to_owned)
             .collect();

@@ -121,8 +121,8 @@ pub(super) struct Words {
     pub(super) findings: [&'static str; 3],
 
     pub(super) verified: &'static str,
-    /// Read back, handed over, searched, gateways.
-    pub(super) verifications: [&'static str; 4],
+    /// Read back, handed over, searched, gateways, holds.
+    pub(super) verifications: [&'static str; 5],
     pub(super) not_searched: &'static str,
 
     pub(super) copies: &'static str,
@@ -313,6 +313,7 @@ const ENGLISH: Words = Words {
         "Records that were handed over were counted when it was done, and not read back.",
         "Texts of the customer that stay were searched for the values that were erased.",
         "Each gateway was asked again after its answer, and no longer has the profile.",
+        "Right before each irreversible step, no hold of the ledger stood against it.",
     ],
     not_searched: "Not searched for, because the values were not known any more: {what}",
     copies: "Copies, and remains of deleted data",
@@ -495,6 +496,7 @@ const SWEDISH: Words = Words {
         "Överförda poster räknades när det gjordes och lästes inte igen.",
         "Texter om kunden som finns kvar genomsöktes efter de raderade värdena.",
         "Varje betaltjänst tillfrågades igen efter sitt svar och har inte längre profilen.",
+        "Omedelbart före varje steg som inte kan ångras fanns ingen spärr i loggen som hindrade det.",
     ],
     not_searched: "Inte genomsökt, eftersom värdena inte längre var kända: {what}",
     copies: "Kopior och rester av raderade uppgifter",
@@ -685,6 +687,7 @@ const GERMAN: Words = Words {
         "Übertragene Datensätze wurden dabei gezählt und nicht erneut gelesen.",
         "Verbleibende Texte des Kunden wurden nach den gelöschten Werten durchsucht.",
         "Jeder Zahlungsdienst wurde nach seiner Antwort erneut gefragt und hat das Profil nicht mehr.",
+        "Unmittelbar vor jedem unumkehrbaren Schritt stand ihm keine Sperre des Protokolls entgegen.",
     ],
     not_searched: "Nicht gesucht, weil die Werte nicht mehr bekannt waren: {what}",
     copies: "Kopien und Reste gelöschter Daten",

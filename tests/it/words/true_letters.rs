@@ -76,10 +76,10 @@ fn in_general(reveals: Reveals, language: Language) -> &'static str {
     let [english, swedish, german] = match reveals {
         Reveals::Only(Generalisation::Year) => ["the year", "året", "das Jahr"],
         Reveals::Only(Generalisation::Prefix(3)) => {
-            ["the first 3 characters", "de 3 första", "die ersten 3 Zeichen"]
+            ["(the first 3 letters and digits)", "(de 3 första bokstäverna", "(die ersten 3 Buchstaben"]
         }
         Reveals::Rest => ["without the passages", "utan de ställen", "ohne die Stellen"],
-        _ => ["a more general value", "ett mer allmänt värde", "einen allgemeineren Wert"],
+        _ => ["in more general form as", "i mer allmän form lika", "in allgemeinerer Form aufbewahrt,"],
     };
     match language {
         Language::Swedish => swedish,
@@ -331,7 +331,7 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
             wanted.push((fact, parts));
         }
         for (field, reveals) in &of.general {
-            let fact = Fact::General(class.clone(), field.clone());
+            let fact = Fact::GeneralField(class.clone(), field.clone());
             let part = in_general(*reveals, language).to_owned();
             wanted.push((fact, vec![said(language, field.as_str()), name.clone(), part]));
         }

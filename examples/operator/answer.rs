@@ -152,17 +152,20 @@ fn case_text(outcome: &Outcome) -> String {
         | Outcome::Profile { .. }
         | Outcome::Cancelled { .. } => outcome.to_string(),
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
-        Outcome::Blocked { case, step, .. } => {
+        Outcome::Blocked { case, step, reversible, .. } => {
             let by_hand = if matches!(step, Step::Gateway(_) | Step::Recipient(_)) {
                 format!(
-                    "\n  when a person has done it by hand: by-hand --case {case} --approver … --reason …"
+                    "\n  when a person has done it by hand: by-hand --case {case} --step {step} --approver … --reason …"
                 )
             } else {
                 String::new()
             };
-            format!(
-                "{outcome}\n  when the cause is gone: retry --case {case}{by_hand}\n  to give it up: cancel --case {case} --approver … --reason …"
-            )
+            let cancel = if *reversible {
+                format!("\n  to give it up: cancel --case {case} --approver … --reason …")
+            } else {
+                String::new()
+            };
+            format!("{outcome}\n  when the cause is gone: retry --case {case}{by_hand}{cancel}")
         }
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
@@ -192,8 +195,8 @@ fn case_json(outcome: &Outcome) -> Value {
             json!({ "outcome": "superseded", "case": case, "because": because, "reason": reason })
         }
         Outcome::Cancelled { case } => json!({ "outcome": "cancelled", "case": case }),
-        Outcome::Blocked { case, step, reason } => {
-            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
+        Outcome::Blocked { case, step, reason, reversible } => {
+            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason, "reversible": reversible })
         }
         Outcome::Held { case, step, holds } => {
             json!({ "outcome": "held", "case": case, "step": step, "holds": holds })

@@ -568,6 +568,9 @@ pub(crate) struct StepArgs {
     /// The blocked case
     #[arg(long)]
     case: String,
+    /// The step that is meant, such as recipient.archive. Another step may block the case by now
+    #[arg(long)]
+    step: String,
     /// An opaque id of whoever decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
@@ -588,6 +591,10 @@ pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer
         let text = format!("refused: {}", Error::NotBlocked { case: case.clone() });
         return Ok(Answer::refused(&json!({ "case": case, "decide": "not_blocked" }), text));
     };
+    if step.to_string() != args.step {
+        let text = format!("refused: case {case} is blocked at {step}, not at {}", args.step);
+        return Ok(Answer::refused(&json!({ "case": case, "decide": "not_this_step" }), text));
+    }
     let decided = if by_hand {
         engine.done_by_hand(&case, step, &by, args.reason.clone()).await
     } else {

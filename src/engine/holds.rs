@@ -309,8 +309,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The holds on whole tenants. Nobody knows whose tenant's a record without an owner was, so each of them keeps
-    /// such records.
+    /// The holds that keep records without an owner: those on whole tenants, because nobody knows whose tenant's a record
+    /// was, and those on customers whose own row is gone, because a record that nobody has may have been theirs.
     async fn holds_on_ownerless(&self, at: chrono::DateTime<chrono::Utc>) -> Result<Vec<HoldId>, Error> {
         let Some((_, request)) = self.ownerless(at) else { return Ok(Vec::new()) };
         let (mut found, mut after) = (Vec::new(), None);
@@ -319,10 +319,28 @@ impl Engine {
                 self.parts.ledger.list_holds(WhichHolds::Standing, after.as_ref(), self.parts.batch).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = Some(last.id.clone());
-            let is_wide = |hold: &&Hold| matches!(hold.on, HoldOn::Tenant(_) | HoldOn::Everything);
-            let keeping = page.iter().filter(is_wide).filter(|hold| keeps(hold, Some(&request.treatment)));
-            found.extend(keeping.map(|hold| hold.id.clone()));
+            let keeping: Vec<&Hold> =
+                page.iter().filter(|hold| keeps(hold, Some(&request.treatment))).collect();
+            let customers: BTreeSet<CustomerId> =
+                keeping.iter().filter_map(|hold| customer_of(hold)).collect();
+            let customers: Vec<CustomerId> = customers.into_iter().collect();
+            let there: BTreeSet<CustomerId> = if customers.is_empty() {
+                BTreeSet::new()
+            } else {
+                let facts = self.parts.store.facts(&customers).await?;
+                facts.into_iter().map(|facts| facts.id).collect()
+            };
+            let is_there = |hold: &Hold| customer_of(hold).is_some_and(|customer| there.contains(&customer));
+            found.extend(keeping.into_iter().filter(|hold| !is_there(hold)).map(|hold| hold.id.clone()));
         }
+    }
+}
+
+/// The customer on whom a hold stands, if it stands on one.
+fn customer_of(hold: &Hold) -> Option<CustomerId> {
+    match &hold.on {
+        HoldOn::Customer { customer, .. } => Some(customer.clone()),
+        _ => None,
     }
 }
 

@@ -20,8 +20,8 @@ use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, SmallestGroup, Tally,
-    Treatment,
+    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, Residue,
+    SmallestGroup, Tally, Treatment,
 };
 use crate::words::plural;
 
@@ -296,10 +296,15 @@ impl Plan {
         }
     }
 
+    /// What is left of the person afterwards.
+    pub fn residue(&self) -> Residue {
+        let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
+        self.treatment.residue_with(&self.links, root_stays)
+    }
+
     /// The honest word for the result.
     pub fn outcome(&self) -> &'static str {
-        let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.residue_with(&self.links, root_stays).word(is_all_claimed(&self.not_covered))
+        self.residue().word(is_all_claimed(&self.not_covered))
     }
 
     /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785). For this digest,

@@ -33,6 +33,7 @@ mod told;
 
 #[cfg(feature = "checkpoints")]
 pub(crate) use page::Proof;
+pub(crate) use page::uncovered;
 
 /// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -125,7 +125,7 @@ impl Frame {
         );
         let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read_among(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
+            for fact in self.facts.read(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
             Ok(())

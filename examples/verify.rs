@@ -1,4 +1,4 @@
-//! Verifies a certificate, or the export of a ledger, with nothing but the public key of the ledger's signer.
+//! Verifies a certificate, or the export of a ledger. It needs only the public key of the ledger's signer.
 //!
 //! ```sh
 //! cargo run --features checkpoints --example verify -- certificate certificate.json 'erasures.example.com+…+…'

@@ -1,4 +1,4 @@
-//! Backup copies and rotated logs: what lies there, and what their rule no longer allows.
+//! The commands for backup copies and rotated logs: which exist, and which their rule no longer allows.
 
 use std::path::PathBuf;
 
@@ -151,7 +151,7 @@ async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
         Ok(digest) => digest,
         Err(error) => return refused(error.to_string()),
     };
-    // Who runs this on the machine of the copies has authority over whatever tenant is in them.
+    // A user who can run this program on the machine of the copies has authority over every tenant in them.
     let tenants: Vec<_> = engine.policy().tenants().cloned().collect();
     let approval = Approval::new(approver.as_str(), tenants, digest, SystemClock.now(), TimeDelta::hours(1));
     let removal = match plan.approve(approval) {

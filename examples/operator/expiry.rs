@@ -1,4 +1,4 @@
-//! Records that expire: planned first, and done once the plan's digest is given.
+//! The command for records that expire. It first makes a plan, and carries the plan out when its digest is given.
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ impl ExpireArgs {
     }
 }
 
-/// Shows what has expired; with the digest of that plan, erases it.
+/// Shows which records have expired. With the digest of that plan, erases them.
 pub(crate) async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
     let (Some(digest), Some(approver)) = (&args.digest, &args.approver) else {
         let engine = args.documents.planner(Some(&args.ledger), None).await?;

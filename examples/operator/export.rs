@@ -1,4 +1,4 @@
-//! Exporting what is held: about one customer, of one class, of a tenant.
+//! The command that exports data: about one customer, of one class, or of a tenant.
 
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
@@ -87,7 +87,7 @@ pub(crate) async fn export(args: &ExportArgs) -> Result<Answer, Failure> {
     Ok(Answer::done(said(report), json!({ "file": path, "report": report })))
 }
 
-/// What is in the export and what is not, in words.
+/// A text that says what is in the export and what is left out.
 fn said(report: &ExportReport) -> String {
     let records = report.records.iter().map(|(class, count)| format!("  {:<20} {count:>9}", class.as_str()));
     let left_out = report.left_out.iter().map(|left| {

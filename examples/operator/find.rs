@@ -1,4 +1,4 @@
-//! Finding people, and exporting what is held about them. Each access is written to a file, as the host's own log would be.
+//! The commands that find people. Each access is written to a file, which stands for the host's own access log.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -22,7 +22,7 @@ use crate::answer::{Answer, Failure, misfits};
 use crate::commands::opaque;
 use crate::opening::{Documents, existing_ledger};
 
-/// Who looks, why, and where that is written down.
+/// Who looks, why, and where the access is recorded.
 #[derive(Args)]
 pub(crate) struct Looking {
     #[command(flatten)]
@@ -48,7 +48,7 @@ fn purpose(text: &str) -> Result<Purpose, String> {
     }
 }
 
-/// A log in a file: each event is a line of JSON.
+/// An access log in a file. Each event is a line of JSON.
 #[derive(Debug)]
 struct FileLog(PathBuf);
 
@@ -66,7 +66,7 @@ impl AccessLog for FileLog {
 }
 
 impl Looking {
-    /// An engine that reads, and the access under which it does. Whoever runs this program may read all tenants.
+    /// An engine that can read records, and the access. A user who can run this program may read all tenants.
     pub(crate) async fn open(&self) -> Result<(Engine, Access), Failure> {
         let opened = self.documents.open()?;
         let failed = |source| Failure::Database { file: self.documents.database.clone(), source };
@@ -132,7 +132,7 @@ pub(crate) struct FindArgs {
     limit: usize,
 }
 
-/// Says in which records and fields a value stands.
+/// Lists the records and fields that contain a value.
 pub(crate) async fn find(args: &FindArgs) -> Result<Answer, Failure> {
     let (engine, access) = args.looking.open().await?;
     let mut search = Search::new().limit(args.limit);

@@ -1,7 +1,7 @@
-//! The library as an administrator's command line over any SQLite database.
+//! The library as a command line for administrators, over any SQLite database.
 //!
-//! A map says what the database holds, a policy what must happen to it; `examples/chinook` has both for a public
-//! sample database. The library does the rest:
+//! A map says what the database contains, and a policy says what must happen to the data. `examples/chinook` has both
+//! for a public sample database. The commands:
 //!
 //! ```text
 //! cargo run --example operator -- draft --database shop.sqlite --customers clients > map.toml
@@ -54,16 +54,16 @@
 //! cargo run --features checkpoints --example operator -- ledger checkpoint --ledger ledger.sqlite --signer ledger.signer
 //! ```
 //!
-//! `survey` writes who is due for a person to check, `approve` binds the digest of what is left, and `run` erases exactly that.
-//! A standing approval, made by `stand`, is for a scheduler.
+//! `survey` writes the customers who are due to a file, for a person to check. `approve` approves the digest of those
+//! that are left, and `run` erases exactly these. `stand` makes a standing approval, which is for a scheduler.
 //!
-//! `plan` shows what would be done and touches nothing. `erase` plans again and goes on only if the digest is still
-//! the one that was approved. A case that was interrupted is finished by `resume`; a blocked one is tried again with
-//! `retry`, or given up with `cancel`. A step at a gateway or recipient that a person took by hand ends with `by-hand`, and
-//! `waive` leaves it out. `--json` is understood everywhere.
+//! `plan` shows what would be done and changes nothing. `erase` plans again, and continues only if the digest is
+//! still the approved one. `resume` finishes an interrupted case. `retry` tries a blocked case again, and `cancel`
+//! gives it up. `by-hand` ends a step at a gateway or recipient that a person did by hand, and `waive` leaves the
+//! step out. Every command accepts `--json`.
 //!
-//! The exit code is 0 for done, 2 for refused (the reason is printed, with the date where there is one) and 1 for
-//! an error. Nothing but the host's own customer id is ever printed of a person.
+//! The exit code is 0 for success, 1 for an error, and 2 for a refusal. A refusal prints its reason, with a date if
+//! there is one. Of a person, the program prints only the host's own customer id.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -236,18 +236,18 @@ fn run(command: &Command) -> Result<Answer, Failure> {
     })
 }
 
-/// Help, or what is wrong with the command line. clap would exit with 2, which here means refused.
+/// Prints the help, or the error of the command line. clap would exit with 2, but here 2 means refused.
 fn explain(usage: &clap::Error) -> ExitCode {
     if !usage.use_stderr() {
         return if usage.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    // The arguments could not be parsed, so whether JSON is wanted can only be guessed from them.
+    // The arguments could not be parsed. So the program can only guess whether the user wants JSON.
     let written = if std::env::args_os().any(|argument| argument == "--json") {
         writeln!(io::stdout(), "{:#}", json!({ "error": usage.to_string() }))
     } else {
         usage.print()
     };
-    // The exit code says it in any case.
+    // If printing fails, the exit code still shows the error.
     drop(written);
     ExitCode::FAILURE
 }

@@ -1,4 +1,5 @@
-//! Proof that nobody has changed the ledger: keys, checkpoints, exports and certificates that stand alone.
+//! The commands that prove that nobody has changed the ledger: keys, checkpoints, exports, and certificates with
+//! proofs.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::BufWriter;
@@ -86,7 +87,7 @@ fn read_checkpoint(file: &Path, key: &PublicKey) -> Result<Checkpoint, Failure> 
     Checkpoint::read(&text, key).map_err(of(file))
 }
 
-/// Makes keys and checkpoints, and gives what they prove.
+/// Makes keys and checkpoints, and prints proofs.
 pub(crate) async fn ledger(args: &LedgerArgs) -> Result<Answer, Failure> {
     match &args.what {
         What::Signer { out, name } => {

@@ -1,4 +1,4 @@
-//! After a restore: whom the ledger has erased since is erased again.
+//! The command for after a restore: it erases the customers again who were erased after the backup.
 
 use std::path::PathBuf;
 
@@ -32,13 +32,13 @@ pub(crate) struct ReplayArgs {
     approver: Option<String>,
 }
 
-/// Shows who has to be erased again; with the digest of that replay, erases them.
+/// Shows which customers have to be erased again. With the digest of that replay, erases them.
 pub(crate) async fn replay(args: &ReplayArgs) -> Result<Answer, Failure> {
     must_exist(&args.ledger)?;
     let engine = args.documents.engine(&args.ledger).await?;
     let from = args.since.map_or(RestoredFrom::Mark, RestoredFrom::Backup);
     let (Some(digest), Some(approver)) = (&args.digest, &args.approver) else {
-        // If nothing is left, the database has caught up, and its mark is raised.
+        // If nobody is left to erase, the database is up to date, and its mark is updated.
         let planned = engine.finish_replay(from).await?;
         let answer = as_json(&planned);
         return Ok(if planned.plan.of().is_empty() {

@@ -24,7 +24,7 @@ use crate::opening::{Documents, must_exist};
 /// How many requests are read at once.
 const PAGE: usize = 500;
 
-/// The database, what is said about it, and the ledger.
+/// The database, its map and policy, and the ledger.
 #[derive(Args)]
 struct There {
     #[command(flatten)]
@@ -195,7 +195,7 @@ pub(crate) struct HealthArgs {
     there: There,
 }
 
-/// The value that a word means, as the register writes it.
+/// Parses a word as the register writes it.
 fn word<T: serde::de::DeserializeOwned>(text: &str, known: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|_| format!("it is one of {known}"))
 }
@@ -258,7 +258,7 @@ async fn note(args: &NoteArgs) -> Result<Answer, Failure> {
     let now = SystemClock.now();
     let on = args.on.unwrap_or_else(|| engine.policy().everyone().time_zone().day(now));
     let tenant = engine.request(&id).await?.and_then(|request| request.new.tenant);
-    // Who runs this on the database's own machine has authority over whatever tenant it is about.
+    // A user who can run this program on the database's machine has authority over every tenant.
     let by = Authority::new(args.approver.as_str(), tenant.clone());
     let note = match &args.what {
         Noted::AskIdentity => Note::AskIdentity,
@@ -303,8 +303,8 @@ async fn list(engine: &Engine, due: &Due) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json!({ "requests": listed })))
 }
 
-/// The requests that `status` lists: by the register alone, so without holidays. `None`: nobody asked
-/// for them.
+/// The requests that `status` lists. It reads only the register, so it does not know the holidays. `None` if the
+/// arguments do not ask for requests.
 pub(crate) async fn due(ledger: &impl Register, due: &Due) -> Result<Option<Vec<Value>>, LedgerError> {
     let today = due.time_zone.day(SystemClock.now());
     let latest = match (due.near_deadline, due.overdue) {
@@ -332,7 +332,7 @@ pub(crate) async fn due(ledger: &impl Register, due: &Due) -> Result<Option<Vec<
     }
 }
 
-/// Runs the engine by itself: one turn, or until it is interrupted.
+/// Runs the worker of the engine: one turn, or until it is interrupted.
 pub(crate) async fn worker(args: &WorkerArgs) -> Result<Answer, Failure> {
     let engine = args.there.engine().await?;
     let mut worker = engine.worker().every(Duration::from_secs(args.every));
@@ -365,7 +365,7 @@ pub(crate) async fn worker(args: &WorkerArgs) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json))
 }
 
-/// Counts what is open, for a monitor.
+/// Counts open, blocked and overdue work, for a monitor.
 pub(crate) async fn health(args: &HealthArgs) -> Result<Answer, Failure> {
     let health = args.there.engine().await?.health().await?;
     let text = format!(

@@ -1,4 +1,4 @@
-//! The suppression list: whether identifiers belong to somebody who was erased.
+//! The command for the suppression list: it says whether identifiers belong to somebody who was erased.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -49,7 +49,7 @@ impl FromStr for Asked {
     }
 }
 
-/// Answers for each identifier, by its number and kind.
+/// Prints an answer for each identifier, by its number and kind.
 pub(crate) async fn suppressed(args: &SuppressedArgs) -> Result<Answer, Failure> {
     must_exist(&args.ledger)?;
     let mut asked = args.identifiers.clone();

@@ -1,4 +1,4 @@
-//! Sweeps: a survey with its review, the approval of a review or a standing one, and the run.
+//! The commands for sweeps: a survey with its review, the approval of a review, a standing approval, and the run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,7 +55,7 @@ pub(crate) struct SurveyArgs {
     progress: Progress,
 }
 
-/// Surveys all customers, and writes those who are due for a person to check. Touches nothing.
+/// Surveys all customers, and writes those who are due, for a person to check. It changes nothing.
 pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
     let unwritable = |file: &Path| {
         let file = file.to_owned();
@@ -139,7 +139,7 @@ fn read_review(file: &Path) -> Result<Review, Failure> {
     Review::from_csv(&bytes).map_err(|found| Failure::Misfits(misfits(file, &found)))
 }
 
-/// Where the approval of a review is.
+/// The path of the approval of a review.
 fn beside(review: &Path, out: Option<&Path>) -> PathBuf {
     out.map_or_else(
         || {
@@ -151,7 +151,7 @@ fn beside(review: &Path, out: Option<&Path>) -> PathBuf {
     )
 }
 
-/// Shows what a review came to; with its digest, approves it.
+/// Shows the numbers of a review. With its digest, approves it.
 pub(crate) fn approve(args: &ApproveArgs) -> Result<Answer, Failure> {
     let review = read_review(&args.review)?;
     let tenants: BTreeMap<String, u64> =
@@ -245,7 +245,7 @@ fn trigger(name: &str) -> Result<Trigger, String> {
     }
 }
 
-/// Approves in advance what the policy of today finds due, within limits.
+/// Makes a standing approval: it covers what the current policy finds due in the future, within limits.
 pub(crate) fn stand(args: &StandArgs) -> Result<Answer, Failure> {
     let opened = args.documents.open()?;
     let policy = opened.policy.check(opened.store.data_map());
@@ -265,7 +265,7 @@ pub(crate) fn stand(args: &StandArgs) -> Result<Answer, Failure> {
         Some(operator) => standing.drafted_by(operator.as_str()),
         None => standing,
     };
-    // What the engine would refuse at the first run is refused now.
+    // An approval that the engine would refuse at the first run is already refused here.
     if let Err(error) = standing.admit(Vec::new()) {
         return Ok(Answer::refused(&json!({ "approval": "invalid" }), format!("refused: {error}")));
     }
@@ -300,7 +300,7 @@ pub(crate) struct RunArgs {
     progress: Progress,
 }
 
-/// Erases what was approved in a review, or what a standing approval covers.
+/// Erases the customers of an approved review, or those that a standing approval covers.
 pub(crate) async fn run(args: &RunArgs) -> Result<Answer, Failure> {
     let under: SweepUnder = match (&args.review, &args.standing) {
         (Some(file), _) => {
@@ -314,7 +314,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Answer, Failure> {
             }
         }
         (None, Some(file)) => read_json::<StandingApproval>(file)?.into(),
-        // INVARIANT: clap asks for one of the two.
+        // INVARIANT: clap requires one of the two arguments.
         (None, None) => return Ok(Answer::refused(&json!({}), "refused: give --review or --standing")),
     };
     let engine = args.documents.engine(&args.ledger).await?;
@@ -345,7 +345,7 @@ async fn go(mut sweep: Sweep, progress: &Progress, found: &mut Found) -> Result<
     Ok(())
 }
 
-/// What a sweep came to.
+/// The result of a sweep.
 #[derive(Default)]
 struct Found {
     resumed: usize,
@@ -476,7 +476,7 @@ impl Progress {
             _ => return,
         };
         let mut to = io::stderr();
-        // Whoever cannot see the progress still gets the answer.
+        // If the progress cannot be printed, the user still gets the answer.
         let _ = if to.is_terminal() {
             write!(to, "\r{line}\u{1b}[K").and_then(|()| to.flush())
         } else if self.progress {

@@ -184,7 +184,7 @@ pub(crate) struct Ask {
     /// A treatment of the policy, instead of the one that its trigger `requested` names
     #[arg(long, value_name = "NAME")]
     treatment: Option<String>,
-    /// Ask as the schedule does, not on the person's behalf
+    /// Ask as the scheduled sweep does, and not for the person
     #[arg(long, conflicts_with = "treatment")]
     sweep: bool,
 }
@@ -218,7 +218,7 @@ pub(crate) struct PlanArgs {
     /// Plan as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
     #[arg(long, value_name = "DATE")]
     as_of: Option<AsOf>,
-    /// The ledger, which knows who was treated before
+    /// The ledger, which knows the customers who were treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// List mentions that are not certain by class, key and field, so that a person can look at each
@@ -269,10 +269,10 @@ pub(crate) struct EraseArgs {
     documents: Documents,
     #[command(flatten)]
     ask: Ask,
-    /// An opaque id of whoever approves; it goes into the ledger, so no name and no e-mail address
+    /// An opaque id of the approver; it goes into the ledger, so do not use a name or an e-mail address
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// The digest of the plan that was approved
+    /// The digest of the approved plan
     #[arg(long)]
     digest: String,
     /// A tenant over which the approver has authority; can be given again [default: the customer's own]
@@ -547,7 +547,7 @@ pub(crate) struct CancelArgs {
     /// The open case
     #[arg(long)]
     case: String,
-    /// An opaque id of whoever decides; it goes into the ledger
+    /// An opaque id of the person who decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger
@@ -571,7 +571,7 @@ pub(crate) struct StepArgs {
     /// The blocked case
     #[arg(long)]
     case: String,
-    /// An opaque id of whoever decides; it goes into the ledger
+    /// An opaque id of the person who decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why, or where the evidence is, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger

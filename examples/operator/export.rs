@@ -26,7 +26,7 @@ pub(crate) struct ExportArgs {
     /// Everything about all customers of this tenant
     #[arg(long, conflicts_with = "customer")]
     tenant: Option<String>,
-    /// Show personal values in records that others have too; you have weighed their rights
+    /// Show personal values in records that other people share; use it only after weighing their rights
     #[arg(long)]
     show_shared: bool,
     /// The archive to write: a table for each class, documents, and a page for the person if --contact is given

@@ -27,7 +27,7 @@ use crate::opening::{Documents, existing_ledger};
 pub(crate) struct Looking {
     #[command(flatten)]
     pub(crate) documents: Documents,
-    /// An opaque id of whoever looks
+    /// An opaque id of the person who looks
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why: a short code, such as ticket-4711; or request:ID, for a request whose identity is confirmed
@@ -121,13 +121,14 @@ pub(crate) struct FindArgs {
     /// The value
     #[arg(long, requires = "kind", allow_hyphen_values = true)]
     value: Option<String>,
-    /// In whatever spelling: without case and marks, names in any order, telephone numbers with or without a country's code
+    /// Find other spellings too: any case, with or without marks, names in any order, telephone numbers with or
+    /// without a country code
     #[arg(long, requires = "value")]
     alike: bool,
-    /// Read all records of a class where no index helps
+    /// Read all records of a class if no index helps
     #[arg(long)]
     whole_tables: bool,
-    /// How many places at most
+    /// The maximum number of places
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
 }
@@ -178,16 +179,16 @@ pub(crate) async fn find(args: &FindArgs) -> Result<Answer, Failure> {
 pub(crate) struct TracesArgs {
     #[command(flatten)]
     looking: Looking,
-    /// The customer whose traces are looked for
+    /// The customer whose traces are searched
     #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "value")]
     customer: Option<String>,
-    /// For a person who is no customer: a value of this kind
+    /// For a person who is not a customer: a value of this kind
     #[arg(long, requires = "value", conflicts_with = "customer")]
     kind: Option<Kind>,
     /// The value
     #[arg(long, requires = "kind", allow_hyphen_values = true)]
     value: Option<String>,
-    /// How certain at least: possible, likely or certain
+    /// The least certainty: possible, likely or certain
     #[arg(long, value_name = "WORD", default_value = "possible", value_parser = certainty)]
     at_least: Certainty,
 }

@@ -29,10 +29,10 @@ pub(crate) struct HoldArgs {
 enum What {
     /// Place a hold on a customer or on the customers of a tenant
     Add(Box<AddArgs>),
-    /// Lift a hold: what it kept is due again, and resume goes on with the cases that rested
+    /// Lift a hold: the data that it kept is due again, and resume continues the cases that it stopped
     #[command(alias = "release")]
     Lift(LiftArgs),
-    /// List the holds that stand
+    /// List the holds that are in force
     List(ListArgs),
 }
 
@@ -65,7 +65,7 @@ struct Signed {
     /// Your reference, as a code such as file-2026-7 (a-z, 0-9, - and .); the ledger keeps it
     #[arg(long, value_name = "CODE")]
     reference: ReasonCode,
-    /// An opaque id of whoever decides; the ledger keeps it
+    /// An opaque id of the person who decides; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
 }
@@ -78,7 +78,7 @@ struct LiftArgs {
     /// The hold
     #[arg(long, value_name = "ID")]
     hold: String,
-    /// An opaque id of whoever decides; the ledger keeps it
+    /// An opaque id of the person who decides; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
 }
@@ -88,7 +88,7 @@ struct ListArgs {
     /// The ledger
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// List those that were lifted, too
+    /// Also list the holds that were lifted
     #[arg(long)]
     all: bool,
 }

@@ -91,7 +91,7 @@ mod suppressed;
 mod sweep;
 mod words;
 
-/// Erases customers of an SQLite database for good: by policy, with a plan before and a certificate after
+/// Erases customers of an SQLite database: by a policy, with a plan before and a certificate after
 #[derive(Parser)]
 #[command(name = "operator", after_help = "Exit codes: 0 done, 2 refused, 1 error.")]
 struct Cli {
@@ -104,48 +104,48 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Draft the map of a database, with a mark at each guess; touches nothing
+    /// Draft the map of a database, with a mark at each guess; changes nothing
     Draft(words::DraftArgs),
-    /// Hold map and policy against the database
+    /// Check map and policy against the database
     Check(commands::CheckArgs),
-    /// Show what an erasure would do; touches nothing
+    /// Show what an erasure would do; changes nothing
     Plan(commands::PlanArgs),
-    /// Say what the policy says of a customer, and why; touches nothing
+    /// Show what the policy decides about a customer, and why; changes nothing
     Decide(words::DecideArgs),
-    /// Say what a changed policy would hit, before it happens; touches nothing
+    /// Show which customers a changed policy would affect; changes nothing
     Impact(words::ImpactArgs),
-    /// List the customers whose facts cannot be read, each with the facts; touches nothing
+    /// List the customers with facts that cannot be read, each with these facts; changes nothing
     Unreadable(words::UnreadableArgs),
     /// The retention policy in words for the people whose data it is about
     Statement(words::StatementArgs),
     /// A letter, made from the decision: refusal, confirmation, extension
     Letter(words::LetterArgs),
-    /// List who has customers' data, and what each treatment tells them; with a case, what they answered
+    /// List the recipients of customers' data, and what each treatment tells them; with a case, what they answered
     Recipients(recipients::RecipientsArgs),
     /// The deletion concept of map and policy, in the terms of ISO/IEC 27555
     Concept(words::ConceptArgs),
     /// The JSON Schema of a policy or a map, for editors
     Schema(words::SchemaArgs),
-    /// Say in which records and fields a value stands; touches nothing
+    /// List the records and fields that contain a value; changes nothing
     Find(find::FindArgs),
-    /// List every other place in which a person appears; touches nothing
+    /// List every other place in which a person appears; changes nothing
     Traces(find::TracesArgs),
     /// Export everything about a customer, one class or a tenant, to a file that only its owner may read
     #[cfg(feature = "export")]
     Export(Box<export::ExportArgs>),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
-    /// Survey all customers, and write those who are due as a CSV for a person to check; touches nothing
+    /// Survey all customers, and write those who are due as a CSV for a person to check; changes nothing
     Survey(sweep::SurveyArgs),
     /// Show what is left of a review; with its digest, approve it
     Approve(sweep::ApproveArgs),
-    /// Approve in advance what the policy of today finds due, within limits
+    /// Approve in advance what the current policy will find due, within limits
     Stand(sweep::StandArgs),
-    /// Erase what was approved in a review, or what a standing approval covers
+    /// Erase the customers of an approved review, or those that a standing approval covers
     Run(sweep::RunArgs),
     /// Show which records have expired; with the digest of that plan, erase them
     Expire(expiry::ExpireArgs),
-    /// After a restore: show who has to be erased again; with the digest of that replay, erase them
+    /// After a restore: show which customers have to be erased again; with the digest of that replay, erase them
     Replay(replay::ReplayArgs),
     /// List backup copies and rotated logs, and remove those that their rule no longer allows
     Backups(backups::BackupsArgs),
@@ -155,27 +155,27 @@ enum Command {
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
     Status(commands::StatusArgs),
-    /// Go on with every interrupted case
+    /// Continue every interrupted case
     Resume(commands::Host),
     /// Try a blocked case again
     Retry(commands::RetryArgs),
-    /// Give a case up before anything that cannot be taken back
+    /// Cancel a case before its first irreversible step
     Cancel(commands::CancelArgs),
-    /// Go on with a blocked case without the step that blocks it; the certificate says so
+    /// Continue a blocked case without the blocked step; the certificate says so
     Waive(commands::StepArgs),
-    /// Go on with a blocked case after a person took the step by hand at the gateway or recipient, with evidence
+    /// Continue a blocked case after a person did the step by hand at the gateway or recipient, with evidence
     ByHand(commands::StepArgs),
     /// Place, lift and list holds: data that must be kept for now
     Hold(holds::HoldArgs),
     /// Record, note, show and list requests of data subjects
     Request(requests::RequestArgs),
-    /// Carry out approved requests and open cases, until it is interrupted
+    /// Carry out approved requests and open cases, until the program is interrupted
     Worker(requests::WorkerArgs),
-    /// Count what is open, blocked and overdue
+    /// Count open, blocked and overdue work
     Health(requests::HealthArgs),
-    /// Emergency stop: every process on the ledger rests before its next step, until the hold is lifted
+    /// Emergency stop: every process on the ledger stops before its next step, until the hold is lifted
     Stop(holds::StopArgs),
-    /// Free the database's files of the old bytes; for after a run
+    /// Remove erased bytes from the database's files; run it after an erasure
     Scrub(commands::ScrubArgs),
     /// Prove that nobody has changed the ledger: keys, checkpoints, exports, certificates
     #[cfg(feature = "checkpoints")]

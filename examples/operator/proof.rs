@@ -36,7 +36,7 @@ enum What {
         #[arg(long)]
         name: String,
     },
-    /// Print a checkpoint of the ledger as it is now; hold it elsewhere
+    /// Print a checkpoint of the ledger as it is now; keep it in another place
     Checkpoint {
         /// The ledger
         #[arg(long, value_name = "FILE")]
@@ -44,7 +44,7 @@ enum What {
         /// The key, as `ledger signer` made it
         #[arg(long, value_name = "FILE")]
         signer: PathBuf,
-        /// An earlier checkpoint, of which this one has to be a continuation
+        /// An earlier checkpoint, which the new one has to continue
         #[arg(long, value_name = "FILE")]
         after: Option<PathBuf>,
     },

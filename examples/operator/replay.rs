@@ -21,13 +21,13 @@ pub(crate) struct ReplayArgs {
     /// The ledger that was in use last; it must not come from the backup
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// When the backup was made, or earlier; without it, the mark in the database says it
+    /// The time of the backup, or an earlier time; without it, the mark in the database is used
     #[arg(long, value_name = "INSTANT")]
     since: Option<DateTime<Utc>>,
-    /// The digest of the replay that was approved; without it, the replay is shown and nothing is touched
+    /// The digest of the approved replay; without it, the replay is shown and nothing is changed
     #[arg(long, requires = "approver")]
     digest: Option<String>,
-    /// An opaque id of whoever approves; it goes into the ledger
+    /// An opaque id of the approver; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque, requires = "digest")]
     approver: Option<String>,
 }

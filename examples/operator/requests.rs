@@ -45,9 +45,9 @@ pub(crate) struct RequestArgs {
 enum What {
     /// Record a request that was received
     Add(Box<AddArgs>),
-    /// Note what became of a request
+    /// Note the next step of a request
     Note(Box<NoteArgs>),
-    /// Show a request as it stands
+    /// Show the state of a request
     Show(ShowArgs),
     /// List requests: those that have not ended, or those that are due soon or overdue
     List(ListArgs),
@@ -72,7 +72,7 @@ struct AddArgs {
     /// The customer who asks
     #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "address")]
     customer: Option<String>,
-    /// The e-mail address of a person who is no customer
+    /// The e-mail address of a person who is not a customer
     #[arg(long, conflicts_with = "customer")]
     address: Option<String>,
 }
@@ -84,7 +84,7 @@ struct NoteArgs {
     /// The request
     #[arg(long, value_name = "ID")]
     request: String,
-    /// An opaque id of whoever notes it; the ledger keeps it
+    /// An opaque id of the person who makes the note; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// The day [default: today]
@@ -98,9 +98,9 @@ struct NoteArgs {
 enum Noted {
     /// The person was asked for proof of identity; the clock stops
     AskIdentity,
-    /// It is known who asks
+    /// The identity of the person is confirmed
     ConfirmIdentity {
-        /// How, by your own reference
+        /// Your own reference for how it was confirmed
         #[arg(long, value_name = "CODE")]
         reference: ReasonCode,
     },
@@ -108,7 +108,7 @@ enum Noted {
     AskMeaning,
     /// The person was reminded
     Remind,
-    /// The person has answered what the request refers to; the clock goes on
+    /// The person has answered what the request refers to; the clock continues
     Answered,
     /// The person was told that it takes longer: `complexity` or `number_of_requests`
     Extend {
@@ -121,7 +121,7 @@ enum Noted {
         /// The digest of the plan
         #[arg(long)]
         digest: Digest,
-        /// The treatment, if it is another one than that of the trigger `requested`
+        /// The treatment, if it is not that of the trigger `requested`
         #[arg(long, value_name = "NAME")]
         treatment: Option<String>,
     },
@@ -140,7 +140,7 @@ enum Noted {
         #[arg(long)]
         lang: Language,
     },
-    /// The person has the answer: the request ends, and who asked is wiped
+    /// The person has the answer: the request ends, and the identity of the person is deleted
     End,
 }
 
@@ -164,13 +164,13 @@ struct ListArgs {
 /// Which requests.
 #[derive(Args)]
 pub(crate) struct Due {
-    /// Only requests whose answer is due within so many days, or overdue
+    /// Only requests whose answer is overdue or due within this number of days
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "7")]
     near_deadline: Option<u32>,
     /// Only requests whose answer was due before today
     #[arg(long)]
     overdue: bool,
-    /// The zone in which `status`, which reads no policy, counts days: that of the policy
+    /// The time zone in which `status` counts days; use that of the policy, which `status` does not read
     #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
     time_zone: TimeZone,
 }
@@ -180,7 +180,7 @@ pub(crate) struct Due {
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
     there: There,
-    /// Take one turn and end
+    /// Run one turn and end
     #[arg(long)]
     once: bool,
     /// The seconds between two turns

@@ -16,10 +16,10 @@ use crate::opening::{Documents, must_exist, read};
 pub(crate) struct SuppressedArgs {
     #[command(flatten)]
     documents: Documents,
-    /// The ledger, which has the suppression list; its keys lie beside it, in ….suppression.keys
+    /// The ledger, which has the suppression list; the list's keys are in the file ….suppression.keys next to it
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// Whose customer the person would be
+    /// The tenant of which the person would be a customer
     #[arg(long, value_name = "TENANT")]
     tenant: String,
     /// An identifier, such as email=maud@example.org; can be given again
@@ -28,7 +28,7 @@ pub(crate) struct SuppressedArgs {
     /// A file with one identifier per line, so that none of them stays in the history of the shell
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Take the identifiers out of the list: the person returns, or a stranger shares the address
+    /// Remove the identifiers from the list, because the person returns or somebody else has the same address
     #[arg(long)]
     let_in: bool,
 }

@@ -42,13 +42,13 @@ pub(crate) struct SurveyArgs {
     /// Begin with a byte order mark, for spreadsheets that need one to read UTF-8
     #[arg(long)]
     bom: bool,
-    /// An opaque id of whoever makes the plans; a policy that asks for four eyes wants another one to approve
+    /// An opaque id of the planner; if the policy asks for four eyes, somebody else has to approve
     #[arg(long, value_name = "ID", value_parser = opaque)]
     planned_by: Option<String>,
     /// Survey as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
     #[arg(long, value_name = "DATE", conflicts_with = "out")]
     as_of: Option<AsOf>,
-    /// The ledger, which knows who was treated before
+    /// The ledger, which knows the customers who were treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     #[command(flatten)]
@@ -111,19 +111,19 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
 /// Arguments of `approve`.
 #[derive(Args)]
 pub(crate) struct ApproveArgs {
-    /// The CSV of a survey, after a person has been through it
+    /// The CSV of a survey, after a person has checked it
     #[arg(long, value_name = "FILE")]
     review: PathBuf,
-    /// An opaque id of whoever approves; it goes into the ledger, so no name and no e-mail address
+    /// An opaque id of the approver; it goes into the ledger, so do not use a name or an e-mail address
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// The digest of the review that was approved; without it, the digest and the numbers are shown
+    /// The digest of the approved review; without it, the digest and the numbers are shown
     #[arg(long)]
     digest: Option<String>,
     /// A tenant over which the approver has authority; can be given again [default: those of the review]
     #[arg(long = "tenant", value_name = "TENANT")]
     tenants: Vec<String>,
-    /// Up to how many customers the run may hit, beyond the blast radius of the policy
+    /// How many customers the run may erase at most, if this is more than the blast radius of the policy
     #[arg(long, value_name = "N")]
     up_to: Option<u64>,
     /// For how many hours the approval is valid
@@ -210,10 +210,10 @@ pub(crate) struct StandArgs {
     /// A new file for the standing approval
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// An opaque id of whoever approves; it goes into the ledger
+    /// An opaque id of the approver; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// An opaque id of whoever drafted it; a policy that asks for four eyes wants another one than the approver
+    /// An opaque id of the person who drafted it; if the policy asks for four eyes, this must not be the approver
     #[arg(long, value_name = "ID", value_parser = opaque)]
     drafted_by: Option<String>,
     /// A tenant that it covers; can be given again
@@ -228,7 +228,7 @@ pub(crate) struct StandArgs {
     /// How many customers may be erased on one day
     #[arg(long, value_name = "N")]
     per_day: u64,
-    /// Which share of the tenants' customers one run may erase, such as "2 %"
+    /// The share of the tenants' customers that one run may erase, such as "2 %"
     #[arg(long, value_name = "SHARE")]
     share: Option<Share>,
     /// For how many days it is valid, 400 at most

@@ -249,8 +249,31 @@ impl Reader {
         self.problems.iter_mut().find(|problem| is_it(problem))
     }
 
-    /// Moves the problems after the first `known` ones into the problem of a place, if there is one. They have the
-    /// same cause, and their ways out are the next steps.
+    /// Reports once what several places have in common: of problems with the same words the first one stays, and names the
+    /// other places.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn fold_alike(&mut self, is_it: impl Fn(&Problem) -> bool) {
+        let mut first: Vec<Problem> = Vec::new();
+        for problem in std::mem::take(&mut self.problems) {
+            match first.iter_mut().find(|known| is_it(known) && known.what == problem.what) {
+                Some(known) => {
+                    known.way_out.push_str("; the same at ");
+                    known.way_out.push_str(&problem.path);
+                }
+                None => first.push(problem),
+            }
+        }
+        self.problems = first;
+    }
+
+    /// Takes problems back, because another problem says the same.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn drop_all(&mut self, is_it: impl Fn(&Problem) -> bool) {
+        self.problems.retain(|problem| !is_it(problem));
+    }
+
+    /// Adds what was reported after the first `known` problems to the problem of a place, if there is one: it is the
+    /// same mistake, and its way out is the next step.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn fold_since(&mut self, known: usize, path: &str) {
         let Some(first) =

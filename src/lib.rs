@@ -139,6 +139,7 @@ pub mod engine;
 mod format;
 pub mod gateway;
 mod hex;
+mod html;
 mod json_schema;
 pub mod ledger;
 pub mod manual;

@@ -240,10 +240,9 @@ impl Layout {
                 // A file whose copy is gone counts as a copy of the same age.
                 let of = if copies.contains_key(&owner) { &mut copies } else { &mut lonely };
                 of.entry(owner).or_insert_with(|| (taken, Vec::new())).1.push(one.path.clone());
-            } else if let Some((glob, covers)) =
-                self.following.iter().find(|(glob, _)| matches(glob, &one.path))
+            } else if let Some((_, covers)) = self.following.iter().find(|(glob, _)| matches(glob, &one.path))
             {
-                followers.push((glob, *covers, one));
+                followers.push((*covers, one));
             } else {
                 return Err(BackupError::Unrecognised {
                     name: one.path.clone(),
@@ -257,21 +256,19 @@ impl Layout {
             all.sort();
             all
         };
-        for (glob, covers, one) in followers {
+        for (covers, one) in followers {
             let at = before.partition_point(|(taken, _)| taken.begun_at <= one.modified);
             let owner = at.checked_sub(1).and_then(|at| before.get(at));
             let begun_at = one.modified.checked_sub_signed(covers).unwrap_or(DateTime::<Utc>::MIN_UTC);
             let time = Taken { begun_at, taken_at: one.modified };
             let (of, owner) = match owner {
                 Some((_, owner)) => (&mut copies, owner.clone()),
-                None => (&mut lonely, CopyName::new(glob.clone())),
+                // No copy needs a log from before the first copy. Such a log ages alone.
+                None => (&mut lonely, CopyName::new(one.path.clone())),
             };
             let (taken, paths) = of.entry(owner).or_insert_with(|| (time, Vec::new()));
             // The first log may contain data that were written before its copy was begun.
             taken.begun_at = taken.begun_at.min(time.begun_at);
-            if at == 0 {
-                taken.taken_at = taken.taken_at.max(time.taken_at);
-            }
             paths.push(one.path.clone());
         }
         let mut sets: Vec<Set> = copies
@@ -512,7 +509,9 @@ mod tests {
         assert_eq!(
             sets,
             [
-                ("wal/*".to_owned(), owned(&["wal/00", "wal/01"])),
+                // A log from before the first base backup ages alone. The bug: all such logs were as young as the newest one.
+                ("wal/00".to_owned(), owned(&["wal/00"])),
+                ("wal/01".to_owned(), owned(&["wal/01"])),
                 (
                     "base/2026-03-01T020000/".to_owned(),
                     owned(&["wal/02", "wal/03", "base/2026-03-01T020000/"])

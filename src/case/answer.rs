@@ -26,7 +26,7 @@ pub enum GatewayOutcome {
         /// The name of the task.
         receipt: Receipt,
     },
-    /// The gateway refuses for now.
+    /// The gateway refuses for now. It has erased nothing of the profile.
     Blocked {
         /// The reason. It must contain nothing about the person.
         reason: String,
@@ -75,7 +75,7 @@ pub enum RecipientOutcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         waits_for: Option<String>,
     },
-    /// The recipient refuses for now.
+    /// The recipient refuses for now. It has done nothing, so a case that has done nothing else can be cancelled.
     Refused {
         /// The reason. It must contain nothing about the person.
         reason: String,

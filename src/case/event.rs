@@ -1,13 +1,13 @@
 //! The events of a case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Hindrance;
 use super::{GatewayAnswer, Receipt, RecipientAnswer};
-use crate::customer::{FormerStatus, Status, SuppressionToken};
+use crate::customer::{FormerStatus, GatewayName, Status, SuppressionToken};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
@@ -74,6 +74,9 @@ pub enum Before {
         /// records are erased. When the case is closed, they are deleted here.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         suppress: Vec<SuppressionToken>,
+        /// Gateways at which the customer has profiles that the policy keeps.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        profiles: BTreeSet<GatewayName>,
     },
 }
 

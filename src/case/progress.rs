@@ -382,7 +382,9 @@ impl Progress {
 
     /// Whether an irreversible step may have had an effect. From then on a case only goes forward.
     pub fn is_irreversible(&self) -> bool {
-        self.steps.iter().any(|(step, progress)| step.is_irreversible() && progress.may_have_touched())
+        // What a person did by hand is done, although this crate has begun nothing.
+        !self.by_hand.is_empty()
+            || self.steps.iter().any(|(step, progress)| step.is_irreversible() && progress.may_have_touched())
     }
 
     /// The customer's status before the deactivation, and what the store needs to undo it.

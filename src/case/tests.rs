@@ -1,7 +1,7 @@
 //! Property tests over random sequences of events. Only allowed events are accepted, every case ends, and no
 //! irreversible step is repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -95,8 +95,12 @@ fn proof() -> impl Strategy<Value = Proof> {
 
 fn before() -> impl Strategy<Value = Option<Before>> {
     let former = FormerStatus::new("active");
-    let records =
-        Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new(), suppress: Vec::new() };
+    let records = Before::Records {
+        uncertain: BTreeMap::new(),
+        keeping: BTreeMap::new(),
+        suppress: Vec::new(),
+        profiles: BTreeSet::new(),
+    };
     prop_oneof![
         4 => Just(None),
         1 => Just(Some(Before::Status { status: Status::Active, former })),

@@ -137,6 +137,13 @@ pub enum UnreachedRows {
         /// The field of the records, or the fact of the customers: `date created`.
         fact: String,
     },
+    /// Records with fields of the person to whom a link leads, where the link leads nowhere.
+    FieldsOfNobody {
+        /// The class.
+        class: ClassName,
+        /// The link.
+        link: String,
+    },
 }
 
 /// Why no erasure reaches the rows that a census counted.
@@ -155,6 +162,8 @@ pub enum RowsBecause {
     NotText,
     /// A date that cannot be read makes nothing due, and ends no duty.
     NoDate,
+    /// Such fields are written when the person leaves to whom the link leads, and the link leads to nobody.
+    LeadsNowhere,
 }
 
 impl From<&str> for NotCovered {
@@ -217,6 +226,9 @@ impl UnreachedRows {
                 let fact = fact.strip_prefix("the ").unwrap_or(fact);
                 write!(f, "{rows} record{s} of {class} in which {fact} cannot be read")
             }
+            Self::FieldsOfNobody { class, link } => {
+                write!(f, "{rows} record{s} of {class} with fields of whoever {link} leads to")
+            }
         }
     }
 }
@@ -229,6 +241,7 @@ impl fmt::Display for RowsBecause {
             Self::NotGiven => "the map gives no reason",
             Self::NotText => "what cannot be read as text, or as JSON, is not searched for people",
             Self::NoDate => "nothing is due by it, and no duty ends by it",
+            Self::LeadsNowhere => "the link leads nowhere there, so no erasure writes these fields",
         })
     }
 }

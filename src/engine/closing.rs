@@ -143,8 +143,10 @@ impl Engine {
         // A record that a duty keeps is counted as kept, even if it cannot be found any more.
         let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
-        let (uncertain, keeping) = match before {
-            Some(Before::Records { uncertain, keeping, suppress: _ }) => (uncertain.clone(), keeping.clone()),
+        let (uncertain, keeping, profiles) = match before {
+            Some(Before::Records { uncertain, keeping, suppress: _, profiles }) => {
+                (uncertain.clone(), keeping.clone(), profiles.clone())
+            }
             Some(Before::Status { .. }) | None => Default::default(),
         };
         let found = verified.kept_in_all();
@@ -195,6 +197,7 @@ impl Engine {
             }
             .unwrap_or_default(),
             gateways: gateways?,
+            profiles_kept: profiles,
             recipients: told(progress).collect(),
             mentions: progress.mentions().map(|(counts, exact)| MentionsResult { counts: *counts, exact }),
             waived: around.waived(progress.waived())?,

@@ -219,6 +219,7 @@ impl Engine {
                             case: run.id().clone(),
                             step,
                             reason: reason.to_string(),
+                            reversible: !run.progress.is_irreversible(),
                         });
                     }
                 }
@@ -265,7 +266,8 @@ impl Engine {
         let Obstacle { step, reason, .. } = obstacle;
         let reason = reason.to_string();
         tracing::warn!(case = %run.id(), %step, "case blocked");
-        run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
+        let reversible = !run.progress.is_irreversible();
+        run.end(Outcome::Blocked { case: run.id().clone(), step, reason, reversible });
         Ok(())
     }
 

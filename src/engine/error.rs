@@ -362,6 +362,8 @@ pub enum Outcome {
         step: Step,
         /// Why.
         reason: String,
+        /// Whether the case can still be cancelled, because nothing irreversible was begun.
+        reversible: bool,
     },
     /// Something cannot be reached for now. [`Engine::resume`](super::Engine::resume) continues the case.
     Waiting {
@@ -446,7 +448,9 @@ impl std::fmt::Display for Outcome {
             }
             Self::Superseded { case, because } => write!(f, "case {case} is superseded: {because}"),
             Self::Cancelled { case } => write!(f, "case {case} was cancelled"),
-            Self::Blocked { case, step, reason } => write!(f, "case {case} is blocked at {step}: {reason}"),
+            Self::Blocked { case, step, reason, .. } => {
+                write!(f, "case {case} is blocked at {step}: {reason}")
+            }
             Self::Waiting { case, step, reason, .. } => write!(f, "case {case} waits at {step}: {reason}"),
             Self::Held { case, step, holds } => {
                 write!(f, "case {case} rests before {step}, until this is lifted: ")?;

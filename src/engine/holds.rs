@@ -310,8 +310,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The holds on whole tenants. The former tenant of a record without an owner is unknown. So each of these holds
-    /// keeps all such records.
+    /// The holds that keep records without an owner. A hold on a tenant does, because the former tenant of such a record is
+    /// unknown. A hold on a customer whose own row is gone does, because the record may have been the customer's.
     async fn holds_on_ownerless(&self, at: chrono::DateTime<chrono::Utc>) -> Result<Vec<HoldId>, Error> {
         let Some((_, request)) = self.ownerless(at) else { return Ok(Vec::new()) };
         let (mut found, mut after) = (Vec::new(), None);
@@ -320,10 +320,28 @@ impl Engine {
                 self.parts.ledger.list_holds(WhichHolds::Standing, after.as_ref(), self.parts.batch).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = Some(last.id.clone());
-            let is_wide = |hold: &&Hold| matches!(hold.on, HoldOn::Tenant(_) | HoldOn::Everything);
-            let keeping = page.iter().filter(is_wide).filter(|hold| keeps(hold, Some(&request.treatment)));
-            found.extend(keeping.map(|hold| hold.id.clone()));
+            let keeping: Vec<&Hold> =
+                page.iter().filter(|hold| keeps(hold, Some(&request.treatment))).collect();
+            let customers: BTreeSet<CustomerId> =
+                keeping.iter().filter_map(|hold| customer_of(hold)).collect();
+            let customers: Vec<CustomerId> = customers.into_iter().collect();
+            let there: BTreeSet<CustomerId> = if customers.is_empty() {
+                BTreeSet::new()
+            } else {
+                let facts = self.parts.store.facts(&customers).await?;
+                facts.into_iter().map(|facts| facts.id).collect()
+            };
+            let is_there = |hold: &Hold| customer_of(hold).is_some_and(|customer| there.contains(&customer));
+            found.extend(keeping.into_iter().filter(|hold| !is_there(hold)).map(|hold| hold.id.clone()));
         }
+    }
+}
+
+/// The customer on whom a hold stands, if it stands on one.
+fn customer_of(hold: &Hold) -> Option<CustomerId> {
+    match &hold.on {
+        HoldOn::Customer { customer, .. } => Some(customer.clone()),
+        _ => None,
     }
 }
 

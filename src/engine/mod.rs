@@ -107,8 +107,8 @@ pub use reviewed::ReviewOutcome;
 pub use search::{Found, FoundPage, Search, SearchPlan};
 pub use steps::MentionsPass;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
-    SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, ReviewPage, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
+    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
 pub use traces::{Certainty, Trace, TraceReason, TracesOf, Tracing};

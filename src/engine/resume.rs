@@ -140,7 +140,8 @@ impl Engine {
             }
             if let Some(Obstacle { step, reason, .. }) = progress.blocked().cloned() {
                 let reason = reason.to_string();
-                outcomes.push(resumed(&listed.saved, Outcome::Blocked { case: case.clone(), step, reason }));
+                let (case, reversible) = (case.clone(), !progress.is_irreversible());
+                outcomes.push(resumed(&listed.saved, Outcome::Blocked { case, step, reason, reversible }));
             } else if listed.held_by.as_ref().is_some_and(|worker| *worker != self.parts.lease.worker) {
                 tracing::debug!(case = %case, "left to the worker who has it");
             } else if let Some(outcome) = self.other_rules(&listed.saved)? {

@@ -1,7 +1,7 @@
 //! An entry of the ledger: the short, canonical record of one closed case. It contains no direct identifier.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -204,6 +204,9 @@ pub struct ErasureResult {
     pub otherwise: BTreeMap<ClassName, Otherwise>,
     /// The gateways' answers, per profile. If a gateway is missing here, no profile was known there.
     pub gateways: Vec<GatewayResult>,
+    /// Gateways at which the customer had profiles that the policy keeps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub profiles_kept: BTreeSet<GatewayName>,
     /// The recipients' answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<RecipientResult>,

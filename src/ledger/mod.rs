@@ -61,6 +61,7 @@ pub use case::{
     CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases,
     ReviewedProfile, SavedCase, Task, WorkerId,
 };
+pub(crate) use certificate::uncovered;
 pub use certificate::{Certificate, CertifiedClass, FileSlack, Verified};
 pub use copies::{CopiesResult, CopiesSeen, PlaceSeen};
 pub use entry::{

@@ -43,6 +43,7 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
+pub(crate) use lead::Stays;
 pub use leftover::{Leftover, Leftovers, OnLeftover};
 pub use mention::{MentionAction, MentionCounts};
 pub use ownerless::Ownerless;
@@ -584,11 +585,14 @@ impl Treatment {
         Residue::of(links, root_stays || !self.deletes_root())
     }
 
-    /// The [links](Self::links) for one customer. A class that a duty may keep counts only if the duty keeps records
-    /// of this customer.
-    pub(crate) fn links_with(&self, is_kept: impl Fn(&str) -> bool) -> Vec<Lead> {
-        let leads = |lead: &&Lead| lead.class_while_kept().is_none_or(|class| is_kept(class.as_str()));
-        self.links.iter().filter(leads).cloned().collect()
+    /// The [links](Self::links) of one customer. A class counts only if records of this customer stay, and a gateway only
+    /// if the customer has a profile there.
+    pub(crate) fn links_with(
+        &self,
+        stays: impl Fn(&ClassName) -> Stays,
+        has_profile: impl Fn(&GatewayName) -> bool,
+    ) -> Vec<Lead> {
+        self.links.iter().filter_map(|lead| lead.of_one(&stays, &has_profile)).collect()
     }
 
     /// What the treatment does not reach.
@@ -641,29 +645,34 @@ impl Treatment {
         }
         let kept = self.gateways.iter().filter(|(_, action)| **action != GatewayAction::Erase);
         self.links.extend(kept.map(|(name, _)| Lead::Gateway(name.clone())));
-        self.links.extend(self.token(map));
+        self.links.extend(self.token(map, &is_needed));
         self
     }
 
     /// The ledger's token as a lead, if a row that stays has the customer's key.
-    fn token(&self, map: &DataMap) -> Option<Lead> {
+    fn token(&self, map: &DataMap, is_needed: &impl Fn(&ClassName) -> bool) -> Option<Lead> {
         let root = self.classes.get(&self.root)?;
-        let token = |class: &ClassName, while_kept| Some(Lead::Token { class: class.clone(), while_kept });
         if !matches!(root.action, RecordAction::Delete) {
-            return token(&self.root, false);
+            let (classes, while_kept) = ([self.root.clone()].into(), BTreeSet::new());
+            return Some(Lead::Token { classes, while_kept });
         }
         // Rows of other classes may contain the key of a customer who does not exist any more.
-        let stays = |name: &ClassName| {
-            let action = self.classes.get(name).map(ClassTreatment::action);
-            matches!(action, Some(RecordAction::Keep { .. } | RecordAction::Anonymise))
-        };
         let keeps_key = |class: &&RecordClass| {
             let mut links = class.links().iter().filter(|link| *link.to() == self.root);
-            stays(class.name()) && links.any(|link| matches!(link.gone(), WhenGone::Keep { .. }))
+            links.any(|link| matches!(link.gone(), WhenGone::Keep { .. }))
         };
-        match map.classes().find(keeps_key) {
-            Some(class) => token(class.name(), false),
-            None => root.tombstone.as_ref().and_then(|_| token(&self.root, true)),
+        let (mut classes, mut while_kept) = (BTreeSet::new(), BTreeSet::new());
+        for name in map.classes().filter(keeps_key).map(RecordClass::name) {
+            let Some(class) = self.classes.get(name) else { continue };
+            if matches!(class.action, RecordAction::Keep { .. } | RecordAction::Anonymise) {
+                classes.insert(name.clone());
+            } else if class.is_deferred() || is_needed(name) {
+                while_kept.insert(name.clone());
+            }
         }
+        if root.tombstone.is_some() || root.is_deferred() || is_needed(&self.root) {
+            while_kept.insert(self.root.clone());
+        }
+        (!classes.is_empty() || !while_kept.is_empty()).then_some(Lead::Token { classes, while_kept })
     }
 }

@@ -81,8 +81,8 @@ pub struct Counts {
     pub leftovers: Leftovers,
 }
 
-/// What was done to records of a class instead of the class's action. Except for `named_others`, each record counts
-/// once.
+/// What else was done to records of a class, beside the class's action. Except for `named_others` and
+/// `nobodys_fields`, each record counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Otherwise {
@@ -104,6 +104,10 @@ pub struct Otherwise {
     /// customers are not recorded.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<String, u64>,
+    /// Records that were treated and stay with fields that no erasure writes, by link. The fields belong to the person at
+    /// the far end of the link, and the link led nowhere.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_fields: BTreeMap<String, u64>,
     /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
@@ -118,11 +122,11 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Otherwise {
-    /// Whether nothing was done. A shared record that stays with its other owner does not count. Records that named
-    /// others do not count here, because they are counted where they were treated.
+    /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others, and
+    /// records with fields of nobody, are counted where they were treated.
     fn is_nothing(&self) -> bool {
-        let Self { shared, named_others, .. } = self;
-        *self == Self { shared: *shared, named_others: named_others.clone(), ..Self::default() }
+        let Self { shared, named_others, nobodys_fields, .. } = self.clone();
+        *self == Self { shared, named_others, nobodys_fields, ..Self::default() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -132,6 +136,7 @@ impl Otherwise {
         self.shared += other.shared;
         for (mine, others) in [
             (&mut self.named_others, &other.named_others),
+            (&mut self.nobodys_fields, &other.nobodys_fields),
             (&mut self.cut, &other.cut),
             (&mut self.handed_over, &other.handed_over),
         ] {

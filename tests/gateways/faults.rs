@@ -153,7 +153,9 @@ async fn authorize_nets_codes_are_told_apart() {
         let outcome = engine.erase(plan).await.unwrap();
         match word {
             Some(word) => {
-                let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{code}: {outcome}") };
+                let Outcome::Blocked { case, step, reason, .. } = &outcome else {
+                    panic!("{code}: {outcome}")
+                };
                 assert_eq!(step.to_string(), "gateway.authorize_net");
                 assert!(reason.contains(word), "{code}: {reason}");
                 assert!(both.untouched(), "{code}");

@@ -35,6 +35,8 @@ pub(super) const LONGEST: Duration = Duration::from_secs(10);
 /// The result for one profile.
 enum Profile {
     Done(GatewayAnswer),
+    /// The gateway refused at once, and has erased nothing.
+    Refused(String),
     Blocked(Hindrance),
     Failed(GatewayError),
 }
@@ -172,6 +174,10 @@ impl Engine {
                     run.note(Event::Part { step: step.clone(), proof })?;
                     self.save([&mut *run]).await?;
                 }
+                Profile::Refused(reason) => {
+                    run.note(Event::Refused { step: step.clone() })?;
+                    return self.block(run, at_the_step(step, Hindrance::Refused(reason))).await;
+                }
                 Profile::Blocked(reason) => {
                     return self.block(run, at_the_step(step, reason)).await;
                 }
@@ -262,6 +268,8 @@ impl Engine {
                     Err(error) => Profile::Failed(error),
                 }
             }
+            // A gateway that refuses at once has erased nothing. One that accepted first may have begun.
+            GatewayOutcome::Blocked { reason } if known.is_none() => Profile::Refused(reason.clone()),
             GatewayOutcome::Blocked { reason } => Profile::Blocked(Hindrance::Refused(reason.clone())),
             GatewayOutcome::Accepted { .. } => {
                 let gateway = gateway.gateway().clone();

@@ -311,11 +311,17 @@ impl Engine {
         troubles: &mut Troubles,
     ) -> Result<(), Error> {
         let blocks = |reason: String| Trouble::Blocks(at_the_step(step.clone(), Hindrance::Refused(reason)));
+        let known = run.progress.step(step).and_then(|step| step.accepted.values().next()).cloned();
+        // A recipient that refuses at once has done nothing. One that accepted first may have begun.
+        let refuses = |run: &mut Run<'_, ErasureWork>| match known {
+            None => run.note(Event::Refused { step: step.clone() }),
+            Some(_) => Ok(()),
+        };
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 add(troubles, run, blocks(error.to_string()));
-                return Ok(());
+                return refuses(run);
             }
         };
         match &answer.outcome {
@@ -326,13 +332,12 @@ impl Engine {
                 run.note(Event::Part { step: step.clone(), proof: Proof::Told(answer) })
             }
             RecipientOutcome::Accepted { receipt, ask_again, .. } => {
-                let known = run.progress.step(step).and_then(|step| step.accepted.values().next());
                 if known.is_some() {
                     // The recipient was asked at the end of the case, and is not ready.
                     let (step, reason) = (step.clone(), answer.outcome.to_string());
                     add(troubles, run, Trouble::Waits { step, reason, retry_after: *ask_again });
                 }
-                if known == Some(receipt) {
+                if known.as_ref() == Some(receipt) {
                     return Ok(());
                 }
                 let item = Digest::of_bytes(step.to_string().as_bytes());
@@ -340,7 +345,7 @@ impl Engine {
             }
             RecipientOutcome::Refused { reason } => {
                 add(troubles, run, blocks(reason.clone()));
-                Ok(())
+                refuses(run)
             }
             RecipientOutcome::Unidentified => {
                 add(

@@ -198,8 +198,13 @@ impl Engine {
                     let keeps = keeping.values().any(|kept| kept.rows > 0);
                     let keeping = if keeps { keeping } else { BTreeMap::new() };
                     let uncertain = tally.uncertain;
-                    let is_nothing = uncertain.is_empty() && keeping.is_empty() && suppress.is_empty();
-                    let before = (!is_nothing).then_some(Before::Records { uncertain, keeping, suppress });
+                    let profiles = run.kept_profiles();
+                    let is_nothing = uncertain.is_empty()
+                        && keeping.is_empty()
+                        && suppress.is_empty()
+                        && profiles.is_empty();
+                    let records = Before::Records { uncertain, keeping, suppress, profiles };
+                    let before = (!is_nothing).then_some(records);
                     run.note(begun(before))?;
                 }
                 Some(Err(error)) if StoreError::is_transient(&error) => {

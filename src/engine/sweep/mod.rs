@@ -28,6 +28,7 @@ use crate::plan::{Plan, StandingApproval};
 
 mod event;
 mod limits;
+mod page;
 mod place;
 mod run;
 mod survey;
@@ -36,6 +37,7 @@ pub use event::{
     Exceeded, Hit, LeftCustomer, RunProgress, SurveyProgress, SweepCounts, SweepEnd, SweepEvent,
     TenantCounts, TooFar, WhyLeft,
 };
+pub use page::ReviewPage;
 pub use place::SweepPlace;
 
 use place::{At, DueCustomer, Found};

@@ -1,6 +1,6 @@
 //! The erasure of a customer. The decision on fresh facts must equal the approved decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::anonymise::Unbound;
 use crate::case::{Because, DeactivationOutcome, Hindrance, Progress};
-use crate::customer::{Customer, Expected, HoldId, Status};
+use crate::customer::{Customer, Expected, GatewayName, HoldId, Status};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work, by_a_guard, wait_all};
@@ -19,7 +19,7 @@ use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
 use crate::plan::{Asked, Binding, Decision, GuardFinding, Mandate, Step};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
-use crate::treatment::{Counts, Tally, Treatment};
+use crate::treatment::{Counts, GatewayAction, Tally, Treatment};
 
 /// The data of a running erasure.
 pub(in crate::engine) struct ErasureWork {
@@ -127,6 +127,15 @@ impl Run<'_, ErasureWork> {
         let archived =
             self.progress.deactivation().is_some_and(|done| done != DeactivationOutcome::Unsupported);
         (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
+    }
+
+    /// The gateways at which the customer has profiles that the policy keeps.
+    pub(in crate::engine) fn kept_profiles(&self) -> BTreeSet<GatewayName> {
+        let profiles = self.work.facts.iter().flat_map(|facts| &facts.gateway_profiles);
+        let names = profiles.map(|profile| &profile.gateway);
+        let actions = self.work.treatment.gateways();
+        let is_kept = |name: &&GatewayName| matches!(actions.get(*name), Some(GatewayAction::Keep { .. }));
+        names.filter(is_kept).cloned().collect()
     }
 
     /// The holds in the facts that forbid this case.

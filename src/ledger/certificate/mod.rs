@@ -19,12 +19,12 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
+use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed};
 use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Treatment, TreatmentName,
-    Uncertain,
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Stays, Treatment,
+    TreatmentName, Uncertain,
 };
 
 mod display;
@@ -33,6 +33,7 @@ mod told;
 
 #[cfg(feature = "checkpoints")]
 pub(crate) use page::Proof;
+pub(crate) use page::uncovered;
 
 /// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -240,11 +241,44 @@ impl Certificate {
         self.treatment.residue_with(&self.leads(), root_stays)
     }
 
+    /// The number of records of a class that stay and that no duty keeps. `None`: the number is not known.
+    fn left(&self, name: &ClassName) -> Option<u64> {
+        let (result, class) = (self.result(), self.treatment.class(name.as_str())?);
+        let kept = result.deferred.get(name).map_or(0, |deferred| deferred.rows);
+        let otherwise = result.otherwise.get(name).cloned().unwrap_or_default();
+        // Records of others, in which only fields are the person's, were counted with the person's own.
+        let elsewhere = kept.saturating_add(otherwise.fields);
+        let remaining = result.verified.get(name).map(|rows| rows.saturating_sub(elsewhere));
+        // These stay, and cannot be found afterwards.
+        let not_found = match (class.action(), result.records.get(name)) {
+            (RecordAction::Delete, _) => return remaining,
+            (RecordAction::Keep { .. }, _)
+                if result.records.values().all(|count| *count != Count::Unknown) =>
+            {
+                Some(otherwise.cut.values().chain(otherwise.handed_over.values()).sum())
+            }
+            (RecordAction::Anonymise | RecordAction::Reassign, Some(Count::Exact(rows))) => Some(*rows),
+            _ => None,
+        };
+        match (remaining?, not_found?) {
+            (rows, 0) | (0, rows) => Some(rows),
+            // They can be found after all.
+            (remaining, treated) if remaining == treated && *class.action() == RecordAction::Anonymise => {
+                Some(remaining)
+            }
+            _ => None,
+        }
+    }
+
     /// Data in the store and the ledger that still lead to the person.
     fn leads(&self) -> Vec<Lead> {
         let result = self.result();
-        let mut leads =
-            links_of(&self.treatment, |class| result.deferred.contains_key(class), &result.tombstones);
+        let stays = |class: &ClassName| Stays {
+            while_kept: result.deferred.contains_key(class)
+                || result.tombstones.iter().any(|stays| stays.class == *class),
+            treated: self.left(class) != Some(0),
+        };
+        let mut leads = self.treatment.links_with(stays, |name| result.profiles_kept.contains(name));
         if self.subject().is_none() {
             // If the token was destroyed, nothing leads from the person to this entry.
             leads.retain(|lead| !matches!(lead, Lead::Token { .. }));

@@ -3,5 +3,6 @@
 #[expect(dead_code, reason = "the tests of the adapters, in `tests/gateways`, need more of it")]
 pub(crate) mod gateways;
 pub(crate) mod hosts;
+pub(crate) mod html;
 pub(crate) mod shop;
 pub(crate) mod wired;

@@ -9,7 +9,11 @@ pub(super) enum Twist {
     /// A customer has left, but the customer's own row still has a field of another person. The customer wrongly does
     /// not count as having left.
     OthersFieldsHideWhoLeft,
-    /// A shared record is due when its first owner leaves.
+    /// Who left by another treatment has not left.
+    OnlyThisTreatmentShows,
+    /// Who left by a treatment that keeps something personal in the own record has left for every other treatment, too.
+    WeakTreatmentsShow,
+    /// A shared record is due with the first who leaves.
     SharedGoesWithTheFirst,
     /// A record goes along and is deleted. The people who stay still own other records through it.
     DeletedRecordsStillHave,
@@ -43,7 +47,9 @@ pub(super) enum Twist {
     ValuesAreExact,
     /// A blank value leads to a customer whose value is blank too.
     BlankValuesLead,
-    /// Links to deleted rows are not changed.
+    /// An owner link with a blank text counts, and the one behind it does not.
+    BlankLinksAreFilled,
+    /// Links to deleted rows are left as they are.
     LinksStay,
     /// A link that is only an end makes its target an owner of the record.
     EndsHang,
@@ -64,9 +70,11 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 28] = [
+pub(super) const TWISTS: [Twist; 31] = [
     Twist::NobodyHasLeft,
     Twist::OthersFieldsHideWhoLeft,
+    Twist::OnlyThisTreatmentShows,
+    Twist::WeakTreatmentsShow,
     Twist::SharedGoesWithTheFirst,
     Twist::DeletedRecordsStillHave,
     Twist::GoesOneStep,
@@ -84,6 +92,7 @@ pub(super) const TWISTS: [Twist; 28] = [
     Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
     Twist::BlankValuesLead,
+    Twist::BlankLinksAreFilled,
     Twist::LinksStay,
     Twist::EndsHang,
     Twist::LinksOfOthersDoNotShare,

@@ -10,8 +10,8 @@ use fastrand::Rng;
 
 use super::possible::{Problem, Why};
 use super::world::{
-    Action, CUSTOMERS, Class, Compare, Divided, Duty, Field, Gone, Id, KeyForm, Link, Made, OnDelete, Role,
-    Row, STAND_IN, Shape, Table, To, Val, When, World,
+    Action, CUSTOMERS, Class, Compare, Divided, Duty, Field, Gone, Id, KeyForm, Link, Made, OnDelete, Own,
+    Role, Row, STAND_IN, Shape, Table, To, Treatment, Val, When, World,
 };
 
 const NAMES: [&str; 5] = ["ash", "birch", "cedar", "elm", "fir"];
@@ -32,12 +32,21 @@ pub(super) fn shape(rng: &mut Rng) -> Shape {
         let mut shape = drawn(rng);
         for _ in 0..80 {
             let problems = [shape.problems(), shape.doubts()].concat();
-            if problems.is_empty() {
+            if !problems.is_empty() {
+                let problem = problems[rng.usize(0..problems.len())];
+                mend(rng, &mut shape, problem);
+                continue;
+            }
+            // What is said of the other treatment is mended there.
+            let of_other = shape.by_the_other().filter(|other| !other.problems().is_empty());
+            let Some(mut other) = of_other else {
                 shape.drop_idle_needs();
                 return shape;
-            }
+            };
+            let problems = other.problems();
             let problem = problems[rng.usize(0..problems.len())];
-            mend(rng, &mut shape, problem);
+            mend(rng, &mut other, problem);
+            shape = other.by_the_other().unwrap_or(other);
         }
     }
 }
@@ -46,6 +55,8 @@ pub(super) fn shape(rng: &mut Rng) -> Shape {
 pub(super) fn impossible(rng: &mut Rng) -> (Shape, Problem) {
     loop {
         let mut shape = shape(rng);
+        // It is said of one treatment.
+        shape.other = None;
         let class = rng.usize(0..shape.classes.len());
         let links = shape.classes[class].links.len();
         match rng.u32(0..4) {
@@ -196,8 +207,15 @@ fn drawn(rng: &mut Rng) -> Shape {
         action: pick(rng, &[Action::Delete, Action::Anonymise]),
     };
     let ends_by_schema = chance(rng, 30);
-    let shape =
-        Shape { tables: vec![customers], classes: vec![customer], duties: Vec::new(), ends_by_schema };
+    let shape = Shape {
+        tables: vec![customers],
+        classes: vec![customer],
+        duties: Vec::new(),
+        ends_by_schema,
+        treatment: "x",
+        own: Own::default(),
+        other: None,
+    };
     let mut draft = Draft { rng, shape };
     let classes = draft.rng.usize(1..=5);
     for name in &NAMES[..classes] {
@@ -209,6 +227,7 @@ fn drawn(rng: &mut Rng) -> Shape {
     draft.add_fields_of_others();
     draft.add_duties();
     draft.drop_keys();
+    draft.add_treatment();
     draft.shape
 }
 
@@ -544,6 +563,28 @@ impl Draft<'_> {
         }
     }
 
+    /// Another treatment: weaker or stronger, with other lines.
+    fn add_treatment(&mut self) {
+        if self.chance(40) {
+            return;
+        }
+        let mut actions: Vec<Action> = Vec::new();
+        for (c, class) in self.shape.classes.iter().enumerate() {
+            let own = self.rng.u32(0..100);
+            actions.push(match c {
+                CUSTOMERS => {
+                    let mostly = [Action::Delete, Action::Anonymise, Action::Anonymise, Action::Anonymise];
+                    if own < 15 { Action::Keep } else { pick(self.rng, &mostly) }
+                }
+                _ if own < 40 => class.action,
+                _ => any_action(self.rng),
+            });
+        }
+        let writes = actions[CUSTOMERS] == Action::Anonymise;
+        let own = Own { keeps_email: writes && self.chance(60), writes_otherwise: writes && self.chance(60) };
+        self.shape.other = Some(Treatment { name: "y", actions, own });
+    }
+
     fn add_duties(&mut self) {
         for _ in 0..pick(self.rng, &[0, 1, 1, 2]) {
             let mut duty = Duty::default();
@@ -566,7 +607,7 @@ impl Draft<'_> {
 }
 
 fn email(rng: &mut Rng, who: &str) -> String {
-    if chance(rng, 4) {
+    if chance(rng, 15) {
         return pick(rng, &["", " "]).to_owned();
     }
     let plain = format!("ås{who}@x.org");
@@ -662,6 +703,10 @@ fn any_to(rng: &mut Rng, world: &World, id: Id, l: usize) -> To {
             (true, _) => To::Nowhere,
             (false, _) => To::Nobody,
         };
+    }
+    let is_text = link.as_text || shape.tables[link.to].key == KeyForm::Text;
+    if link.foreign_key.is_none() && is_text && !link.none && !divides && chance(rng, 10) {
+        return To::Blank;
     }
     if link.foreign_key.is_none() && chance(rng, 4) {
         return To::Row(Id { class: shape.heads(link)[0], n: 90 });

@@ -2,11 +2,12 @@
 //! was worked out.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use fastrand::Rng;
 
 use super::oracle::{Ids, Oracle, reach};
-use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, Val, World};
+use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, World};
 
 /// Erases some customers from a world. The answer is the world that is left, and the blocked customers.
 pub(super) type Erase<'e> = &'e dyn Fn(&World, &Ids) -> (World, Ids);
@@ -34,8 +35,56 @@ pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'
     what_duties_kept_goes_when_they_end(&after, &(customers - &blocked), rng, erase)
 }
 
-/// When the duties have ended, the customers who left are treated again. This treats the records that the duties
-/// kept, in any order of the customers.
+/// The laws where some customers have left by one treatment, and the others leave by another.
+pub(super) fn hold_after_another(
+    world: &World,
+    customers: &Ids,
+    rng: &mut Rng,
+    erase: Erase<'_>,
+) -> Result<(), String> {
+    let Some(other) = world.by_the_other() else { return Ok(()) };
+    for (first, second) in [(world, &other), (&other, world)] {
+        let leave = customers.iter().copied().filter(|_| rng.bool()).collect();
+        let (after, _) = erase(first, &leave);
+        let by_another = World { shape: Rc::clone(&second.shape), rows: after.rows };
+        let customers = customers.iter().copied().filter(|_| rng.bool()).collect();
+        hold(&by_another, &customers, rng, erase)
+            .map_err(|what| format!("by {} after {:?} left: {what}", second.shape.treatment, leave))?;
+    }
+    let by = customers.iter().map(|customer| (*customer, if rng.bool() { world } else { &other })).collect();
+    sweeps_come_to_rest(world, by, rng, erase)
+}
+
+/// Everybody leaves by a treatment of their own, in any order. Sweeps then find what was left to others meanwhile, and come to
+/// rest: nothing is left that somebody's treatment would take, unless somebody has it who has not left by that treatment.
+fn sweeps_come_to_rest(
+    world: &World,
+    mut by: Vec<(Id, &World)>,
+    rng: &mut Rng,
+    erase: Erase<'_>,
+) -> Result<(), String> {
+    let mut rows = world.rows.clone();
+    for _ in 0..by.len() + 2 {
+        rng.shuffle(&mut by);
+        let before = rows.clone();
+        for (customer, treated) in &by {
+            let now = World { shape: Rc::clone(&treated.shape), rows };
+            let leave = Ids::from([*customer]);
+            let (after, blocked) = erase(&now, &leave);
+            let left = Left::new(&now, &after, &(&leave - &blocked));
+            left.nobody_elses()
+                .and_then(|()| left.complete())
+                .map_err(|what| format!("of {customer:?} by {}: {what}", now.shape.treatment))?;
+            rows = after.rows;
+        }
+        if rows == before {
+            return Ok(());
+        }
+    }
+    Err("the sweeps do not come to rest".to_owned())
+}
+
+/// When the duties have ended, those who left are treated again: for what the duties kept, in any order.
 fn what_duties_kept_goes_when_they_end(
     world: &World,
     customers: &Ids,
@@ -148,7 +197,9 @@ impl<'w> Left<'w> {
             for (n, field) in class.fields.iter().enumerate() {
                 let of_value = field.of.is_some_and(|nth| class.links[nth].value.is_some());
                 let with_value = |nth| of_due(nth) || (of_value && due && !self.waits(*id, nth));
-                let may = field.of.map_or(due, with_value) && class.action != Action::Keep;
+                let may = field.of.map_or(due, with_value)
+                    && class.action != Action::Keep
+                    && !self.before.shape.keeps(*id, n);
                 ensure!(
                     is.val[n] == was.val[n] || may,
                     "{} of {id:?} changed, and is nobody's who left",
@@ -183,7 +234,7 @@ impl<'w> Left<'w> {
             let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
             for (n, field) in class.fields.iter().enumerate() {
                 ensure!(
-                    is.val[n] == Val::Erased || !field.of.map_or(due, of_due),
+                    is.val[n].is_erased() || !field.of.map_or(due, of_due) || self.before.shape.keeps(*id, n),
                     "{} of {id:?} is still there",
                     field.column
                 );

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::broken::Twist;
-use super::world::{Action, CUSTOMERS, EMAIL, Gone, Id, Link, Made, NAME, Role, STAND_IN, To, Val, World};
+use super::world::{
+    Action, CUSTOMERS, EMAIL, Gone, Id, Link, Made, NAME, Own, Role, STAND_IN, To, Val, World,
+};
 
 pub(super) type Ids = BTreeSet<Id>;
 
@@ -45,7 +47,12 @@ pub(super) struct Fates {
     pub(super) due: Ids,
 }
 
-/// All records that can be reached from the start along the pairs.
+/// What a treatment writes to a field of a customer's own record.
+fn written(own: Own, field: usize) -> Val {
+    if own.writes_otherwise && field == NAME { Val::Otherwise } else { Val::Erased }
+}
+
+/// Everything that can be reached from the start along the pairs.
 pub(super) fn reach(start: impl IntoIterator<Item = Id>, pairs: &[(Id, Id)]) -> Ids {
     let mut seen: Ids = start.into_iter().collect();
     loop {
@@ -99,7 +106,7 @@ impl<'w> Oracle<'w> {
                 };
                 let has = |id: &Id| match &self.world.rows[id].val[EMAIL] {
                     Val::Text(email) => fold(email) == fold(value),
-                    Val::Erased => false,
+                    Val::Erased | Val::Otherwise => false,
                 };
                 self.customers().filter(has).collect()
             }
@@ -115,7 +122,11 @@ impl<'w> Oracle<'w> {
     /// not owner links always count.
     pub(super) fn counts(&self, foot: Id, nth: usize) -> bool {
         let links = &self.world.shape.classes[foot.class].links;
-        let before = |nth: usize| links[nth].role == Role::Owner && !self.world.is_empty_link(foot, nth);
+        let is_empty = |nth: usize| {
+            let is_blank = self.world.rows[&foot].to[nth] == To::Blank;
+            self.world.is_empty_link(foot, nth) && !(is_blank && self.is(Twist::BlankLinksAreFilled))
+        };
+        let before = |nth: usize| links[nth].role == Role::Owner && !is_empty(nth);
         links[nth].role != Role::Owner || !(0..nth).any(before)
     }
 
@@ -172,14 +183,25 @@ impl<'w> Oracle<'w> {
         &reach([record], &turned(&self.hanging())) & &self.people()
     }
 
-    /// A customer has left when the customer's own row is deleted, or shows the erasure. The ledger is not asked.
+    /// A customer has left when the own record is gone or shows it. No ledger is asked. The record shows it if it holds what
+    /// the treatment of this erasure writes there, or what some treatment writes that leaves nothing personal there.
     pub(super) fn has_left(&self, customer: Id) -> bool {
-        // A field of another person says nothing about this customer: it is erased when that other person leaves.
-        let is_asked = |n: usize| n == NAME || self.is(Twist::OthersFieldsHideWhoLeft);
-        let shows = |row: &super::world::Row| {
-            row.val.iter().enumerate().all(|(n, value)| *value == Val::Erased || !is_asked(n))
+        let shape = &self.world.shape;
+        let this = (shape.classes[CUSTOMERS].action != Action::Keep).then_some(shape.own);
+        let other =
+            shape.by_the_other().filter(|other| other.is_strong() || self.is(Twist::WeakTreatmentsShow));
+        let other = other.filter(|_| !self.is(Twist::OnlyThisTreatmentShows)).map(|other| other.own);
+        let shows = |row: &super::world::Row, own: Own| {
+            row.val.iter().enumerate().all(|(n, value)| match n {
+                NAME => *value == written(own, n),
+                EMAIL => value.is_erased() || own.keeps_email,
+                // A field of somebody else's is written when that person leaves.
+                _ => value.is_erased() || !self.is(Twist::OthersFieldsHideWhoLeft),
+            })
         };
-        self.world.rows.get(&customer).is_none_or(shows) && !self.is(Twist::NobodyHasLeft)
+        let row = self.world.rows.get(&customer);
+        row.is_none_or(|row| this.iter().chain(&other).any(|own| shows(row, *own)))
+            && !self.is(Twist::NobodyHasLeft)
     }
 
     /// The records that are whole, and those that are needed.
@@ -339,18 +361,19 @@ impl<'w> Oracle<'w> {
                         && (!is_theirs || self.is(Twist::ValuesOfThoseWhoStayGo))
                         && !self.is(Twist::ValuesWaitForTheirPerson))
             };
-            // A field is erased with its record. A field that belongs to a link is erased when the other end of the
-            // link is due, whoever has the record. If that link is by value, the field is erased together with the
-            // value.
-            for (field, value) in class.fields.iter().zip(&mut row.val) {
-                let written = match field.of {
+            // A field is written with its record; one of a link when what the link leads to is due, whoever has the record; one
+            // of a link by value with the value.
+            for (n, (field, value)) in class.fields.iter().zip(&mut row.val).enumerate() {
+                let stays = self.world.shape.keeps(id, n);
+                let is_written = match field.of {
                     None => with_record,
                     Some(_) if self.is(Twist::FieldsOfOthersGoWithTheRecord) => with_record,
                     Some(nth) if class.links[nth].value.is_some() => by_value(nth),
                     Some(nth) => is_due(nth) && (with_record || !self.is(Twist::FieldsOfOthersWait)),
                 };
-                if may_write && written {
-                    *value = Val::Erased;
+                if may_write && is_written && !stays {
+                    let own = if id.class == CUSTOMERS { self.world.shape.own } else { Own::default() };
+                    *value = written(own, n);
                 }
             }
             for (nth, _) in class.links.iter().enumerate().filter(|(_, link)| link.value.is_some()) {

@@ -29,7 +29,9 @@ pub(super) enum Why {
     /// An owner link may be cleared, and another owner link comes after it. Then the second link would count, and the
     /// record would get a new owner.
     FirstMakesAWay,
-    /// The link would be cleared, but its only column divides the table into classes.
+    /// A shared record is treated, and nothing in the customers' own records shows who has left.
+    NoSign,
+    /// The classes of the table are told apart by the only column of the link.
     DividesTheTable,
     /// The table has rows that no class claims, and a foreign key to rows that may be deleted.
     RestIsTied,
@@ -204,6 +206,12 @@ impl Shape {
             if c == CUSTOMERS || !alone || self.is_named_as_shared(c) {
                 return Some(Why::CannotHandOver);
             }
+        }
+        if self.classes[CUSTOMERS].action == Action::Keep
+            && class.action != Action::Keep
+            && !self.is_single(c, &mut BTreeSet::new())
+        {
+            return Some(Why::NoSign);
         }
         let is_under_duty = self.duties.iter().any(|duty| duty.classes.contains(&c));
         (is_under_duty && self.hangs_from_a_value(c)).then_some(Why::ValueUnderDuty)

@@ -175,6 +175,26 @@ pub(super) struct Duty {
     pub(super) needs: BTreeSet<(usize, usize)>,
 }
 
+/// Another treatment of the same policy.
+#[derive(Clone, Debug)]
+pub(super) struct Treatment {
+    pub(super) name: &'static str,
+    /// What is done to the records of each class.
+    pub(super) actions: Vec<Action>,
+    pub(super) own: Own,
+}
+
+/// What a treatment does to the fields of a customer's own record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own {
+    /// The e-mail address stays: the treatment is a weak one.
+    pub(super) keeps_email: bool,
+    /// The name takes something else than in other treatments.
+    pub(super) writes_otherwise: bool,
+}
+
+/// A database, a map and a policy. Customers leave by one of the treatments at a time: the actions of the classes are of that
+/// treatment.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) tables: Vec<Table>,
@@ -182,6 +202,10 @@ pub(super) struct Shape {
     pub(super) duties: Vec<Duty>,
     /// If the map does not name a foreign key, its `ON DELETE` clause says what happens at its end.
     pub(super) ends_by_schema: bool,
+    /// The name of the treatment.
+    pub(super) treatment: &'static str,
+    pub(super) own: Own,
+    pub(super) other: Option<Treatment>,
 }
 
 /// Where a link of a row leads.
@@ -191,7 +215,9 @@ pub(super) enum To {
     Nowhere,
     /// The link has the value that means nobody.
     Nobody,
-    /// The link was cleared: NULL or the value that means nobody.
+    /// A blank text, of which the map says nothing.
+    Blank,
+    /// Cleared: NULL or the value that means nobody.
     Cleared,
     /// The row with this key, if it exists.
     Row(Id),
@@ -205,6 +231,14 @@ pub(super) enum To {
 pub(super) enum Val {
     Text(String),
     Erased,
+    /// Erased by a treatment that writes something else here than others.
+    Otherwise,
+}
+
+impl Val {
+    pub(super) fn is_erased(&self) -> bool {
+        !matches!(self, Self::Text(_))
+    }
 }
 
 /// When a record was made. The duty has ended, has not ended, or is unknown because there is no date.
@@ -234,7 +268,33 @@ impl Shape {
         self.classes[record.class].action
     }
 
-    /// All links, each with its class and its position there.
+    /// The same with the other treatment in place of this one.
+    pub(super) fn by_the_other(&self) -> Option<Self> {
+        let other = self.other.as_ref()?;
+        let mut shape = self.clone();
+        for (class, action) in shape.classes.iter_mut().zip(&other.actions) {
+            class.action = *action;
+        }
+        (shape.treatment, shape.own) = (other.name, other.own);
+        shape.other = Some(Treatment {
+            name: self.treatment,
+            actions: self.classes.iter().map(|class| class.action).collect(),
+            own: self.own,
+        });
+        Some(shape)
+    }
+
+    /// Whether the treatment leaves a field as it is in a record that it writes.
+    pub(super) fn keeps(&self, record: Id, field: usize) -> bool {
+        self.own.keeps_email && record.class == CUSTOMERS && field == EMAIL
+    }
+
+    /// Whether the treatment leaves nothing personal in a customer's own record.
+    pub(super) fn is_strong(&self) -> bool {
+        self.classes[CUSTOMERS].action != Action::Keep && !self.own.keeps_email
+    }
+
+    /// All links, with class and place.
     pub(super) fn links(&self) -> impl Iterator<Item = (usize, usize, &Link)> {
         self.classes
             .iter()
@@ -249,8 +309,10 @@ impl Shape {
 
     /// Whether any record is handed over to the stand-in.
     pub(super) fn has_stand_in(&self) -> bool {
+        let others = self.other.iter().flat_map(|other| &other.actions);
+        let mut actions = self.classes.iter().map(|class| &class.action).chain(others);
         self.links().any(|(_, _, link)| link.gone == Some(Gone::StandIn))
-            || self.classes.iter().any(|class| matches!(class.action, Action::Reassign { .. }))
+            || actions.any(|action| matches!(action, Action::Reassign { .. }))
     }
 
     /// Whether rows of the class have the date from which a duty counts.
@@ -267,7 +329,13 @@ impl World {
         later
     }
 
+    /// The same world, for customers who leave by the other treatment.
+    pub(super) fn by_the_other(&self) -> Option<Self> {
+        let shape = Rc::new(self.shape.by_the_other()?);
+        Some(Self { shape, rows: self.rows.clone() })
+    }
+
     pub(super) fn is_empty_link(&self, record: Id, link: usize) -> bool {
-        matches!(self.rows[&record].to[link], To::Nowhere | To::Nobody | To::Cleared)
+        matches!(self.rows[&record].to[link], To::Nowhere | To::Nobody | To::Blank | To::Cleared)
     }
 }

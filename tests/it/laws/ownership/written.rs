@@ -11,8 +11,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::generated::KINDS;
 use super::world::{
-    Action, CUSTOMERS, Class, Compare, Divided, Gone, Id, KeyForm, Link, Made, OnDelete, Role, Row, STAND_IN,
-    Shape, Table, To, Val, When, World,
+    Action, CUSTOMERS, Class, Compare, Divided, Gone, Id, KeyForm, Link, Made, OnDelete, Own, Role, Row,
+    STAND_IN, Shape, Table, To, Val, When, World,
 };
 
 /// The numbers of the rows that no class claims.
@@ -405,7 +405,15 @@ fn map(rng: &mut Rng, shape: &Shape) -> String {
 }
 
 fn policy(rng: &mut Rng, shape: &Shape) -> String {
-    let signs = SIGNS[rng.usize(0..SIGNS.len())];
+    let other = shape.by_the_other();
+    let both = || std::iter::once(shape).chain(&other);
+    // Where the address stays, or the treatments write different words, the name has to show who has left.
+    let signs = if both().any(|shape| shape.own.keeps_email || shape.own.writes_otherwise) {
+        &SIGNS[..2]
+    } else {
+        &SIGNS[..]
+    };
+    let signs = signs[rng.usize(0..signs.len())];
     let mut policy = format!("{POLICY}[anonymise]\n{signs}username = \"remove\"\n");
     for (d, duty) in shape.duties.iter().enumerate() {
         let classes: Vec<String> =
@@ -427,17 +435,7 @@ fn policy(rng: &mut Rng, shape: &Shape) -> String {
         )
         .unwrap();
     }
-    policy.push_str("[treatments.x]\n");
-    for class in &shape.classes {
-        let action = match class.action {
-            Action::Delete => "\"delete\"",
-            Action::Anonymise => "\"anonymise\"",
-            Action::Keep => "{ keep = \"statistics\" }",
-            Action::Reassign { or_delete: false } => "\"reassign\"",
-            Action::Reassign { or_delete: true } => "{ action = \"reassign\", else = \"delete\" }",
-        };
-        writeln!(policy, "{} = {action}", class.name).unwrap();
-    }
+    both().for_each(|shape| policy.push_str(&treatment(shape)));
     policy.push_str("[expire]\n");
     for (c, class) in shape.classes.iter().enumerate().filter(|(c, _)| shape.expires_by_itself(*c)) {
         assert_ne!(c, CUSTOMERS);
@@ -446,7 +444,32 @@ fn policy(rng: &mut Rng, shape: &Shape) -> String {
     policy
 }
 
-/// The day when a customer joined. It is different for each row, so it shows to which row a store's facts belong.
+fn treatment(shape: &Shape) -> String {
+    let mut text = format!("[treatments.{}]\n", shape.treatment);
+    for (c, class) in shape.classes.iter().enumerate() {
+        let own = if c == CUSTOMERS { shape.own } else { Own::default() };
+        let action = match class.action {
+            Action::Anonymise if own.keeps_email && own.writes_otherwise => {
+                "{ action = \"anonymise\", keep = { email = \"we may write\" }, fields = { name = \"token\" } }"
+            }
+            Action::Anonymise if own.keeps_email => {
+                "{ action = \"anonymise\", keep = { email = \"we may write\" } }"
+            }
+            Action::Anonymise if own.writes_otherwise => {
+                "{ action = \"anonymise\", fields = { name = \"token\" } }"
+            }
+            Action::Delete => "\"delete\"",
+            Action::Anonymise => "\"anonymise\"",
+            Action::Keep => "{ keep = \"statistics\" }",
+            Action::Reassign { or_delete: false } => "\"reassign\"",
+            Action::Reassign { or_delete: true } => "{ action = \"reassign\", else = \"delete\" }",
+        };
+        writeln!(text, "{} = {action}", class.name).unwrap();
+    }
+    text
+}
+
+/// When a customer joined: by this the facts of a store tell which row they are of.
 pub(super) fn joined(n: u32) -> String {
     format!("2020-01-{:02}", n + 1)
 }
@@ -490,6 +513,7 @@ fn link_cells(shape: &Shape, link: &Link, to: &To) -> Vec<(String, Sql)> {
     let values = match to {
         To::Row(head) => key(&shape.tables[link.to], head.n),
         To::Nobody => vec![nobody(shape, link)],
+        To::Blank => vec![Sql::Text(" ".to_owned())],
         To::Value(value) => vec![Sql::Text(value.clone())],
         To::Nowhere | To::Cleared | To::Erased => vec![Sql::Null; columns.len()],
     };

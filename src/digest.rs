@@ -130,7 +130,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The error for a text that is no digest.
+/// The error for a text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits; copy it whole from the plan")]
 pub struct NotADigest;
@@ -184,8 +184,8 @@ mod tests {
         assert_ne!(one, other);
     }
 
-    /// The bug: all documents without a canonical form had the same digest, that of the error's text. So an approval
-    /// of one was valid for all others.
+    /// A former bug: all documents without a canonical form had the same digest, that of the error's text. So an
+    /// approval of one was valid for all others.
     #[test]
     fn documents_without_a_form_share_no_digest() {
         let odd = |n: u32| std::collections::BTreeMap::from([(vec![n], n)]);

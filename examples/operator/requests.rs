@@ -24,7 +24,7 @@ use crate::words::regime;
 /// How many requests are read at once.
 const PAGE: usize = 500;
 
-/// The database, what is said about it, and the ledger.
+/// The database, its map and policy, and the ledger.
 #[derive(Args)]
 struct There {
     #[command(flatten)]
@@ -45,9 +45,9 @@ pub(crate) struct RequestArgs {
 enum What {
     /// Record a request that was received
     Add(Box<AddArgs>),
-    /// Note what became of a request
+    /// Note the next step of a request
     Note(Box<NoteArgs>),
-    /// Show a request as it stands
+    /// Show the state of a request
     Show(ShowArgs),
     /// List requests: those that have not ended, or those that are due soon or overdue
     List(ListArgs),
@@ -78,7 +78,7 @@ struct AddArgs {
     /// The customer who asks
     #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "address")]
     customer: Option<String>,
-    /// The e-mail address of a person who is no customer
+    /// The e-mail address of a person who is not a customer
     #[arg(long, conflicts_with = "customer")]
     address: Option<String>,
 }
@@ -90,7 +90,7 @@ struct NoteArgs {
     /// The request
     #[arg(long, value_name = "ID")]
     request: String,
-    /// An opaque id of whoever notes it; the ledger keeps it
+    /// An opaque id of the person who makes the note; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// The day [default: today]
@@ -104,9 +104,9 @@ struct NoteArgs {
 enum Noted {
     /// The person was asked for proof of identity; the clock stops
     AskIdentity,
-    /// It is known who asks
+    /// The identity of the person is confirmed
     ConfirmIdentity {
-        /// How, by your own reference
+        /// Your own reference for how it was confirmed
         #[arg(long, value_name = "CODE")]
         reference: ReasonCode,
     },
@@ -114,7 +114,7 @@ enum Noted {
     AskMeaning,
     /// The person was reminded
     Remind,
-    /// The person has answered what the request refers to; the clock goes on
+    /// The person has answered what the request refers to; the clock continues
     Answered,
     /// The person was told that it takes longer: `complexity` or `number_of_requests`
     Extend {
@@ -127,7 +127,7 @@ enum Noted {
         /// The digest of the plan
         #[arg(long)]
         digest: Digest,
-        /// The treatment, if it is another one than that of the trigger `requested`
+        /// The treatment, if it is not that of the trigger `requested`
         #[arg(long, value_name = "NAME")]
         treatment: Option<String>,
     },
@@ -146,7 +146,7 @@ enum Noted {
         #[arg(long)]
         lang: Language,
     },
-    /// The person has the answer: the request ends, and who asked is wiped
+    /// The person has the answer: the request ends, and the identity of the person is deleted
     End,
 }
 
@@ -183,7 +183,7 @@ pub(crate) struct Due {
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
     there: There,
-    /// Take one turn and end
+    /// Run one turn and end
     #[arg(long)]
     once: bool,
     /// The seconds between two turns
@@ -198,7 +198,7 @@ pub(crate) struct HealthArgs {
     there: There,
 }
 
-/// The value that a word means, as the register writes it.
+/// Parses a word as the register writes it.
 fn word<T: serde::de::DeserializeOwned>(text: &str, known: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|_| format!("it is one of {known}"))
 }
@@ -309,7 +309,7 @@ async fn list(engine: &Engine, due: &Due) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json!({ "requests": listed })))
 }
 
-/// The requests that `status` lists, by the register alone. `None`: nobody asked for them.
+/// The requests that `status` lists. It reads only the register. `None` if the arguments do not ask for requests.
 pub(crate) async fn due(
     ledger: &impl Register,
     due: &Due,
@@ -347,7 +347,7 @@ pub(crate) async fn due(
     }
 }
 
-/// Runs the engine by itself: one turn, or until it is interrupted.
+/// Runs the worker of the engine: one turn, or until it is interrupted.
 pub(crate) async fn worker(args: &WorkerArgs) -> Result<Answer, Failure> {
     let engine = args.there.engine().await?;
     let mut worker = engine.worker().every(Duration::from_secs(args.every));
@@ -380,7 +380,7 @@ pub(crate) async fn worker(args: &WorkerArgs) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json))
 }
 
-/// Counts what is open, for a monitor.
+/// Counts open, blocked and overdue work, for a monitor.
 pub(crate) async fn health(args: &HealthArgs) -> Result<Answer, Failure> {
     let health = args.there.engine().await?.health().await?;
     let text = format!(

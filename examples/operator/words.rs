@@ -373,7 +373,7 @@ async fn confirmation(args: &LetterArgs, engine: &Engine) -> Result<Answer, Fail
         return Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text));
     };
     let policy = engine.policy();
-    let told = certificate.told();
+    let told = certificate.letter_facts();
     let zone = policy.effective(certificate.tenant()).time_zone();
     let request = if told.trigger == Trigger::Requested { args.request() } else { None };
     let head = args.head.letterhead(policy, zone);

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Because;
+use super::SupersedeReason;
 use crate::anonymise::Unbound;
 use crate::data_map::ClassName;
 
@@ -16,7 +16,7 @@ use crate::data_map::ClassName;
 #[non_exhaustive]
 pub enum Hindrance {
     /// The approved plan does not fit the facts any more, and an irreversible step was begun.
-    Because(Because),
+    Because(SupersedeReason),
     /// The data map has changed since the case began.
     OtherDataMap,
     /// The customer does not exist any more, and this case did not erase the customer.
@@ -51,8 +51,8 @@ pub enum Hindrance {
     Refused(String),
 }
 
-impl From<Because> for Hindrance {
-    fn from(because: Because) -> Self {
+impl From<SupersedeReason> for Hindrance {
+    fn from(because: SupersedeReason) -> Self {
         Self::Because(because)
     }
 }

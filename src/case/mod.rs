@@ -28,19 +28,19 @@
 //! ```
 
 mod answer;
-mod because;
 mod event;
 mod hindrance;
 mod next;
 mod progress;
+mod supersede_reason;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, GatewayAnswer, GatewayOutcome, Receipt, RecipientAnswer, RecipientOutcome};
-pub use because::{Because, NotDue, ProfileChanged};
 pub use event::{Before, ByHand, DeactivationOutcome, Event, Obstacle, Proof, PutOff, Waiver};
 pub use hindrance::Hindrance;
 pub use next::{Next, Turn, next};
 pub use progress::{Expiries, OutOfOrder, Progress, StepProgress};
+pub use supersede_reason::{NotDue, ProfileChanged, SupersedeReason};
 
 pub use crate::plan::{CaseId, Step};

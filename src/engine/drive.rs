@@ -12,7 +12,7 @@ use super::run::{Run, Work, lost_case};
 use super::steps;
 use super::work::ErasureWork;
 use super::{Engine, Error, Outcome};
-use crate::case::{Because, Event, Next, Obstacle, OutOfOrder};
+use crate::case::{Event, Next, Obstacle, OutOfOrder, SupersedeReason};
 use crate::customer::TenantId;
 use crate::digest::Digest;
 use crate::hex;
@@ -246,11 +246,12 @@ impl Engine {
         &self,
         run: &mut Run<'_, W>,
         step: Step,
-        because: Because,
+        because: SupersedeReason,
     ) -> Result<(), Error> {
         if run.progress.is_irreversible() {
             // A person may skip a step at an outside party that has no adapter. No other step can be skipped.
-            let waivable = matches!(because, Because::NoAdapter { .. } | Because::NoRecipient { .. });
+            let waivable =
+                matches!(because, SupersedeReason::NoAdapter { .. } | SupersedeReason::NoRecipient { .. });
             self.block(run, Obstacle { step, reason: because.into(), waivable }).await
         } else {
             self.supersede(run, because).await
@@ -275,7 +276,7 @@ impl Engine {
     pub(super) async fn supersede<W: Work>(
         &self,
         run: &mut Run<'_, W>,
-        because: Because,
+        because: SupersedeReason,
     ) -> Result<(), Error> {
         if let Err(error) = self.take_back(&run.new, &run.progress).await {
             run.wait(Step::Deactivate, &error, None);

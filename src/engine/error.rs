@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{AccessLogError, CopiesRemoved, Expired, NoEntropy};
 use crate::backup::BackupError;
-use crate::case::{Because, GatewayAnswer};
+use crate::case::{GatewayAnswer, SupersedeReason};
 use crate::customer::{GatewayName, HoldId, TenantId};
 use crate::data_map::{ClassName, Kind};
 use crate::digest::Digest;
@@ -346,7 +346,7 @@ pub enum Outcome {
         /// The case.
         case: CaseId,
         /// What has changed.
-        because: Because,
+        because: SupersedeReason,
     },
     /// A person cancelled the case in the meantime. Nothing was touched, or the deactivation was undone.
     Cancelled {

@@ -7,7 +7,7 @@ use super::outcomes::Turns;
 use super::reconcile::{BLOCK, Matched};
 use super::work::ProfileWork;
 use super::{Engine, Error, Outcome};
-use crate::case::Because;
+use crate::case::SupersedeReason;
 use crate::customer::{Customer, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::gateway::{ApprovedReview, ListedProfile, MatchedBy, ReviewRow};
@@ -76,7 +76,7 @@ impl Engine {
         outcomes: &mut [ReviewOutcome],
     ) -> Result<(), Error> {
         let is_over = |one: &ReviewOutcome| {
-            matches!(one.outcome, Outcome::Superseded { because: Because::Mandate { .. }, .. })
+            matches!(one.outcome, Outcome::Superseded { because: SupersedeReason::Mandate { .. }, .. })
         };
         let over: Vec<&ReviewRow> =
             rows.iter().zip(&*outcomes).filter(|(_, one)| is_over(one)).map(|(row, _)| *row).collect();

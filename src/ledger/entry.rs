@@ -12,7 +12,7 @@ use super::{
     CopiesResult, CopiesSeen, DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken,
 };
 use crate::backup::{Horizon, Schedule};
-use crate::case::{Because, RecipientAnswer};
+use crate::case::{RecipientAnswer, SupersedeReason};
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName, TimeZone};
 use crate::digest::{Digest, canonical};
@@ -300,7 +300,7 @@ pub enum Closing {
     /// The approved plan did not fit the facts any more. Nothing was touched, or the deactivation was undone.
     Superseded {
         /// What had changed.
-        because: Because,
+        because: SupersedeReason,
     },
     /// A person cancelled the case before any irreversible step.
     Cancelled {

@@ -25,7 +25,7 @@
 //!
 //! A letter states only facts of the case:
 //!
-//! * A **confirmation** is made from the [certificate](crate::Certificate::told), never from today's policy. It lists
+//! * A **confirmation** is made from the [certificate](crate::Certificate::letter_facts), never from today's policy. It lists
 //!   what was done, with numbers. It says what is kept, by which law and until when, what still leads to the person,
 //!   and what is not covered. If duties keep a part of the data, the letter says that the request is refused for this
 //!   part. A person without a request gets no letter about a request.

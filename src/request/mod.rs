@@ -1,7 +1,8 @@
-//! Requests of data subjects: when each was received, what became of it, and by when the person must have an answer.
+//! Requests of data subjects: when each was received, what happened since, and by when the person must have an
+//! answer.
 //!
-//! A request is what was [received](NewRequest), and everything that was [noted](RequestEvent) since. All events
-//! together give the [`Request`] as it stands. Nothing in this module waits, reads a clock or calls another system. The
+//! A request consists of what was [received](NewRequest) and of the [events](RequestEvent) since. Together they give
+//! the present state, a [`Request`]. Nothing in this module waits, reads a clock or calls another system. The
 //! [register](crate::ledger::Register) keeps requests, and the [engine](crate::Engine::receive) notes events.
 //!
 //! ```
@@ -15,7 +16,7 @@
 //! let holidays = Holidays::default();
 //! assert_eq!(request.due(&holidays), Some("2026-12-02".parse()?));
 //!
-//! // Nobody may approve an erasure before it is known who asks.
+//! // No erasure may be approved before the person is identified.
 //! for event in request.events_of(&Note::AskIdentity, "2026-11-04".parse()?, &holidays)? {
 //!     request.apply(&event)?;
 //! }
@@ -45,12 +46,12 @@ pub use note::Note;
 pub use state::{Identity, OutOfTurn, Request, Stage};
 
 open_name! {
-    /// The id of a request. It must reveal nothing about the person, and must never be used again: take a random one.
+    /// The id of a request. It must reveal nothing about the person, and must never be used again. Use a random id.
     RequestId
 }
 
 closed_name! {
-    /// The address of a person who is no customer: an e-mail address. Its `Debug` shows nothing.
+    /// The e-mail address of a person who is not a customer. Its `Debug` shows nothing.
     Address
 }
 
@@ -136,7 +137,7 @@ named!(LetterKind {
 
 named!(Channel { Web = "web", Email = "email", Post = "post", Phone = "phone", InPerson = "in_person" });
 
-/// Who asks. It is all that the register knows of the person, and it is wiped when the request ends.
+/// The person who asks. The register knows nothing else about the person. It deletes this when the request ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
@@ -145,7 +146,7 @@ pub enum Who {
         /// The id.
         customer: CustomerId,
     },
-    /// A person who is no customer, by an address.
+    /// A person who is not a customer, by an address.
     Person {
         /// The address.
         address: Address,
@@ -154,8 +155,8 @@ pub enum Who {
 
 /// A request as it was received.
 ///
-/// Its JSON has a `format`, so a host's own register can store this JSON. It names nobody: [`who`](Self::who) asks is
-/// stored apart.
+/// Its JSON has a `format`, so a host's own register can store this JSON. The JSON names nobody, because
+/// [`who`](Self::who) is stored separately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NewRequest {
@@ -179,10 +180,11 @@ pub struct NewRequest {
     /// The tenant, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// The token under which the request is kept when it has ended. `None` if the ledger's key ring was never asked.
+    /// The token that stands for the person when the request has ended. `None` if no token was made with the ledger's
+    /// key ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Who asks. `None` when the request has ended.
+    /// The person who asks. `None` when the request has ended.
     #[serde(skip)]
     pub who: Option<Who>,
 }
@@ -230,13 +232,14 @@ impl NewRequest {
         self.received_on(day).under(regime)
     }
 
-    /// The same request without who asks, as the register keeps it when the request has ended.
+    /// The same request without the person, as the register keeps it when the request has ended.
     #[must_use]
     pub fn without_who(self) -> Self {
         Self { who: None, ..self }
     }
 
-    /// Whether another request under the same id is the same one, as far as can be said without naming the person.
+    /// Whether another request with the same id is the same request. Only data that do not name the person are
+    /// compared.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.kind, self.channel, self.received_at) == (other.kind, other.channel, other.received_at)
     }

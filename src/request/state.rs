@@ -1,4 +1,4 @@
-//! A request as it stands: the sum of its events.
+//! The present state of a request, which follows from its events.
 
 use chrono::NaiveDate;
 
@@ -20,10 +20,10 @@ pub enum OutOfTurn {
         /// The day of the receipt.
         received: NaiveDate,
     },
-    /// It is known already who asks, or the person was asked before.
+    /// The identity was already confirmed, or the person was already asked for it.
     #[error("the identity was asked for or confirmed before; remind the person instead")]
     IdentityAsked,
-    /// It is not known who asks.
+    /// The identity of the person is not confirmed.
     #[error("nobody has confirmed who asks; note how the identity was confirmed first")]
     NotIdentified,
     /// Only an erasure has a plan.
@@ -69,7 +69,7 @@ pub enum OutOfTurn {
     Clock(#[from] ClockError),
 }
 
-/// Whether it is known who asks.
+/// Whether the identity of the person is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Identity {
     /// Nobody has looked.
@@ -77,11 +77,11 @@ pub enum Identity {
     Unknown,
     /// The person was asked for proof.
     Asked,
-    /// It is known who asks.
+    /// The identity was confirmed.
     Confirmed,
 }
 
-/// Where a request stands, for lists.
+/// The stage of a request, for lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// A person has to act.
@@ -106,7 +106,7 @@ impl Stage {
     }
 }
 
-/// A request as it stands.
+/// A request in its present state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
@@ -114,7 +114,7 @@ pub struct Request {
     pub new: NewRequest,
     /// The clock.
     pub clock: RequestClock,
-    /// Whether it is known who asks.
+    /// Whether the identity of the person is known.
     pub identity: Identity,
     /// The approval of a plan, and the treatment that it names, until its case is closed.
     pub approved: Option<PlanApproval>,
@@ -131,7 +131,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request of which nothing was noted yet.
+    /// A request without any event yet.
     pub fn of(new: &NewRequest) -> Self {
         Self {
             new: new.clone(),
@@ -191,7 +191,7 @@ impl Request {
             }
             RequestEvent::Opened { case } => {
                 self.may_run()?;
-                // It stays: a process may die before it opens the case.
+                // The approval stays, because a process may die before it opens the case.
                 self.approved.as_ref().ok_or(OutOfTurn::NothingApproved)?;
                 self.running = Some(case.clone());
             }
@@ -208,7 +208,7 @@ impl Request {
                 self.not_before(*on)?;
                 self.no_case()?;
                 self.answer = Some((*answer, *on));
-                // Whoever is refused is not erased.
+                // If the request is refused, the person must not be erased.
                 self.approved = None;
             }
             RequestEvent::Sent(letter) => {

@@ -1,5 +1,5 @@
-//! Any events in any order, against the rules stated over the whole history: only what may happen is accepted, and a
-//! request can always come to its end.
+//! Random events in random order, checked against rules over the whole history. Only events that may happen are
+//! accepted, and every request can be ended.
 
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ fn case() -> impl Strategy<Value = CaseId> {
     prop::sample::select(vec!["case-1", "case-2"]).prop_map(CaseId::from)
 }
 
-/// Any event, on the day of receipt, shortly before or after it.
+/// A random event on the day of receipt, or shortly before or after.
 fn event() -> impl Strategy<Value = RequestEvent> {
     let on = || prop_oneof![9 => (0_u64..40).prop_map(day), 1 => Just(received() - Days::new(1))];
     let due = || (20_u64..45).prop_map(day);
@@ -70,7 +70,8 @@ fn start() -> impl Strategy<Value = NewRequest> {
         .prop_map(|(kind, regime)| new_request(kind, regime))
 }
 
-/// The same rules, stated over the whole history instead of event by event. The rules of the clock are the clock's.
+/// The same rules, but expressed over the whole history instead of event by event. The rules of the clock have their
+/// own tests.
 struct History<'h> {
     new: &'h NewRequest,
     events: &'h [RequestEvent],
@@ -113,7 +114,7 @@ impl History<'_> {
             && self.open_case().is_none()
     }
 
-    /// `None`: the clock says it.
+    /// Whether an event may happen. `None` if the clock decides.
     fn allows(&self, event: &RequestEvent) -> Option<bool> {
         if self.any(|event| matches!(event, RequestEvent::Ended { .. })) {
             return Some(false);
@@ -218,8 +219,8 @@ proptest! {
         prop_assert_eq!((request.stage(), request.due(&Holidays::default())), (Stage::Ended, None));
     }
 
-    /// What a person notes leads to events that are accepted, or to an error; and whatever the holidays are later, the
-    /// events stay acceptable.
+    /// A note leads to events that are accepted, or to an error. The events are also accepted later, under any other
+    /// holidays.
     #[test]
     fn what_was_noted_under_some_holidays_is_read_under_any(on in 0_u64..28, holidays in prop::collection::vec(0_u64..60, 0..8)) {
         let new = new_request(RequestKind::Erasure, Regime::Eu);
@@ -248,8 +249,8 @@ proptest! {
     }
 }
 
-/// Saboteurs: the first law finds a request that accepts everything, one that ends with an open case, and one that
-/// runs before it is known who asks.
+/// Saboteurs: the first law has to find three broken requests. One accepts everything, one ends with an open case,
+/// and one runs before the person is identified.
 #[test]
 fn a_careless_request_is_found() {
     let careless: [(&str, Apply); 4] = [
@@ -306,7 +307,7 @@ fn the_clock_stands_still_while_nobody_knows_who_asks() {
     assert_eq!(note(Note::AskMeaning, 3), Err(OutOfTurn::Clock(ClockError::Suspended)));
     let approve = Note::Approve(PlanApproval::new(approval(1)));
     assert_eq!(note(approve.clone(), 3), Err(OutOfTurn::NotIdentified));
-    // Ten days later than 2 December: a Saturday, so the Monday after it.
+    // Ten days after 2 December is a Saturday, so the period ends on the Monday after it.
     let reference = "passport-seen".parse().unwrap();
     assert_eq!(note(Note::ConfirmIdentity { reference }, 12), Ok(Some("2026-12-14".parse().unwrap())));
     assert!(note(approve, 12).is_ok());

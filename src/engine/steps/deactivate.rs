@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::Perform;
-use crate::case::{Because, Before, DeactivationOutcome, Event, Hindrance, Proof};
+use crate::case::{Before, DeactivationOutcome, Event, Hindrance, Proof, SupersedeReason};
 use crate::customer::Status;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
@@ -72,11 +72,11 @@ impl Perform<ErasureWork> for Deactivate {
                 Some(Ok(Deactivated::Already)) => DeactivationOutcome::Already,
                 Some(Ok(Deactivated::Unsupported)) => DeactivationOutcome::Unsupported,
                 Some(Ok(Deactivated::Changed)) => {
-                    engine.supersede(run, Because::CustomerChanged).await?;
+                    engine.supersede(run, SupersedeReason::CustomerChanged).await?;
                     continue;
                 }
                 Some(Ok(Deactivated::Missing)) => {
-                    engine.supersede(run, Because::NoCustomer).await?;
+                    engine.supersede(run, SupersedeReason::NoCustomer).await?;
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => {

@@ -10,7 +10,7 @@ use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
 
 use super::Perform;
-use crate::case::{Because, Event, Hindrance, Obstacle, Proof};
+use crate::case::{Event, Hindrance, Obstacle, Proof, SupersedeReason};
 use crate::customer::{AccountId, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -46,7 +46,7 @@ pub(in crate::engine) enum Refusal {
     /// A person has to decide.
     Blocked(Obstacle),
     /// The approved plan does not fit the facts any more.
-    Over(Because),
+    Over(SupersedeReason),
 }
 
 /// A kind of case that erases profiles at gateways.
@@ -59,7 +59,7 @@ pub(in crate::engine) trait AtGateways: Work {
     fn profiles(&self, gateway: &GatewayName) -> Vec<ProfileId>;
 
     /// The reason to stop, if the adapter's key belongs to another account than the approved one.
-    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because>;
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<SupersedeReason>;
 
     /// The customer whom the gateway must name as the owner, if the gateway names an owner.
     fn owner(&self) -> Option<&CustomerId>;
@@ -130,7 +130,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
-            return self.stop(run, step, Because::NoAdapter { gateway: name.clone() }).await;
+            return self.stop(run, step, SupersedeReason::NoAdapter { gateway: name.clone() }).await;
         };
         let mut profiles: Vec<(ProfileId, Digest)> = run
             .work
@@ -454,7 +454,7 @@ impl AtGateways for ErasureWork {
                     run.work.facts = None;
                     continue;
                 }
-                engine.stop(run, Step::Records, Because::NoCustomer).await?;
+                engine.stop(run, Step::Records, SupersedeReason::NoCustomer).await?;
                 continue;
             };
             match run.changed(&facts) {
@@ -473,9 +473,10 @@ impl AtGateways for ErasureWork {
         profiles.filter(|profile| profile.gateway == *gateway).map(|profile| profile.id.clone()).collect()
     }
 
-    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because> {
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<SupersedeReason> {
         let planned = self.binding.accounts().get(gateway)?;
-        let because = || Because::Account { gateway: gateway.clone(), planned: Some(planned.clone()) };
+        let because =
+            || SupersedeReason::Account { gateway: gateway.clone(), planned: Some(planned.clone()) };
         (now != Some(planned)).then(because)
     }
 
@@ -491,7 +492,7 @@ impl AtGateways for ErasureWork {
         let forbids =
             |(guard, count): &(Guard, u32)| *count > 0 && guards.get(guard) == Some(&GuardFinding::Clear);
         let (guard, _) = open_items(found).into_iter().find(forbids)?;
-        Some(Refusal::Blocked(by_a_guard(step.clone(), Because::Guard(guard))))
+        Some(Refusal::Blocked(by_a_guard(step.clone(), SupersedeReason::Guard(guard))))
     }
 }
 

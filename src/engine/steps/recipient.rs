@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use super::Perform;
 use super::gateway::{AtGateways as _, LONGEST, PAUSE, TRIES};
-use crate::case::{Because, Event, Hindrance, Obstacle, Proof};
+use crate::case::{Event, Hindrance, Obstacle, Proof, SupersedeReason};
 use crate::customer::{CustomerId, Identifiers};
 use crate::data_map::{IdentifiedBy, RecipientName};
 use crate::digest::Digest;
@@ -176,7 +176,8 @@ impl Engine {
         todo.retain(|run| run.is_active() && untold(run).any(|untold| untold == name));
         let Some(recipient) = self.parts.recipients.get(name) else {
             for run in todo {
-                self.stop(run, step.clone(), Because::NoRecipient { recipient: name.clone() }).await?;
+                self.stop(run, step.clone(), SupersedeReason::NoRecipient { recipient: name.clone() })
+                    .await?;
             }
             return Ok(());
         };
@@ -227,7 +228,8 @@ impl Engine {
         todo.retain(|run| run.is_active() && unanswered(run).any(|open| open == name));
         let Some(recipient) = self.parts.recipients.get(name) else {
             for run in todo {
-                self.stop(run, step.clone(), Because::NoRecipient { recipient: name.clone() }).await?;
+                self.stop(run, step.clone(), SupersedeReason::NoRecipient { recipient: name.clone() })
+                    .await?;
             }
             return Ok(());
         };

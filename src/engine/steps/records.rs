@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 
 use super::Perform;
 use crate::anonymise::Seed;
-use crate::case::{Because, Before, Event, Hindrance, Proof};
+use crate::case::{Before, Event, Hindrance, Proof, SupersedeReason};
 use crate::customer::SuppressionToken;
 use crate::data_map::{Link, RecordClass};
 use crate::digest::Digest;
@@ -271,7 +271,7 @@ impl Engine {
                 // The store has touched nothing. The case has not touched anything either, unless an outside party
                 // was asked or this is a second attempt.
                 Some(Ok(Erased::Changed)) if first_try && !has_parts && !run.outside_begun() => {
-                    self.supersede(run, Because::CustomerChanged).await?;
+                    self.supersede(run, SupersedeReason::CustomerChanged).await?;
                     continue;
                 }
                 Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::backup::CopiesTerms;
-use crate::case::Because;
+use crate::case::SupersedeReason;
 use crate::engine::copies::CopiesRemoved;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work};
@@ -46,8 +46,8 @@ impl Work for CopiesWork {
         for run in runs {
             let (because, why) = match run.new.mandate.valid_at(engine.parts.clock.now()) {
                 Err(error) => {
-                    let because = Because::mandate(&error);
-                    let Because::Mandate { expired } = because else { return Err(error.into()) };
+                    let because = SupersedeReason::mandate(&error);
+                    let SupersedeReason::Mandate { expired } = because else { return Err(error.into()) };
                     (because, EndedEarly::Mandate { expired })
                 }
                 Ok(()) => match engine.copies_changed(&run.work.terms).await {
@@ -55,7 +55,7 @@ impl Work for CopiesWork {
                         run.turn.decided();
                         continue;
                     }
-                    Ok(Some(changed)) => (Because::Copies(changed), EndedEarly::Copies(changed)),
+                    Ok(Some(changed)) => (SupersedeReason::Copies(changed), EndedEarly::Copies(changed)),
                     Err(error) => {
                         run.wait(Step::Copies, &error, None);
                         continue;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::anonymise::Unbound;
-use crate::case::{Because, DeactivationOutcome, Hindrance, Progress};
+use crate::case::{DeactivationOutcome, Hindrance, Progress, SupersedeReason};
 use crate::customer::{Customer, Expected, GatewayName, HoldId, Status};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -113,20 +113,20 @@ impl Run<'_, ErasureWork> {
 
     /// Why the customer cannot be erased now, if so. Another customer has the id, a guard forbids it, or somebody
     /// reactivated the customer.
-    pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<Because> {
+    pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<SupersedeReason> {
         let binding = self.binding();
         if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
-            return Some(Because::AnotherCustomer);
+            return Some(SupersedeReason::AnotherCustomer);
         }
         let applies = |(guard, finding): &(&Guard, &GuardFinding)| {
             **finding == GuardFinding::Clear && guard.applies_to(facts)
         };
         if let Some((guard, _)) = binding.guards().iter().find(applies) {
-            return Some(Because::Guard(guard.clone()));
+            return Some(SupersedeReason::Guard(guard.clone()));
         }
         let archived =
             self.progress.deactivation().is_some_and(|done| done != DeactivationOutcome::Unsupported);
-        (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
+        (archived && !facts.status.is_archived()).then_some(SupersedeReason::BroughtBack)
     }
 
     /// The gateways at which the customer has profiles that the policy keeps.
@@ -241,7 +241,7 @@ impl Engine {
             }
             match (self.not_mandated(run, &done, now), facts) {
                 (Some(because), _) => self.supersede(run, because).await?,
-                (None, None) => self.supersede(run, Because::NoCustomer).await?,
+                (None, None) => self.supersede(run, SupersedeReason::NoCustomer).await?,
                 (None, Some(facts)) => {
                     surveyed.push(Ok(self.survey_again(run, facts, done, now)));
                     deciding.push(run);
@@ -271,22 +271,27 @@ impl Engine {
     }
 
     /// Why the mandate is no longer valid for a case, if so. A mandate for a single plan is used once.
-    fn not_mandated(&self, run: &Run<'_, ErasureWork>, done: &Before, now: DateTime<Utc>) -> Option<Because> {
+    fn not_mandated(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        done: &Before,
+        now: DateTime<Utc>,
+    ) -> Option<SupersedeReason> {
         let mandate = &run.new.mandate;
         // If a case was ready in time, the approval may expire while it waits for a pass over the texts of others.
         if let Err(error) = mandate.valid_at(now)
             && !run.progress.waits_for_mentions()
         {
-            return Some(Because::mandate(&error));
+            return Some(SupersedeReason::mandate(&error));
         }
         let this = || (run.new.task.digest(), mandate.given_at(), mandate.kind());
         if mandate.is_used_once() && !done.used.is_empty() && done.used.contains(&this()) {
-            return Some(Because::Used);
+            return Some(SupersedeReason::Used);
         }
         let unbound =
             run.work.treatment.is_unbound().then(|| run.work.treatment.bind(&self.parts.strategies));
         let Some(Err(Unbound { name, version, found })) = unbound else { return None };
-        Some(Because::Strategy { name, version, found })
+        Some(SupersedeReason::Strategy { name, version, found })
     }
 
     /// Surveys a case's customer again.
@@ -318,13 +323,18 @@ impl Engine {
     }
 
     /// Why the plan is no longer valid, if so.
-    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed, now: DateTime<Utc>) -> Option<Because> {
-        let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
+    fn differs(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        one: &Surveyed,
+        now: DateTime<Utc>,
+    ) -> Option<SupersedeReason> {
+        let Decision::Due(due) = &one.decision else { return Some(SupersedeReason::not_due(&one.decision)) };
         let binding = run.binding();
         let policy = &self.parts.policy;
         let today = policy.effective(&one.facts.tenant).time_zone().day(now);
         let changed = binding.changed(policy, self.data_map(), &one.facts, due, one.tally(), today);
-        changed.map(Because::Plan)
+        changed.map(SupersedeReason::Plan)
     }
 
     /// Undoes this case's own deactivation, if there was one.

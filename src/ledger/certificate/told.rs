@@ -21,7 +21,7 @@ use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction};
 
 impl Certificate {
     /// The facts of the case for a [letter](crate::plan::letter) to the person.
-    pub fn told(&self) -> Told {
+    pub fn letter_facts(&self) -> Told {
         let (result, rules) = (self.result(), &self.rules);
         let duty = |name: &str, until: Option<NaiveDate>| {
             let duty = rules.duties.get(name)?;

@@ -2,7 +2,7 @@
 //!
 //! | letter | is made from |
 //! |---|---|
-//! | [`confirmation`] | the closed case: [`Certificate::told`](crate::Certificate::told) |
+//! | [`confirmation`] | the closed case: [`Certificate::letter_facts`](crate::Certificate::letter_facts) |
 //! | [`refusal`] | the decision, and the policy in force |
 //! | [`extension`] | the [`RequestClock`](super::RequestClock), and the policy in force |
 //! | [`statement`] | the policy in force |

@@ -11,7 +11,7 @@ use crate::plan::Tombstones;
 use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use crate::treatment::{Lead, Otherwise, RecordAction, Residue};
 
-/// What a closed case did, and what it left. [`Certificate::told`](crate::Certificate::told) takes it from the ledger.
+/// What a closed case did, and what it left. [`Certificate::letter_facts`](crate::Certificate::letter_facts) takes it from the ledger.
 /// No policy of a later day changes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {

@@ -324,7 +324,7 @@ async fn a_refusal_blocks_until_a_person_waives_it_and_the_certificate_says_so()
     assert_eq!(certificate.outcome(), "erased in part");
     let shown = certificate.to_string();
     assert!(shown.contains("waived     recipient.newsletter by operator-7: no-answer"), "{shown}");
-    let told = certificate.told().recipients;
+    let told = certificate.letter_facts().recipients;
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::Unconfirmed)), "{told:?}");
 }
 
@@ -367,7 +367,7 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     assert!(certificate.waived().is_empty());
     let shown = certificate.to_string();
     assert!(shown.contains("by hand    recipient.newsletter by operator-7 at 2026-"), "{shown}");
-    let told = certificate.told().recipients;
+    let told = certificate.letter_facts().recipients;
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::ByHand)), "{told:?}");
     let error = engine.done_by_hand(case, step.clone(), &by, evidence()).await.unwrap_err();
     assert!(matches!(error, Error::Ledger(_)), "a closed case: {error}");
@@ -414,7 +414,7 @@ async fn a_profile_that_a_person_erased_by_hand_counts_as_erased_with_the_eviden
     let outcome = engine.done_by_hand(case, step.clone(), &by, "ticket-4711".parse().unwrap()).await.unwrap();
     let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
     assert_eq!(certificate.by_hand().len(), 1);
-    let told = certificate.told().gateways;
+    let told = certificate.letter_facts().gateways;
     assert!(matches!(&told[..], [ToldGateway::Erased { .. }]), "{told:?}");
 }
 
@@ -505,7 +505,7 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
     );
     let engine = telling.engine().await;
     let Outcome::Erased(certificate) = telling.erase(&engine).await else { panic!("not erased") };
-    let told = certificate.told().recipients;
+    let told = certificate.letter_facts().recipients;
     assert_eq!(
         told,
         [
@@ -517,7 +517,7 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
     assert_eq!(certificate.outcome(), "erased in part");
     let head = letterhead(&engine).with_recipients(Recipients::Named);
     let request = letter::Request::new("R-1", "2026-11-20".parse().unwrap());
-    let letter = letter::confirmation(&head, Some(&request), &certificate.told()).unwrap();
+    let letter = letter::confirmation(&head, Some(&request), &certificate.letter_facts()).unwrap();
     let text = letter.to_string();
     for part in [
         "The recipients to whom your data were disclosed:",
@@ -528,7 +528,8 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
     // Without the question, the letter offers the names.
-    let letter = letter::confirmation(&letterhead(&engine), Some(&request), &certificate.told()).unwrap();
+    let letter =
+        letter::confirmation(&letterhead(&engine), Some(&request), &certificate.letter_facts()).unwrap();
     assert!(!letter.to_string().contains("newsletter"));
 }
 

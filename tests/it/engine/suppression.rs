@@ -107,7 +107,7 @@ async fn who_was_erased_is_known_however_spelled_and_nobody_else_is() {
     assert!(certificate.to_string().contains(says), "{certificate}");
     assert_eq!(serde_json::to_value(&certificate).unwrap()["suppressing"]["until"], "2029-12-31");
     let until: NaiveDate = "2029-12-31".parse().unwrap();
-    assert_eq!(certificate.told().suppressing.unwrap().until, until);
+    assert_eq!(certificate.letter_facts().suppressing.unwrap().until, until);
 
     let engine = engine(&host).await;
     let (local, domain) = mail.value.split_once('@').unwrap();

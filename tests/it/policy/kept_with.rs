@@ -81,7 +81,7 @@ async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_wh
     let head = Letterhead::new(&policy, Language::English, controller, authority, written).unwrap();
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
     let outcome = shop.erase("1").await;
-    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).told();
+    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).letter_facts();
     let request = Request::new("R-1", "2026-11-01".parse().unwrap());
     let text = letter::confirmation(&head, Some(&request), &told).unwrap().to_string();
     for part in [

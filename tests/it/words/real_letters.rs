@@ -180,7 +180,7 @@ async fn run(drawn: &Drawn) -> (Engine, Told, Seen) {
         .counted()
         .unwrap_or_else(|error| panic!("{error}"));
     let outcome = engine.erase(hosts::approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
-    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).told();
+    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).letter_facts();
     let count = |class: &str, and: &str| {
         let sql = format!("SELECT count(*) FROM {class}s WHERE person = 1 {and}");
         u64::try_from(hosts::sum(&path, &sql)).unwrap()

@@ -506,7 +506,7 @@ async fn confirmed(name: &str, asked: &Asked, request: Option<&Request>) {
     let engine = engine_with(folder.path(), MAP, &format!("{POLICY}{HOUSE}"));
     let outcome = engine.erase(hosts::approved(&engine, &"1".into(), asked).await).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    let told = certificate.told();
+    let told = certificate.letter_facts();
     assert_letters(name, |language| {
         let mut head = head(engine.policy(), language).with_backups(Lingering::Days(30));
         head.date = told.on;

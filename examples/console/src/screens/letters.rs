@@ -137,7 +137,7 @@ async fn write(
         LetterKind::Confirmation => match &request.erased {
             Some(case) => {
                 let certificate = engine.certificate(case).await?.ok_or(Failure::NotFound)?;
-                confirmation(&head, Some(&about), &certificate.told())
+                confirmation(&head, Some(&about), &certificate.letter_facts())
             }
             None => Err(LetterError::NothingRefused),
         },
@@ -174,7 +174,8 @@ pub(crate) async fn of_case(visit: &Visit<'_>, id: &str) -> Result<Answer, Failu
     let certificate = visit.console.engine.certificate(&CaseId::new(id)).await?.ok_or(Failure::NotFound)?;
     visit.over(certificate.tenant())?;
     let (_, language) = asked(visit);
-    let written = head(visit, language)?.and_then(|head| confirmation(&head, None, &certificate.told()));
+    let written =
+        head(visit, language)?.and_then(|head| confirmation(&head, None, &certificate.letter_facts()));
     if visit.query.get("file").is_some()
         && let Ok(letter) = &written
     {

@@ -16,7 +16,7 @@ use crate::treatment::TreatmentName;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Because {
+pub enum SupersedeReason {
     /// The customer does not exist any more.
     NoCustomer,
     /// Another customer has the same id now.
@@ -120,7 +120,7 @@ pub enum ProfileChanged {
     Owner,
 }
 
-impl Because {
+impl SupersedeReason {
     /// The reason for a mandate that is not valid.
     pub(crate) fn mandate(error: &ApprovalError) -> Self {
         let expired =
@@ -152,7 +152,7 @@ impl Because {
     }
 }
 
-impl fmt::Display for Because {
+impl fmt::Display for SupersedeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCustomer => f.write_str("there is no such customer any more"),

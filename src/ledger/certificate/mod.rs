@@ -19,7 +19,7 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed};
+use crate::plan::{CaseId, GuardFinding, OperatorId, Step, Tombstones, is_all_claimed};
 use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
@@ -637,7 +637,11 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<Verified> {
     let gone = |result: &GatewayResult| {
         matches!(result.answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
     };
-    if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
+    // After a step by hand, or without the step, nobody asks the gateway again.
+    let decided = result.by_hand.iter().map(|done| &done.step);
+    let mut decided = decided.chain(result.waived.iter().map(|waived| &waived.step));
+    let is_asked = !decided.any(|step| matches!(step, Step::Gateway(_)));
+    if is_asked && !result.gateways.is_empty() && result.gateways.iter().all(gone) {
         list.push(Verified::Gateways);
     }
     // A case that is held rests, and is not closed.

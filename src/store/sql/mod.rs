@@ -400,7 +400,7 @@ pub(crate) use spelling::quoted;
 pub(crate) use tokens::TriggerEvent;
 #[cfg(feature = "sqlite")]
 pub(crate) use tokens::{
-    checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
+    checks, collation, generated_from, indexed_columns, trigger_event, virtual_table, written_by_trigger,
 };
 #[cfg(feature = "postgres")]
 pub(crate) use triggers::TriggerText;

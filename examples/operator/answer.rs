@@ -110,6 +110,12 @@ impl Answer {
         Self { ending, text, json: json!({ "cases": cases }) }
     }
 
+    /// The same with a line before it.
+    pub(crate) fn after(self, line: &str) -> Self {
+        let text = format!("{line}\n{}", self.text);
+        Self { text: text.trim_end().to_owned(), ..self }
+    }
+
     /// Prints the answer and returns the exit code.
     pub(crate) fn print(&self, as_json: bool) -> ExitCode {
         let shown = if as_json { pretty(&self.json) } else { self.text.clone() };

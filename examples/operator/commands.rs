@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveDate, TimeDelta};
 use clap::Args;
 use relinquish::data_map::{Field, NotCovered, RecordClass, TimeZone};
-use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
+use relinquish::engine::{Clock, MentionsPass, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
 use relinquish::plan::{ApprovalError, Authority, CaseId, Holidays, OperatorId, ReasonCode};
@@ -538,6 +538,16 @@ pub(crate) async fn resume(host: &Host) -> Result<Answer, Failure> {
     let resumed = host.engine().await?.resume().await?;
     let outcomes: Vec<_> = resumed.into_iter().map(|case| case.outcome).collect();
     Ok(Answer::of_cases(&outcomes, "nothing to resume"))
+}
+
+/// Makes one pass over the texts of others, and continues the cases that waited for it.
+pub(crate) async fn redact_mentions(host: &Host) -> Result<Answer, Failure> {
+    let engine = host.engine().await?;
+    let pass = engine.redact_mentions().await?;
+    let MentionsPass { done, left, read, .. } = pass;
+    let said = format!("read {read} texts of others: {done} cases are done, {left} still wait");
+    let outcomes: Vec<_> = engine.resume().await?.into_iter().map(|case| case.outcome).collect();
+    Ok(Answer::of_cases(&outcomes, "").after(&said))
 }
 
 /// Arguments of `retry`.

@@ -157,6 +157,8 @@ enum Command {
     Status(commands::StatusArgs),
     /// Continue every interrupted case
     Resume(commands::Host),
+    /// Take everybody whose case waits for it out of the texts of others, in one pass, and continue these cases
+    Mentions(commands::Host),
     /// Try a blocked case again
     Retry(commands::RetryArgs),
     /// Cancel a case before its first irreversible step
@@ -220,6 +222,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,
+            Command::Mentions(host) => commands::redact_mentions(host).await,
             Command::Retry(args) => commands::retry(args).await,
             Command::Cancel(args) => commands::cancel(args).await,
             Command::Waive(args) => commands::decide_step(args, false).await,

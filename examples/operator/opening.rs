@@ -94,7 +94,8 @@ impl Documents {
             Err(source) => return Err(Failure::Database { file: self.database.clone(), source }),
         }
         let builder = by_hand(builder, opened.store.data_map());
-        let engine = self.build(more(builder.ownerless(opened.store.clone()).scrub(opened.store)))?;
+        let builder = builder.ownerless(opened.store.clone()).mentions(opened.store.clone());
+        let engine = self.build(more(builder.scrub(opened.store)))?;
         engine.ensure_census().await?;
         Ok(engine)
     }
@@ -123,7 +124,8 @@ impl Documents {
         let none = MemoryKeyRing::new(TokenKey::new([1; 32]));
         let builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys)
             .suppression(MemoryLedger::new(), none);
-        let builder = by_hand(builder, opened.store.data_map()).ownerless(opened.store);
+        let builder = by_hand(builder, opened.store.data_map()).ownerless(opened.store.clone());
+        let builder = builder.mentions(opened.store);
         let engine = self.build(match as_of {
             // The plan is for another day, so the age of the census is not checked.
             Some(instant) => builder.clock(StandsAt(instant)).census_at_most(u32::MAX),

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 mod copies;
 mod holds;
+mod mentions;
 mod recipients;
 mod requests;
 

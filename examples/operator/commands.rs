@@ -545,7 +545,7 @@ pub(crate) async fn redact_mentions(host: &Host) -> Result<Answer, Failure> {
     let engine = host.engine().await?;
     let pass = engine.redact_mentions().await?;
     let MentionsPass { done, left, read, .. } = pass;
-    let said = format!("read {read} texts of others: {done} cases are done, {left} still wait");
+    let said = format!("texts of others read: {read}; cases done: {done}, still waiting: {left}");
     let outcomes: Vec<_> = engine.resume().await?.into_iter().map(|case| case.outcome).collect();
     Ok(Answer::of_cases(&outcomes, "").after(&said))
 }

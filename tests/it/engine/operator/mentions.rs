@@ -30,10 +30,10 @@ fn a_case_waits_for_the_pass_over_the_texts_of_others_and_goes_on_after_it() {
     assert!(texts()[0].contains("zuzannah@"), "{:?}", texts());
     let text = shop.run("mentions", ["--ledger", "ledger.sqlite"]).ends(0).out;
     assert!(
-        text.contains("read 2 texts of others: 1 cases are done") && text.contains("Certificate"),
+        text.contains("texts of others read: 2; cases done: 1, still waiting: 0") && text.contains("Certificate"),
         "{text}"
     );
     assert!(texts()[0].contains("thanks to [gone]") && texts()[1].contains("nobody here"), "{:?}", texts());
     let again = shop.run("mentions", ["--ledger", "ledger.sqlite"]).ends(0).out;
-    assert!(again.contains("read 0 texts of others: 0 cases are done, 0 still wait"), "{again}");
+    assert!(again.contains("texts of others read: 0; cases done: 0, still waiting: 0"), "{again}");
 }

@@ -174,6 +174,7 @@ fn case_text(outcome: &Outcome) -> String {
             };
             format!("{outcome}\n  when the cause is gone: retry --case {case}{by_hand}{cancel}")
         }
+        Outcome::Waiting { step: Step::Mentions, .. } => format!("{outcome}\n  to go on: mentions"),
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
             format!("{outcome}\n  to go on: resume{when}")

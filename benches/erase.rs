@@ -272,6 +272,7 @@ fn open(path: &Path) -> Connection {
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
     connection.pragma_update(None, "foreign_keys", true).unwrap();
     connection.pragma_update(None, "secure_delete", true).unwrap();
+    connection.pragma_update(None, "cache_size", -16_384).unwrap();
     connection
 }
 

@@ -15,7 +15,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use relinquish::{
     Asked, CustomerId, Engine, FileKeyRing, Planned, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 use rusqlite::{Connection, params};
+use rustix::time::{ClockId, clock_gettime};
 
 const BATCH: usize = 500;
 
@@ -113,6 +113,7 @@ fn main() {
     .unwrap();
     runtime.block_on(engine.census()).unwrap();
     let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "cache_size", -16_384).unwrap();
     let ids: Vec<CustomerId> = (0..customers).map(|n| CustomerId::new((2 * n + 1).to_string())).collect();
 
     let (mut beside, mut same, mut beside_cpu) = (Vec::new(), Vec::new(), Vec::new());
@@ -205,13 +206,9 @@ fn median(figures: &mut [f64]) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// CPU time of this process so far, in the kernel's ticks of 10 ms. Zero if there is no `/proc`.
+/// CPU time of this process so far, all threads together.
 fn cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 =
-        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap()
 }
 
 fn measure(work: impl FnOnce()) -> Took {

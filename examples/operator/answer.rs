@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use relinquish::engine::Expired;
 use relinquish::ledger::{KeyRingError, LedgerError};
-use relinquish::plan::{NotHolidays, Step};
+use relinquish::plan::Step;
 use relinquish::store::StoreError;
 use relinquish::{Outcome, Problem, Problems};
 use serde::Serialize;
@@ -226,10 +226,10 @@ pub(crate) enum Failure {
     /// A file cannot be written, or exists already.
     #[error("{} cannot be written", .file.display())]
     Unwritable { file: PathBuf, source: io::Error },
-    /// A file is not a list of holidays.
+    /// A file has no holidays.
     #[error("{}", .file.display())]
-    Holidays { file: PathBuf, source: NotHolidays },
-    /// A file is not an approval.
+    NotHolidays { file: PathBuf, source: relinquish::plan::NotHolidays },
+    /// A file is no approval.
     #[error("{} is no approval; give the file that approve or stand wrote", .file.display())]
     NoApproval { file: PathBuf, source: serde_json::Error },
     /// A document has errors, or does not fit the database.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use clap::Args;
-use relinquish::data_map::{Field, NotCovered, RecordClass};
+use relinquish::data_map::{Field, NotCovered, RecordClass, TimeZone};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
@@ -381,7 +381,10 @@ pub(crate) struct StatusArgs {
     ledger: PathBuf,
     #[command(flatten)]
     due: Due,
-    /// A file with a holiday of your place on each line, such as 2026-12-25: holidays move the last day for an answer
+    /// The zone in which days are counted: that of the policy, which this command does not read
+    #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
+    time_zone: TimeZone,
+    /// A file with a holiday on each line, such as 2026-12-25
     #[arg(long, value_name = "FILE")]
     holidays: Option<PathBuf>,
 }
@@ -389,13 +392,19 @@ pub(crate) struct StatusArgs {
 /// Lists the open cases and counts the closed ones.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
-    let holidays = args.holidays.as_deref().map(holidays).transpose()?.unwrap_or_default();
-    read_status(&ledger, &args.due, &holidays)
+    let holidays = holidays(args.holidays.as_deref())?;
+    let today = args.time_zone.day(SystemClock.now());
+    read_status(&ledger, &args.due, today, &holidays)
         .await
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(ledger: &impl Ledger, due: &Due, holidays: &Holidays) -> Result<Answer, LedgerError> {
+async fn read_status(
+    ledger: &impl Ledger,
+    due: &Due,
+    today: NaiveDate,
+    holidays: &Holidays,
+) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
@@ -440,12 +449,16 @@ async fn read_status(ledger: &impl Ledger, due: &Due, holidays: &Holidays) -> Re
     if closed.unscrubbed > 0 {
         lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
     }
-    let requests = requests::due(ledger, due, holidays).await?;
+    let requests = requests::due(ledger, due, today, holidays).await?;
     for request in requests.iter().flatten() {
         let late = if request["overdue"] == true { ", overdue" } else { "" };
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
-        let (id, kind, stage, due) = (text("request"), text("kind"), text("stage"), text("due"));
-        lines.push(format!("request {id}  {kind}: {stage}, due {due}{late}"));
+        let (id, kind, stage) = (text("request"), text("kind"), text("stage"));
+        let days =
+            [("due", "due"), ("confirm_by", "confirm the receipt by"), ("remind_on", "remind the person on")];
+        let days = days.map(|(key, what)| Some((what, text(key))).filter(|(_, day)| !day.is_empty()));
+        let days: String = days.iter().flatten().map(|(what, day)| format!(", {what} {day}")).collect();
+        lines.push(format!("request {id}  {kind}: {stage}{days}{late}"));
     }
     let json = json!({
         "requests": requests,

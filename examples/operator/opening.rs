@@ -36,7 +36,7 @@ pub(crate) struct Documents {
     /// The policy, TOML or JSON: what must happen to the data
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
-    /// A file with a holiday of your place on each line, such as 2026-12-25: holidays move the last day for an answer
+    /// A file with a holiday on each line, such as 2026-12-25; holidays move the last day for an answer
     #[arg(long, value_name = "FILE")]
     pub(crate) holidays: Option<PathBuf>,
 }
@@ -151,11 +151,8 @@ impl Documents {
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
-        let builder = match &self.holidays {
-            Some(file) => builder.holidays(holidays(file)?),
-            None => builder,
-        };
-        // All commands use the same worker name. So the next command can continue the cases of an interrupted one.
+        let builder = builder.holidays(holidays(self.holidays.as_deref())?);
+        // A command that was interrupted is taken up by the next one.
         builder.worker("operator").build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
 }
@@ -170,13 +167,14 @@ fn by_hand(builder: EngineBuilder, map: &DataMap) -> EngineBuilder {
     })
 }
 
-/// Reads the holidays of a place.
-pub(crate) fn holidays(file: &Path) -> Result<Holidays, Failure> {
-    Holidays::parse(&read(file)?).map_err(|source| Failure::Holidays { file: file.to_owned(), source })
-}
-
 pub(crate) fn read(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })
+}
+
+/// The holidays of a file. Without a file there are none.
+pub(crate) fn holidays(file: Option<&Path>) -> Result<Holidays, Failure> {
+    let Some(file) = file else { return Ok(Holidays::default()) };
+    Holidays::parse(&read(file)?).map_err(|source| Failure::NotHolidays { file: file.to_owned(), source })
 }
 
 fn parse_policy(file: &Path, text: &str) -> Result<PolicyDocument, Problems> {

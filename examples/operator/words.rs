@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use relinquish::data_map::{ClassName, TimeZone};
+use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, SystemClock};
 use relinquish::plan::letter::{
     self, Authority, Controller, Language, Letter, LetterError, Letterhead, Lingering, Recipients, Request,
 };
 use relinquish::plan::{CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock};
-use relinquish::policy::{Concept, Effective, PrivacyLaw, Trigger};
+use relinquish::policy::{Concept, Effective, Trigger};
 use relinquish::store::sql::Samples;
 use relinquish::{
     Asked, Certificate, CustomerId, DataMap, Decision, Engine, Policy, RecordStore, SqlMap, SqliteStore,
@@ -241,7 +241,7 @@ pub(crate) fn concept(args: &ConceptArgs) -> Result<Answer, Failure> {
     let tenant = args.tenant.as_deref().map(TenantId::new);
     let concept = Concept::of(&policy, tenant.as_ref(), &map);
     let text = if args.csv { concept.to_csv() } else { concept.to_markdown() };
-    let unowned: Vec<&str> = concept.without_owner().map(ClassName::as_str).collect();
+    let unowned: Vec<&str> = concept.without_owner().collect();
     Ok(Answer::done(text.trim_end(), json!({ "concept": text, "without_owner": unowned })))
 }
 
@@ -296,6 +296,12 @@ pub(crate) struct LetterArgs {
     tenant: Option<String>,
     #[command(flatten)]
     head: Head,
+}
+
+/// The regime of a clock.
+pub(crate) fn regime(text: &str) -> Result<Regime, String> {
+    let known = || Regime::ALL.map(Regime::as_str).join(", ");
+    Regime::named(text).ok_or_else(|| format!("it is one of {}", known()))
 }
 
 impl LetterArgs {
@@ -388,7 +394,7 @@ async fn extension(args: &LetterArgs, engine: &Engine) -> Result<Answer, Failure
         Ok(head) => head,
         Err(error) => return Ok(answer(Err(error), "letter")),
     };
-    let regime = if effective.privacy_law() == PrivacyLaw::UkGdpr { Regime::Uk } else { Regime::Eu };
+    let regime = Regime::of(effective.privacy_law(), request.received);
     let reason = match reason {
         Why::Complexity => ExtensionReason::Complexity,
         Why::Requests => ExtensionReason::NumberOfRequests,

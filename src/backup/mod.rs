@@ -141,7 +141,9 @@ impl Schedule {
                 .and_then(|covers| erased_at.checked_add_signed(covers))
                 .and_then(|ended| ended.checked_add_days(Days::new(u64::from(days) + u64::from(more))))
                 .map_or(Horizon::Unbounded, |end| Horizon::Until { day: zone.day(end) }),
-            (None, Some(copies)) => Horizon::AfterCopies { copies },
+            // A copy that is in progress at the erasure is a newer one, and holds the old data.
+            (None, Some(copies)) if self.covers.is_zero() => Horizon::AfterCopies { copies },
+            (None, Some(copies)) => Horizon::AfterCopies { copies: copies.saturating_add(1) },
             (None, None) => Horizon::Unbounded,
         }
     }
@@ -156,7 +158,8 @@ pub enum Horizon {
         /// The day.
         day: NaiveDate,
     },
-    /// Until this number of newer copies were taken. The rule has no number of days.
+    /// Until this number of copies were finished after the erasure. The rule has no number of days. The number is one more
+    /// than the rule keeps if a copy takes time, because one may be in progress at the erasure. Copies must not overlap.
     AfterCopies {
         /// How many.
         copies: u32,
@@ -411,6 +414,9 @@ mod tests {
         assert_eq!(horizon(Some(7), Some(30)), Horizon::Until { day });
         assert_eq!(horizon(Some(7), None), Horizon::AfterCopies { copies: 7 });
         assert_eq!(horizon(None, None), Horizon::Unbounded);
+        // The bug: the copy in progress counted as one of the newer ones that push it out.
+        let nightly = Schedule::new(Some(7), None).covering(Duration::from_secs(3_600));
+        assert_eq!(nightly.horizon(erased, TimeZone::UTC), Horizon::AfterCopies { copies: 8 });
         // Late in the evening in UTC, it is already the next day in Stockholm.
         let late = Schedule::new(None, Some(30))
             .horizon(at("2026-03-01T22:30:00Z"), "Europe/Stockholm".parse().unwrap());

@@ -448,7 +448,7 @@ impl Around<'_> {
             mandate: case.mandate.kind(),
             operator: Sealed::new(self.salts.draw(), case.mandate.operator().clone())?,
             approved_at: case.mandate.given_at(),
-            key: subject(&case.task).map(|_| self.signed.check().clone()),
+            key: subject(&case.task).map(|_| self.signed.check().cloned()).transpose()?,
             opened_at: case.opened_at,
             closed_at: self.closed_at,
             backups: self.backups.iter().map(|backups| backups.residue(self.closed_at, zone)).collect(),

@@ -12,7 +12,7 @@ use crate::ledger::{HoldOn, WhichHolds};
 pub struct Health {
     /// Requests that have not ended.
     pub requests_open: usize,
-    /// Requests whose answer was due before today. More than 0: a person has to act.
+    /// Requests whose answer, or whose confirmation of receipt, was due before today. More than 0: a person has to act.
     pub requests_overdue: usize,
     /// Open cases.
     pub cases_open: usize,

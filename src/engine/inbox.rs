@@ -4,8 +4,6 @@ use chrono::DateTime;
 
 use super::{Engine, Error};
 use crate::ledger::Received;
-use crate::plan::Regime;
-use crate::policy::PrivacyLaw;
 use crate::request::{Channel, NewRequest, RequestId, RequestKind, Who};
 use crate::store::InboxRow;
 
@@ -39,7 +37,7 @@ impl Engine {
             for row in rows {
                 let id = row.id.clone();
                 match self.request_of(row) {
-                    Ok(request) => requests.push(self.with_token(request).await?),
+                    Ok(request) => requests.push(self.completed(request).await?),
                     Err(why) => moved.refuse(id, why),
                 }
             }
@@ -87,10 +85,7 @@ impl Engine {
                 return Err("it needs exactly one of the columns customer and address; correct it".to_owned());
             }
         };
-        let everyone = self.parts.policy.everyone();
-        let regime = if everyone.privacy_law() == PrivacyLaw::UkGdpr { Regime::Uk } else { Regime::Eu };
-        let new = NewRequest::new(row.id, kind, channel, who, received_at);
-        Ok(new.in_zone(everyone.time_zone()).under(regime))
+        Ok(NewRequest::new(row.id, kind, channel, who, received_at))
     }
 }
 

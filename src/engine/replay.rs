@@ -40,7 +40,7 @@ pub enum RestoredFrom {
     Mark,
     /// All cases that were closed at this instant or later. If there is a mark, also all cases behind the mark. If
     /// the time of the backup is not known exactly, give an earlier instant: customers who are erased already are not
-    /// touched again.
+    /// touched again. This needs `customers.registered` in the map where ids are given out again.
     Backup(DateTime<Utc>),
 }
 
@@ -284,6 +284,10 @@ impl Engine {
     /// Each customer is planned under the policy's treatment of the same name, if that treatment does at least what
     /// was done then. Guards are checked on the restored facts. Databases reuse row ids. So a customer is the same
     /// person only if the id, the tenant and the instant of registration are the same.
+    ///
+    /// **Without `customers.registered` in the map, a stranger who got the id of an erased customer counts as that customer.**
+    /// `SQLite` gives the highest id out again after its row was deleted, unless the table has `AUTOINCREMENT`. With such ids,
+    /// name `registered`, or look at every customer of the plan before it is approved.
     ///
     /// Approve the [plan](ReplayPlan::approve), and [execute](Self::execute) it. Then call
     /// [`finish_replay`](Self::finish_replay): if nothing is left to erase, it raises the mark.

@@ -6,13 +6,13 @@ use super::keys::token_of;
 use super::{Engine, Error};
 use crate::ledger::{LedgerError, Received, RequestNote, SavedRequest, Standing, TokenOf, WhichRequests};
 use crate::plan::{ApprovalError, Authority, Holidays, OperatorId};
-use crate::policy::Period;
+use crate::policy::{Effective, Period};
 use crate::request::{NewRequest, Note, OutOfTurn, Request, RequestEvent, RequestId, Stage, Who};
 
 /// How often a note is retried if another process has written a note in the meantime.
 const TRIES: u32 = 5;
 
-/// Which requests to list. Days are days of the policy's time zone.
+/// Which requests a list has. Days are days of the time zone of each request's tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestList {
     /// All requests that are kept, including those that have ended.
@@ -21,14 +21,17 @@ pub enum RequestList {
     Open,
     /// Those at a stage.
     At(Stage),
-    /// Those whose answer is due within so many days from today, or overdue.
+    /// Those for which somebody has to act within so many days from today, or had to before: see [`Request::act_by`].
     DueWithin(u32),
-    /// Those whose answer was due before today.
+    /// Those for which the law demanded an answer, or that the receipt is confirmed, before today: see
+    /// [`Request::must_by`].
     Overdue,
 }
 
 impl Engine {
-    /// Records a request in the register. Its clock starts on the [day of receipt](NewRequest::received_on).
+    /// Records a request in the register. Its clock starts on the [day of receipt](NewRequest::received_on). The policy in
+    /// force for the customer's tenant says in which time zone that day is, and which law sets the period. A request of a
+    /// person who is no customer counts by the rules for everyone.
     ///
     /// Receiving the same request again does nothing. If a host has to record a request in its own transaction, it
     /// writes the request to the [inbox](crate::store::Inbox) instead.
@@ -42,7 +45,7 @@ impl Engine {
         {
             return Err(Error::NoSuchCustomer);
         }
-        let request = self.with_token(request).await?;
+        let request = self.completed(request).await?;
         match self.receive_all(std::slice::from_ref(&request)).await?.pop() {
             Some(Received::Known(known)) if !known.is_same(&request) => {
                 Err(Error::OtherRequest { request: request.id })
@@ -51,21 +54,29 @@ impl Engine {
         }
     }
 
-    /// Adds the tenant, and the token under which the request is kept after its end. A customer whom the store does
-    /// not know has no token.
-    pub(super) async fn with_token(&self, mut request: NewRequest) -> Result<NewRequest, Error> {
+    /// Adds the tenant, what its rules say of the clock, and the token under which the request is kept when it has ended. A
+    /// customer whom the store does not know has no tenant and no token.
+    pub(super) async fn completed(&self, mut request: NewRequest) -> Result<NewRequest, Error> {
         let of = match &request.who {
             Some(Who::Customer { customer }) => {
                 let facts = self.facts(std::slice::from_ref(customer)).await?.remove(customer);
-                let Some(facts) = facts else { return Ok(request) };
-                request.tenant = Some(facts.tenant.clone());
-                token_of(&facts)
+                request.tenant = facts.as_ref().map(|facts| facts.tenant.clone());
+                facts.as_ref().map(token_of)
             }
-            Some(Who::Person { address }) => TokenOf::of_address(address.as_str()),
-            None => return Ok(request),
+            Some(Who::Person { address }) => Some(TokenOf::of_address(address.as_str())),
+            None => None,
         };
-        request.subject = Some(self.sign(vec![of.clone()]).await?.token(&of)?.to_string());
-        Ok(request)
+        if let Some(of) = of {
+            request.subject = Some(self.sign(vec![of.clone()]).await?.token(&of)?.to_string());
+        }
+        let rules = self.rules_for(&request);
+        Ok(request.by(rules))
+    }
+
+    /// The rules in force for the tenant of a request. They say in which time zone its days are counted.
+    pub fn rules_for(&self, request: &NewRequest) -> &Effective {
+        let policy = &self.parts.policy;
+        request.tenant.as_ref().map_or_else(|| policy.everyone(), |tenant| policy.effective(tenant))
     }
 
     pub(super) async fn receive_all(&self, requests: &[NewRequest]) -> Result<Vec<Received>, Error> {
@@ -164,18 +175,29 @@ impl Engine {
         after: Option<&RequestId>,
         limit: usize,
     ) -> Result<Vec<Request>, Error> {
-        let today = self.today();
-        let (which, latest) = match of {
-            RequestList::All => (WhichRequests::All, None),
-            RequestList::Open => (WhichRequests::NotEnded, None),
-            RequestList::At(stage) => (WhichRequests::At(stage), None),
+        let within = |today: NaiveDate, days: u32| {
+            today.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX)
+        };
+        let which = match of {
+            RequestList::All => WhichRequests::All,
+            RequestList::Open => WhichRequests::NotEnded,
+            RequestList::At(stage) => WhichRequests::At(stage),
+            // Somewhere on earth it is two days later.
             RequestList::DueWithin(days) => {
-                let latest = today.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX);
-                (WhichRequests::DueBy(latest), Some(latest))
+                WhichRequests::DueBy(within(self.today(), days.saturating_add(2)))
             }
-            RequestList::Overdue => {
-                let latest = today.pred_opt().unwrap_or(NaiveDate::MIN);
-                (WhichRequests::DueBy(latest), Some(latest))
+            RequestList::Overdue => WhichRequests::DueBy(within(self.today(), 1)),
+        };
+        let (now, holidays) = (self.parts.clock.now(), &self.parts.holidays);
+        // The register knows neither the holidays, which move the day, nor the zone of the tenant.
+        let is_listed = |request: &Request| {
+            let today = self.rules_for(&request.new).time_zone().day(now);
+            match of {
+                RequestList::DueWithin(days) => {
+                    request.act_by(holidays).is_some_and(|day| day <= within(today, days))
+                }
+                RequestList::Overdue => request.must_by(holidays).is_some_and(|day| day < today),
+                RequestList::All | RequestList::Open | RequestList::At(_) => true,
             }
         };
         let (mut found, mut after) = (Vec::new(), after.cloned());
@@ -185,9 +207,7 @@ impl Engine {
             after = Some(last.new.id.clone());
             for saved in page {
                 let request = saved.request()?;
-                // The register does not know the public holidays. They may move the last day.
-                let is_due = |latest| request.due(&self.parts.holidays).is_some_and(|due| due <= latest);
-                if found.len() < limit && latest.is_none_or(is_due) {
+                if found.len() < limit && is_listed(&request) {
                     found.push(request);
                 }
             }

@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 
@@ -578,12 +578,7 @@ impl Worker {
             after = Some(last.new.id.clone());
             for request in page {
                 turned.due_soon += 1;
-                let due = request.due(&self.engine.parts.holidays);
-                if due.is_some_and(|due| due < today) {
-                    tracing::error!(request = %request.new.id, ?due, "the answer to a request is overdue");
-                } else {
-                    tracing::warn!(request = %request.new.id, ?due, "the answer to a request is due soon");
-                }
+                self.warn(&request);
             }
         }
         turned.forgotten = self.engine.forget_requests().await?;
@@ -591,6 +586,27 @@ impl Worker {
         self.engine.look_at_copies().await?;
         self.done_on = Some(today);
         Ok(())
+    }
+
+    /// Warns of what somebody has to do for a request.
+    fn warn(&self, request: &Request) {
+        let parts = &self.engine.parts;
+        let today = self.engine.rules_for(&request.new).time_zone().day(parts.clock.now());
+        let (id, holidays) = (&request.new.id, &parts.holidays);
+        for (day, what) in [
+            (request.due(holidays), "the answer to a request"),
+            (request.confirm_by(holidays), "the confirmation that a request was received"),
+            (request.remind_on(), "a reminder to a person who was asked something"),
+        ] {
+            let Some(due) = day else { continue };
+            if due < today {
+                tracing::error!(request = %id, %due, "{what} is overdue");
+            } else if due
+                <= today.checked_add_days(Days::new(self.warn_within.into())).unwrap_or(NaiveDate::MAX)
+            {
+                tracing::warn!(request = %id, %due, "{what} is due soon");
+            }
+        }
     }
 }
 

@@ -56,8 +56,8 @@ impl SavedRequest {
 pub struct Standing {
     /// The stage.
     pub stage: Stage,
-    /// The last day for the answer, without regard to public holidays. So the answer is never due earlier. `None`
-    /// when the request has ended, and while the clock is stopped.
+    /// A day before which nobody has to act: the day of [`Request::act_by`], if there were no holidays. `None` when the
+    /// request has ended, and for a complaint that was acknowledged.
     pub due: Option<NaiveDate>,
     /// The day on which the request ended.
     pub ended: Option<NaiveDate>,
@@ -66,7 +66,7 @@ pub struct Standing {
 impl Standing {
     /// Where a request stands.
     pub fn of(request: &Request) -> Self {
-        Self { stage: request.stage(), due: request.due(&Holidays::default()), ended: request.ended }
+        Self { stage: request.stage(), due: request.act_by(&Holidays::default()), ended: request.ended }
     }
 }
 
@@ -88,7 +88,7 @@ pub enum WhichRequests {
     NotEnded,
     /// Those at a stage.
     At(Stage),
-    /// The requests with [`Standing::due`] on this day or earlier.
+    /// Those for which somebody may have to act on this day or earlier: [`Standing::due`].
     DueBy(NaiveDate),
 }
 

@@ -46,8 +46,13 @@
 //! day. [`Engine::note`](crate::Engine::note) adds a note. A note that does not fit the present state of the request
 //! is refused with an error.
 //!
-//! [`Engine::requests`](crate::Engine::requests) lists requests that are open, due within some days, or overdue. Give
-//! the builder the public [holidays](crate::engine::EngineBuilder::holidays) of your place.
+//! The clock runs by the law and in the time zone that the policy says for the customer's tenant. If the person is protected
+//! by another law, say so with [`NewRequest::under`](crate::request::NewRequest::under).
+//!
+//! [`Engine::requests`](crate::Engine::requests) lists what is open, due within some days, or overdue. Due is what the law demands
+//! next: the answer, or in California and for complaints in the UK that the receipt is confirmed. A reminder is due two
+//! weeks after a question that the person has not answered. Give the builder the
+//! [holidays](crate::engine::EngineBuilder::holidays) of your place.
 //!
 //! While a request is open, the ledger's database has your id of the customer or the person's address, and no other
 //! personal data. When the request [ends](crate::request::Note::End), these are deleted. The dates, the clock, the

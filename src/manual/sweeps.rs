@@ -92,8 +92,11 @@
 //! * Personal values are in the file only if a column asks for them: `Column::Personal(Kind::Email)`. They are in no digest, so they may
 //!   be removed before the file is passed on.
 //!
+//! A page shows the same review in numbers: what would be done, what stays and why, what is blocked, and what becomes due in the
+//! coming months. It is one file of HTML with a chart, in English, Swedish or German, and names nobody. Add each event of the
+//! survey to a [`ReviewPage`](crate::engine::ReviewPage), and write its HTML to a file.
+//!
 //! # On the command line
 //!
-//! The example `operator` has all steps: `survey --out due.csv`, `approve --review due.csv`, `run --review due.csv`;
-//! and for a
-//! scheduler `stand --out standing.json`, `run --standing standing.json`.
+//! The example `operator` has all steps: `survey --out due.csv --page due.html`, `approve --review due.csv`,
+//! `run --review due.csv`; and for a scheduler `stand --out standing.json`, `run --standing standing.json`.

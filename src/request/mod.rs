@@ -30,10 +30,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, TenantId};
-use crate::data_map::TimeZone;
 use crate::format::Format;
 use crate::name::{closed_name, open_name};
 use crate::plan::Regime;
+use crate::policy::Effective;
 
 mod event;
 mod note;
@@ -70,6 +70,9 @@ pub enum RequestKind {
     Restriction,
     /// Objection (Art. 21 GDPR).
     Objection,
+    /// A complaint to the controller: in the UK, section 164A of the Data Protection Act 2018. Its receipt must be
+    /// [acknowledged](Request::confirm_by) in time. The law sets no day for the answer.
+    Complaint,
 }
 
 /// How a request was received.
@@ -121,6 +124,7 @@ named!(RequestKind {
     Portability = "portability",
     Restriction = "restriction",
     Objection = "objection",
+    Complaint = "complaint",
 });
 
 named!(LetterKind {
@@ -165,10 +169,14 @@ pub struct NewRequest {
     pub channel: Channel,
     /// When the request was received.
     pub received_at: DateTime<Utc>,
-    /// The day on which the request was received, in the controller's time zone. The clock counts from this day.
-    pub received_on: NaiveDate,
-    /// The law that sets the period.
-    pub regime: Regime,
+    /// The day on which the request was received, where the controller is. The clock counts from this day. `None`:
+    /// [`Engine::receive`](crate::Engine::receive) takes the day in the time zone of the customer's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_on: Option<NaiveDate>,
+    /// The law that sets the period. `None`: [`Engine::receive`](crate::Engine::receive) takes it from the data protection
+    /// law in force for the customer's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regime: Option<Regime>,
     /// The tenant, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
@@ -182,8 +190,7 @@ pub struct NewRequest {
 }
 
 impl NewRequest {
-    /// A new request. By default the clock counts from the day in UTC, and the law is the GDPR. Other methods change
-    /// this.
+    /// A request. The policy says on which day and under which law its clock starts, unless the other methods do.
     pub fn new(
         id: impl Into<RequestId>,
         kind: RequestKind,
@@ -197,30 +204,32 @@ impl NewRequest {
             kind,
             channel,
             received_at,
-            received_on: received_at.date_naive(),
-            regime: Regime::Eu,
+            received_on: None,
+            regime: None,
             tenant: None,
             subject: None,
             who: Some(who),
         }
     }
 
-    /// Makes the clock count from the day of the receipt in this time zone.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Self {
-        Self { received_on: zone.day(self.received_at), ..self }
-    }
-
-    /// Sets the day from which the clock counts.
+    /// Sets the day from which the clock counts: for a letter that came on an earlier day than the host recorded it.
     #[must_use]
     pub fn received_on(self, day: NaiveDate) -> Self {
-        Self { received_on: day, ..self }
+        Self { received_on: Some(day), ..self }
     }
 
-    /// Sets the law that sets the period.
+    /// Sets the law that sets the period: for a person whom another law protects than the one of the policy.
     #[must_use]
     pub fn under(self, regime: Regime) -> Self {
-        Self { regime, ..self }
+        Self { regime: Some(regime), ..self }
+    }
+
+    /// The same request with the day and the law that the policy in force says, where nobody has said them.
+    #[must_use]
+    pub(crate) fn by(self, rules: &Effective) -> Self {
+        let day = self.received_on.unwrap_or_else(|| rules.time_zone().day(self.received_at));
+        let regime = self.regime.unwrap_or_else(|| Regime::of(rules.privacy_law(), day));
+        self.received_on(day).under(regime)
     }
 
     /// The same request without the person, as the register keeps it when the request has ended.

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::{Answer, Identity, LetterKind, OutOfTurn, PlanApproval, Request, RequestEvent, SentLetter};
 use crate::digest::Digest;
 use crate::plan::letter::Language;
-use crate::plan::{ExtensionReason, Holidays, ReasonCode, Regime, StopReason};
+use crate::plan::{ExtensionReason, Holidays, ReasonCode, StopReason};
 
 /// What a person notes about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl Request {
         let stopped = |reason| Ok::<_, OutOfTurn>(RequestEvent::Stopped { from: on, reason, due: due()? });
         let open = self.clock.suspensions().last().filter(|last| last.to.is_none());
         Ok(match note {
-            // Under the law of California nothing stops the clock.
-            Note::AskIdentity if self.new.regime == Regime::California => {
+            // There may be no clock to stop.
+            Note::AskIdentity if !self.has_period() || !self.clock.regime().has_stops() => {
                 vec![RequestEvent::IdentityAsked { on }]
             }
             Note::AskIdentity if self.identity == Identity::Unknown => {

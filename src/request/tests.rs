@@ -64,8 +64,8 @@ fn event() -> impl Strategy<Value = RequestEvent> {
 }
 
 fn start() -> impl Strategy<Value = NewRequest> {
-    let kinds = vec![RequestKind::Erasure, RequestKind::Erasure, RequestKind::Access];
-    let regimes = vec![Regime::Eu, Regime::Uk, Regime::California];
+    let kinds = vec![RequestKind::Erasure, RequestKind::Erasure, RequestKind::Access, RequestKind::Complaint];
+    let regimes = Regime::ALL.to_vec();
     (prop::sample::select(kinds), prop::sample::select(regimes))
         .prop_map(|(kind, regime)| new_request(kind, regime))
 }
@@ -126,6 +126,16 @@ impl History<'_> {
         Some(match event {
             RequestEvent::IdentityAsked { on } => in_time(on) && !self.any(asked) && !self.any(confirmed),
             RequestEvent::IdentityConfirmed { on, .. } => in_time(on) && !self.any(confirmed),
+            RequestEvent::Stopped { .. } | RequestEvent::Extended { .. }
+                if self.new.kind == RequestKind::Complaint =>
+            {
+                false
+            }
+            RequestEvent::Stopped { .. }
+                if matches!(self.new.regime, Some(Regime::Switzerland | Regime::California)) =>
+            {
+                false
+            }
             RequestEvent::Stopped { .. }
             | RequestEvent::Reminded { .. }
             | RequestEvent::Resumed { .. }
@@ -243,7 +253,15 @@ proptest! {
 /// and one runs before the person is identified.
 #[test]
 fn a_careless_request_is_found() {
-    let careless: [(&str, Apply); 3] = [
+    let careless: [(&str, Apply); 4] = [
+        ("stops a clock that nothing stops", |request, event| {
+            let mut free = request.clone();
+            if let (RequestEvent::Stopped { .. }, RequestKind::Complaint) = (event, request.new.kind) {
+                free.new.kind = RequestKind::Access;
+                return free.apply(event).is_ok();
+            }
+            request.apply(event).is_ok()
+        }),
         ("takes everything", |request, event| {
             let _ = request.apply(event);
             true
@@ -296,4 +314,49 @@ fn the_clock_stands_still_while_nobody_knows_who_asks() {
     assert_eq!(note(Note::End, 13), Err(OutOfTurn::NotDecided));
     let late = note(Note::Extend { reason: ExtensionReason::Complexity }, 60);
     assert!(matches!(late, Err(OutOfTurn::Clock(ClockError::TooLate { .. }))), "{late:?}");
+}
+
+/// What the law demands next, and by when. A complaint has no day for its answer, and no clock to stop.
+#[test]
+fn the_receipt_is_confirmed_and_the_person_is_reminded_in_time() {
+    let holidays = Holidays::new([day(9)]);
+    let of = |kind, regime| Request::of(&new_request(kind, regime));
+    let noted = |mut request: Request, note: Note, on: u64| {
+        for event in request.events_of(&note, day(on), &holidays)? {
+            request.apply(&event)?;
+        }
+        Ok::<_, OutOfTurn>(request)
+    };
+    let receipt = Note::Send {
+        kind: LetterKind::Receipt,
+        language: crate::plan::letter::Language::English,
+        digest: None,
+    };
+    // In the UK: 30 days, which no holiday moves.
+    let complaint = of(RequestKind::Complaint, Regime::Uk);
+    assert_eq!((complaint.due(&holidays), complaint.must_by(&holidays)), (None, Some(day(30))));
+    let stopped = noted(complaint.clone(), Note::AskMeaning, 2).map(drop);
+    assert_eq!(stopped, Err(OutOfTurn::NoPeriod { kind: RequestKind::Complaint }));
+    let longer = noted(complaint.clone(), Note::Extend { reason: ExtensionReason::Complexity }, 2).map(drop);
+    assert_eq!(longer, Err(OutOfTurn::NoPeriod { kind: RequestKind::Complaint }));
+    let asked = noted(complaint.clone(), Note::AskIdentity, 2).unwrap();
+    assert_eq!(
+        (asked.identity, asked.must_by(&holidays)),
+        (Identity::Asked, Some(day(30))),
+        "nothing stops it"
+    );
+    assert_eq!(noted(complaint, receipt.clone(), 3).unwrap().act_by(&holidays), None, "acknowledged");
+    assert_eq!(of(RequestKind::Complaint, Regime::Eu).act_by(&holidays), None, "a law of the UK");
+    // In California: ten business days, of which one is a holiday.
+    let deletion = of(RequestKind::Erasure, Regime::California);
+    assert_eq!((deletion.confirm_by(&holidays), deletion.due(&holidays)), (Some(day(15)), Some(day(45))));
+    assert_eq!(noted(deletion, receipt, 3).unwrap().act_by(&holidays), Some(day(45)));
+    // In the EU: a reminder after two weeks, and again after two weeks. It is no day that the law demands.
+    let open = noted(of(RequestKind::Erasure, Regime::Eu), Note::AskIdentity, 2).unwrap();
+    assert_eq!((open.must_by(&holidays), open.act_by(&holidays)), (None, Some(day(16))));
+    let reminded = noted(open, Note::Remind, 17).unwrap();
+    assert_eq!(reminded.act_by(&holidays), Some(day(31)));
+    let reference = "seen".parse().unwrap();
+    let known = noted(reminded, Note::ConfirmIdentity { reference }, 20).unwrap();
+    assert_eq!((known.remind_on(), known.act_by(&holidays)), (None, known.due(&holidays)));
 }

@@ -62,6 +62,8 @@ pub enum Verified {
     Searched,
     /// Each gateway was asked again.
     Gateways,
+    /// The hold book was read right before each irreversible step.
+    Holds,
 }
 
 impl Verified {
@@ -74,6 +76,7 @@ impl Verified {
             }
             Self::Searched => "texts of the customer that stay were searched for the values that were erased",
             Self::Gateways => "each gateway was asked again after its answer, and has the profile no more",
+            Self::Holds => "right before each irreversible step, no hold of the ledger stood against it",
         }
     }
 }
@@ -637,5 +640,7 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<Verified> {
     if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
         list.push(Verified::Gateways);
     }
+    // A case that is held rests, and is not closed.
+    list.push(Verified::Holds);
     list
 }

@@ -1,6 +1,7 @@
 //! Extracts from a certificate the facts for a letter.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -83,11 +84,17 @@ impl Certificate {
             GatewayAction::Keep { .. } | GatewayAction::Erase => None,
         });
         let day = |at: DateTime<Utc>| rules.time_zone.day(at);
-        // Two places with the same rule are told once.
+        // Places with a rule of the same kind are told once, with the latest end.
         let mut backups: Vec<Lingering> =
             self.backups().iter().map(|backup| lingering(&backup.horizon)).collect();
         backups.sort_unstable();
-        backups.dedup();
+        backups.dedup_by(|next, last| {
+            let is_same = discriminant(next) == discriminant(last);
+            if is_same {
+                *last = *next;
+            }
+            is_same
+        });
         Told {
             privacy_law: rules.privacy_law,
             trigger: rules.trigger,

@@ -65,9 +65,10 @@ pub(crate) async fn tokens_of(
 }
 
 /// Tokens that were computed in one request, under the key of the current epoch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Signed {
-    epoch: Epoch,
+    /// `None` if nobody was named: then no key was used.
+    epoch: Option<Epoch>,
     tokens: HashMap<TokenOf, SubjectToken>,
 }
 
@@ -78,12 +79,12 @@ impl Signed {
         of: Vec<TokenOf>,
     ) -> Result<Self, KeyRingError> {
         let tokens = tokens(ring, std::slice::from_ref(&epoch), &of).await?;
-        Ok(Self { epoch, tokens: of.into_iter().zip(tokens).collect() })
+        Ok(Self { epoch: Some(epoch), tokens: of.into_iter().zip(tokens).collect() })
     }
 
-    /// The check value of the key.
-    pub(crate) fn check(&self) -> &KeyCheck {
-        &self.epoch.check
+    /// The check value of the key with which the tokens were computed.
+    pub(crate) fn check(&self) -> Result<&KeyCheck, KeyRingError> {
+        self.epoch.as_ref().map(|epoch| &epoch.check).ok_or(KeyRingError::Empty)
     }
 
     /// One of the tokens. An error if this token was not requested.

@@ -63,9 +63,7 @@ pub fn confirmation(
     writer.left(told)?;
     writer.not_covered(told)?;
     let backups = if told.backups.is_empty() { vec![head.backups] } else { told.backups.clone() };
-    for lingering in backups {
-        writer.backups(lingering);
-    }
+    writer.all_backups(&backups);
     if let Some(Suppressing { kinds, until }) = &told.suppressing {
         let (kinds, date) = (writer.identifiers(kinds)?, writer.date(*until));
         let text = fill(words.suppressed, &[("kinds", &kinds), ("date", &date)]);
@@ -228,11 +226,20 @@ impl Writer<'_> {
         field: &FieldName,
         reveals: Reveals,
     ) -> Result<(), LetterError> {
-        let Some(general) = (self.words.general)(reveals) else { return Ok(()) };
+        let words = self.words;
+        let [in_general, in_part, blank] = words.partly;
+        let (text, general) = match reveals {
+            Reveals::Nothing => return Ok(()),
+            Reveals::Only(to) => (words.general_field, super::general::general(self.head.language(), to)),
+            Reveals::General => (in_general, String::new()),
+            Reveals::Rest => (in_part, String::new()),
+            Reveals::Pages => (blank, String::new()),
+        };
         let (what, name) = (self.class(class)?, self.field(class, field)?);
-        let parts = [("field", &*name), ("what", &*what), ("general", &*general)];
-        let fact = Fact::General(class.clone(), field.clone());
-        self.item(fact, fill(self.words.general_field, &parts));
+        let parts =
+            [("field", &*name), ("what", &*what), ("general", &*general), ("until", words.as_long_as_record)];
+        let fact = Fact::GeneralField(class.clone(), field.clone());
+        self.item(fact, fill(text, &parts));
         Ok(())
     }
 

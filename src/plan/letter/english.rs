@@ -1,7 +1,6 @@
 //! Every text in English.
 
 use super::words::{LawWords, TriggerWords, Words, listed};
-use crate::anonymise::{Generalisation, Reveals};
 use crate::customer::HoldKind;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
@@ -99,6 +98,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("Art. {article} UK GDPR"),
         PrivacyLaw::Fadp => format!("Art. {article} FADP"),
         PrivacyLaw::Dpdp => "s. 12(3) DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) CCPA".to_owned(),
     }
 }
 
@@ -107,7 +107,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -154,34 +154,6 @@ fn identifier(kind: &Kind) -> Option<&'static str> {
     })
 }
 
-fn general(reveals: Reveals) -> Option<String> {
-    let to = match reveals {
-        Reveals::Nothing => return None,
-        Reveals::Rest => {
-            return Some("the text is kept without the passages in which we found you".to_owned());
-        }
-        Reveals::Pages => {
-            return Some("replaced by an empty document with the same number of pages".to_owned());
-        }
-        Reveals::General => "a more general value".to_owned(),
-        Reveals::Only(general) => match general {
-            Generalisation::UkPostcode => "the first half of the postcode".to_owned(),
-            Generalisation::UkArea => "the letters with which the postcode begins".to_owned(),
-            Generalisation::UsZip => "the first three digits of the ZIP code".to_owned(),
-            Generalisation::Prefix(1) | Generalisation::Truncate(1) => "the first character".to_owned(),
-            Generalisation::Prefix(n) => format!("the first {n} characters"),
-            Generalisation::Truncate(n) => format!("the first {n} characters"),
-            Generalisation::Year => "the year".to_owned(),
-            Generalisation::Month => "the month and the year".to_owned(),
-            Generalisation::AgeBand => "an age group of ten years".to_owned(),
-            Generalisation::WideAgeBand => "an age group of twenty years".to_owned(),
-            Generalisation::IpNetwork => "the network of the IP address".to_owned(),
-            Generalisation::WideNetwork => "the wider network of the IP address".to_owned(),
-        },
-    };
-    Some(format!("reduced to {to}, and kept in this form"))
-}
-
 pub(super) const WORDS: Words = Words {
     date_format: |date| date.format("%-d %B %Y").to_string(),
     period,
@@ -191,7 +163,6 @@ pub(super) const WORDS: Words = Words {
     guard,
     trigger,
     identifier,
-    general,
     and: " and ",
 
     date: "Date: {date}",
@@ -222,7 +193,12 @@ pub(super) const WORDS: Words = Words {
     kept_heading: "What we have kept",
     kept: "**{what}**{count}: kept unchanged. Reason: {reason}.",
     kept_field: "**{field}** ({what}): kept{until}. Reason: {reason}.",
-    general_field: "**{field}** ({what}): {general}.",
+    general_field: "**{field}** ({what}): kept in more general form ({general}){until}.",
+    partly: [
+        "**{field}** ({what}): kept in more general form{until}.",
+        "**{field}** ({what}): the text is kept without the passages in which we found you.",
+        "**{field}** ({what}): replaced by an empty document with the same number of pages.",
+    ],
     as_long_as_record: " as long as the record",
     field_until: " until {date} at the latest, then removed",
     field_for: " for {period} after the erasure, then removed",
@@ -281,7 +257,7 @@ pub(super) const WORDS: Words = Words {
     lead_until: "{what}, until {date} at the latest",
     not_covered: "This does not cover:",
     unclaimed: "rows of our database of which it is not known whose they are",
-    uncertain: "places in texts that may mean you, and of which that is not certain (number: {n})",
+    uncertain: "passages in texts that may be about you, which is not certain (number: {n})",
     mentions: "texts of other people in which you may be mentioned",
     other_systems: "databases, documents, logs and search indexes outside the database of this erasure",
     tables: "tables of our database that our inventory of personal data does not name (number: {n})",
@@ -310,6 +286,7 @@ pub(super) const WORDS: Words = Words {
         "Backup copies are kept without an end date.",
         "Backup copies may exist. When they are deleted cannot be said at present.",
     ],
+    several_backups: "We have backup copies of several kinds:",
     one_copy: "Backup copies are deleted when one newer copy has been made.",
 
     refusal: "Your request for erasure",
@@ -331,6 +308,7 @@ pub(super) const WORDS: Words = Words {
     rest_was_erased: "On {date} we carried out the erasure of your other data.",
 
     extension: "Your request takes longer",
+    extended_swiss: "We cannot answer within 30 days. {reason} You will have our answer by {due} at the latest.",
     extended: "We cannot answer within one month. {reason} You will have our answer by {due} at the latest ({article}).",
     complexity: "Your request is complex.",
     number_of_requests: "We have received a large number of requests.",
@@ -366,7 +344,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "when we no longer have to keep them",
     at_most: "**{what}**: kept for {period} at most, counted from the date of the record ({from}; {law}).",
     expires_ownerless: "once they are no longer linked to anyone",
+    age_of_record: "{period} after the date of the record ({from})",
+    ownerless_not_before: "{when}, but not before {age}",
+    ownerless_not_while_kept: "{when}, and not while we have to keep them",
     obstacles: "When we cannot erase your data yet",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. This is no ground in law to refuse your request, and the time for our answer goes on. {way_out}",
+    delay: "{reason}. Until this changes, we erase nothing automatically. A request from you is not affected.",
+    state_applies: "the state “{what}” applies to you",
     backups: "Backup copies",
 };

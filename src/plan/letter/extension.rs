@@ -6,12 +6,13 @@ use super::{Fact, Letter, LetterError, Letterhead, Request};
 use crate::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
 use crate::policy::{Effective, PrivacyLaw};
 
-/// The notice that an answer takes up to three months (Art. 12(3) GDPR, Art. 12A UK GDPR). The policy is the one in
-/// force for the tenant. The day of receipt is the clock's.
+/// The notice that an answer takes longer (Art. 12(3) GDPR, Art. 12A UK GDPR). The policy is the one in force for the
+/// tenant. The day of receipt is the clock's. Swiss law has such a notice for access only (Art. 18(2) of the Data
+/// Protection Ordinance), so the Swiss letter names no article.
 ///
 /// # Errors
 /// [`LetterError`]: the clock was not extended, or is stopped; it counts by another law than the policy; or there is no
-/// such letter under that law. Swiss law sets no period for the answer to a request for erasure.
+/// such letter under that law.
 pub fn extension(
     head: &Letterhead,
     reference: &str,
@@ -21,11 +22,13 @@ pub fn extension(
 ) -> Result<Letter, LetterError> {
     let law = policy.privacy_law();
     let article = match (law, clock.regime()) {
-        (PrivacyLaw::Gdpr, Regime::Eu) => "12(3)",
         (PrivacyLaw::UkGdpr, Regime::Uk) => "12A",
-        (PrivacyLaw::Gdpr | PrivacyLaw::UkGdpr, _) => return Err(LetterError::Regime { law }),
+        (PrivacyLaw::Gdpr | PrivacyLaw::UkGdpr | PrivacyLaw::Fadp, _) => "12(3)",
         (law, _) => return Err(LetterError::NoLetters { law }),
     };
+    if clock.regime() != Regime::of(law, clock.received_on()) {
+        return Err(LetterError::Regime { law });
+    }
     let (Some(extension), Some(due)) = (clock.extension(), clock.due(holidays)) else {
         return Err(LetterError::NotExtended);
     };
@@ -38,7 +41,8 @@ pub fn extension(
     };
     let (day, article) = (writer.date(due), (words.ground)(law, article));
     let parts = [("reason", reason), ("due", &*day), ("article", &*article)];
-    writer.paragraph(Fact::Extended(due), fill(words.extended, &parts));
+    let text = if law == PrivacyLaw::Fadp { words.extended_swiss } else { words.extended };
+    writer.paragraph(Fact::Extended(due), fill(text, &parts));
     for stop in clock.suspensions() {
         let Some(to) = stop.to else { continue };
         let reason = match stop.reason {

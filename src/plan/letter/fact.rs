@@ -52,7 +52,7 @@ pub enum Fact {
     /// A field is kept in general form where enough people share it.
     SharedField(ClassName, FieldName),
     /// A field stays in general form.
-    General(ClassName, FieldName),
+    GeneralField(ClassName, FieldName),
     /// Duties keep records of the class, with law and last day.
     Deferred(ClassName),
     /// What happens when the duties on the class have ended.
@@ -127,6 +127,9 @@ pub enum Fact {
     Ownerless(ClassName),
     /// Records of a class are kept at most so long.
     AtMost(String),
-    /// A guard under which a request is refused.
+    /// A guard or a hold under which nothing is erased: a ground in law to refuse a request, or something that has to be
+    /// settled first.
     Obstacle(Guard),
+    /// A guard under which nothing is erased without a request.
+    Delay(Guard),
 }

@@ -4,7 +4,6 @@ use chrono::{Datelike, NaiveDate};
 
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
-use crate::anonymise::{Generalisation, Reveals};
 use crate::customer::HoldKind;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
@@ -136,6 +135,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("{cited} UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} DSG"),
         PrivacyLaw::Dpdp => "section 12(3) des indischen DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) des kalifornischen CCPA".to_owned(),
     }
 }
 
@@ -144,7 +144,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -196,36 +196,6 @@ fn identifier(kind: &Kind) -> Option<&'static str> {
     })
 }
 
-fn general(reveals: Reveals) -> Option<String> {
-    let to = match reveals {
-        Reveals::Nothing => return None,
-        Reveals::Rest => {
-            return Some(
-                "der Text wird ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben".to_owned(),
-            );
-        }
-        Reveals::Pages => {
-            return Some("ersetzt durch ein leeres Dokument mit derselben Seitenzahl".to_owned());
-        }
-        Reveals::General => "einen allgemeineren Wert".to_owned(),
-        Reveals::Only(general) => match general {
-            Generalisation::UkPostcode => "die erste Hälfte der Postleitzahl".to_owned(),
-            Generalisation::UkArea => "die Anfangsbuchstaben der Postleitzahl".to_owned(),
-            Generalisation::UsZip => "die ersten drei Ziffern der Postleitzahl".to_owned(),
-            Generalisation::Prefix(1) | Generalisation::Truncate(1) => "das erste Zeichen".to_owned(),
-            Generalisation::Prefix(n) => format!("die ersten {n} Zeichen"),
-            Generalisation::Truncate(n) => format!("die ersten {n} Zeichen"),
-            Generalisation::Year => "das Jahr".to_owned(),
-            Generalisation::Month => "Monat und Jahr".to_owned(),
-            Generalisation::AgeBand => "eine Altersgruppe von zehn Jahren".to_owned(),
-            Generalisation::WideAgeBand => "eine Altersgruppe von zwanzig Jahren".to_owned(),
-            Generalisation::IpNetwork => "das Netz der IP-Adresse".to_owned(),
-            Generalisation::WideNetwork => "das größere Netz der IP-Adresse".to_owned(),
-        },
-    };
-    Some(format!("gekürzt auf {to} und so aufbewahrt"))
-}
-
 pub(super) const WORDS: Words = Words {
     date_format: date,
     period,
@@ -235,7 +205,6 @@ pub(super) const WORDS: Words = Words {
     guard,
     trigger,
     identifier,
-    general,
     and: " und ",
 
     date: "Datum: {date}",
@@ -267,7 +236,12 @@ pub(super) const WORDS: Words = Words {
     kept_heading: "Was wir aufbewahrt haben",
     kept: "**{what}**{count}: unverändert aufbewahrt. Grund: {reason}.",
     kept_field: "**{field}** ({what}): aufbewahrt{until}. Grund: {reason}.",
-    general_field: "**{field}** ({what}): {general}.",
+    general_field: "**{field}** ({what}): in allgemeinerer Form aufbewahrt ({general}){until}.",
+    partly: [
+        "**{field}** ({what}): in allgemeinerer Form aufbewahrt{until}.",
+        "**{field}** ({what}): der Text wird ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben.",
+        "**{field}** ({what}): ersetzt durch ein leeres Dokument mit derselben Seitenzahl.",
+    ],
     as_long_as_record: ", so lange wie der übrige Datensatz",
     field_until: ", längstens bis zum {date}, und danach entfernt",
     field_for: ", {period} über die Löschung hinaus, und danach entfernt",
@@ -357,6 +331,7 @@ pub(super) const WORDS: Words = Words {
         "Sicherungskopien werden ohne Enddatum aufbewahrt.",
         "Sicherungskopien können vorhanden sein. Wann sie gelöscht werden, lässt sich derzeit nicht sagen.",
     ],
+    several_backups: "Wir haben mehrere Arten von Sicherungskopien:",
     one_copy: "Sicherungskopien werden gelöscht, wenn eine neuere Kopie angelegt ist.",
 
     refusal: "Ihr Antrag auf Löschung",
@@ -378,6 +353,7 @@ pub(super) const WORDS: Words = Words {
     rest_was_erased: "Am {date} haben wir die Löschung Ihrer übrigen Daten durchgeführt.",
 
     extension: "Ihr Antrag benötigt mehr Zeit",
+    extended_swiss: "Wir können nicht innerhalb von 30 Tagen antworten. {reason} Sie erhalten unsere Antwort spätestens am {due}.",
     extended: "Wir können nicht innerhalb eines Monats antworten. {reason} Sie erhalten unsere Antwort spätestens am {due} ({article}).",
     complexity: "Ihr Antrag ist komplex.",
     number_of_requests: "Wir haben eine große Zahl von Anträgen erhalten.",
@@ -413,7 +389,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "sobald wir sie nicht mehr aufbewahren müssen",
     at_most: "**{what}**: Aufbewahrung für höchstens {period}, gerechnet ab dem Datum der Aufzeichnung ({from}; {law}).",
     expires_ownerless: "sobald sie niemandem mehr zugeordnet sind",
+    age_of_record: "{period} nach dem Datum der Aufzeichnung ({from})",
+    ownerless_not_before: "{when}, frühestens aber {age}",
+    ownerless_not_while_kept: "{when}, aber nicht, solange wir sie aufbewahren müssen",
     obstacles: "Wann wir Ihre Daten noch nicht löschen können",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. Das ist kein gesetzlicher Grund, Ihren Antrag abzulehnen, und die Frist für unsere Antwort läuft weiter. {way_out}",
+    delay: "{reason}. Solange löschen wir nichts automatisch. Ein Antrag von Ihnen ist davon nicht betroffen.",
+    state_applies: "der Status „{what}“ gilt für Sie",
     backups: "Sicherungskopien",
 };

@@ -45,7 +45,8 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use crate::data_map::ClassName;
+use crate::anonymise::Generalisation;
+use crate::data_map::{ClassName, Kind};
 use crate::policy::{Dictionary, Guard, Period, Policy, PrivacyLaw, StartRule};
 pub use crate::policy::{Language, NotALanguage};
 
@@ -53,6 +54,7 @@ mod confirmation;
 mod english;
 mod extension;
 mod fact;
+mod general;
 mod german;
 mod html;
 mod law;
@@ -73,10 +75,10 @@ pub(crate) use html::{date_in, filled, html_escaped, uncovered};
 pub use refusal::refusal;
 pub use statement::statement;
 /// How a language writes dates, periods and laws.
-pub(crate) struct OfLanguage(&'static words::Words);
+pub(crate) struct OfLanguage(&'static words::Words, Language);
 
 pub(crate) fn of_language(language: Language) -> OfLanguage {
-    OfLanguage(words::of(language))
+    OfLanguage(words::of(language), language)
 }
 
 impl OfLanguage {
@@ -90,6 +92,15 @@ impl OfLanguage {
 
     pub(crate) fn start(&self, start: StartRule) -> &'static str {
         (self.0.start)(start)
+    }
+
+    /// What a kind of identifier is called. `None`: the host has to say it.
+    pub(crate) fn identifier(&self, kind: &Kind) -> Option<&'static str> {
+        (self.0.identifier)(kind)
+    }
+
+    pub(crate) fn general(&self, to: Generalisation) -> String {
+        general::general(self.1, to)
     }
 
     pub(crate) fn ground(&self, law: PrivacyLaw, article: &str) -> String {

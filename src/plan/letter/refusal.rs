@@ -8,7 +8,7 @@ use super::writer::Writer;
 use super::{Fact, Letter, LetterError, Letterhead, Request, ToldDeferral, ToldDuty, ToldGateway};
 use crate::data_map::{ClassName, FieldName};
 use crate::plan::{Blocked, BlockedBy, Decision, Deferred, Due, Nothing};
-use crate::policy::{Effective, Ground, Guard, Statute, Trigger};
+use crate::policy::{Effective, Ground, Statute, Trigger};
 use crate::treatment::{ClassTreatment, GatewayAction, Lead, RecordAction, Treatment};
 
 /// Refuses a request, with reasons and remedies (Art. 12(4) GDPR). The policy is the one in force for the tenant.
@@ -236,10 +236,5 @@ impl Writer<'_> {
             self.item(Fact::Deferred(deferred.class.clone()), fill(text, &parts));
         }
         Ok(())
-    }
-
-    /// Why a guard refuses, for people. `None`: the guard has no words of this crate.
-    pub(super) fn guard(&self, guard: &Guard) -> Option<&'static str> {
-        (self.words.guard)(guard).map(|[why, _]| why)
     }
 }

@@ -4,7 +4,6 @@ use chrono::{Datelike, NaiveDate};
 
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
-use crate::anonymise::{Generalisation, Reveals};
 use crate::customer::HoldKind;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
@@ -128,6 +127,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("{cited} i UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} i den schweiziska dataskyddslagen"),
         PrivacyLaw::Dpdp => "section 12(3) i Indiens DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) i Kaliforniens CCPA".to_owned(),
     }
 }
 
@@ -136,7 +136,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -188,30 +188,6 @@ fn identifier(kind: &Kind) -> Option<&'static str> {
     })
 }
 
-fn general(reveals: Reveals) -> Option<String> {
-    let what = match reveals {
-        Reveals::Nothing => return None,
-        Reveals::Rest => return Some("texten sparas utan de ställen där vi hittade dig".to_owned()),
-        Reveals::Pages => return Some("har ersatts med ett tomt dokument med lika många sidor".to_owned()),
-        Reveals::General => "ett mer allmänt värde".to_owned(),
-        Reveals::Only(general) => match general {
-            Generalisation::UkPostcode => "postnumrets första hälft".to_owned(),
-            Generalisation::UkArea => "postnumrets inledande bokstäver".to_owned(),
-            Generalisation::UsZip => "postnumrets tre första siffror".to_owned(),
-            Generalisation::Prefix(1) | Generalisation::Truncate(1) => "det första tecknet".to_owned(),
-            Generalisation::Prefix(n) => format!("de {n} första tecknen"),
-            Generalisation::Truncate(n) => format!("de {n} första tecknen"),
-            Generalisation::Year => "året".to_owned(),
-            Generalisation::Month => "månaden och året".to_owned(),
-            Generalisation::AgeBand => "en åldersgrupp på tio år".to_owned(),
-            Generalisation::WideAgeBand => "en åldersgrupp på tjugo år".to_owned(),
-            Generalisation::IpNetwork => "IP-adressens nät".to_owned(),
-            Generalisation::WideNetwork => "IP-adressens större nät".to_owned(),
-        },
-    };
-    Some(format!("av uppgiften sparas endast {what}"))
-}
-
 pub(super) const WORDS: Words = Words {
     date_format: date,
     period,
@@ -221,7 +197,6 @@ pub(super) const WORDS: Words = Words {
     guard,
     trigger,
     identifier,
-    general,
     and: " och ",
 
     date: "Datum: {date}",
@@ -253,7 +228,12 @@ pub(super) const WORDS: Words = Words {
     kept_heading: "Vad vi har sparat",
     kept: "**{what}**{count}: sparas oförändrat. Skäl: {reason}.",
     kept_field: "**{field}** ({what}): sparas{until}. Skäl: {reason}.",
-    general_field: "**{field}** ({what}): {general}.",
+    general_field: "**{field}** ({what}): sparas i mer allmän form ({general}){until}.",
+    partly: [
+        "**{field}** ({what}): sparas i mer allmän form{until}.",
+        "**{field}** ({what}): texten sparas utan de ställen där vi hittade dig.",
+        "**{field}** ({what}): har ersatts med ett tomt dokument med lika många sidor.",
+    ],
     as_long_as_record: " lika länge som de övriga uppgifterna i samma post",
     field_until: " längst till och med den {date} och tas därefter bort",
     field_for: " i {period} efter raderingen och tas därefter bort",
@@ -340,6 +320,7 @@ pub(super) const WORDS: Words = Words {
         "Uppgifterna finns kvar i våra säkerhetskopior utan slutdatum.",
         "Uppgifterna kan finnas kvar i säkerhetskopior. När de raderas där går för närvarande inte att säga.",
     ],
+    several_backups: "Vi har flera slags säkerhetskopior:",
     one_copy: "Uppgifterna finns kvar i våra säkerhetskopior tills en nyare kopia har gjorts. Därefter raderas de även där.",
 
     refusal: "Din begäran om radering",
@@ -361,6 +342,7 @@ pub(super) const WORDS: Words = Words {
     rest_was_erased: "Den {date} genomförde vi raderingen av dina övriga uppgifter.",
 
     extension: "Din begäran tar längre tid",
+    extended_swiss: "Vi kan inte svara inom 30 dagar. {reason} Du får vårt svar senast den {due}.",
     extended: "Vi kan inte svara inom en månad. {reason} Du får vårt svar senast den {due} ({article}).",
     complexity: "Din begäran är komplicerad.",
     number_of_requests: "Vi har tagit emot ett stort antal begäranden.",
@@ -396,7 +378,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "när vi inte längre måste spara dem",
     at_most: "**{what}**: sparas i högst {period}, räknat från uppgiftens datum ({from}; {law}).",
     expires_ownerless: "när de inte längre är kopplade till någon",
+    age_of_record: "{period} efter datumet för respektive uppgift ({from})",
+    ownerless_not_before: "{when}, men tidigast {age}",
+    ownerless_not_while_kept: "{when}, men inte så länge vi måste spara dem",
     obstacles: "När vi ännu inte kan radera dina uppgifter",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. Detta är ingen laglig grund för att avslå din begäran, och svarsfristen fortsätter att löpa. {way_out}",
+    delay: "{reason}. Så länge raderar vi ingenting automatiskt. En begäran från dig påverkas inte.",
+    state_applies: "tillståndet ”{what}” gäller för dig",
     backups: "Säkerhetskopior",
 };

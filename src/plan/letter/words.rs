@@ -2,7 +2,6 @@
 
 use chrono::NaiveDate;
 
-use crate::anonymise::Reveals;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Language, Period, PrivacyLaw, StartRule, Trigger};
 
@@ -17,8 +16,6 @@ pub(super) struct Words {
     pub(super) trigger: fn(Trigger) -> TriggerWords,
     /// What a kind of identifier is called. `None`: the host has to say it.
     pub(super) identifier: fn(&Kind) -> Option<&'static str>,
-    /// What of a field's value stays. `None`: nothing does.
-    pub(super) general: fn(Reveals) -> Option<String>,
     pub(super) and: &'static str,
 
     pub(super) date: &'static str,
@@ -45,6 +42,8 @@ pub(super) struct Words {
     pub(super) kept: &'static str,
     pub(super) kept_field: &'static str,
     pub(super) general_field: &'static str,
+    /// What stays of a value: a general form of the host's own, the text around the person, blank pages.
+    pub(super) partly: [&'static str; 3],
     pub(super) as_long_as_record: &'static str,
     pub(super) field_until: &'static str,
     pub(super) field_for: &'static str,
@@ -112,6 +111,8 @@ pub(super) struct Words {
     pub(super) old_bytes: &'static str,
     /// How long backup copies linger: nowhere, days, a day, copies, without end, unknown.
     pub(super) lingering: [&'static str; 6],
+    /// Where places of backups have different rules.
+    pub(super) several_backups: &'static str,
     /// Until one newer copy was made.
     pub(super) one_copy: &'static str,
 
@@ -136,6 +137,7 @@ pub(super) struct Words {
     pub(super) rest_was_erased: &'static str,
 
     pub(super) extension: &'static str,
+    pub(super) extended_swiss: &'static str,
     pub(super) extended: &'static str,
     pub(super) complexity: &'static str,
     pub(super) number_of_requests: &'static str,
@@ -168,8 +170,14 @@ pub(super) struct Words {
     pub(super) expires_by_duty: &'static str,
     pub(super) at_most: &'static str,
     pub(super) expires_ownerless: &'static str,
+    pub(super) age_of_record: &'static str,
+    pub(super) ownerless_not_before: &'static str,
+    pub(super) ownerless_not_while_kept: &'static str,
     pub(super) obstacles: &'static str,
     pub(super) obstacle: &'static str,
+    pub(super) obstacle_without_ground: &'static str,
+    pub(super) delay: &'static str,
+    pub(super) state_applies: &'static str,
     pub(super) backups: &'static str,
 }
 

@@ -177,10 +177,27 @@ impl<'h> Writer<'h> {
         Ok(())
     }
 
+    /// How long backup copies linger, in each of the places that differ.
+    pub(super) fn all_backups(&mut self, all: &[Lingering]) {
+        if let [one] = all {
+            return self.backups(*one);
+        }
+        self.introduction(self.words.several_backups);
+        for lingering in all {
+            let text = self.lingering(*lingering);
+            self.item(Fact::Backups(*lingering), text);
+        }
+    }
+
     /// How long backup copies linger.
     pub(super) fn backups(&mut self, lingering: Lingering) {
+        let text = self.lingering(lingering);
+        self.paragraph(Fact::Backups(lingering), text);
+    }
+
+    fn lingering(&self, lingering: Lingering) -> String {
         let [nowhere, days, until, copies, unbounded, unknown] = self.words.lingering;
-        let text = match lingering {
+        match lingering {
             Lingering::Nowhere => nowhere.to_owned(),
             Lingering::Days(count) => fill(days, &[("period", &self.period(Period::days(count)))]),
             Lingering::Until(day) => fill(until, &[("date", &self.date(day))]),
@@ -188,8 +205,7 @@ impl<'h> Writer<'h> {
             Lingering::Copies(count) => fill(copies, &[("n", &count.to_string())]),
             Lingering::Unbounded => unbounded.to_owned(),
             Lingering::Unknown => unknown.to_owned(),
-        };
-        self.paragraph(Fact::Backups(lingering), text);
+        }
     }
 
     /// Who was told of the erasure, or that the person may ask.

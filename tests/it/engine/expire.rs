@@ -18,7 +18,10 @@ use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
     ProfileFacts, ProfileId, ProfileState, Receipt,
 };
-use relinquish::ledger::{CaseBook as _, Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
+use relinquish::ledger::{
+    CaseBook as _, Closing, EndedEarly, KeyRing, KeyRingError, Ledger, Mac, MacRequest, MemoryKeyRing, Rules,
+    Task, TokenKey,
+};
 use relinquish::plan::{
     ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, RecordsOf, Step,
 };
@@ -29,7 +32,7 @@ use relinquish::store::{
 use relinquish::testing::{Faulty, ManualClock, RepeatableEntropy};
 use relinquish::treatment::{Ownerless, Standing};
 use relinquish::{
-    Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
+    Approval, Asked, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
     PolicyDocument, SqlMap, SqliteLedger, SqliteStore, TenantId,
 };
 use rusqlite::Connection;
@@ -560,6 +563,48 @@ async fn the_ledger_says_what_came_of_an_expiry() {
     assert!(!expired.is_complete(), "one customer was held back");
     let text = entry.body.to_text().unwrap();
     assert!(!text.contains("Maud") && !text.contains("7946"), "{text}");
+}
+
+/// A key ring that cannot be reached.
+#[derive(Debug)]
+struct OutOfReach;
+
+#[async_trait]
+impl KeyRing for OutOfReach {
+    async fn epochs(&self) -> Result<Vec<u32>, KeyRingError> {
+        Err(KeyRingError::unreachable("no route to the keys"))
+    }
+
+    async fn macs(&self, _: &MacRequest) -> Result<Vec<Mac>, KeyRingError> {
+        Err(KeyRingError::unreachable("no route to the keys"))
+    }
+}
+
+/// The entry of an expiry names nobody, so an expiry needs no key: it is planned, carried out and closed without one.
+#[tokio::test]
+async fn an_expiry_needs_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let (clock, ledger) = (clock("2026-06-30"), Arc::new(MemoryLedger::new()));
+    let engine = Engine::builder(
+        sqlite(&path, &old_and_new()),
+        PolicyDocument::from_toml(POLICY).unwrap(),
+        Arc::clone(&ledger),
+        OutOfReach,
+    )
+    .clock(Arc::clone(&clock))
+    .batch(2)
+    .counted()
+    .unwrap();
+    let expired = expire(&engine, &clock).await;
+    assert!(expired.exact && expired.of.values().any(|of| !of.records.is_empty()), "{expired}");
+    let entries = acts(&ledger).await;
+    let [entry] = &entries[..] else { panic!("{entries:?}") };
+    let closed = entry.closed().unwrap();
+    assert!(closed.under().key.is_none(), "{closed:?}");
+    // A plan that names a customer needs the keys.
+    let error = engine.plan(&"1".into(), &Asked::request()).await.unwrap_err();
+    assert!(matches!(error, Error::Keys(_)), "{error}");
 }
 
 /// Wherever an expiry dies, a resume or a second run of the same plan does the rest. The case book always has the

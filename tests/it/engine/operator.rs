@@ -812,7 +812,7 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     shop.write("holidays.txt", "2026-04-30 # a day off\n");
     let moved = ["--reason", "requests", "--holidays", "holidays.txt"];
     let moved = letter("extension", &[&asked[..], &moved].concat()).ends(0);
-    assert!(moved.out.contains("by 4 May 2026 at the latest (Art. 12(3) GDPR)"), "{}", moved.out);
+    assert!(moved.out.contains("by 1 May 2026 at the latest (Art. 12(3) GDPR)"), "{}", moved.out);
     shop.write("wrong.txt", "30.4.2026\n");
     let wrong = ["--reason", "requests", "--holidays", "wrong.txt"];
     letter("extension", &[&asked[..], &wrong].concat()).fails("wrong.txt");

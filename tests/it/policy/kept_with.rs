@@ -87,9 +87,9 @@ async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_wh
     for part in [
         "# Your data were erased in part",
         "We have to refuse a part of your request.",
-        "* **address**: kept unchanged (records: 1), because other records that we keep need them. For those other records: We are required by law to keep them until \
+        "* **address** (1 record): kept unchanged, because other records that we keep need them. For those other records: We are required by law to keep them until \
          31 December 2032 at the latest:",
-        "* **order**: kept unchanged (records: 2). We are required by law to keep them until 31 December 2032 at the latest: 7 years \
+        "* **order** (2 records): kept unchanged. We are required by law to keep them until 31 December 2032 at the latest: 7 years \
          from the end of the calendar year of the record (the book-keeping act; Art. 17(3)(b) GDPR).",
         "* address, until 31 December 2032 at the latest",
         "Art. 77 GDPR",

@@ -177,7 +177,9 @@ fn the_statement_says_what_the_policy_in_force_says() {
     ];
     let places: Vec<usize> = order.iter().map(|part| text.find(part).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
-    assert!(!text.contains("connected to other companies"), "a request passes that guard:\n{text}");
+    // A request passes that guard, and the sweep waits.
+    let waits = "connected to other companies as well. Until this changes, we erase nothing automatically.";
+    assert!(text.contains(waits), "{text}");
     assert!(!text.contains("What we delete automatically"), "nothing expires:\n{text}");
     assert_eq!(text.matches("lodge a complaint").count(), 1, "{text}");
     // Of a tenant whose switch is off, other words are true.
@@ -228,7 +230,7 @@ fn the_statement_tells_every_rule_that_erases() {
     );
     let off = statement(&head(&policy), &policy, "playhouse");
     assert!(!off.contains("What we delete automatically"), "its switch is off: {off}");
-    // No guard refuses anything, so that nothing stands below a heading of its own.
+    // The policy looks at no hold of the host's own. A hold of the hold book stands against an erasure all the same.
     let open = POLICY
         .replace("active_subscription = \"block\"", "active_subscription = { ignore = \"x\" }")
         .replace(
@@ -238,7 +240,11 @@ fn the_statement_tells_every_rule_that_erases() {
         );
     let policy = checked(&open);
     let text = statement(&head(&policy), &policy, "any");
-    assert!(!text.contains("When we cannot erase"), "{text}");
+    assert!(!text.contains("unpaid") && !text.contains("disputed"), "{text}");
+    assert_says(
+        &text,
+        &["legal claim (Art. 17(3)(e) GDPR).", "ordered us to keep the data (Art. 17(3)(b) GDPR)."],
+    );
 }
 
 #[test]
@@ -510,9 +516,18 @@ fn an_extension_says_by_when_and_why() {
     );
     // The law is the policy's, and the clock has to count by it.
     let of_swiss = told(&under("fadp"), Language::English, &clock);
-    assert_eq!(of_swiss, Err(LetterError::NoLetters { law: PrivacyLaw::Fadp }));
-    let of_british = told(&under("uk_gdpr"), Language::English, &clock);
-    assert_eq!(of_british, Err(LetterError::Regime { law: PrivacyLaw::UkGdpr }));
+    assert_eq!(of_swiss, Err(LetterError::Regime { law: PrivacyLaw::Fadp }));
+    let of_california = told(&under("ccpa"), Language::English, &clock);
+    assert_eq!(of_california, Err(LetterError::NoLetters { law: PrivacyLaw::Ccpa }));
+    // Before February 2026 the period of the United Kingdom was that of the Union.
+    let of_british = told(&under("uk_gdpr"), Language::English, &clock).unwrap().to_string();
+    assert_says(&of_british, &["(Art. 12(3) UK GDPR)", "section 164A"]);
+    let mut swiss = RequestClock::under(Regime::Switzerland, day("2026-03-02"));
+    swiss.extend(day("2026-03-20"), ExtensionReason::Complexity, &holidays).unwrap();
+    assert_says(
+        &told(&under("fadp"), Language::English, &swiss).unwrap().to_string(),
+        &["We cannot answer within 30 days.", "(Art. 32 FADP), and report the matter"],
+    );
     let mut clock = RequestClock::under(Regime::Uk, day("2026-06-01"));
     clock.extend(day("2026-06-20"), ExtensionReason::NumberOfRequests, &holidays).unwrap();
     assert_eq!(extension(Language::English, &clock), Err(LetterError::Regime { law: PrivacyLaw::Gdpr }));

@@ -244,11 +244,11 @@ fn right_to_know(drawn: &Drawn, seen: &Seen, told: &Told, language: Language) ->
                 refuses = true;
             } else if does == Does::KeepsYear {
                 let year = match language {
-                    Language::Swedish => "endast året",
-                    Language::German => "auf das Jahr",
-                    _ => "to the year",
+                    Language::Swedish => "(året)",
+                    Language::German => "(das Jahr)",
+                    _ => "(the year)",
                 };
-                wanted.push((Fact::General(class.into(), field.as_str().into()), about(year)));
+                wanted.push((Fact::GeneralField(class.into(), field.as_str().into()), about(year)));
             }
         }
         if kept.is_empty() {

@@ -76,10 +76,10 @@ fn in_general(reveals: Reveals, language: Language) -> &'static str {
     let [english, swedish, german] = match reveals {
         Reveals::Only(Generalisation::Year) => ["the year", "året", "das Jahr"],
         Reveals::Only(Generalisation::Prefix(3)) => {
-            ["the first 3 characters", "de 3 första", "die ersten 3 Zeichen"]
+            ["(the first 3 letters and digits)", "(de 3 första bokstäverna", "(die ersten 3 Buchstaben"]
         }
         Reveals::Rest => ["without the passages", "utan de ställen", "ohne die Stellen"],
-        _ => ["a more general value", "ett mer allmänt värde", "einen allgemeineren Wert"],
+        _ => ["in more general form as", "i mer allmän form lika", "in allgemeinerer Form aufbewahrt,"],
     };
     match language {
         Language::Swedish => swedish,
@@ -237,7 +237,10 @@ fn case(rng: &mut Rng) -> Told {
         mentions_waived: rng.bool(),
         uncertain: rng.u64(0..3),
         not_covered,
-        backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        backups: some(rng, |rng| Lingering::Until(day(rng)))
+            .into_iter()
+            .chain(some(rng, |rng| Lingering::Copies(rng.u32(1..4))))
+            .collect(),
         suppressing: some(rng, |rng| Suppressing {
             kinds: [Kind::Email, Kind::Phone].into_iter().take(rng.usize(1..3)).collect(),
             until: day(rng),
@@ -328,7 +331,7 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
             wanted.push((fact, parts));
         }
         for (field, reveals) in &of.general {
-            let fact = Fact::General(class.clone(), field.clone());
+            let fact = Fact::GeneralField(class.clone(), field.clone());
             let part = in_general(*reveals, language).to_owned();
             wanted.push((fact, vec![said(language, field.as_str()), name.clone(), part]));
         }
@@ -508,12 +511,18 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         };
         wanted.push((Fact::NotCovered(what.clone()), parts));
     }
-    let lingering = told.backups.first().copied().unwrap_or(Lingering::Days(30));
-    let parts = match lingering {
-        Lingering::Until(day) => date(day),
-        _ => vec!["30".to_owned()],
-    };
-    wanted.push((Fact::Backups(lingering), parts));
+    let backups = if told.backups.is_empty() { vec![Lingering::Days(30)] } else { told.backups.clone() };
+    for lingering in backups {
+        let parts = match (lingering, language) {
+            (Lingering::Until(day), _) => date(day),
+            (Lingering::Copies(1), Language::Swedish) => vec!["en nyare kopia".to_owned()],
+            (Lingering::Copies(1), Language::German) => vec!["eine neuere Kopie".to_owned()],
+            (Lingering::Copies(1), _) => vec!["one newer copy".to_owned()],
+            (Lingering::Copies(n), _) => vec![n.to_string()],
+            _ => vec!["30".to_owned()],
+        };
+        wanted.push((Fact::Backups(lingering), parts));
+    }
     if let Some(Suppressing { kinds, until }) = &told.suppressing {
         let mail = if language == Language::Swedish { "e-post" } else { "ail" };
         let phone = if language == Language::English { "telephone" } else { "elefonnummer" };

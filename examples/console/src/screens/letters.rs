@@ -125,7 +125,7 @@ async fn write(
         Ok(head) => head,
         Err(error) => return Ok(Err(error)),
     };
-    let about = letter::Request::new(request.new.id.as_str(), request.new.received_on);
+    let about = letter::Request::new(request.new.id.as_str(), request.clock.received_on());
     Ok(match kind {
         LetterKind::Extension => {
             let rules = match &request.new.tenant {
@@ -163,7 +163,7 @@ pub(crate) async fn sent(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure>
     };
     let note = Note::Send { kind, language, digest: None };
     let id: &RequestId = &request.new.id;
-    visit.console.engine.note(id, &note, visit.today(), visit.operator.authority()).await?;
+    visit.console.engine.note(id, &note, visit.today_for(&request), visit.operator.authority()).await?;
     Ok(visit.see(&path(id)))
 }
 

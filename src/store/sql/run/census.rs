@@ -16,7 +16,7 @@ use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::links::Compare;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::{columns, count_if, listed, quoted};
+use crate::store::sql::spelling::{columns, count_if, is_blank, listed, quoted};
 use crate::store::sql::values::{identifier, readable_text, texts};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, leads, of_class, stand_in_sql};
@@ -125,7 +125,7 @@ impl Frame {
         );
         let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read_among(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
+            for fact in self.facts.read(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
             Ok(())
@@ -259,7 +259,7 @@ impl Frame {
             let filled: Vec<String> = fields
                 .map(|(field, _)| {
                     let column = format!("x.{}", quoted(field.as_str()));
-                    format!("({column} IS NOT NULL AND trim({}) <> '')", self.bound.dialect.untyped(&column))
+                    format!("NOT coalesce({}, TRUE)", is_blank(&self.bound.dialect.untyped(&column)))
                 })
                 .collect();
             if filled.is_empty() {

@@ -608,7 +608,7 @@ impl Draft<'_> {
 
 fn email(rng: &mut Rng, who: &str) -> String {
     if chance(rng, 15) {
-        return pick(rng, &["", " "]).to_owned();
+        return pick(rng, &["", " ", "\t"]).to_owned();
     }
     let plain = format!("ås{who}@x.org");
     match rng.u32(0..10) {

@@ -232,11 +232,12 @@ impl Page<'_> {
                 Lead::Class { class, .. } => self.class(class),
                 Lead::Field { class, field, .. } => format!("{}, {field}", self.class(class)),
                 Lead::Gateway(gateway) => format!("gateway.{gateway}"),
-                Lead::Token { .. } => return words.token.to_owned(),
+                Lead::Token { .. } => words.token.to_owned(),
             };
-            match lead.class_while_kept() {
-                Some(_) => fill(words.while_kept, &[("what", &what)]),
-                None => what,
+            if lead.classes_while_kept().is_empty() {
+                what
+            } else {
+                fill(words.while_kept, &[("what", &what)])
             }
         };
         let said = |what: String, says: &str| format!("{what} ({says})");

@@ -1,4 +1,4 @@
-//! Recipients of a customer's data are told of the erasure, until they confirm (Art. 19 GDPR).
+//! Recipients of a customer's data are notified of the erasure, until they confirm it (Art. 19 GDPR).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -36,14 +36,14 @@ fn policy() -> String {
     format!("{clear}{TOLD}")
 }
 
-/// A recipient that keeps what it heard, in memory.
+/// A recipient that keeps all notices in memory.
 #[derive(Debug)]
 struct Partner {
     name: RecipientName,
     people: Mutex<BTreeMap<String, Notice>>,
-    /// Every notice that came, repeated ones too.
+    /// Every received notice, also repeated ones.
     heard: Mutex<Vec<Notice>>,
-    /// What it answers to a notice, and to a question.
+    /// The answers to a notice and to a question.
     answers: Mutex<[RecipientOutcome; 2]>,
     most: usize,
 }
@@ -122,7 +122,7 @@ impl Telling {
         SqliteLedger::open(self.host.folder.path().join("ledger.sqlite")).unwrap()
     }
 
-    /// Opened anew, as a process that starts again.
+    /// A new engine over the same files, as after a restart of the process.
     fn builder(&self, wire: &Arc<Tripwire>) -> EngineBuilder {
         let wire = || Arc::clone(wire);
         let map = SqlMap::from_toml(&map()).unwrap();
@@ -200,7 +200,7 @@ async fn a_recipient_hears_what_the_map_says_and_the_ledger_hears_nothing_of_the
     assert!(!written.windows(person.len()).any(|bytes| bytes == person), "the ledger holds an address");
 }
 
-/// Wherever the process dies: every recipient was told before the row was erased, always under the same id.
+/// Wherever the process dies, every recipient was notified before the row was erased, and always with the same id.
 #[tokio::test]
 async fn a_case_that_dies_at_any_boundary_tells_every_recipient_before_the_records_go() {
     let mut deaths = 0;
@@ -328,8 +328,8 @@ async fn a_refusal_blocks_until_a_person_waives_it_and_the_certificate_says_so()
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::Unconfirmed)), "{told:?}");
 }
 
-/// The records wait for the person who acts, because that person has to find the customer. No other decision takes a step
-/// by hand: not of another tenant, not of another step, and not of a case that is not blocked.
+/// The records are erased only after the person has done the step by hand, because that person has to find the
+/// customer. `done_by_hand` is refused for another tenant, for another step, and for a case that is not blocked.
 #[tokio::test]
 async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certificate_names_it() {
     let telling = Telling::new(Partner::confirms("newsletter"), Partner::confirms("search"));
@@ -354,7 +354,7 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     }
     assert!(!telling.is_erased());
 
-    // Another process takes the decision, and asks nobody again.
+    // Another process uses the decision, and asks nobody again.
     let again =
         telling.builder(&Tripwire::at(NEVER)).recipient(archive).recipient(Arc::clone(&telling.search));
     let engine = again.build().unwrap();
@@ -373,7 +373,8 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     assert!(matches!(error, Error::Ledger(_)), "a closed case: {error}");
 }
 
-/// A recipient that only asks a person has done nothing. It once counted as begun, and nobody could take the request back.
+/// A recipient that only asks a person has done nothing yet. A former bug: its step counted as begun, so the case
+/// could not be cancelled.
 #[tokio::test]
 async fn a_case_that_only_waits_for_a_person_can_be_cancelled_until_the_person_has_acted() {
     let refuses = || Partner::new("search", refused(), refused());
@@ -401,7 +402,7 @@ async fn a_case_that_only_waits_for_a_person_can_be_cancelled_until_the_person_h
     }
 }
 
-/// The same at a gateway that refuses: a person erases the profile on the gateway's own pages.
+/// The same with a gateway that refuses: a person erases the profile on the gateway's own web pages.
 #[tokio::test]
 async fn a_profile_that_a_person_erased_by_hand_counts_as_erased_with_the_evidence() {
     let telling = Telling::new(Partner::confirms("newsletter"), Partner::confirms("search"));
@@ -527,7 +528,7 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    // Without the question, the letter offers the names.
+    // Without a question about the recipients, the letter offers to name them.
     let letter =
         letter::confirmation(&letterhead(&engine), Some(&request), &certificate.letter_facts()).unwrap();
     assert!(!letter.to_string().contains("newsletter"));
@@ -599,7 +600,7 @@ fn an_engine_wants_one_adapter_for_each_recipient_that_is_told() {
     }
 }
 
-/// A recipient that holds a thousand people takes some at a time.
+/// A recipient with a maximum batch gets many people in several batches.
 #[tokio::test]
 async fn many_customers_are_told_about_in_as_few_calls_as_the_recipient_allows() {
     let telling = Telling::new(Partner::confirms("newsletter"), Partner::confirms("search"));

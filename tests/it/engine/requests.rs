@@ -27,7 +27,7 @@ pub(super) fn operator() -> Authority {
     Authority::new("operator-7", ["1".into()])
 }
 
-/// A CRM with an inbox, and a clock that tests turn.
+/// A CRM with an inbox, and a clock that tests can set forward.
 pub(super) struct Trial {
     pub(super) host: Host,
     pub(super) clock: Arc<ManualClock>,
@@ -72,7 +72,7 @@ impl Trial {
         hosts::sum(&self.host.path(), "SELECT count(*) FROM relinquish_inbox")
     }
 
-    /// Every text in the tables of the register.
+    /// All texts in the tables of the register.
     fn register(&self) -> String {
         let ledger = Connection::open(self.host.folder.path().join("ledger.sqlite")).unwrap();
         let text = |sql: &str| -> String {
@@ -121,7 +121,7 @@ async fn a_request_is_kept_with_its_clock_its_letters_and_its_outcome_and_forget
     assert!(trial.register().contains("{\"customer\":\"17\"}"), "{}", trial.register());
     let ended = note(&engine, "r-1", Note::End, "2026-11-21").await.unwrap();
     assert_eq!((ended.stage(), &ended.new.who), (Stage::Ended, &None));
-    // Another process reads the same.
+    // Another process reads the same request.
     let read = trial.engine().request(&"r-1".into()).await.unwrap().unwrap();
     assert_eq!(read, ended);
     assert_eq!((read.letters.len(), read.answer), (1, Some((Answer::Refused, day("2026-11-21")))));
@@ -129,7 +129,7 @@ async fn a_request_is_kept_with_its_clock_its_letters_and_its_outcome_and_forget
     let notes = trial.engine().notes_of(&"r-1".into()).await.unwrap();
     assert_eq!(notes.len(), 8);
     assert!(notes.iter().all(|note| note.by.as_ref().is_some_and(|by| by.as_str() == "operator-7")));
-    // It is kept for as long as the policy says, to the day.
+    // The request is kept exactly as long as the policy says, to the day.
     trial.clock.turn(TimeDelta::days(180));
     assert_eq!(trial.engine().forget_requests().await.unwrap(), 0, "2027-05-20");
     trial.clock.turn(TimeDelta::days(1));
@@ -296,7 +296,7 @@ async fn a_row_is_received_once_wherever_a_process_dies_and_whatever_a_restore_b
         let wire = Tripwire::at(boundary);
         let moved = until_death(&wire, trial.engine_on(&wire).move_inbox()).await;
         deaths += usize::from(moved.is_none());
-        // The next process goes on, and a restore brings the old rows back after that.
+        // The next process continues. After that, a restore brings the old rows back.
         trial.engine().move_inbox().await.unwrap();
         assert_eq!(trial.rows(), 0, "at {boundary}");
         let engine = trial.engine();
@@ -335,7 +335,7 @@ async fn rows_that_nobody_understands_stay_with_a_reason_and_hinder_no_others() 
     }
     trial.sql("UPDATE relinquish_inbox SET kind = 'erasure' WHERE id = 'r-1'");
     assert_eq!(engine.move_inbox().await.unwrap().received, 1);
-    // Another request under an id that was used before.
+    // A different request with an id that was used before.
     trial.sql(&row("r-1", "access", "web", "2026-11-09T09:30:00Z"));
     let moved = engine.move_inbox().await.unwrap();
     assert!(moved.refused.iter().any(|(id, why)| id.as_str() == "r-1" && why.contains("new random id")));

@@ -1,4 +1,4 @@
-//! CHECKs of a schema: what they refuse is found before anything runs, and what is written they accept.
+//! CHECK constraints: values that they refuse are found before anything runs, and they accept what is written.
 
 use chrono::NaiveDate;
 use relinquish::anonymise::Strategies;
@@ -11,7 +11,7 @@ use rusqlite::functions::FunctionFlags;
 use crate::shop::{CUSTOMERS, Shop};
 use crate::values::own_strategies::Void;
 
-/// A table with one column of this declaration, in which the customer has a value, and one rule for it.
+/// A table with one column of this declaration, a value of the customer, and one rule for the column.
 fn shop(declared: &str, value: &str, rule: &str) -> Shop {
     let strict = if declared.contains("/* strict */") { " STRICT" } else { "" };
     Shop::new(
@@ -26,7 +26,7 @@ fn shop(declared: &str, value: &str, rule: &str) -> Shop {
 
 #[tokio::test]
 async fn what_is_written_is_accepted_and_nobody_has_to_be_refused_for_it() {
-    // Declaration, value before, rule, and what is true of the value afterwards.
+    // The declaration, the value before, the rule, and a condition for the value afterwards.
     for (declared, value, rule, wanted) in [
         (
             "TEXT NOT NULL CHECK (code GLOB '[0-9]*' AND length(code) = 16)",
@@ -137,7 +137,7 @@ fn what_a_check_refuses_is_said_with_its_path_before_anything_runs() {
             "{ placeholder = 'gone {date}' }",
             "(\"gone {date}\"): CHECK",
         ),
-        // Only some of what is drawn has a vowel in its first place.
+        // Only some of the random values begin with a vowel.
         ("TEXT CHECK (code GLOB 'erased-[^ae]*')", "'erased-1'", "'token'", "refuses it"),
         (
             "TEXT CHECK (length(code) >= 5)",
@@ -173,7 +173,8 @@ fn what_a_check_refuses_is_said_with_its_path_before_anything_runs() {
     }
 }
 
-/// What several columns decide together, no rule for one of them can know: SQLite says so, and nothing is written.
+/// A constraint over several columns cannot be checked with the rule of one column. SQLite refuses the write, and
+/// nothing is written.
 #[tokio::test]
 async fn a_check_over_several_columns_blocks_the_case_and_nothing_is_written() {
     let shop = Shop::new(
@@ -191,7 +192,7 @@ async fn a_check_over_several_columns_blocks_the_case_and_nothing_is_written() {
     assert!(fields.iter().all(|field| field.checks().is_empty()));
 }
 
-/// A function that only the host's own program knows.
+/// A function that only the host's program has.
 #[tokio::test]
 async fn a_check_that_cannot_be_evaluated_is_not_known_and_blocks_the_case() {
     let shop = shop("TEXT NOT NULL", "'MAUD'", "'remove'");
@@ -235,7 +236,8 @@ fn map(field: Field) -> DataMap {
     DataMap::builder(class).knows(Fact::ActiveSubscriptions).knows(Fact::Status).build().unwrap()
 }
 
-/// The rules of a host's own code are held in the same way, by its own strategies too, and the map is another with them.
+/// The checks of a host's own code are tested in the same way, also with its own strategies. They change the map's
+/// digest.
 #[tokio::test]
 async fn a_host_without_sql_says_what_it_holds_its_values_to() {
     let field = || Field::personal("code", Kind::CustomerNumber).required();
@@ -263,7 +265,7 @@ async fn a_host_without_sql_says_what_it_holds_its_values_to() {
         let at = NaiveDate::from_ymd_opt(2026, 11, 25).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
         store.erase(&EraseRequest::new(vec![target.clone()], treatment, seed, at)).await.unwrap().remove(0)
     };
-    // Under a map that does not say so, the repository refuses.
+    // With a map without these checks, the repository refuses the write.
     let unaware =
         format!("{POLICY}anonymise.customer_number = 'remove'\ntreatments.t.customer = 'anonymise'");
     let unaware = PolicyDocument::from_toml(&unaware).unwrap().check(&map(field())).unwrap();
@@ -277,7 +279,7 @@ async fn a_host_without_sql_says_what_it_holds_its_values_to() {
     assert!(code.len() == 12 && code.starts_with("000"), "{code}");
 }
 
-/// A field that is shared by too few has to be cleared to something that is accepted.
+/// A field that too few customers share is cleared, and the cleared value has to be accepted.
 #[test]
 fn a_group_is_cleared_to_what_is_accepted_too() {
     let shop = Shop::new(

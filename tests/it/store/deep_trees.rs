@@ -8,7 +8,7 @@ use relinquish::store::{RecordStore as _, TallyRequest};
 use crate::hosts;
 use crate::shop::{CUSTOMERS, Shop};
 
-/// Posts that answer each other, the first one of customer 1.
+/// Posts that answer each other. The first one belongs to customer 1.
 fn thread(depth: u32, shape: &str) -> Shop {
     let sql = format!(
         "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -28,8 +28,8 @@ fn thread(depth: u32, shape: &str) -> Shop {
     shop
 }
 
-/// Each round read all rows that the rounds before had found: a thread of 800 posts took five seconds to plan, and one that
-/// is four times as long sixteen times as much.
+/// A former bug: each round read all rows of the earlier rounds again. A thread of 800 posts took five seconds to
+/// plan, and a thread four times as long took sixteen times as long.
 #[tokio::test]
 async fn a_deep_tree_takes_time_as_it_is_deep() {
     let mut took = Vec::new();
@@ -44,6 +44,7 @@ async fn a_deep_tree_takes_time_as_it_is_deep() {
         took.push(start.elapsed());
         assert_eq!(tally.classes["post"].due, u64::from(depth));
     }
-    // Eight times as deep: the square would be sixty-four. A machine may be busy.
+    // The tree is eight times as deep. Quadratic time would be a factor of sixty-four. The limit allows for a busy
+    // machine.
     assert!(took[1] < took[0] * 32, "{took:?}");
 }

@@ -1,4 +1,5 @@
-//! Stores on hard schemas: whose a row is, constraints, triggers, what cannot be read, and the census.
+//! Tests of the stores on difficult schemas: the owner of a row, constraints, triggers, values that cannot be read,
+//! and the census.
 
 pub(crate) mod by_record_sharing;
 pub(crate) mod by_value;

@@ -1,4 +1,4 @@
-//! Rows of a divided table that no class claims, and that a foreign key ties to what a treatment deletes.
+//! Rows of a divided table that no class claims, with a foreign key to rows that a treatment deletes.
 
 use crate::shop::{CUSTOMERS, Shop, changes};
 
@@ -20,8 +20,9 @@ const IGNORE: &str = "[ignore]\nfacts = { rest = 'harmless' }\n";
 const REST: &str =
     "[records.other]\ntable = 'facts'\nwhen = 'rest'\nowner = 'client'\nfields.v = 'not personal'\n";
 
-/// The check passed, and the database deleted rows by CASCADE that no plan counted and the certificate called "not covered".
-/// With a plain foreign key every such customer was blocked at run time instead.
+/// A former bug: the check passed, and the database deleted rows by CASCADE. No plan counted these rows, and the
+/// certificate called them "not covered". With a plain foreign key every such customer was blocked at run time
+/// instead.
 #[test]
 fn an_ignored_rest_that_a_foreign_key_ties_to_deleted_rows_is_refused() {
     for (on_delete, so) in [

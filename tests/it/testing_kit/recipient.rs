@@ -1,4 +1,4 @@
-//! Recipients in the host's own reach, and one saboteur per law. The webhook is held to the contract in `tests/gateways`.
+//! Recipients inside the host, and one saboteur per law. `tests/gateways` tests that the webhook keeps the contract.
 
 use std::collections::BTreeSet;
 use std::fmt;

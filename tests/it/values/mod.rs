@@ -1,4 +1,4 @@
-//! What becomes of single values: strategies, texts, PDFs.
+//! Tests of single values: strategies, texts, PDFs.
 
 pub(crate) mod anonymise;
 pub(crate) mod detectors;

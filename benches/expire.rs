@@ -1,12 +1,13 @@
-//! How fast records expire in an SQLite file, beside one `DELETE` written by hand.
+//! How fast records expire in an SQLite file, compared with a `DELETE` that is written by hand.
 //!
-//! `cargo bench --bench expire`; `CUSTOMERS=1000 ROUNDS=3` in the environment for a short look.
+//! Run it with `cargo bench --bench expire`. Set `CUSTOMERS=1000 ROUNDS=3` in the environment for a short run.
 //!
-//! Each customer has 100 call records over five years, of which those expire that are older than two. Every run starts from a
-//! fresh synced copy of the same file. *By hand* deletes them in batches of so many customers, and verifies by count. Ours
-//! looks at every customer, their holds and their records, and has its ledger in a file of its own. Both have the same pragmas.
+//! Each customer has 100 call records over five years. Records that are older than two years expire. Every run starts
+//! from a fresh synced copy of the same file. *By hand* deletes the records in batches of `BATCH` customers, and
+//! verifies by count. The crate's run looks at every customer, their holds and their records, and has its ledger in a
+//! separate file. Both use the same pragmas.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -162,11 +163,11 @@ fn timed(path: &Path, original: &Path, work: impl FnOnce(&Path)) -> Took {
     took
 }
 
-/// The day before which calls expire: two years ago, and one of those days exactly.
+/// The first day whose calls are kept. Calls before this day expire.
 fn keep_from() -> String {
     let today = Utc::now().date_naive();
     let two_years = today.checked_sub_months(chrono::Months::new(24)).unwrap();
-    // What is two years old today expires today.
+    // A call that is exactly two years old today expires today.
     two_years.succ_opt().unwrap().to_string()
 }
 
@@ -192,7 +193,7 @@ fn create(path: &Path, customers: i64) {
             .execute(params![id, format!("Customer {id}")])
             .unwrap();
         for call in 0..CALLS {
-            // Over five years, another day for each.
+            // The calls are spread over five years, each on another day.
             let day = today - TimeDelta::days((id * 7 + call * 18) % 1_826);
             transaction
                 .prepare_cached("INSERT INTO calls (customer_id, called, made_on) VALUES (?1, ?2, ?3)")
@@ -207,7 +208,7 @@ fn create(path: &Path, customers: i64) {
         .unwrap();
 }
 
-/// Careful SQL: batch by batch, nobody's who is held, and counted afterwards.
+/// Careful SQL: it works in batches, skips customers with a hold, and counts afterwards.
 fn by_hand(path: &Path, customers: i64) {
     let mut database = Connection::open(path).unwrap();
     database
@@ -236,7 +237,7 @@ fn by_hand(path: &Path, customers: i64) {
     database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }
 
-/// How long the look takes that makes the plan, and how long the approved plan.
+/// The time to make the plan, and the time to carry out the approved plan.
 fn ours(runtime: &tokio::runtime::Runtime, folder: &Path, original: &Path) -> (Took, Took) {
     let path = folder.join("ours.sqlite");
     fresh(&path, original);

@@ -1,12 +1,13 @@
-//! What a plan costs beside reading the same facts and counts by hand, for customers who are all due.
+//! What a plan costs, compared with reading the same facts and counts by hand. All planned customers are due.
 //!
-//! `cargo bench --bench plan`; `CUSTOMERS=1000 ROUNDS=3` in the environment for a short look.
+//! Run it with `cargo bench --bench plan`. Set `CUSTOMERS=1000 ROUNDS=3` in the environment for a short run.
 //!
-//! Half of the customers are due, the others are bystanders; each has 2 addresses, 10 invoices and 100 call records. By hand,
-//! each batch reads the facts of its customers and counts, per customer and class, the records and those that are to be
-//! treated. Ours decides and plans, and asks the ledger whether somebody was treated before.
+//! Half of the customers are due. Each customer has 2 addresses, 10 invoices and 100 call records. By hand, each
+//! batch reads the facts of its customers. It also counts, per customer and class, all records and the records that
+//! are to be treated. The crate's run also decides and plans, and asks the ledger whether somebody was treated
+//! before.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -127,7 +128,8 @@ fn main() {
             );
         });
         let second = measure(|| by_hand(&connection, customers));
-        // The baseline around ours, so that a drift of the machine shows in A/A and not in the ratio.
+        // The baseline runs before and after the crate's run. If the speed of the machine changes, this shows in A/A
+        // and not in the ratio.
         let middle = Took { wall: (first.wall + second.wall) / 2, cpu: (first.cpu + second.cpu) / 2 };
         beside.push(ratio(ours.wall, middle.wall));
         beside_cpu.push(ratio(ours.cpu, middle.cpu));
@@ -231,7 +233,7 @@ fn create(path: &Path, customers: usize) {
         let mut call = transaction
             .prepare("INSERT INTO calls (customer_id, called, seconds) VALUES (?1, ?2, ?3)")
             .unwrap();
-        // Those to be erased and the bystanders alternate, as in life.
+        // Every second customer is to be erased.
         for id in 1..=2 * i64::try_from(customers).unwrap() {
             let due = id % 2 == 1;
             let (name, street) =

@@ -69,7 +69,7 @@ impl PaymentGatewayEraser for DirectDebit {
     }
 
     async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
-        Err(self.refused("it gives no receipts, so there is nothing to ask for"))
+        Err(self.refused("it gives no receipts, so no task can be asked for"))
     }
 }
 

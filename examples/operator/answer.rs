@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use relinquish::engine::Expired;
 use relinquish::ledger::{KeyRingError, LedgerError};
-use relinquish::plan::Step;
+use relinquish::plan::{NotHolidays, Step};
 use relinquish::store::StoreError;
 use relinquish::{Outcome, Problem, Problems};
 use serde::Serialize;
@@ -152,17 +152,20 @@ fn case_text(outcome: &Outcome) -> String {
         | Outcome::Profile { .. }
         | Outcome::Cancelled { .. } => outcome.to_string(),
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
-        Outcome::Blocked { case, step, .. } => {
+        Outcome::Blocked { case, step, reversible, .. } => {
             let by_hand = if matches!(step, Step::Gateway(_) | Step::Recipient(_)) {
                 format!(
-                    "\n  when a person has done it by hand: by-hand --case {case} --approver … --reason …"
+                    "\n  when a person has done it by hand: by-hand --case {case} --step {step} --approver … --reason …"
                 )
             } else {
                 String::new()
             };
-            format!(
-                "{outcome}\n  when the cause is gone: retry --case {case}{by_hand}\n  to give it up: cancel --case {case} --approver … --reason …"
-            )
+            let cancel = if *reversible {
+                format!("\n  to give it up: cancel --case {case} --approver … --reason …")
+            } else {
+                String::new()
+            };
+            format!("{outcome}\n  when the cause is gone: retry --case {case}{by_hand}{cancel}")
         }
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
@@ -192,8 +195,8 @@ fn case_json(outcome: &Outcome) -> Value {
             json!({ "outcome": "superseded", "case": case, "because": because, "reason": reason })
         }
         Outcome::Cancelled { case } => json!({ "outcome": "cancelled", "case": case }),
-        Outcome::Blocked { case, step, reason } => {
-            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
+        Outcome::Blocked { case, step, reason, reversible } => {
+            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason, "reversible": reversible })
         }
         Outcome::Held { case, step, holds } => {
             json!({ "outcome": "held", "case": case, "step": step, "holds": holds })
@@ -222,6 +225,9 @@ pub(crate) enum Failure {
     /// A file cannot be written, or is there already.
     #[error("{} cannot be written", .file.display())]
     Unwritable { file: PathBuf, source: io::Error },
+    /// A file is no list of holidays.
+    #[error("{}", .file.display())]
+    Holidays { file: PathBuf, source: NotHolidays },
     /// A file is no approval.
     #[error("{} is no approval; give the file that approve or stand wrote", .file.display())]
     NoApproval { file: PathBuf, source: serde_json::Error },

@@ -9,7 +9,7 @@ use relinquish::data_map::{Field, NotCovered, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
-use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
+use relinquish::plan::{ApprovalError, Authority, CaseId, Holidays, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
 use relinquish::store::sql::Note;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
@@ -20,7 +20,7 @@ use relinquish::{
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Failure, misfits};
-use crate::opening::{AsOf, Documents, existing_ledger, must_exist};
+use crate::opening::{AsOf, Documents, existing_ledger, holidays, must_exist};
 use crate::requests::{self, Due};
 
 /// How many entries or cases are read at once.
@@ -379,17 +379,21 @@ pub(crate) struct StatusArgs {
     ledger: PathBuf,
     #[command(flatten)]
     due: Due,
+    /// A file with a holiday of your place on each line, such as 2026-12-25: holidays move the last day for an answer
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
 }
 
 /// Lists what is open and counts what is closed.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
-    read_status(&ledger, &args.due)
+    let holidays = args.holidays.as_deref().map(holidays).transpose()?.unwrap_or_default();
+    read_status(&ledger, &args.due, &holidays)
         .await
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerError> {
+async fn read_status(ledger: &impl Ledger, due: &Due, holidays: &Holidays) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
@@ -434,7 +438,7 @@ async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerEr
     if closed.unscrubbed > 0 {
         lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
     }
-    let requests = requests::due(ledger, due).await?;
+    let requests = requests::due(ledger, due, holidays).await?;
     for request in requests.iter().flatten() {
         let late = if request["overdue"] == true { ", overdue" } else { "" };
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
@@ -568,6 +572,9 @@ pub(crate) struct StepArgs {
     /// The blocked case
     #[arg(long)]
     case: String,
+    /// The step that is meant, such as recipient.archive. Another step may block the case by now
+    #[arg(long)]
+    step: String,
     /// An opaque id of whoever decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
@@ -588,6 +595,10 @@ pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer
         let text = format!("refused: {}", Error::NotBlocked { case: case.clone() });
         return Ok(Answer::refused(&json!({ "case": case, "decide": "not_blocked" }), text));
     };
+    if step.to_string() != args.step {
+        let text = format!("refused: case {case} is blocked at {step}, not at {}", args.step);
+        return Ok(Answer::refused(&json!({ "case": case, "decide": "not_this_step" }), text));
+    }
     let decided = if by_hand {
         engine.done_by_hand(&case, step, &by, args.reason.clone()).await
     } else {

@@ -14,6 +14,7 @@ use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{
     CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, SuppressionList, TokenKey, WhichHolds,
 };
+use relinquish::plan::Holidays;
 use relinquish::recipient::ManualRecipient;
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
@@ -35,6 +36,9 @@ pub(crate) struct Documents {
     /// The policy, TOML or JSON: what must happen to it
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
+    /// A file with a holiday of your place on each line, such as 2026-12-25: holidays move the last day for an answer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) holidays: Option<PathBuf>,
 }
 
 /// The store and the policy that was read for it.
@@ -146,6 +150,10 @@ impl Documents {
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
+        let builder = match &self.holidays {
+            Some(file) => builder.holidays(holidays(file)?),
+            None => builder,
+        };
         // A command that was interrupted is taken up by the next one.
         builder.worker("operator").build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
@@ -158,6 +166,11 @@ fn by_hand(builder: EngineBuilder, map: &DataMap) -> EngineBuilder {
         let task = format!("tell {name}, which knows a person by {}, of the erasure", words.join(" and "));
         builder.recipient(ManualRecipient::new(name.as_str(), task))
     })
+}
+
+/// Reads the holidays of a place.
+pub(crate) fn holidays(file: &Path) -> Result<Holidays, Failure> {
+    Holidays::parse(&read(file)?).map_err(|source| Failure::Holidays { file: file.to_owned(), source })
 }
 
 pub(crate) fn read(file: &Path) -> Result<String, Failure> {

@@ -303,9 +303,12 @@ async fn list(engine: &Engine, due: &Due) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json!({ "requests": listed })))
 }
 
-/// The requests that `status` lists: by the register alone, so without holidays. `None`: nobody asked
-/// for them.
-pub(crate) async fn due(ledger: &impl Register, due: &Due) -> Result<Option<Vec<Value>>, LedgerError> {
+/// The requests that `status` lists, by the register alone. `None`: nobody asked for them.
+pub(crate) async fn due(
+    ledger: &impl Register,
+    due: &Due,
+    holidays: &Holidays,
+) -> Result<Option<Vec<Value>>, LedgerError> {
     let today = due.time_zone.day(SystemClock.now());
     let latest = match (due.near_deadline, due.overdue) {
         (Some(days), _) => today.checked_add_days(Days::new(days.into())),
@@ -320,7 +323,11 @@ pub(crate) async fn due(ledger: &impl Register, due: &Due) -> Result<Option<Vec<
         after = Some(last.new.id.clone());
         for saved in page {
             let request = saved.request()?;
-            let due = request.due(&Holidays::default());
+            // The register does not know the holidays, which move the day.
+            let due = request.due(holidays);
+            if due.is_none_or(|due| latest.is_some_and(|latest| due > latest)) {
+                continue;
+            }
             found.push(json!({
                 "request": request.new.id,
                 "kind": request.new.kind,

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use clap::Args;
 use relinquish::engine::{
-    Clock, PrivateFile, Sweep, SweepCounts, SweepEnd, SweepEvent, SweepUnder, SystemClock, WhyLeft,
+    Clock, PrivateFile, ReviewPage, Sweep, SweepCounts, SweepEnd, SweepEvent, SweepUnder, SystemClock,
+    WhyLeft,
 };
+use relinquish::plan::letter::Language;
 use relinquish::plan::review::{Column, Review};
 use relinquish::plan::{Authority, Limits, StandingApproval};
 use relinquish::policy::{Share, Trigger};
@@ -32,6 +34,12 @@ pub(crate) struct SurveyArgs {
     /// The CSV for a person to check; a new file that only you may read. Without it, only the numbers are shown
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// The numbers as a page of HTML, for whoever approves: what stays and why, what is blocked, the coming months; a new file
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// The language of the page: en, sv or de
+    #[arg(long, value_name = "CODE", default_value = "en", requires = "page")]
+    lang: Language,
     /// A column of the CSV: trigger, since, treatment, records, deferred, until, afterwards, or personal.<kind>, such as
     /// personal.email; can be given again [default: all but the personal ones]
     #[arg(long = "column", value_name = "NAME")]
@@ -46,7 +54,7 @@ pub(crate) struct SurveyArgs {
     #[arg(long, value_name = "ID", value_parser = opaque)]
     planned_by: Option<String>,
     /// Survey as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
-    #[arg(long, value_name = "DATE", conflicts_with = "out")]
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["out", "page"])]
     as_of: Option<AsOf>,
     /// The ledger, which knows who was treated before
     #[arg(long, value_name = "FILE")]
@@ -65,6 +73,10 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
         Some(path) => Some((PrivateFile::create(path).map_err(unwritable(path))?, path)),
         None => None,
     };
+    let page_file = match &args.page {
+        Some(path) => Some((PrivateFile::create(path).map_err(unwritable(path))?, path)),
+        None => None,
+    };
     let engine = args.documents.planner(args.ledger.as_deref(), args.as_of).await?;
     let columns = if args.columns.is_empty() { Column::plain().collect() } else { args.columns.clone() };
     let csv = engine.review_csv(columns)?;
@@ -74,14 +86,23 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
         file.write_all(csv.header().as_bytes()).map_err(unwritable(path))?;
     }
     let (mut found, mut plans, mut survey) = (Found::default(), Vec::new(), engine.survey_all());
+    let mut page = ReviewPage::new();
     loop {
         let event = survey.next().await.transpose()?;
         let ended = event.is_none();
+        let planned = |plan: Box<Plan>| match &args.planned_by {
+            Some(operator) => Box::new(plan.planned_by(operator.as_str())),
+            None => plan,
+        };
+        let event = match event {
+            Some(SweepEvent::Due(plan)) => Some(SweepEvent::Due(planned(plan))),
+            event => event,
+        };
+        if let Some(event) = &event {
+            page.add(event);
+        }
         match event {
-            Some(SweepEvent::Due(plan)) if out.is_some() => plans.push(match &args.planned_by {
-                Some(operator) => Plan::planned_by(*plan, operator.as_str()),
-                None => *plan,
-            }),
+            Some(SweepEvent::Due(plan)) if out.is_some() => plans.push(*plan),
             Some(event) => {
                 args.progress.tell(&event);
                 found.add(event);
@@ -104,6 +125,14 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
         text.push(format!(
             "  written to {shown}: strike rows out, then: approve --review {shown} --approver …"
         ));
+    }
+    if let Some((mut file, path)) = page_file {
+        let Some(html) = page.to_html(args.lang, engine.policy(), SystemClock.now()) else {
+            return Ok(Answer::refused(&found.json(), "no page: the survey is not complete".to_owned()));
+        };
+        file.write_all(html.as_bytes()).map_err(unwritable(path))?;
+        file.finish().map_err(unwritable(path))?;
+        text.push(format!("  the numbers are on the page {}", path.display()));
     }
     Ok(Answer::done(text.join("\n"), found.json()))
 }

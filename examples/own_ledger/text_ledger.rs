@@ -197,7 +197,7 @@ impl CaseBook for TextLedger {
             let fence = tables.new_claim(lease, now);
             let mut opened = Vec::with_capacity(cases.len());
             for new in cases {
-                let holds = new.task.holds();
+                let holds = new.task.unique_key();
                 let other = tables.cases.iter().find(|(_, row)| row.holds == holds);
                 match other.map(|(id, row)| (id.clone(), row.clone())) {
                     Some((case, _)) if case != new.id => {

@@ -1,8 +1,8 @@
 //! A case: the durable execution of one plan, as data.
 //!
-//! A case has [steps](Step), in the order of its plan. Everything that happens is an [`Event`], and all events
-//! together give the case's [`Progress`]. [`next`] says what the case does next. Nothing in this module waits, reads
-//! a clock or calls another system. The [engine](crate::engine) performs what [`next`] says, and records the result.
+//! A case has [steps](Step), in the order of its plan. Everything that happens is an [`Event`]. The events together
+//! give the case's [`Progress`]. [`next`] computes the next action of the case. Nothing in this module waits, reads a
+//! clock or calls another system. The [engine](crate::engine) performs what [`next`] says, and records the result.
 //!
 //! ```
 //! use relinquish::case::{Event, Next, Progress, Proof, DeactivationOutcome, Step, Turn, next};

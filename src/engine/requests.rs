@@ -9,13 +9,13 @@ use crate::plan::{ApprovalError, Authority, Holidays, OperatorId};
 use crate::policy::Period;
 use crate::request::{NewRequest, Note, OutOfTurn, Request, RequestEvent, RequestId, Stage, Who};
 
-/// How often a note is tried again when somebody else has noted something in the meantime.
+/// How often a note is retried if another process has written a note in the meantime.
 const TRIES: u32 = 5;
 
-/// Which requests a list has. Days are days of the policy's time zone.
+/// Which requests to list. Days are days of the policy's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestList {
-    /// All that are kept, those that have ended too.
+    /// All requests that are kept, including those that have ended.
     All,
     /// Those that have not ended.
     Open,
@@ -30,8 +30,8 @@ pub enum RequestList {
 impl Engine {
     /// Records a request in the register. Its clock starts on the [day of receipt](NewRequest::received_on).
     ///
-    /// Receiving the same request again does nothing. A host that wants to record a request in a transaction of its own
-    /// writes it to the [inbox](crate::store::Inbox) instead.
+    /// Receiving the same request again does nothing. If a host has to record a request in its own transaction, it
+    /// writes the request to the [inbox](crate::store::Inbox) instead.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`]; [`Error::OtherRequest`] if another request has this id. A store, keys or a ledger out
@@ -51,8 +51,8 @@ impl Engine {
         }
     }
 
-    /// Adds the tenant and the token under which the request is kept when it has ended. A customer whom the store does
-    /// not know has none.
+    /// Adds the tenant, and the token under which the request is kept after its end. A customer whom the store does
+    /// not know has no token.
     pub(super) async fn with_token(&self, mut request: NewRequest) -> Result<NewRequest, Error> {
         let of = match &request.who {
             Some(Who::Customer { customer }) => {
@@ -78,7 +78,7 @@ impl Engine {
         Ok(answers)
     }
 
-    /// A request as it stands. `None` if there is no such request, or if it was forgotten.
+    /// A request in its present state. `None` if there is no such request, or if it was forgotten.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -86,7 +86,7 @@ impl Engine {
         Ok(self.parts.ledger.request(request).await?.map(|saved| saved.request()).transpose()?)
     }
 
-    /// Everything that was noted of a request, with who noted it, and when.
+    /// All notes on a request, each with the author and the instant.
     ///
     /// # Errors
     /// [`Error::NoSuchRequest`], or a ledger out of reach.
@@ -95,10 +95,10 @@ impl Engine {
         Ok(self.parts.ledger.request(request).await?.ok_or_else(none)?.notes)
     }
 
-    /// Notes something of a request, on a day where the controller is.
+    /// Adds a note to a request. The day is a day where the controller is.
     ///
     /// # Errors
-    /// [`Error::OutOfTurn`] if the note does not fit where the request stands; then nothing is noted.
+    /// [`Error::OutOfTurn`] if the note does not fit the state of the request. Then nothing is noted.
     /// [`Error::NoSuchRequest`]. [`Error::Approval`] for an operator of other tenants, or for an approval that is not
     /// valid now. A ledger out of reach.
     pub async fn note(
@@ -126,7 +126,7 @@ impl Engine {
         self.append(request, Some(by.operator()), events).await
     }
 
-    /// Appends the events that follow from where a request stands.
+    /// Appends the events that a closure derives from the state of a request.
     pub(super) async fn append(
         &self,
         request: &RequestId,
@@ -185,7 +185,7 @@ impl Engine {
             after = Some(last.new.id.clone());
             for saved in page {
                 let request = saved.request()?;
-                // The register does not know the holidays, which move the day.
+                // The register does not know the public holidays. They may move the last day.
                 let is_due = |latest| request.due(&self.parts.holidays).is_some_and(|due| due <= latest);
                 if found.len() < limit && latest.is_none_or(is_due) {
                     found.push(request);
@@ -195,8 +195,8 @@ impl Engine {
         Ok(found)
     }
 
-    /// Deletes requests that have ended so long ago that the policy does not keep them any more (`requests_kept`). The
-    /// answer is their number. Without such a line nothing is deleted.
+    /// Deletes old requests: those that ended longer ago than the policy keeps them (`requests_kept`). Returns their
+    /// number. If the policy has no such line, nothing is deleted.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -217,7 +217,7 @@ impl Engine {
         self.parts.policy.everyone().time_zone().day(self.parts.clock.now())
     }
 
-    /// The holidays of the controller's place.
+    /// The public holidays where the controller is.
     pub fn holidays(&self) -> &Holidays {
         &self.parts.holidays
     }
@@ -227,7 +227,7 @@ fn out_of_turn(request: &RequestId, source: OutOfTurn) -> Error {
     Error::OutOfTurn { request: request.clone(), source }
 }
 
-/// The first day on which a period may begin that has not ended today.
+/// The first possible start of a period that has not ended today.
 fn kept_from(period: Period, today: NaiveDate) -> Option<NaiveDate> {
     let (years, months, days) = period.parts();
     let months = Months::new(years.saturating_mul(12).saturating_add(months));

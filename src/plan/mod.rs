@@ -20,8 +20,8 @@ use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, SmallestGroup, Tally,
-    Treatment,
+    ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, Residue,
+    SmallestGroup, Stays, Tally, Treatment,
 };
 use crate::words::plural;
 
@@ -171,13 +171,23 @@ impl Plan {
         let binding = Binding::draft(policy, map, customer, due, (keeps, today), terms)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
-        let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
+        let stays = |class: &ClassName| Stays {
+            while_kept: deferred.iter().any(|deferred| deferred.class == *class)
+                || tombstones.iter().any(|stays| stays.class == *class),
+            treated: tally.classes.get(class).is_some_and(|of| {
+                let kept = tally.kept.get(class).map_or(0, |kept| kept.rows);
+                let of_others = tally.fields.get(class).copied().unwrap_or(0);
+                of.rows.saturating_sub(of_others) > kept
+            }),
+        };
+        let has_profile =
+            |name: &GatewayName| customer.gateway_profiles.iter().any(|profile| profile.gateway == *name);
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
             due: Due { deferred: deferred.as_slice().into(), ..due.clone() },
             treatment: treatment.clone(),
-            links: links_of(treatment, is_kept, &tombstones),
+            links: treatment.links_with(stays, has_profile),
             tombstones,
             tally,
             identified_by: map.recipients().clone(),
@@ -296,10 +306,15 @@ impl Plan {
         }
     }
 
+    /// What is left of the person afterwards.
+    pub fn residue(&self) -> Residue {
+        let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
+        self.treatment.residue_with(&self.links, root_stays)
+    }
+
     /// The honest word for the result.
     pub fn outcome(&self) -> &'static str {
-        let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.residue_with(&self.links, root_stays).word(is_all_claimed(&self.not_covered))
+        self.residue().word(is_all_claimed(&self.not_covered))
     }
 
     /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785). For this digest,
@@ -387,16 +402,6 @@ fn described(
 ) -> Option<BTreeMap<&str, String>> {
     let described = fields.iter().map(|(field, strategy)| (field.as_str(), strategy.describe()));
     Some(described.collect()).filter(|fields: &BTreeMap<_, _>| !fields.is_empty())
-}
-
-/// The links that still lead to a customer after a treatment, given the kept classes and the tombstones.
-pub(crate) fn links_of(
-    treatment: &Treatment,
-    is_kept: impl Fn(&str) -> bool,
-    tombstones: &[Tombstones],
-) -> Vec<Lead> {
-    treatment
-        .links_with(|class| is_kept(class) || tombstones.iter().any(|stays| stays.class.as_str() == class))
 }
 
 /// Whether a census found that a class claims every row of the mapped tables. The owner of an unclaimed row is

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{After, Effective, GuardRule, Suppression};
+use crate::anonymise::Reveals;
 use crate::data_map::{DataMap, Kind};
 use crate::document::{Reader, key};
 use crate::treatment::{
@@ -253,6 +254,8 @@ impl Needed {
             self.fields.insert((name.to_owned(), field.to_string()));
             self.texts.insert(reason.clone());
         }
+        let general = class.fields().iter().filter(|(_, strategy)| strategy.reveals() != Reveals::Nothing);
+        self.fields.extend(general.map(|(field, _)| (name.to_owned(), field.to_string())));
         if let Some(group) = class.smallest_group() {
             self.fields.extend(group.fields().keys().map(|field| (name.to_owned(), field.to_string())));
         }

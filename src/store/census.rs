@@ -129,6 +129,10 @@ pub struct ClassCensus {
     /// created`, `status`). Such a record or customer is never due, and no duty on it ends.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<String, u64>,
+    /// Records with a filled field that belongs to the person at the far end of a link, where the link leads nowhere, by
+    /// link. No erasure of a customer writes such a field. What an erasure wrote there before counts, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_fields: BTreeMap<String, u64>,
 }
 
 /// A number of rows, and the map's reason for them.
@@ -274,6 +278,7 @@ impl Census {
                 class.unsearchable.clear();
                 class.spelled_otherwise.clear();
                 class.unreadable.clear();
+                class.nobodys_fields.clear();
             }
         }
         census
@@ -301,6 +306,10 @@ impl Census {
                 found.extend(counted.unreadable.iter().map(|(fact, rows)| {
                     let which = UnreachedRows::Unreadable { class: class.clone(), fact: fact.clone() };
                     (which, *rows, RowsBecause::NoDate)
+                }));
+                found.extend(counted.nobodys_fields.iter().map(|(link, rows)| {
+                    let which = UnreachedRows::FieldsOfNobody { class: class.clone(), link: link.clone() };
+                    (which, *rows, RowsBecause::LeadsNowhere)
                 }));
             }
         }
@@ -360,6 +369,13 @@ impl fmt::Display for Census {
                 }
                 for (field, rows) in &counted.unsearchable {
                     write!(f, "\n      {} of {field} that cannot be searched", these(*rows, "value"))?;
+                }
+                for (link, rows) in &counted.nobodys_fields {
+                    let records = these(*rows, "record");
+                    write!(
+                        f,
+                        "\n      {records} with fields of whoever {link} leads to, where it leads nowhere"
+                    )?;
                 }
             }
             let unclaimed = &table.unclaimed;

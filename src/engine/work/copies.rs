@@ -1,4 +1,5 @@
-//! The removal of backup copies. Each copy has to be as it was planned, and the rule must still say that it goes.
+//! The removal of backup copies. Each copy must be unchanged since the plan, and the rule must still require its
+//! removal.
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ impl Work for CopiesWork {
         }
     }
 
-    /// Ends removals that do not fit any more. What is gone stays gone, and nothing more is touched.
+    /// Ends removals whose plan does not fit any more. Nothing more is touched.
     async fn decide(engine: &Engine, _: &mut Batch<'_>, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
         for run in runs {
             let (because, why) = match run.new.mandate.valid_at(engine.parts.clock.now()) {
@@ -63,7 +64,7 @@ impl Work for CopiesWork {
             };
             if run.progress.is_irreversible() {
                 match engine.end_copies(run, why).await {
-                    // Nobody can tell what is left. The other cases of the batch go on.
+                    // It is unknown which copies are left. The other cases of the batch continue.
                     Err(error @ Error::Backup(_)) => run.wait(Step::Copies, &error, None),
                     ended => ended?,
                 }

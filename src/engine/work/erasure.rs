@@ -1,6 +1,6 @@
 //! The erasure of a customer. The decision on fresh facts must equal the approved decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::anonymise::Unbound;
 use crate::case::{Because, DeactivationOutcome, Hindrance, Progress};
-use crate::customer::{Customer, Expected, HoldId, Status};
+use crate::customer::{Customer, Expected, GatewayName, HoldId, Status};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work, by_a_guard, wait_all};
@@ -19,7 +19,7 @@ use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
 use crate::plan::{Asked, Binding, Decision, GuardFinding, Mandate, Step};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
-use crate::treatment::{Counts, Tally, Treatment};
+use crate::treatment::{Counts, GatewayAction, Tally, Treatment};
 
 /// The data of a running erasure.
 pub(in crate::engine) struct ErasureWork {
@@ -104,24 +104,24 @@ impl Run<'_, ErasureWork> {
         self.progress.step(&Step::Records).is_some_and(|step| step.counts != Counts::default())
     }
 
-    /// Whether something may be erased already, at an outside party or in the texts of others.
+    /// Whether something may be erased already at an outside party or in the texts of others.
     pub(in crate::engine) fn outside_begun(&self) -> bool {
         let mut steps = self.progress.steps();
         let is_outside = |step: &Step| matches!(step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions);
         steps.any(|(step, progress)| is_outside(step) && progress.may_have_touched())
     }
 
-    /// Why the customer cannot be erased now: another customer has the id, a guard forbids it, or somebody
+    /// Why the customer cannot be erased now, if so. Another customer has the id, a guard forbids it, or somebody
     /// reactivated the customer.
     pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<Because> {
         let binding = self.binding();
         if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
             return Some(Because::AnotherCustomer);
         }
-        let is_up = |(guard, finding): &(&Guard, &GuardFinding)| {
-            **finding == GuardFinding::Clear && guard.is_up(facts)
+        let applies = |(guard, finding): &(&Guard, &GuardFinding)| {
+            **finding == GuardFinding::Clear && guard.applies_to(facts)
         };
-        if let Some((guard, _)) = binding.guards().iter().find(is_up) {
+        if let Some((guard, _)) = binding.guards().iter().find(applies) {
             return Some(Because::Guard(guard.clone()));
         }
         let archived =
@@ -129,7 +129,16 @@ impl Run<'_, ErasureWork> {
         (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
     }
 
-    /// The holds in the facts that keep what the case would touch.
+    /// The gateways at which the customer has profiles that the policy keeps.
+    pub(in crate::engine) fn kept_profiles(&self) -> BTreeSet<GatewayName> {
+        let profiles = self.work.facts.iter().flat_map(|facts| &facts.gateway_profiles);
+        let names = profiles.map(|profile| &profile.gateway);
+        let actions = self.work.treatment.gateways();
+        let is_kept = |name: &&GatewayName| matches!(actions.get(*name), Some(GatewayAction::Keep { .. }));
+        names.filter(is_kept).cloned().collect()
+    }
+
+    /// The holds in the facts that forbid this case.
     fn held(&self) -> Vec<HoldId> {
         let held = self.work.facts.iter().flat_map(|facts| &facts.held);
         held.filter(|held| self.work.treatment.touches(&held.classes)).map(|held| held.hold.clone()).collect()
@@ -146,7 +155,7 @@ impl Run<'_, ErasureWork> {
     }
 }
 
-/// The obstacle that the host did not register a strategy with which the case began.
+/// The obstacle that this program lacks a strategy with which the case began.
 fn no_strategy(unbound: &Unbound) -> Hindrance {
     Hindrance::NoStrategy { name: unbound.name.clone(), version: unbound.version, found: unbound.found }
 }
@@ -208,8 +217,8 @@ impl Engine {
                 self.block(run, by_a_guard(Step::Records, Hindrance::OtherDataMap)).await?;
             } else {
                 run.work.facts = facts;
-                // A hold that was placed a moment ago. The decision would not fit the plan any more, and the case is
-                // to go on when the hold is lifted.
+                // A hold was placed a moment ago, so the new decision would not fit the plan. But the case has to
+                // continue when the hold is lifted, so it rests here.
                 if !run.progress.is_irreversible() {
                     run.rest(run.held());
                 }
@@ -223,7 +232,7 @@ impl Engine {
         for run in runs.iter_mut().filter(|run| run.is_active() && !run.progress.is_irreversible()) {
             let facts = run.work.facts.clone();
             let done = facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
-            // Another worker has closed this same case since it was read.
+            // Another worker has closed this same case in the meantime.
             let is_this = |entry: &&Entry| entry.closed().is_some_and(|closed| closed.case == *run.id());
             let ended = done.entries.iter().find(is_this);
             if let Some(outcome) = ended.and_then(|entry| ErasureWork::outcome(run, entry)) {
@@ -247,7 +256,7 @@ impl Engine {
                         self.supersede(run, because).await?;
                         continue;
                     }
-                    // With the gateways' answers, and with the present status.
+                    // The new facts have the gateways' answers. The status stays the present one.
                     let status = run.work.facts.take().map_or(one.facts.status, |facts| facts.status);
                     run.work.facts = Some(Customer { status, ..one.facts });
                 }
@@ -264,7 +273,7 @@ impl Engine {
     /// Why the mandate is no longer valid for a case, if so. A mandate for a single plan is used once.
     fn not_mandated(&self, run: &Run<'_, ErasureWork>, done: &Before, now: DateTime<Utc>) -> Option<Because> {
         let mandate = &run.new.mandate;
-        // A case that was ready in time may wait for the next pass over the texts of others.
+        // If a case was ready in time, the approval may expire while it waits for a pass over the texts of others.
         if let Err(error) = mandate.valid_at(now)
             && !run.progress.waits_for_mentions()
         {
@@ -297,7 +306,7 @@ impl Engine {
             trigger if matches!(run.new.mandate, Mandate::Replay(_)) => {
                 Asked::Replay { trigger, treatment: binding.treatment().clone() }
             }
-            // Nobody has asked again; the sweep continues the earlier choice.
+            // This is no new request: the sweep continues an earlier treatment.
             _ if binding.is_deferred() => Asked::Sweep,
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
             Trigger::Listed => Asked::List,

@@ -18,15 +18,15 @@ pub(crate) async fn epochs(ring: &dyn KeyRing, numbers: &[u32]) -> Result<Vec<Ep
     for number in numbers {
         let macs = ring.macs(&MacRequest::new(*number, [b""])).await?;
         let [mac] = macs.as_slice() else {
-            return Err(KeyRingError::Answer { asked: 1, answered: macs.len() });
+            return Err(KeyRingError::AnswerCount { asked: 1, answered: macs.len() });
         };
         found.push(Epoch { number: *number, check: KeyCheck::of(mac) });
     }
     Ok(found)
 }
 
-/// The tokens under the keys of these epochs: for each epoch in turn, one token per name, in order. One request per
-/// epoch.
+/// The tokens under the keys of these epochs: for each epoch in turn, one token per name, in order. Makes one request
+/// per epoch.
 pub(crate) async fn tokens(
     ring: &dyn KeyRing,
     epochs: &[Epoch],
@@ -41,7 +41,8 @@ pub(crate) async fn tokens(
     Ok(tokens)
 }
 
-/// Passes each token under the keys of these epochs to a closure, with the place of its message. One request per epoch.
+/// Passes each token under the keys of these epochs to a closure, with the index of its message. Makes one request
+/// per epoch.
 pub(crate) async fn tokens_of(
     ring: &dyn KeyRing,
     epochs: &[Epoch],
@@ -54,7 +55,7 @@ pub(crate) async fn tokens_of(
         let request = MacRequest { epoch: epoch.number, messages: Arc::clone(&messages) };
         let macs = ring.macs(&request).await?;
         if macs.len() != asked {
-            return Err(KeyRingError::Answer { asked, answered: macs.len() });
+            return Err(KeyRingError::AnswerCount { asked, answered: macs.len() });
         }
         for (place, mac) in macs.into_iter().enumerate() {
             each(place, SubjectToken::new(epoch.number, mac));
@@ -86,9 +87,9 @@ impl Signed {
         self.epoch.as_ref().map(|epoch| &epoch.check).ok_or(KeyRingError::Empty)
     }
 
-    /// One of the tokens. Only requested tokens can be found.
+    /// One of the tokens. An error if this token was not requested.
     pub(crate) fn token(&self, of: &TokenOf) -> Result<SubjectToken, KeyRingError> {
         let (asked, answered) = (self.tokens.len() + 1, self.tokens.len());
-        self.tokens.get(of).copied().ok_or(KeyRingError::Answer { asked, answered })
+        self.tokens.get(of).copied().ok_or(KeyRingError::AnswerCount { asked, answered })
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`confirmation`] | the closed case: [`Certificate::told`](crate::Certificate::told) |
 //! | [`refusal`] | the decision, and the policy in force |
-//! | [`extension`] | the [`RequestClock`](super::RequestClock) |
+//! | [`extension`] | the [`RequestClock`](super::RequestClock), and the policy in force |
 //! | [`statement`] | the policy in force |
 //!
 //! A letter says no more than its facts do. Each line of a [`Letter`] names its [`Fact`]. Letters are Markdown, in
@@ -36,7 +36,7 @@
 //! let head = Letterhead::new(&policy, Language::Swedish, controller, authority, "2026-11-30".parse()?)?;
 //! let request = Request::new("R-1", "2026-11-27".parse()?);
 //! let letter = letter::refusal(&head, &request, policy.everyone(), &decision)?.to_string();
-//! assert!(letter.contains("Det som kan ändra detta: säg upp abonnemanget."));
+//! assert!(letter.contains("Det som kan ändra detta: att abonnemanget sägs upp."));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -149,8 +149,6 @@ pub enum Recipients {
     /// The letter says that the person can ask.
     #[default]
     OnRequest,
-    /// These recipients were told of the erasure.
-    Told(Vec<String>),
     /// The person has asked who they are. The confirmation names all recipients of the case, and what each was told.
     Named,
 }
@@ -393,6 +391,15 @@ pub enum LetterError {
     Unfounded {
         /// The classes.
         classes: BTreeSet<ClassName>,
+    },
+    /// The clock of the request counts by another law than the policy.
+    #[error(
+        "the clock of the request counts by another law than {law}, under which the policy is; start the clock under the \
+         regime of the policy"
+    )]
+    Regime {
+        /// The law of the policy.
+        law: PrivacyLaw,
     },
     /// The clock was not extended, or is stopped.
     #[error("the request was not extended, or its clock is stopped")]

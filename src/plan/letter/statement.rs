@@ -80,7 +80,7 @@ impl Writer<'_> {
                 self.introduced(words.leads, |writer| {
                     for lead in treatment.links() {
                         let mut text = writer.lead(lead, None)?;
-                        if lead.class_while_kept().is_some() {
+                        if !lead.classes_while_kept().is_empty() {
                             text = fill(words.lead_while_kept, &[("what", &text)]);
                         }
                         writer.item(Fact::Lead(lead.clone()), text);
@@ -156,17 +156,11 @@ impl Writer<'_> {
         };
         self.item(fact, fill(text, &[("what", &what)]));
         for (field, reason) in treated.kept() {
-            let until = match treated.kept_for().get(field) {
-                Some(kept) => fill(words.field_for, &[("period", &self.period(kept.period()))]),
-                None => words.as_long_as_record.to_owned(),
-            };
-            self.field_stays(class, field, reason, &until)?;
+            self.field_of_policy(class, treated, field, reason)?;
         }
         let group = treated.smallest_group().into_iter().flat_map(|group| group.fields().keys());
         for field in group.filter(|field| !treated.kept().contains_key(*field)) {
-            let name = self.field(class, field)?;
-            let fact = Fact::SharedField(class.clone(), field.clone());
-            self.item(fact, fill(words.shared_field, &[("field", &name), ("what", &what)]));
+            self.shared_field(class, field, None)?;
         }
         Ok(())
     }

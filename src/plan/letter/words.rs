@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::anonymise::Reveals;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Language, Period, PrivacyLaw, StartRule, Trigger};
 
@@ -16,6 +17,8 @@ pub(super) struct Words {
     pub(super) trigger: fn(Trigger) -> TriggerWords,
     /// What a kind of identifier is called. `None`: the host has to say it.
     pub(super) identifier: fn(&Kind) -> Option<&'static str>,
+    /// What of a field's value stays. `None`: nothing does.
+    pub(super) general: fn(Reveals) -> Option<String>,
     pub(super) and: &'static str,
 
     pub(super) date: &'static str,
@@ -35,14 +38,17 @@ pub(super) struct Words {
     pub(super) cleared: &'static str,
     pub(super) handed_over: &'static str,
     pub(super) count: &'static str,
+    pub(super) count_one: &'static str,
     pub(super) count_unknown: &'static str,
     pub(super) fields_of_others: &'static str,
     pub(super) kept_heading: &'static str,
     pub(super) kept: &'static str,
     pub(super) kept_field: &'static str,
+    pub(super) general_field: &'static str,
     pub(super) as_long_as_record: &'static str,
     pub(super) field_until: &'static str,
     pub(super) field_for: &'static str,
+    pub(super) for_reason: &'static str,
     pub(super) shared_field: &'static str,
     pub(super) shared: &'static str,
     pub(super) needed: &'static str,
@@ -58,11 +64,12 @@ pub(super) struct Words {
     pub(super) then_deleted: &'static str,
     pub(super) then_cleared: &'static str,
     pub(super) then_handed_over: &'static str,
+    /// Where the last day of some records is not known.
+    pub(super) where_known: &'static str,
     pub(super) gateway_erased: &'static str,
     pub(super) gateway_absent: &'static str,
     pub(super) gateway_retained: &'static str,
     pub(super) gateway_waived: &'static str,
-    pub(super) gateway_kept: &'static str,
     pub(super) recipients: &'static str,
     pub(super) recipients_none: &'static str,
     pub(super) recipient_told: &'static str,
@@ -71,12 +78,16 @@ pub(super) struct Words {
     pub(super) recipient_unconfirmed: &'static str,
     pub(super) recipient_unidentified: &'static str,
     pub(super) recipient_not_told: &'static str,
-    /// What is left: nothing, anonymised, pseudonymised, erased in part.
-    pub(super) left: [&'static str; 4],
+    /// What is left: nothing, anonymised, pseudonymised, erased in part, perhaps erased in part.
+    pub(super) left: [&'static str; 5],
     pub(super) leads: &'static str,
     pub(super) leftover: &'static str,
     pub(super) lead_field: &'static str,
     pub(super) lead_gateway: &'static str,
+    pub(super) lead_gateway_waived: &'static str,
+    pub(super) lead_recipient: &'static str,
+    pub(super) lead_recipient_unconfirmed: &'static str,
+    pub(super) lead_mentions: &'static str,
     pub(super) lead_token: &'static str,
     pub(super) lead_while_kept: &'static str,
     pub(super) lead_until: &'static str,
@@ -94,12 +105,15 @@ pub(super) struct Words {
     pub(super) rows_without_owner: &'static str,
     pub(super) unsearchable: &'static str,
     pub(super) unreadable: &'static str,
+    pub(super) fields_of_nobody: &'static str,
     pub(super) something_else: &'static str,
     pub(super) suppressed: &'static str,
     pub(super) will_be_suppressed: &'static str,
     pub(super) old_bytes: &'static str,
     /// How long backup copies linger: nowhere, days, a day, copies, without end, unknown.
     pub(super) lingering: [&'static str; 6],
+    /// Until one newer copy was made.
+    pub(super) one_copy: &'static str,
 
     pub(super) refusal: &'static str,
     pub(super) refusal_reasons: &'static str,
@@ -118,6 +132,8 @@ pub(super) struct Words {
     pub(super) handed_over_before: &'static str,
     pub(super) refusal_in_part: &'static str,
     pub(super) rest_erased: &'static str,
+    /// The rest was erased on an earlier request.
+    pub(super) rest_was_erased: &'static str,
 
     pub(super) extension: &'static str,
     pub(super) extended: &'static str,
@@ -169,7 +185,6 @@ pub(super) struct LawWords {
     pub(super) objection: &'static str,
     pub(super) consent: &'static str,
     pub(super) remedies: &'static str,
-    pub(super) recipients_told: &'static str,
     pub(super) recipients_on_request: &'static str,
 }
 
@@ -211,9 +226,9 @@ pub(super) fn plain(text: &str) -> String {
     plain.trim().to_owned()
 }
 
-/// A host's own words within a sentence of a letter: without the full stop at their end.
+/// A host's own words within a sentence of a letter: without the marks at their end, because the sentence goes on.
 pub(super) fn clause(text: &str) -> String {
-    plain(text.trim().trim_end_matches(['.', ';', '!', ' ']))
+    plain(text.trim().trim_end_matches(['.', ';', ':', ',', '!', '?', '…', ' ']))
 }
 
 /// A sentence begins with a capital letter.

@@ -29,6 +29,11 @@ impl<'h> Writer<'h> {
         Ok(Self { words, law, head, lines: Vec::new() })
     }
 
+    /// The number of lines so far.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
     pub(super) fn letter(self) -> Letter {
         Letter { lines: self.lines }
     }
@@ -179,6 +184,7 @@ impl<'h> Writer<'h> {
             Lingering::Nowhere => nowhere.to_owned(),
             Lingering::Days(count) => fill(days, &[("period", &self.period(Period::days(count)))]),
             Lingering::Until(day) => fill(until, &[("date", &self.date(day))]),
+            Lingering::Copies(1) => self.words.one_copy.to_owned(),
             Lingering::Copies(count) => fill(copies, &[("n", &count.to_string())]),
             Lingering::Unbounded => unbounded.to_owned(),
             Lingering::Unknown => unknown.to_owned(),
@@ -190,11 +196,7 @@ impl<'h> Writer<'h> {
     pub(super) fn recipients(&mut self, told: &[ToldRecipient]) -> Result<(), LetterError> {
         let text = match &self.head.recipients {
             Recipients::Named => return self.named_recipients(told),
-            Recipients::Told(recipients) if !recipients.is_empty() => {
-                let recipients: Vec<String> = recipients.iter().map(|name| plain(name)).collect();
-                fill(self.law.recipients_told, &[("recipients", &self.listed(&recipients))])
-            }
-            Recipients::Told(_) | Recipients::OnRequest => self.law.recipients_on_request.to_owned(),
+            Recipients::OnRequest => self.law.recipients_on_request,
         };
         self.paragraph(Fact::Recipients, text);
         Ok(())

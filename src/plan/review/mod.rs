@@ -171,7 +171,7 @@ impl Reviewed {
 
 /// The digest of a set of plans: the root of a Merkle tree (RFC 6962, section 2.1) over their digests in order, with their
 /// number. So the proof that one plan is in a review is short.
-fn digest_of(plans: impl Iterator<Item = Digest>) -> Digest {
+pub(crate) fn digest_of(plans: impl Iterator<Item = Digest>) -> Digest {
     let mut leaves: Vec<[u8; 32]> = plans.map(|plan| *plan.as_bytes()).collect();
     leaves.sort_unstable();
     let count = leaves.len();

@@ -514,7 +514,7 @@ async fn whoever_keeps_what_is_said_to_be_gone_gets_no_certificate() {
     let plan = engine.plan_copies("nightly").await.unwrap();
     let outcome = engine.remove_copies(&plan.clone().approve(approval(&plan)).unwrap()).await.unwrap();
     assert!(
-        matches!(&outcome, Outcome::Waiting { reason, .. } if reason.contains("is there all the same")),
+        matches!(&outcome, Outcome::Waiting { reason, .. } if reason.contains("but it exists again")),
         "{outcome}"
     );
     assert_eq!(nightly.ledger().last().await.unwrap(), 0, "no entry");

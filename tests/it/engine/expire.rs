@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::anonymise::Seed;
-use relinquish::customer::HoldKind;
+use relinquish::customer::{HoldGround, HoldKind};
 use relinquish::data_map::{Fact, Field, FieldName, Kind, Link, Record, RecordClass, Value};
-use relinquish::engine::{Advance, Clock, Expired, PlannedExpiry};
+use relinquish::engine::{Advance, Clock, Expired, NewHold, PlannedExpiry};
 use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
     ProfileFacts, ProfileId, ProfileState, Receipt,
@@ -965,6 +965,37 @@ async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
     let again = expire_ownerless(&engine, &clock).await;
     assert_eq!(again.of[&RecordsOf::Nobody].records["comment"], 0, "{again}");
     assert_eq!(acts(&*ledger).await.len(), 2, "what came of each");
+}
+
+/// A hold outlives the row of the customer. What the customer left behind has no owner then, and once expired all the same.
+#[tokio::test]
+async fn what_a_held_customer_left_behind_stays_until_the_hold_is_lifted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let clock = clock("2026-06-30");
+    let rows = "INSERT INTO comments VALUES (1, 1, 'x'), (2, 77, 'left behind')";
+    let (engine, _) = left_behind(&path, rows, LEFT_BEHIND, &clock);
+    let by = Authority::new("operator-7", [engine.customer(&"1".into()).await.unwrap().tenant]);
+    let hold =
+        |customer: &str| NewHold::on_customer(customer, HoldGround::LegalClaim, "claim-1".parse().unwrap());
+    let gone = engine.place_hold(&hold("1"), &by).await.unwrap();
+    let there = engine.place_hold(&hold("2"), &by).await.unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA foreign_keys = off; DELETE FROM customers WHERE id = 1")
+        .unwrap();
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
+    let outcome = engine.expire(&approve(*plan, clock.now())).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Held { holds, .. } if *holds == [gone.id.clone()]), "{outcome}");
+    assert_eq!(ids(&path, "comments"), [1, 2]);
+    engine.lift_hold(&gone.id, &by).await.unwrap();
+    let outcomes = engine.resume().await.unwrap();
+    assert!(matches!(outcomes[0].outcome, Outcome::Expired(_)), "{:?}", outcomes[0].outcome);
+    assert!(
+        ids(&path, "comments").is_empty(),
+        "a hold on somebody who is there keeps nothing of others: {}",
+        there.id
+    );
 }
 
 /// However many there are, each transaction takes a bounded part, and rows that others point at wait for those.

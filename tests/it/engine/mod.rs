@@ -20,6 +20,7 @@ pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod requests;
 pub(crate) mod review;
+pub(crate) mod review_page;
 pub(crate) mod search;
 pub(crate) mod suppression;
 pub(crate) mod sweep;

@@ -79,7 +79,9 @@ const LEDGER: [&str; 2] = ["--ledger", "ledger.sqlite"];
 fn a_survey_is_checked_approved_and_run() {
     let shop = shop(&[100, 200, 300, 10]);
     shop.sql("UPDATE customers SET held = 'legal_claim' WHERE id = 3");
-    let ran = shop.run("survey", &["--out", "due.csv", "--progress"]).ends(0);
+    let ran = shop.run("survey", &["--out", "due.csv", "--page", "due.html", "--progress"]).ends(0);
+    let page = fs::read_to_string(shop.path("due.html")).unwrap();
+    assert!(page.contains("2 of 4 customers are due") && !page.contains("Maud"), "{page}");
     assert!(ran.err.contains("surveyed 4, due 2"), "{}", ran.err);
     let ran = ran.says("4 customers: 2 due, 1 not yet, 0 with nothing to do, 1 blocked");
     ran.says("overdue: 3, due since ").says("approve --review due.csv");

@@ -78,7 +78,7 @@ impl Recipient for Partner {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         self.most
     }
 
@@ -315,7 +315,7 @@ async fn a_refusal_blocks_until_a_person_waives_it_and_the_certificate_says_so()
     let telling = Telling::new(Partner::new("newsletter", refused(), refused()), Partner::confirms("search"));
     let engine = telling.engine().await;
     let outcome = telling.erase(&engine).await;
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("wrong_tenant"), "{reason}");
     assert!(!telling.is_erased());
     let by = Authority::new("operator-7", ["1".into()]);
@@ -338,7 +338,7 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     let engine = engine.recipient(Arc::clone(&telling.search)).build().unwrap();
     engine.ensure_census().await.unwrap();
     let outcome = telling.erase(&engine).await;
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert_eq!(reason, "a person has to do this by hand: shred the folder in the archive");
     assert!(!telling.is_erased());
     assert_eq!(telling.search.heard().len(), 1, "the others are told meanwhile");
@@ -371,6 +371,34 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::ByHand)), "{told:?}");
     let error = engine.done_by_hand(case, step.clone(), &by, evidence()).await.unwrap_err();
     assert!(matches!(error, Error::Ledger(_)), "a closed case: {error}");
+}
+
+/// A recipient that only asks a person has done nothing. It once counted as begun, and nobody could take the request back.
+#[tokio::test]
+async fn a_case_that_only_waits_for_a_person_can_be_cancelled_until_the_person_has_acted() {
+    let refuses = || Partner::new("search", refused(), refused());
+    let by = Authority::new("operator-7", ["1".into()]);
+    for acted in [false, true] {
+        let telling = Telling::new(Partner::confirms("newsletter"), refuses());
+        let archive = ManualRecipient::new("newsletter", "shred the folder in the archive");
+        let engine = telling.builder(&Tripwire::at(NEVER)).recipient(archive).recipient(refuses());
+        let engine = engine.build().unwrap();
+        engine.ensure_census().await.unwrap();
+        let database = rusqlite::Connection::open(telling.host.path()).unwrap();
+        database.execute_batch("UPDATE clients SET stripe_id = NULL WHERE id = 17").unwrap();
+        let before = (telling.host.dump)();
+        let outcome = telling.erase(&engine).await;
+        let Outcome::Blocked { case, step, reversible: true, .. } = &outcome else { panic!("{outcome:?}") };
+        if acted {
+            let outcome = engine.done_by_hand(case, step.clone(), &by, "ticket-1".parse().unwrap()).await;
+            assert!(matches!(outcome.unwrap(), Outcome::Blocked { reversible: false, .. }));
+            let error = engine.cancel(case, &by, "mistake".parse().unwrap()).await.unwrap_err();
+            assert!(matches!(error, Error::TooLate { .. }), "{error}");
+        } else {
+            engine.cancel(case, &by, "mistake".parse().unwrap()).await.unwrap();
+            assert_eq!((telling.host.dump)(), before, "the customer is as before");
+        }
+    }
 }
 
 /// The same at a gateway that refuses: a person erases the profile on the gateway's own pages.

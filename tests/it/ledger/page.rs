@@ -4,6 +4,7 @@ use relinquish::plan::letter::Language;
 use relinquish::{Asked, Certificate, MemoryLedger, Outcome};
 
 use crate::hosts::{self, BuildCounted as _, approved};
+use crate::support::html::assert_balanced;
 
 async fn certificate() -> Certificate {
     let host = hosts::sqlite();
@@ -12,24 +13,6 @@ async fn certificate() -> Certificate {
         Outcome::Erased(certificate) => *certificate,
         outcome => panic!("{outcome}"),
     }
-}
-
-/// Every tag that is opened is closed, in order.
-fn assert_balanced(html: &str) {
-    let mut open: Vec<&str> = Vec::new();
-    let body = html.split_once("</style>").unwrap().1;
-    for tag in body.split('<').skip(1).map(|rest| rest.split_once('>').unwrap().0) {
-        if let Some(closed) = tag.strip_prefix('/') {
-            if let Some(last) = open.pop() {
-                assert_eq!(last, closed);
-            } else {
-                assert!(matches!(closed, "head" | "html"), "{closed} was not opened");
-            }
-        } else {
-            open.push(tag.split(' ').next().unwrap());
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
 }
 
 #[tokio::test]

@@ -358,7 +358,7 @@ async fn a_guard_cannot_be_waived_at_a_gateway() {
         .unwrap();
     let plan = approved(&engine, &"1".into(), &request("clear")).await;
     let outcome = engine.erase(plan).await.unwrap();
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("subscription"), "{reason}");
     let by = Authority::new("op", [TenantId::from("acme")]);
     let error = engine.waive(case, step.clone(), &by, "no".parse().unwrap()).await.unwrap_err();

@@ -278,7 +278,11 @@ fn a_statement_tells_every_duty_with_its_law() {
     for language in Language::ALL {
         let lines = told(&policy, language);
         let duty = lines.iter().find(|(fact, _)| *fact == Fact::Duty("books".to_owned())).unwrap();
-        let law = if language == Language::English { statute.english } else { statute.cited };
+        let law = match language {
+            Language::English => statute.english,
+            Language::Swedish => statute.cited,
+            _ => statute.title,
+        };
         for part in [law, &years(7)[index(language)], &said(language, "bravo")] {
             assert!(duty.1.contains(part), "{part} is missing: {}", duty.1);
         }
@@ -337,7 +341,9 @@ fn of_extension(clock: &RequestClock, language: Language) -> Wanted {
 
 #[test]
 fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
-    let policy = policy(&draw(&mut Rng::with_seed(1)).text);
+    let text = draw(&mut Rng::with_seed(1)).text;
+    let (european, british) = (policy(&text), policy(&format!("privacy_law = 'uk_gdpr'\n{text}")));
+    let of = |clock: &RequestClock| if clock.regime() == Regime::Uk { &british } else { &european };
     let (mut stops, mut letters) = (0, 0);
     for seed in 0..2_000 {
         let mut rng = Rng::with_seed(seed);
@@ -345,7 +351,9 @@ fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
         let language = Language::ALL[rng.usize(0..3)];
         let Some(clock) = clock else { continue };
         let tell = |clock: &RequestClock| {
-            let letter = letter::extension(&head(&policy, language), "R-1", clock, &Holidays::default());
+            let (policy, holidays) = (of(clock), Holidays::default());
+            let letter =
+                letter::extension(&head(policy, language), "R-1", policy.everyone(), clock, &holidays);
             lines(&letter.unwrap())
         };
         let (honest, wanted) = (tell(&clock), || of_extension(&clock, language));
@@ -364,6 +372,7 @@ fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
     assert!(stops > 300 && letters > 500, "{stops} {letters}");
     // A clock that was not extended has no such letter.
     let clock = RequestClock::received(written_on());
-    let none = letter::extension(&head(&policy, Language::English), "R-1", &clock, &Holidays::default());
+    let head = head(&european, Language::English);
+    let none = letter::extension(&head, "R-1", european.everyone(), &clock, &Holidays::default());
     assert_eq!(none, Err(LetterError::NotExtended));
 }

@@ -464,7 +464,7 @@ fn an_extension_reads_as_a_person_would_write_it() {
     clock.resume(day("2026-02-05")).unwrap();
     clock.extend(day("2026-02-20"), ExtensionReason::Complexity, &holidays).unwrap();
     assert_letters("extension", |language| {
-        letter::extension(&head(&policy, language), "R-17", &clock, &holidays).unwrap()
+        letter::extension(&head(&policy, language), "R-17", policy.everyone(), &clock, &holidays).unwrap()
     });
 }
 
@@ -476,7 +476,8 @@ booking = "bokningar"
 invoice = "fakturor"
 seat = "platser"
 postcode = "postnummer"
-born = "födelseår"
+born = "födelsedatum"
+note = "anteckning"
 last_visit = "senaste besöket"
 [words.sv.texts]
 "where the audience comes from" = "varifrån publiken kommer"
@@ -489,7 +490,8 @@ booking = "Buchungen"
 invoice = "Rechnungen"
 seat = "Plätze"
 postcode = "Postleitzahl"
-born = "Geburtsjahr"
+born = "Geburtsdatum"
+note = "Vermerk"
 last_visit = "letzter Besuch"
 [words.de.texts]
 "where the audience comes from" = "woher das Publikum kommt"
@@ -508,7 +510,7 @@ async fn confirmed(name: &str, asked: &Asked, request: Option<&Request>) {
     assert_letters(name, |language| {
         let mut head = head(engine.policy(), language).with_backups(Lingering::Days(30));
         head.date = told.on;
-        let head = head.with_recipients(Recipients::Told(vec!["Mail & Co".to_owned(), "Ads Ltd".to_owned()]));
+        let head = head.with_recipients(Recipients::Named);
         letter::confirmation(&head, request, &told).unwrap()
     });
     let dated = |date: chrono::NaiveDate, request: Option<&Request>| {

@@ -1,4 +1,4 @@
-//! The register: requests with their clocks, what was noted, and what can be noted next.
+//! The screens of the register: requests with their deadlines, their notes, and the notes that are possible next.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use maud::{Markup, html};
@@ -19,11 +19,11 @@ use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
 const PAGE: usize = 50;
-/// Within how many days a request is near its deadline.
+/// A request is near its deadline for this number of days before the deadline.
 const NEAR: u32 = 7;
 
-/// Whether an operator may see a request. A request of somebody who is no customer belongs to no tenant, and everybody at
-/// the console may see it.
+/// Whether an operator may see a request. A request from a person who is not a customer belongs to no tenant, so
+/// every operator may see it.
 pub(crate) fn is_ours(visit: &Visit<'_>, request: &Request) -> bool {
     request.new.tenant.as_ref().is_none_or(|tenant| visit.operator.tenants().contains(tenant))
 }
@@ -84,7 +84,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
     Ok(visit.page(words.requests, &content))
 }
 
-/// By when the person must have an answer, in the colour of how near it is.
+/// The day by which the person must have an answer. The colour shows how near it is.
 fn due(visit: &Visit<'_>, request: &Request) -> Markup {
     let words = visit.words;
     if request.ended.is_some() {
@@ -195,7 +195,7 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str, tried: &Tried) -> Result<A
     page(visit, id, tried, None).await
 }
 
-/// One request with the address of whoever asks. The host's access log hears of it first.
+/// One request, with the address of the person who asks. Before that, the host's access log gets an entry.
 pub(crate) async fn reveal(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let mut tried = visit.tried("reveal", id);
@@ -249,7 +249,7 @@ async fn page(
     Ok(visit.page_tried(words.request, tried, &content))
 }
 
-/// Who asks. An address is shown after a look that was recorded.
+/// The person who asks. An address is shown only after the access was recorded.
 fn who(visit: &Visit<'_>, request: &Request, shown: Option<&Who>) -> Markup {
     let words = visit.words;
     match (&request.new.who, shown) {
@@ -273,7 +273,7 @@ fn who(visit: &Visit<'_>, request: &Request, shown: Option<&Who>) -> Markup {
     }
 }
 
-/// What can be noted now. A note that does not fit where the request stands is not offered.
+/// The forms for the notes that are possible now. Notes that do not fit the state of the request are not offered.
 fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
     let words = visit.words;
     let token = visit.token("note", request.new.id.as_str());
@@ -361,7 +361,7 @@ const ANSWERS: [(&str, Given); 6] = [
     ("not_identified", Given::NotIdentified),
 ];
 
-/// Everything that was noted, with who noted it, and when.
+/// All notes, each with its author and time.
 fn timeline(visit: &Visit<'_>, request: &Request, notes: &[RequestNote]) -> Markup {
     let words = visit.words;
     html! {

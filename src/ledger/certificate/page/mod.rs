@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use self::html::{Cell, Html, code, text};
 use self::words::Words;
 use super::{Certificate, CertifiedClass, FileSlack, Verified};
 use crate::anonymise::{Generalisation, Strategy};
@@ -12,6 +11,7 @@ use crate::backup::Horizon;
 use crate::case::RecipientOutcome;
 use crate::data_map::{ClassName, FieldName, Kind, NotCovered, UnreachedRows, Value};
 use crate::gateway::GatewayOutcome;
+use crate::html::{Cell, Html, code, text};
 use crate::ledger::{Count, DeactivationOutcome, DeferredRecords, Intake, RecordedDuty};
 use crate::plan::letter::{cited, fill, of_language};
 use crate::plan::{GuardFinding, MandateKind, is_all_claimed};
@@ -20,10 +20,7 @@ use crate::request::LetterKind;
 use crate::store::Otherwise;
 use crate::treatment::{ClassTreatment, RecordAction, Residue};
 
-mod html;
 mod words;
-
-const STYLE: &str = include_str!("style.css");
 
 /// What proves the certificate: its text, and the checkpoint in it.
 #[cfg_attr(not(feature = "checkpoints"), allow(dead_code, reason = "only a checkpoint proves anything"))]
@@ -62,10 +59,20 @@ impl Certificate {
         proof: Option<&Proof<'_>>,
     ) -> String {
         let page = Page { certificate: self, language, words: words::of(language), names };
-        let mut html = Html::default();
-        page.write(&mut html, proof);
-        html.finish()
+        page.write(proof)
     }
+}
+
+/// Something that is not covered, in a language.
+pub(crate) fn uncovered(language: Language, names: Option<&Dictionary>, what: &NotCovered) -> String {
+    Named { words: words::of(language), names }.uncovered(what)
+}
+
+/// The words of a language, and a host's names for its classes and texts.
+#[derive(Clone, Copy)]
+struct Named<'c> {
+    words: &'static Words,
+    names: Option<&'c Dictionary>,
 }
 
 struct Page<'c> {
@@ -75,23 +82,65 @@ struct Page<'c> {
     names: Option<&'c Dictionary>,
 }
 
+impl Named<'_> {
+    /// What a class is called, with its own name beside.
+    fn class(&self, class: &ClassName) -> String {
+        match self.names.and_then(|names| names.name(class.as_str())) {
+            Some(name) if name != class.as_str() => format!("{name} ({class})"),
+            _ => class.to_string(),
+        }
+    }
+
+    /// A text of the policy in the language, or as the policy has it.
+    fn said(&self, text: &str) -> String {
+        self.names.and_then(|names| names.text(text)).unwrap_or_else(|| text.to_owned())
+    }
+
+    fn uncovered(&self, what: &NotCovered) -> String {
+        let words = self.words;
+        match what {
+            NotCovered::Ignored { what, reason } => {
+                fill(words.ignored, &[("what", &what.to_string()), ("reason", &self.said(reason))])
+            }
+            NotCovered::Mentions => words.mentions.to_owned(),
+            NotCovered::OtherSystems => words.other_systems.to_owned(),
+            NotCovered::Backups => words.backup_copies.to_owned(),
+            NotCovered::Tables(tables) => fill(words.tables, &[("what", &tables.join(", "))]),
+            NotCovered::WrittenByTrigger { trigger, table, to } => {
+                fill(words.by_trigger, &[("trigger", trigger), ("table", table), ("to", to)])
+            }
+            NotCovered::ObjectVersions(class) => fill(words.object_versions, &[("what", &self.class(class))]),
+            NotCovered::OwnersElsewhere(store) => fill(words.owners_elsewhere, &[("what", store.as_str())]),
+            NotCovered::Rows { which, rows, .. } => {
+                let (says, what) = match which {
+                    UnreachedRows::Unclaimed { table } => (words.rows_unclaimed, table.clone()),
+                    UnreachedRows::NoOwner { class } | UnreachedRows::OwnerGone { class } => {
+                        (words.rows_without_owner, self.class(class))
+                    }
+                    UnreachedRows::Unsearchable { class, field } => {
+                        (words.rows_unsearchable, format!("{}, {field}", self.class(class)))
+                    }
+                    UnreachedRows::Unreadable { class, .. } => (words.rows_unreadable, self.class(class)),
+                    UnreachedRows::FieldsOfNobody { class, link } => {
+                        (words.rows_with_fields_of_nobody, format!("{}, {link}", self.class(class)))
+                    }
+                };
+                fill(says, &[("what", &what), ("n", &number(*rows))])
+            }
+            NotCovered::Other(what) => self.said(what),
+        }
+    }
+}
+
 fn number(count: u64) -> String {
     count.to_string()
 }
 
 impl Page<'_> {
-    fn write(&self, html: &mut Html, proof: Option<&Proof<'_>>) {
+    fn write(&self, proof: Option<&Proof<'_>>) -> String {
         let words = self.words;
-        html.within("<!DOCTYPE html>\n<html lang=\"", words.tag, "\">\n<head>\n<meta charset=\"utf-8\">\n");
-        html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-        html.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
-        html.within(
-            "<title>",
-            &format!("{}: {}", words.title, self.certificate.case()),
-            "</title>\n<style>\n",
-        );
-        html.raw(STYLE);
-        html.raw("</style>\n</head>\n<body>\n<main>\n");
+        let mut page = Html::begin(words.tag, &format!("{}: {}", words.title, self.certificate.case()));
+        let html = &mut page;
         self.header(html);
         html.section(words.summary, |html| self.summary(html));
         if let Some(intake) = self.certificate.intake() {
@@ -110,9 +159,7 @@ impl Page<'_> {
         html.section(words.copies, |html| self.copies(html));
         html.section(words.not_covered, |html| html.items(&self.not_covered()));
         html.section(words.proof, |html| self.proof(html, proof));
-        let version = self.certificate.crate_version();
-        html.within("<footer>", &fill(words.made_by, &[("version", version)]), "</footer>\n");
-        html.raw("</main>\n</body>\n</html>");
+        page.end(&fill(words.made_by, &[("version", self.certificate.crate_version())]))
     }
 
     fn date(&self, day: NaiveDate) -> String {
@@ -123,17 +170,16 @@ impl Page<'_> {
         format!("{}, {}", self.date(at.date_naive()), at.format("%H:%M UTC"))
     }
 
-    /// What a class is called, with its own name beside.
     fn class(&self, class: &ClassName) -> String {
-        match self.names.and_then(|names| names.name(class.as_str())) {
-            Some(name) if name != class.as_str() => format!("{name} ({class})"),
-            _ => class.to_string(),
-        }
+        self.named().class(class)
     }
 
-    /// A text of the policy in the language, or as the policy has it.
     fn said(&self, text: &str) -> String {
-        self.names.and_then(|names| names.text(text)).unwrap_or_else(|| text.to_owned())
+        self.named().said(text)
+    }
+
+    fn named(&self) -> Named<'_> {
+        Named { words: self.words, names: self.names }
     }
 
     fn header(&self, html: &mut Html) {
@@ -318,7 +364,8 @@ impl Page<'_> {
 
     fn otherwise(&self, otherwise: &Otherwise) -> Vec<String> {
         let words = self.words;
-        let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
+        let Otherwise { deleted, meanwhile, fields, shared, named_others, nobodys_fields, cut, handed_over } =
+            otherwise;
         let counts = [
             (words.deleted_instead, *deleted),
             (words.meanwhile, *meanwhile),
@@ -330,9 +377,12 @@ impl Page<'_> {
             .filter(|(_, count)| *count > 0)
             .map(|(says, count)| fill(says, &[("n", &number(count))]))
             .collect();
-        for (links, says) in
-            [(named_others, words.named_others), (cut, words.cut), (handed_over, words.handed_over)]
-        {
+        for (links, says) in [
+            (named_others, words.named_others),
+            (nobodys_fields, words.nobodys_fields),
+            (cut, words.cut),
+            (handed_over, words.handed_over),
+        ] {
             let each = links.iter();
             lines.extend(each.map(|(link, count)| fill(says, &[("link", link), ("n", &number(*count))])));
         }
@@ -540,7 +590,7 @@ impl Page<'_> {
     fn not_covered(&self) -> Vec<String> {
         let words = self.words;
         let mut items: Vec<String> =
-            self.certificate.not_covered().into_iter().map(|what| self.uncovered(what)).collect();
+            self.certificate.not_covered().into_iter().map(|what| self.named().uncovered(what)).collect();
         for (class, fields) in self.certificate.uncertain() {
             let each: BTreeMap<_, _> = fields.iter().collect();
             items.extend(each.into_iter().map(|(field, count)| {
@@ -549,38 +599,6 @@ impl Page<'_> {
             }));
         }
         items
-    }
-
-    fn uncovered(&self, what: &NotCovered) -> String {
-        let words = self.words;
-        match what {
-            NotCovered::Ignored { what, reason } => {
-                fill(words.ignored, &[("what", &what.to_string()), ("reason", &self.said(reason))])
-            }
-            NotCovered::Mentions => words.mentions.to_owned(),
-            NotCovered::OtherSystems => words.other_systems.to_owned(),
-            NotCovered::Backups => words.backup_copies.to_owned(),
-            NotCovered::Tables(tables) => fill(words.tables, &[("what", &tables.join(", "))]),
-            NotCovered::WrittenByTrigger { trigger, table, to } => {
-                fill(words.by_trigger, &[("trigger", trigger), ("table", table), ("to", to)])
-            }
-            NotCovered::ObjectVersions(class) => fill(words.object_versions, &[("what", &self.class(class))]),
-            NotCovered::OwnersElsewhere(store) => fill(words.owners_elsewhere, &[("what", store.as_str())]),
-            NotCovered::Rows { which, rows, .. } => {
-                let (says, what) = match which {
-                    UnreachedRows::Unclaimed { table } => (words.rows_unclaimed, table.clone()),
-                    UnreachedRows::NoOwner { class } | UnreachedRows::OwnerGone { class } => {
-                        (words.rows_without_owner, self.class(class))
-                    }
-                    UnreachedRows::Unsearchable { class, field } => {
-                        (words.rows_unsearchable, format!("{}, {field}", self.class(class)))
-                    }
-                    UnreachedRows::Unreadable { class, .. } => (words.rows_unreadable, self.class(class)),
-                };
-                fill(says, &[("what", &what), ("n", &number(*rows))])
-            }
-            NotCovered::Other(what) => self.said(what),
-        }
     }
 
     fn proof(&self, html: &mut Html, proof: Option<&Proof<'_>>) {

@@ -1,13 +1,15 @@
-//! Writes HTML: every text is escaped, and there is no other way to write one.
+//! Pages of HTML that stand alone: no script, nothing remote. Every text is escaped, and there is no other way to write one.
 
 use std::fmt::Write as _;
 
+const STYLE: &str = include_str!("style.css");
+
 /// A page under construction.
 #[derive(Default)]
-pub(super) struct Html(String);
+pub(crate) struct Html(String);
 
 /// A cell of a table.
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Text(String),
     /// A name as the policy or the map spells it.
     Code(String),
@@ -17,11 +19,11 @@ pub(super) enum Cell {
     Fields(Vec<(String, String)>),
 }
 
-pub(super) fn text(text: impl Into<String>) -> Cell {
+pub(crate) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(text.into())
 }
 
-pub(super) fn code(name: impl Into<String>) -> Cell {
+pub(crate) fn code(name: impl Into<String>) -> Cell {
     Cell::Code(name.into())
 }
 
@@ -40,23 +42,42 @@ fn escape(text: &str, to: &mut String) {
 }
 
 impl Html {
+    /// Begins a page: everything before its header. `language` is the code of the page's language.
+    pub(crate) fn begin(language: &str, title: &str) -> Self {
+        let mut html = Self::default();
+        html.within("<!DOCTYPE html>\n<html lang=\"", language, "\">\n<head>\n<meta charset=\"utf-8\">\n");
+        html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+        html.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+        html.within("<title>", title, "</title>\n<style>\n");
+        html.raw(STYLE);
+        html.raw("</style>\n</head>\n<body>\n<main>\n");
+        html
+    }
+
+    /// Ends the page with a footer.
+    pub(crate) fn end(mut self, footer: &str) -> String {
+        self.within("<footer>", footer, "</footer>\n");
+        self.raw("</main>\n</body>\n</html>");
+        self.finish()
+    }
+
     /// Writes a tag of this crate, as it stands.
-    pub(super) fn raw(&mut self, tag: &'static str) {
+    pub(crate) fn raw(&mut self, tag: &'static str) {
         self.0.push_str(tag);
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         escape(text, &mut self.0);
     }
 
-    pub(super) fn within(&mut self, open: &'static str, text: &str, close: &'static str) {
+    pub(crate) fn within(&mut self, open: &'static str, text: &str, close: &'static str) {
         self.raw(open);
         self.text(text);
         self.raw(close);
     }
 
     /// A section with its heading.
-    pub(super) fn section(&mut self, title: &str, write: impl FnOnce(&mut Self)) {
+    pub(crate) fn section(&mut self, title: &str, write: impl FnOnce(&mut Self)) {
         self.raw("<section>\n");
         self.within("<h2>", title, "</h2>\n");
         write(self);
@@ -64,14 +85,14 @@ impl Html {
     }
 
     /// A section with a table. Without rows there is none.
-    pub(super) fn table_section(&mut self, title: &str, columns: &[&str], rows: Vec<Vec<Cell>>) {
+    pub(crate) fn table_section(&mut self, title: &str, columns: &[&str], rows: Vec<Vec<Cell>>) {
         if !rows.is_empty() {
             self.section(title, |html| html.table(columns, rows));
         }
     }
 
     /// Names with what they stand for.
-    pub(super) fn list(&mut self, rows: Vec<(&str, Cell)>) {
+    pub(crate) fn list(&mut self, rows: Vec<(&str, Cell)>) {
         self.raw("<dl>\n");
         for (name, cell) in rows {
             self.within("<div><dt>", name, "</dt><dd>");
@@ -82,7 +103,7 @@ impl Html {
     }
 
     /// A table. On a narrow screen each row becomes a list, so each cell knows its column.
-    pub(super) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Cell>>) {
+    pub(crate) fn table(&mut self, columns: &[&str], rows: Vec<Vec<Cell>>) {
         self.raw("<table>\n<thead><tr>");
         for column in columns {
             self.within("<th scope=\"col\">", column, "</th>");
@@ -100,7 +121,13 @@ impl Html {
         self.raw("</tbody>\n</table>\n");
     }
 
-    pub(super) fn items(&mut self, items: &[String]) {
+    /// Writes a number into a tag.
+    pub(crate) fn number(&mut self, number: u64) {
+        // Writing to a String never fails.
+        let _ = write!(self.0, "{number}");
+    }
+
+    pub(crate) fn items(&mut self, items: &[String]) {
         self.raw("<ul>\n");
         for item in items {
             self.within("<li>", item, "</li>\n");
@@ -126,7 +153,7 @@ impl Html {
         }
     }
 
-    pub(super) fn finish(mut self) -> String {
+    fn finish(mut self) -> String {
         // Writing to a String never fails.
         let _ = writeln!(self.0);
         self.0

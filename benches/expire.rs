@@ -2,9 +2,10 @@
 //!
 //! Run it with `cargo bench --bench expire`. Set `CUSTOMERS=1000 ROUNDS=3` in the environment for a short run.
 //!
-//! Each customer has 100 call records over five years, of which those expire that are older than two. Every run starts from a
-//! fresh synced copy of the same file. *By hand* deletes them in batches of so many customers, and verifies by count. Ours
-//! looks at every customer, their holds and their records, and has its ledger in a file of its own. Both have the same pragmas.
+//! Each customer has 100 call records over five years. Records that are older than two years expire. Every run starts
+//! from a fresh synced copy of the same file. *By hand* deletes the records in batches of `BATCH` customers, and
+//! verifies by count. The crate's run looks at every customer, their holds and their records, and has its ledger in a
+//! separate file. Both use the same pragmas.
 
 // This program prints figures.
 #![allow(
@@ -236,7 +237,7 @@ fn by_hand(path: &Path, customers: i64) {
     database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }
 
-/// How long the look takes that makes the plan, and how long the approved plan.
+/// The time to make the plan, and the time to carry out the approved plan.
 fn ours(runtime: &tokio::runtime::Runtime, folder: &Path, original: &Path) -> (Took, Took) {
     let path = folder.join("ours.sqlite");
     fresh(&path, original);

@@ -66,8 +66,8 @@ impl Engine {
         Ok(Signed::new(&*self.parts.keys, current, of).await?)
     }
 
-    /// Tokens under every key that still exists, each with the index of the name in `of`. One request per epoch, and none
-    /// for nobody.
+    /// Tokens under every key that still exists. Each has the index of its name in `of`. Makes one request per epoch, and
+    /// none if nobody is named.
     pub(super) async fn all_tokens(&self, of: &[TokenOf]) -> Result<Vec<(SubjectToken, usize)>, Error> {
         if of.is_empty() {
             return Ok(Vec::new());

@@ -234,9 +234,10 @@ impl Page<'_> {
                 Lead::Gateway(gateway) => format!("gateway.{gateway}"),
                 Lead::Token { .. } => return words.token.to_owned(),
             };
-            match lead.class_while_kept() {
-                Some(_) => fill(words.while_kept, &[("what", &what)]),
-                None => what,
+            if lead.classes_while_kept().is_empty() {
+                what
+            } else {
+                fill(words.while_kept, &[("what", &what)])
             }
         };
         let said = |what: String, says: &str| format!("{what} ({says})");

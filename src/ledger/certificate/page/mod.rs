@@ -232,7 +232,7 @@ impl Page<'_> {
                 Lead::Class { class, .. } => self.class(class),
                 Lead::Field { class, field, .. } => format!("{}, {field}", self.class(class)),
                 Lead::Gateway(gateway) => format!("gateway.{gateway}"),
-                Lead::Token { .. } => return words.token.to_owned(),
+                Lead::Token { .. } => words.token.to_owned(),
             };
             if lead.classes_while_kept().is_empty() {
                 what

@@ -124,7 +124,9 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
 fn ground(law: PrivacyLaw, article: &str) -> String {
     let (article, paragraph, letter) = parts(article);
     let mut cited = format!("Art. {article}");
-    for (before, part) in [(" Abs. ", paragraph), (" Buchst. ", letter)] {
+    // Switzerland abbreviates the word in its own way.
+    let letters = if law == PrivacyLaw::Fadp { " Bst. " } else { " Buchst. " };
+    for (before, part) in [(" Abs. ", paragraph), (letters, letter)] {
         if !part.is_empty() {
             cited.push_str(before);
             cited.push_str(part);
@@ -344,10 +346,10 @@ pub(super) const WORDS: Words = Words {
     nothing_erased: "Auf diesen Antrag wurde nichts gelöscht. Sie können jederzeit einen neuen Antrag stellen.",
     handed_over_before: "Zuvor erhält das Unternehmen die Daten.",
     in_any_case: "Folgendes bleibt in jedem Fall gespeichert, soweit vorhanden:",
-    in_any_case_obligation: "**{what}**: wir müssen sie {period} ab {start} aufbewahren ({law}; {ground}).",
-    in_any_case_claims: "**{what}**: wir bewahren sie {period} ab {start} auf, um Rechtsansprüche geltend machen, ausüben oder \
-                         verteidigen zu können ({law}; {ground}).",
-    in_any_case_other: "**{what}**: wir bewahren sie {period} ab {start} auf ({law}; {ground}).",
+    in_any_case_obligation: "**{what}**: wir müssen sie aufbewahren, und zwar {period} ab {start} ({law}; {ground}).",
+    in_any_case_claims: "**{what}**: wir bewahren sie auf, um Rechtsansprüche geltend machen, ausüben oder verteidigen zu können, und \
+                         zwar {period} ab {start} ({law}; {ground}).",
+    in_any_case_other: "**{what}**: wir bewahren sie auf, und zwar {period} ab {start} ({law}; {ground}).",
     refusal_in_part: "Folgende Daten können wir noch nicht löschen:",
     rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, wenn sie gelöscht sind.",
     rest_was_erased: "Am {date} haben wir die Löschung Ihrer übrigen Daten durchgeführt.",

@@ -126,5 +126,7 @@ mod tests {
         ] {
             assert_eq!(ground(language, law, Ground::LegalObligation), says);
         }
+        let swiss = ground(Language::German, PrivacyLaw::Fadp, Ground::Necessary);
+        assert_eq!(swiss, "Art. 31 Abs. 2 Bst. a DSG");
     }
 }

@@ -251,7 +251,7 @@ impl InForce<'_> {
             match treated.action() {
                 // Whatever leads to the treatment, these records stay.
                 RecordAction::Keep { reason } if is_new => {
-                    rules.push(self.stays(format!("keep: {reason}"), named))
+                    rules.push(self.stays(format!("keep: {reason}"), named));
                 }
                 RecordAction::Keep { .. } => {}
                 _ => rules.push(self.by_trigger(*trigger, rule, treated)),

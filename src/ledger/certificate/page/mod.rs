@@ -143,6 +143,11 @@ fn number(count: u64) -> String {
     count.to_string()
 }
 
+/// A number of things, in the singular or in the plural.
+fn counted([one, many]: [&str; 2], count: u64) -> String {
+    fill(if count == 1 { one } else { many }, &[("n", &number(count))])
+}
+
 /// A template, with dots for what is filled in: `Anonymised …`.
 fn with_gaps(template: &str) -> String {
     let mut parts = template.split('{');
@@ -271,11 +276,6 @@ impl Page<'_> {
             }
             law @ (PrivacyLaw::Dpdp | PrivacyLaw::Ccpa) => law.cite_erasure(ground),
         }
-    }
-
-    /// A number of things, in the singular or in the plural.
-    fn counted(&self, [one, many]: [&str; 2], count: u64) -> String {
-        fill(if count == 1 { one } else { many }, &[("n", &number(count))])
     }
 
     /// Who did something, by the opaque id.
@@ -515,7 +515,7 @@ impl Page<'_> {
             self.stays_of_class(&of, &mut rows);
         }
         for stays in self.certificate.tombstones() {
-            let count = self.counted(words.records, stays.rows);
+            let count = counted(words.records, stays.rows);
             let what = format!("{}: {count}", self.class(&stays.class));
             let until = stays.until.map_or_else(|| words.until_not_known.to_owned(), |day| self.date(day));
             rows.push(vec![text(what), text(words.tombstone), text(until)]);
@@ -523,7 +523,7 @@ impl Page<'_> {
         let found = self.certificate.looked_for().into_iter().flat_map(|looked| &looked.found);
         for (class, fields) in found {
             for (field, found) in fields {
-                let count = self.counted(words.records, found.rows);
+                let count = counted(words.records, found.rows);
                 let what = format!("{}, {field}: {count}", self.class(class));
                 rows.push(vec![text(what), text(words.leftover), text(words.until_not_known)]);
             }
@@ -544,7 +544,7 @@ impl Page<'_> {
         let class = self.class(&of.class);
         let is_left = of.remaining != Some(0);
         if let (Some(reason), true) = (&of.reason, is_left) {
-            let count = of.remaining.map(|rows| self.counted(words.records, rows));
+            let count = of.remaining.map(|rows| counted(words.records, rows));
             let what = count.map_or_else(|| class.clone(), |count| format!("{class}: {count}"));
             rows.push(vec![text(what), text(self.said(reason)), text(words.no_end)]);
         }
@@ -564,7 +564,7 @@ impl Page<'_> {
         }
         if let Some(DeferredRecords { rows: count, duties, until, unreadable, for_others, .. }) = &of.deferred
         {
-            let count = self.counted(words.records, *count);
+            let count = counted(words.records, *count);
             let mut why: Vec<String> = duties
                 .iter()
                 .map(|(duty, until)| {
@@ -577,7 +577,7 @@ impl Page<'_> {
             }
             let undated = unreadable.values().copied().max().unwrap_or(0);
             if undated > 0 {
-                why.push(self.counted(words.undated, undated));
+                why.push(counted(words.undated, undated));
             }
             let until = until.map_or_else(|| words.until_not_known.to_owned(), |day| self.date(day));
             rows.push(vec![text(format!("{class}: {count}")), Cell::Lines(why), text(until)]);
@@ -689,7 +689,7 @@ impl Page<'_> {
         for backup in self.certificate.backups() {
             let says = match &backup.horizon {
                 Horizon::Until { day } => fill(words.lingers_until, &[("date", &self.date(*day))]),
-                Horizon::AfterCopies { copies } => self.counted(words.lingers_copies, (*copies).into()),
+                Horizon::AfterCopies { copies } => counted(words.lingers_copies, (*copies).into()),
                 Horizon::Unbounded => words.lingers_for_ever.to_owned(),
                 Horizon::Unknown { .. } => words.lingers_unknown.to_owned(),
             };
@@ -756,7 +756,7 @@ impl Page<'_> {
         };
         html.within("<h3>", words.checkpoint, "</h3>\n");
         html.within("<pre>", checkpoint, "</pre>\n");
-        html.within("<p>", &self.counted(words.checkpoint_says, *covered), "</p>\n");
+        html.within("<p>", &counted(words.checkpoint_says, *covered), "</p>\n");
         html.within("<p class=\"screen\"><a download=\"certificate.json\" href=\"", link, "\">");
         html.text(words.download);
         html.raw("</a></p>\n");

@@ -79,6 +79,12 @@ pub struct Link {
     /// Whether clearing the link writes a value that is not NULL.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cleared_to_value: bool,
+    /// The CHECK that refuses what clearing the link writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_by: Option<String>,
+    /// Whether a record with this link may have no owner.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    perhaps_nobodys: bool,
 }
 
 impl Link {
@@ -101,6 +107,8 @@ impl Link {
             clearable: false,
             enforced: false,
             cleared_to_value: false,
+            refused_by: None,
+            perhaps_nobodys: false,
             fields,
         }
     }
@@ -192,6 +200,31 @@ impl Link {
     pub(crate) fn cleared_to_value(mut self) -> Self {
         self.cleared_to_value = true;
         self
+    }
+
+    /// Says that a record with this link may have no owner.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn perhaps_nobodys(mut self) -> Self {
+        self.perhaps_nobodys = true;
+        self
+    }
+
+    /// Whether a record with this link may have no owner. No erasure deletes such a record with its owner.
+    pub(crate) fn is_perhaps_nobodys(&self) -> bool {
+        self.perhaps_nobodys
+    }
+
+    /// Names the CHECK that refuses what clearing the link writes.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn refused_by(mut self, check: impl Into<String>) -> Self {
+        self.refused_by = Some(check.into());
+        self
+    }
+
+    /// The CHECK that refuses the new value of the link, if the link is cleared.
+    pub(crate) fn refusing_check(&self) -> Option<&str> {
+        let is_cleared = self.let_go_to().is_some() && self.gone != WhenGone::StandIn;
+        self.refused_by.as_deref().filter(|_| is_cleared)
     }
 
     /// The new value of the link when its record stays and the record at the other end is deleted. It is the same for

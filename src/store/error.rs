@@ -78,7 +78,7 @@ pub enum StoreError {
     },
     /// The database refused a write, because a constraint forbids it. Nothing was written.
     #[error(
-        "{doing}: the database refused: {constraint}; the policy's treatment of {class} has to respect it"
+        "{doing}: the database refused: {constraint}; the policy's treatment of {class}, and `ends` of its links in the map, have to respect it"
     )]
     Constraint {
         /// What was being done.

@@ -52,7 +52,7 @@ pub mod sqlite;
 mod stores;
 
 pub use crate::treatment::{
-    ClassTally, Counts, Kept, Leftover, Leftovers, MentionCounts, Otherwise, Tally, Uncertain,
+    ClassTally, Counts, Keepers, Kept, Leftover, Leftovers, MentionCounts, Otherwise, Tally, Uncertain,
 };
 pub use beside::Beside;
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};

@@ -52,7 +52,7 @@ pub use residue::Residue;
 pub use short::Shortfall;
 pub(crate) use signs::{Signs, knowing, own_signs, signs_of};
 pub use standing::Standing;
-pub use tally::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
+pub use tally::{ClassTally, Counts, Keepers, Kept, Otherwise, Tally, Uncertain};
 pub(crate) use texts::{NewText, marks};
 pub use under_duty::UnderDuty;
 

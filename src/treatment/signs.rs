@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{ClassTreatment, Treatment};
 use crate::anonymise::Strategy;
-use crate::data_map::{DataMap, Field, FieldName, RecordClass};
+use crate::data_map::{DataMap, Field, FieldName, Link, LinkRole, RecordClass};
 
 /// The outputs of treatments in a customer's own record, without duplicates.
 pub(crate) type Signs = Vec<BTreeMap<FieldName, Strategy>>;
@@ -39,10 +39,10 @@ pub(crate) fn own_signs(treated: &ClassTreatment, root: &RecordClass) -> BTreeMa
     own.map(|(name, strategy)| (name.clone(), strategy.clone())).collect()
 }
 
-/// Whether a field belongs to the owner of its record. This includes a value by which a link finds a person.
+/// Whether a field belongs to the owner of its record. This includes a value by which the record hangs from a person.
 fn is_own(root: &RecordClass, field: &Field) -> bool {
-    let is_value = |name: &str| root.links().iter().any(|link| link.name() == name && link.is_by_value());
-    field.whose().is_none_or(is_value)
+    let is_way = |link: &Link| link.is_by_value() && link.role() != LinkRole::End;
+    field.whose().is_none_or(|name| root.links().iter().any(|link| link.name() == name && is_way(link)))
 }
 
 /// The treatment with the signs of other treatments.

@@ -1,6 +1,6 @@
 //! The counts of a store: before, during and after a treatment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -192,6 +192,24 @@ pub struct Kept {
     /// unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
+    /// The number of these records that no duty on their own class keeps. They stay only because records of other
+    /// classes need them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub for_others: u64,
+    /// The records under a duty that need some of these records. Empty if their dates are unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keepers: Vec<Keepers>,
+}
+
+/// Records under a duty that keeps other records with them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keepers {
+    /// The class of these records.
+    pub class: ClassName,
+    /// The links over which the duty keeps other records: class and link.
+    pub needs: BTreeSet<(ClassName, String)>,
+    /// The dates of these records. Their number is not counted.
+    pub dates: Kept,
 }
 
 impl Kept {
@@ -211,6 +229,8 @@ impl Kept {
         for (field, rows) in &other.unreadable {
             self.add_unreadable(field, *rows);
         }
+        self.for_others += other.for_others;
+        self.keepers.extend(other.keepers.iter().cloned());
     }
 
     /// Adds a record, with its date if it has one.

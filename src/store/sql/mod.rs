@@ -127,8 +127,8 @@
 //! `"clear"`. A field that belongs to the person at the other end of a link says so:
 //! `referrer_name = { kind = "name", of = "referrer_id" }`.
 //!
-//! A column whose value leads to a customer (`to = "customer.email"`) is written in two cases: with its record, and when the customer leaves
-//! whom the value names, whoever has the record. Plan and certificate count that record for this customer.
+//! A column whose value leads to a customer (`to = "customer.email"`) is written when the customer leaves whom the value names, whoever has
+//! the record. Plan and certificate count that record for this customer. The value of an owner link is also written with its record.
 //!
 //! Of several owner links, only the first that is not empty counts. An address behind it gives the record to nobody. It also blocks nobody if
 //! several customers have this address.

@@ -291,3 +291,48 @@ fn a_group_is_cleared_to_what_is_accepted_too() {
     assert!(refused.contains("customer.keep.city: has to go where too few customers share it"), "{refused}");
     assert!(SqlMap::from_toml(&shop.map).is_ok());
 }
+
+/// A CHECK refuses the value that a link takes when its other end goes: every erasure was blocked after its approval, and the error
+/// named the treatment, which could not help.
+#[tokio::test]
+async fn a_check_that_refuses_what_a_cleared_link_takes_is_found_before_anything_runs() {
+    let shop = |declared: &str, gone: &str, customer: &str| {
+        let sql = format!(
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+             CREATE TABLE notes (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, by INTEGER {declared}, body TEXT);
+             INSERT INTO clients VALUES (1, 'Ragna'), (2, 'Bo'); INSERT INTO notes VALUES (1, 2, 1, 'a');"
+        );
+        let map = format!(
+            "{CUSTOMERS}fields.name = 'name'\n[records.note]\ntable = 'notes'\nowner = 'client'\n\
+             ends.by = {{ to = 'customer', gone = {gone} }}\nfields.body = 'free_text'\n"
+        );
+        Shop::new(&sql, &map, &format!("customer = '{customer}'\nnote = 'delete'\n"))
+    };
+    for (declared, gone, check) in [
+        ("NOT NULL CHECK (by > 0)", "{ clear = 0 }", "by > 0"),
+        ("CHECK (by IS NOT NULL)", "'clear'", "by IS NOT NULL"),
+    ] {
+        let said = shop(declared, gone, "delete").policy_refused();
+        for part in [
+            "treatments.x.customer",
+            "note.by",
+            check,
+            "anonymise this class",
+            "ends.by = \"goes\"",
+            "clear =",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        // The ways out: the customer stays, the map writes another value, or the record goes.
+        let other = shop("NOT NULL CHECK (by <> 0)", "{ clear = -1 }", "delete");
+        for (shop, by) in [
+            (shop(declared, gone, "anonymise"), "1"),
+            (other, "-1"),
+            (shop(declared, "'goes'", "delete"), ""),
+        ] {
+            let outcome = shop.erase("1").await;
+            assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+            assert_eq!(shop.text("SELECT group_concat(by) FROM notes"), by, "{declared}");
+        }
+    }
+}

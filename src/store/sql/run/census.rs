@@ -251,7 +251,8 @@ impl Frame {
     fn nobodys_fields(&self, class: &BoundClass) -> Vec<(String, String)> {
         let ways = Ways { bound: &self.bound };
         let mut list = Vec::new();
-        // Whether a customer exists, a store beside the root store cannot tell. The value of a link is the link itself.
+        // Whether a customer exists, a store beside the root store cannot tell. Values are not compared here: that would take every
+        // record with every customer.
         let links = class.links.iter().filter(|link| self.bound.people.is_none() && !link.by_value);
         for link in links {
             let fields =

@@ -9,11 +9,11 @@ use super::rounds::Readings;
 use crate::customer::{CustomerId, TenantId};
 use crate::data_map::{ClassName, FieldName};
 use crate::store::sql::fault::{Fault, Trouble};
-use crate::store::sql::script::{ClassScript, DatedRows, Due, Script, Statement, rare};
+use crate::store::sql::script::{ClassScript, DatedRows, Due, KeepersScript, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values::{self, Dated, Unreadable};
 use crate::store::{Batch, ClassTally, HeldCustomers, Kept, StoreError, Tally};
-use crate::treatment::Treatment;
+use crate::treatment::{Keepers, Treatment};
 
 /// What is counted: under which treatment, on which day, and whose records must stay as they are.
 #[derive(Clone, Copy)]
@@ -456,11 +456,19 @@ impl Frame {
                     }
                 }
             }
-            for (statement, fields) in &class.keepers {
-                for (n, keepers) in Self::kept(session, &class.class, statement, fields)? {
+            for KeepersScript { class: of, needs, statement, fields } in &class.keepers {
+                for (n, dates) in Self::kept(session, &class.class, statement, fields)? {
                     let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
                     if let Some(kept) = kept {
-                        kept.and(&keepers);
+                        kept.keepers.push(Keepers { class: of.clone(), needs: needs.clone(), dates });
+                    }
+                }
+            }
+            if let Some(statement) = &class.kept_for_others {
+                for (n, counted) in Self::count(session, &class.class, statement)? {
+                    let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
+                    if let Some(kept) = kept {
+                        kept.for_others = counted.rows;
                     }
                 }
             }

@@ -58,8 +58,10 @@ pub(crate) struct ClassScript {
     /// Per customer: rows that a duty keeps, with their first and last date by each of the fields. `None` if there is
     /// no duty, or if the tally returns this.
     pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
-    /// The dates of the records for whose sake rows are kept that have no duty of their own.
-    pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
+    /// The records for whose sake rows are kept.
+    pub(crate) keepers: Vec<KeepersScript>,
+    /// Per customer: rows that are kept only for the sake of others. `None` if there can be none.
+    pub(crate) kept_for_others: Option<Statement>,
     /// Per customer: uncertain mentions, by each of the fields. `None` if no text is searched.
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// The same per row: by field, and then the parts of its key, with their number. Used for one customer at a time.
@@ -99,6 +101,17 @@ impl ClassScript {
     pub(crate) fn is_written(&self) -> bool {
         self.is_treated() || !self.fields_of_others.is_empty()
     }
+}
+
+/// How the dates of records are read for whose sake others are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct KeepersScript {
+    pub(crate) class: ClassName,
+    /// The links over which their duty keeps others: class and link.
+    pub(crate) needs: BTreeSet<(ClassName, String)>,
+    /// Per customer: the first and last date by each of the fields.
+    pub(crate) statement: Statement,
+    pub(crate) fields: Vec<FieldName>,
 }
 
 /// How texts that stay are read: the customer, the texts, and then the parts of the key.

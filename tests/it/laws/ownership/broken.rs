@@ -41,6 +41,8 @@ pub(super) enum Twist {
     ValuesStay,
     /// The value of a link is erased only when the person to whom it leads leaves, and not with its record.
     ValuesWaitForTheirPerson,
+    /// The value of a link by which nothing hangs is erased with its record, whoever the value leads to.
+    EndValuesGoWithTheRecord,
     /// A person who stays has a record by a value. This value is erased all the same.
     ValuesOfThoseWhoStayGo,
     /// Values are compared exactly, instead of as the map says.
@@ -70,7 +72,7 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 31] = [
+pub(super) const TWISTS: [Twist; 32] = [
     Twist::NobodyHasLeft,
     Twist::OthersFieldsHideWhoLeft,
     Twist::OnlyThisTreatmentShows,
@@ -89,6 +91,7 @@ pub(super) const TWISTS: [Twist; 31] = [
     Twist::FieldsOfOthersWait,
     Twist::ValuesStay,
     Twist::ValuesWaitForTheirPerson,
+    Twist::EndValuesGoWithTheRecord,
     Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
     Twist::BlankValuesLead,

@@ -178,6 +178,12 @@ impl<'w> Left<'w> {
         link.role != Role::End && self.oracle.counts(id, nth) && heads.iter().any(|head| !self.is_due(*head))
     }
 
+    /// Whether a value goes with its record: records hang by its link, and nobody who stays has the record by it.
+    fn goes_with_record(&self, id: Id, nth: usize) -> bool {
+        let link = &self.before.shape.classes[id.class].links[nth];
+        link.role != Role::End && self.is_due(id) && !self.waits(id, nth)
+    }
+
     fn action(&self, id: Id) -> Action {
         self.before.shape.action(id)
     }
@@ -196,7 +202,7 @@ impl<'w> Left<'w> {
             let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
             for (n, field) in class.fields.iter().enumerate() {
                 let of_value = field.of.is_some_and(|nth| class.links[nth].value.is_some());
-                let with_value = |nth| of_due(nth) || (of_value && due && !self.waits(*id, nth));
+                let with_value = |nth| of_due(nth) || (of_value && self.goes_with_record(*id, nth));
                 let may = field.of.map_or(due, with_value)
                     && class.action != Action::Keep
                     && !self.before.shape.keeps(*id, n);
@@ -211,7 +217,7 @@ impl<'w> Left<'w> {
                 let handed =
                     due && matches!(class.action, Action::Reassign { .. }) && link.role == Role::Owner;
                 let may = if link.value.is_some() {
-                    (of_due(nth) || (due && !self.waits(*id, nth))) && class.action != Action::Keep
+                    (of_due(nth) || self.goes_with_record(*id, nth)) && class.action != Action::Keep
                 } else {
                     gone || handed
                 };
@@ -242,10 +248,10 @@ impl<'w> Left<'w> {
             for (nth, link) in class.links.iter().enumerate() {
                 let is_there = matches!(is.to[nth], To::Value(_));
                 ensure!(!is_there || !of_due(nth), "{} of {id:?} still names who left", link.name);
-                // The value stays if somebody who stays has the record by this value.
-                let hangs = link.role != Role::End && self.oracle.counts(*id, nth);
-                let waits = hangs
-                    && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
+                // The value stays if nothing hangs by it, or if somebody who stays has the record by it.
+                let waits = link.role == Role::End
+                    || self.oracle.counts(*id, nth)
+                        && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
                 ensure!(!is_there || !due || waits, "{} of {id:?} is still there", link.name);
                 let handed = due && !needed && matches!(class.action, Action::Reassign { .. });
                 ensure!(

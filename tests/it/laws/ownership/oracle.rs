@@ -349,15 +349,17 @@ impl<'w> Oracle<'w> {
                 && (class.action != Action::Keep || self.is(Twist::KeptClassesAreWritten));
             let is_due = |nth: usize| self.heads(id, nth).iter().any(|head| due.contains(head));
             let with_record = matches!(fate[&id], Fate::Anonymised | Fate::Tombstone | Fate::Reassigned);
-            // The value of a link is erased with its record. It is also erased when the person to whom it leads is
-            // due, whoever has the record. There is one exception: if somebody who stays has the record by this
-            // value, the value stays until that person leaves.
+            // The value of a link is erased when the person to whom it leads is due, whoever has the record. If records
+            // hang by the link, the value is also erased with its record. There is one exception: if somebody who stays
+            // has the record by this value, the value stays until that person leaves.
             let by_value = |nth: usize| {
-                let is_theirs = class.links[nth].role != Role::End
+                let hangs = class.links[nth].role != Role::End;
+                let is_theirs = hangs
                     && self.counts(id, nth)
                     && self.heads(id, nth).iter().any(|head| !due.contains(head));
                 is_due(nth)
                     || (with_record
+                        && (hangs || self.is(Twist::EndValuesGoWithTheRecord))
                         && (!is_theirs || self.is(Twist::ValuesOfThoseWhoStayGo))
                         && !self.is(Twist::ValuesWaitForTheirPerson))
             };

@@ -557,6 +557,15 @@ pub(super) fn create(world: &World, written: &Written, path: &Path) {
                 keys.iter().map(|key| (*key).to_owned()).zip(key(table, n)).collect();
             assert!(!KINDS.contains(&"supplier"));
             cells.insert("kind".to_owned(), Sql::Text("supplier".to_owned()));
+            // Without a foreign key a link is one only in rows of its class. The same value in an unclaimed row means
+            // something else.
+            for (id, row) in world.rows.iter().filter(|(id, _)| table.classes.contains(&id.class)) {
+                let links = shape.classes[id.class].links.iter().zip(&row.to);
+                let leading = links.filter(|(link, to)| {
+                    link.foreign_key.is_none() && matches!(to, To::Row(_) | To::Value(_))
+                });
+                cells.extend(leading.flat_map(|(link, to)| link_cells(shape, link, to)));
+            }
             insert(&transaction, table, n, cells);
         }
     }

@@ -6,6 +6,7 @@ use super::fold::{Folded, folded, has_no_width};
 use super::names::{is_particle, is_particle_between, is_title};
 use super::people::{People, Role, is_word};
 use super::scan::{Form, Hit, Step, is_in_mail, range, word_before, word_behind};
+use super::telling::other_street;
 use super::unspaced::is_unspaced;
 use super::{Kind, Matcher};
 
@@ -92,9 +93,13 @@ impl Matcher {
     /// Weighs the hits of a text: what is none is dropped.
     pub(super) fn weigh<'m>(&'m self, view: &View<'_>, hits: &mut Vec<Hit<'m>>) {
         let people = &self.people;
+        let text = view.folded.text();
+        for hit in hits.iter_mut().filter(|hit| matches!(hit.kind, Kind::Address | Kind::Location)) {
+            let other = other_street(text, hit.start, hit.end);
+            hit.is_certain &= !other.is_some_and(|(from, to)| view.case(from, to) == Case::Title);
+        }
         let mut proven = vec![false; hits.len()];
         let alone: Vec<bool> = hits.iter().map(|hit| hit.is_certain).collect();
-        let text = view.folded.text();
         for hit in hits.iter_mut().filter(|hit| hit.kind == &Kind::Name && is_in_address(text, hit)) {
             hit.form = Form::InMail;
         }
@@ -119,6 +124,11 @@ impl Matcher {
                     hit.is_certain = false;
                     true
                 }
+                (Form::Whole, _) => {
+                    let mut words = view.letters(hit.start, hit.end).split_whitespace();
+                    hit.is_certain &= !words.any(|word| word.starts_with(char::is_lowercase));
+                    true
+                }
                 (Form::Monogram, _) => view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase()),
                 (_, Some(name)) if !proven => self.is_mention(view, hit, name, alone),
                 (form, _) => {
@@ -130,6 +140,7 @@ impl Matcher {
         for hit in hits.iter_mut().filter(|hit| hit.is_certain && hit.name.is_some()) {
             (hit.start, hit.end) = people.with_initials(view, hit);
         }
+        merge_uncertain(hits);
     }
 
     /// `Maud E. Ashworth`: what stands between two names of one person is theirs where it is written as a part of the name.
@@ -181,7 +192,7 @@ impl Matcher {
     /// Two names of one person side by side. Gives which.
     fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) -> Vec<(usize, usize)> {
         let text = view.folded.text();
-        let (mut pairs, mut doubles) = (Vec::new(), Vec::new());
+        let (mut pairs, mut doubles, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
         for n in 0..hits.len() {
             for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
                 let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
@@ -201,11 +212,22 @@ impl Matcher {
                     continue;
                 }
                 // Will Grant: *we will grant it*.
-                if [(one, a), (other, b)].iter().all(|(hit, name)| self.is_word(view, hit, *name)) {
-                    for at in [n, m] {
-                        hits.get_mut(at).into_iter().for_each(|hit| hit.form = Form::Words);
+                match [(one, a), (other, b)].map(|(hit, name)| self.is_word(view, &hit, name)) {
+                    [true, true] => {
+                        for at in [n, m] {
+                            hits.get_mut(at).into_iter().for_each(|hit| hit.form = Form::Words);
+                        }
+                        continue;
                     }
-                    continue;
+                    [true, false] => {
+                        doubtful.push((n, m));
+                        continue;
+                    }
+                    [false, true] => {
+                        doubtful.push((m, n));
+                        continue;
+                    }
+                    [false, false] => {}
                 }
                 // `Anna-Karin` is a first name alone, whoever's.
                 if self.people.doubles.contains(&pair) {
@@ -222,6 +244,13 @@ impl Matcher {
                         hit.is_certain = true;
                     }
                 }
+            }
+        }
+        // Rose Hill *rose* up the hill: behind the whole name the word is a word. *Rose hill* may be the name.
+        for (word, name) in doubtful {
+            let is_proven = proven.get(name).copied().unwrap_or_default();
+            if let Some(hit) = hits.get_mut(word).filter(|_| !is_proven) {
+                hit.form = Form::Words;
             }
         }
         self.complete(&doubles, hits, proven);
@@ -293,6 +322,22 @@ impl Matcher {
             }
         }
     }
+}
+
+/// Drops uncertain hits within another of the same people: a first name that is a user name too is one mention.
+fn merge_uncertain(hits: &mut Vec<Hit<'_>>) {
+    let mut kept: Vec<Hit<'_>> = Vec::new();
+    let is_within = |hit: &Hit<'_>, other: &Hit<'_>| {
+        !other.is_certain && other.start <= hit.start && hit.end <= other.end && hit.people == other.people
+    };
+    hits.retain(|hit| {
+        let near = kept.iter().rev().take(NEIGHBOURS);
+        let is_known = !hit.is_certain && near.into_iter().any(|other| is_within(hit, other));
+        if !is_known {
+            kept.push(*hit);
+        }
+        !is_known
+    });
 }
 
 /// The people of whom both speak, if they stand near enough to speak of the same and nobody else can be meant.

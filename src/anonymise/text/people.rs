@@ -9,6 +9,7 @@ use super::fold::folded;
 use super::names::{collapsed, is_never_name, is_particle, is_weak, spellings, written_out};
 use super::numbers::Numbers;
 use super::streets::{self, Line, Streets, street};
+use super::telling::{is_amount_or_day, is_common};
 use super::units::Units;
 use super::unspaced::{Unspaced, is_unspaced};
 use super::words::Beginning;
@@ -26,6 +27,9 @@ const MOST_INITIALS: usize = 4;
 const FEW: usize = 8;
 /// Forms of names that begin in so many bytes pass the filter.
 const BEGINNING: usize = 6;
+
+/// Words of a phrase before and behind the longest of them.
+const MOST_WORDS: u8 = 24;
 
 /// Letters and digits of a postcode at most.
 const LONGEST_POSTCODE: usize = 10;
@@ -74,6 +78,8 @@ pub(super) struct People {
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Role {
     Name(u32),
+    /// A name behind so many bytes of another word: `وأحمد`.
+    Behind(u32, u8),
     /// What is left of a name before an ending, and by which rule the ending follows.
     Stem(u32, u16),
     /// How many bytes before it an identifier starts, and how long that is.
@@ -115,6 +121,15 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 pub(super) fn mails(value: &str) -> impl Iterator<Item = &str> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')');
     value.split(is_end).filter(|part| part.contains('@'))
+}
+
+/// Words of one letter that are written as one with the word behind them: *and*, *with*, *to* in Arabic and in Hebrew.
+fn prefixes(name: &str) -> &'static [&'static str] {
+    match name.chars().next() {
+        Some('\u{621}'..='\u{64a}') => &["و", "ب", "ل", "ف", "ك"],
+        Some('\u{5d0}'..='\u{5ea}') => &["ו", "ב", "ל", "מ", "ה", "ש", "כ"],
+        _ => &[],
+    }
 }
 
 /// A mail address folded and without its tag, in two halves: `maud+shop@example.org` is a mail of `maud@example.org`.
@@ -203,10 +218,11 @@ impl People {
             self.add_value(person, kind, value, &mut draft);
         }
         for (kind, spelling, line) in &draft.lines {
-            match self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
-                Some((word, id)) => self.role(&word, Role::Street(id)),
-                None => self.add_place(person, kind, spelling, line),
+            if let Some((word, id)) = self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
+                self.role(&word, Role::Street(id));
             }
+            // As it stands in the field it is found, whatever was read of it.
+            self.add_place(person, kind, spelling, line, false);
         }
         self.unspaced.join(person, &draft.unspaced);
         draft.spelled.truncate(MOST_NAMES);
@@ -238,6 +254,10 @@ impl People {
             Kind::Address | Kind::Location => {
                 self.unspaced.add_place(person, kind, value);
                 Self::add_lines(kind, value, draft);
+                for spelling in spellings(value) {
+                    let line = Line::read(&spelling, true);
+                    self.add_place(person, kind, &spelling, &line, true);
+                }
             }
             Kind::CompanyName => self.add_company(person, value),
             Kind::City => {
@@ -304,6 +324,7 @@ impl People {
                 }
             }
         }
+        self.add_whole_name(person, &value);
         for token in value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c)) {
             if token.chars().any(is_unspaced) {
                 self.add_unspaced(person, token, draft, &mut here);
@@ -321,6 +342,19 @@ impl People {
         in_value.truncate(MOST_IN_VALUE);
         draft.values.push(self.tokens(&value));
         draft.pairs.push(in_value);
+    }
+
+    /// A name that ends in a single letter has no pair of names, so it is looked for as it stands: `Trần Văn B`.
+    fn add_whole_name(&mut self, person: u32, value: &str) {
+        let text = folded(value);
+        let parts: Vec<&str> = words(&text).collect();
+        let is_letter = |word: &&str| word.chars().count() == 1;
+        if parts.len() > 1 && parts.iter().any(is_letter) {
+            let is_weak =
+                parts.iter().filter(|word| !is_letter(word)).all(|word| super::names::is_also_word(word));
+            let parts: Vec<&[u8]> = parts.iter().map(|word| street(word.as_bytes())).collect();
+            self.add_phrase(person, &Kind::Name, &parts, is_weak);
+        }
     }
 
     /// The names of a value, in order and without their other spellings. `Ashworth, Maud Ann` begins with the given names.
@@ -397,6 +431,11 @@ impl People {
         // A single letter is found beside the other names, never alone.
         if name.chars().count() > 1 {
             self.role(name.as_bytes(), Role::Name(id));
+            for prefix in prefixes(name) {
+                if let Ok(len) = u8::try_from(prefix.len()) {
+                    self.role(format!("{prefix}{name}").as_bytes(), Role::Behind(id, len));
+                }
+            }
             if is_new {
                 self.add_forms(name, id);
             }
@@ -458,9 +497,9 @@ impl People {
 
     /// Each line of an address on its own: people quote the street and leave out the rest.
     fn add_lines(kind: &Kind, value: &str, draft: &mut Draft) {
-        for line in value.split([',', '\n', ';']) {
+        for (n, line) in value.split([',', '\n', ';']).filter(|line| !line.trim().is_empty()).enumerate() {
             for spelling in spellings(line) {
-                let read = Line::read(&spelling);
+                let read = Line::read(&spelling, n == 0);
                 if read.is_number() {
                     draft.numbers.push(read);
                 } else if read.is_unit() {
@@ -474,13 +513,17 @@ impl People {
         draft.units.dedup();
     }
 
-    /// A line of an address that is no street: a postcode, a town, a country. They are those of many.
-    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line) {
+    /// An address or a line of it, as it stands. A postcode, a town, a country are those of many.
+    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line, is_whole: bool) {
         let parts: Vec<&[u8]> = words(spelling).map(|word| street(word.as_bytes())).collect();
+        let tells = line.tells(spelling, is_whole);
         let has_digits = spelling.bytes().any(|byte| byte.is_ascii_digit());
-        // `The Avenue 5` is a street all the same.
-        let kind = if has_digits { kind } else { &Kind::City };
-        self.add_phrase(person, kind, &parts, !line.is_door());
+        // A street without its number is looked for as such.
+        if !tells && !has_digits && line.is_street() {
+            return;
+        }
+        let kind = if has_digits || tells { kind } else { &Kind::City };
+        self.add_phrase(person, kind, &parts, !tells);
     }
 
     fn add_company(&mut self, person: u32, value: &str) {
@@ -490,12 +533,16 @@ impl People {
                 .filter(|word| !LEGAL_FORMS.contains(word))
                 .map(|word| street(word.as_bytes()))
                 .collect();
-            let is_weak = |parts: &[&[u8]]| match parts {
-                [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
-                _ => false,
-            };
-            self.add_phrase(person, &Kind::CompanyName, &all, is_weak(&all));
-            self.add_phrase(person, &Kind::CompanyName, &core, is_weak(&core));
+            let is_plain = |word: &str| LEGAL_FORMS.contains(&word) || is_common(word);
+            let is_weak = words(&spelling).all(is_plain)
+                || match core.as_slice() {
+                    [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
+                    _ => false,
+                };
+            // `Apple Inc`: with its legal form it is a name.
+            let has_form = all.len() > core.len();
+            self.add_phrase(person, &Kind::CompanyName, &all, is_weak && !has_form);
+            self.add_phrase(person, &Kind::CompanyName, &core, is_weak);
         }
     }
 
@@ -505,7 +552,7 @@ impl People {
         };
         let shape = (anchor, parts.len() - anchor - 1);
         let (Ok(before), Ok(behind)) = (u8::try_from(shape.0), u8::try_from(shape.1)) else { return };
-        if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > 12 || behind > 12 {
+        if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > MOST_WORDS || behind > MOST_WORDS {
             return;
         }
         self.role(word, Role::Phrase(before, behind));
@@ -514,6 +561,10 @@ impl People {
             people: Vec::new(),
             is_weak,
         });
+        // The town of one may be a part of another's address.
+        if found.is_weak && !is_weak {
+            (found.is_weak, found.kind) = (false, kind.clone());
+        }
         insert(&mut found.people, person);
     }
 
@@ -529,7 +580,7 @@ impl People {
         if piece.len() < 4 && piece.iter().all(u8::is_ascii_digit) || piece.len() < 3 {
             return;
         }
-        let is_weak = is_weak || piece.len() < 5;
+        let is_weak = is_weak || piece.len() < 5 || is_common(&text);
         self.add_phrase(person, kind, &parts, is_weak);
         self.add_phrase(person, kind, &[&piece], is_weak);
         // `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
@@ -601,7 +652,8 @@ impl People {
         }
         self.role(anchor.as_bytes(), Role::Exact(before, len));
         let has_digit = text.bytes().any(|b| b.is_ascii_digit());
-        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text)))) || is_digits && chars < 7;
+        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text) || is_common(&text))))
+            || is_digits && (chars < 7 || is_amount_or_day(text.as_bytes()));
         let found = self.exact.entry(text.as_bytes().into()).or_insert_with(|| Identifier {
             kind: kind.clone(),
             people: Vec::new(),

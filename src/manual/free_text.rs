@@ -67,7 +67,12 @@
 //! * a name alone in a script without capitals, because a name beside it cannot be told from a word,
 //! * two names, or a name and an initial, within the mail address of somebody else,
 //! * a street without its number, with the same number and another letter, or with another flat,
-//! * initials alone, dates of birth, postcodes, cities, and numbers of four to six digits.
+//! * initials alone, dates of birth, postcodes, cities, and numbers of four to six digits,
+//! * a value of nothing but common words, whatever its kind: a user called *customer*, a company *Will Do*, a telephone *please call*.
+//!   The words come from SCOWL (English, sizes 10 to 35), the lists above, and a short list of words of customer service,
+//! * a number that reads as a day or as an amount: *2024-11-30*, *1 000 000*, *1 234 567 kr*,
+//! * a part of an address: *ap. 7*, *Page 5*; an address that a hyphen, a point or a colon and a digit continue (*Storgatan 12–14*), and
+//!   one with a word beside it that makes it another street (*Lilla Storgatan 12*, *10 High Street North*).
 //!
 //! Such a mention is certain only beside another identifier of the same person: another name, or in the same sentence a number, a mail
 //! or an address. Otherwise it is reported and stays. So *Ed* alone is reported, and *Ed Featherstone* is replaced. A city is replaced
@@ -85,6 +90,8 @@
 //! Every field of a kind that identifies, and dates of birth, postcodes and cities. The value may be text, bytes that are text in UTF-8,
 //! or a number: a database turns digits into a number by itself. A telephone field may hold several numbers with labels and extensions.
 //! An e-mail field may hold `Name <mail>`, and the name is searched for too. A value of fewer than four digits is not looked for.
+//! An address is also looked for as it stands. Zeros in front of a number may be there or not: a column of numbers drops them. Digits of
+//! other scripts are the same digits.
 //! Two names are looked for side by side if both are among the first eight of one value, or among the first sixteen of all fields,
 //! the customer's own record first.
 //!
@@ -168,5 +175,8 @@
 //! * Disguised addresses, such as *maud (at) example.org*; encodings that the map does not name, and others than those above. A text
 //!   that is no valid UTF-8 is not searched: the plan is refused, and names class, field and key.
 //! * Letters of another script that look the same.
+//! * A mail address whose domain is written in the other of its two forms (*bücher.de*, *xn--bcher-kva.de*), and the account number of an
+//!   IBAN apart from its bank code.
+//! * A word of a language other than English that is common there and in none of the lists: as somebody's user name it is certain.
 //! * Descriptions without a name: *the owner of the red bakery in Whitby*.
 //! * Images, sound, and text within files such as PDFs.

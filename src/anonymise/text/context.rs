@@ -219,15 +219,15 @@ impl Matcher {
                         }
                         continue;
                     }
-                    [true, false] => {
+                    [true, false] if view.case(other.start, other.end) != Case::Lower => {
                         doubtful.push((n, m));
                         continue;
                     }
-                    [false, true] => {
+                    [false, true] if view.case(one.start, one.end) != Case::Lower => {
                         doubtful.push((m, n));
                         continue;
                     }
-                    [false, false] => {}
+                    _ => {}
                 }
                 // `Anna-Karin` is a first name alone, whoever's.
                 if self.people.doubles.contains(&pair) {

@@ -144,8 +144,8 @@ fn is_day(year: Option<&[u8]>, month: Option<&[u8]>, day: Option<&[u8]>) -> bool
 
 /// Currencies, as they stand beside an amount.
 const CURRENCIES: &[&[u8]] = &[
-    b"kr", b"sek", b"nok", b"dkk", b"eur", b"euro", b"euros", b"usd", b"gbp", b"chf", b"pln", b"zl", b"kc",
-    b"czk", b"huf", b"ft", b"tl", b"try", b"rub", b"jpy", b"dollars", b"pounds",
+    b"kr", b"sek", b"nok", b"dkk", b"eur", b"euro", b"euros", b"usd", b"gbp", b"chf", b"pln", b"zl", b"czk",
+    b"huf", b"tl", b"rub", b"jpy", b"dollars", b"pounds",
 ];
 
 /// Whether a number in a folded text is written as a day or as an amount: `2024-11-30`, `1 234 567 kr`, `$1,234,567`.

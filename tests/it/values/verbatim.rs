@@ -1,5 +1,6 @@
 //! What stands in a text as it stands in the field is found; what means nobody stays.
 
+use proptest::prelude::*;
 use relinquish::anonymise::text::Matcher;
 use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
@@ -292,4 +293,46 @@ fn a_mail_address_is_found_by_its_other_spellings() {
         assert_eq!(found, 1, "{written}");
     }
     assert_eq!(left(&Kind::Address, "12-14 High Street", "at 14 High Street"), "at [x]");
+}
+
+/// Words that stand in texts about anybody.
+const COMMON: &[&str] = &[
+    "customer",
+    "refund",
+    "please",
+    "delivered",
+    "next",
+    "day",
+    "anything",
+    "password",
+    "kunde",
+    "factura",
+    "will",
+    "do",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_address_goes_whatever_stands_around_it(
+        address in prop::sample::select(ADDRESSES), before in "[a-z]{3,9}", behind in "[a-z]{3,9}",
+        gap in prop::sample::select(vec![" ", ", ", "\n", " – ", "; ", " ("]),
+    ) {
+        let text = format!("{before}{gap}{address}{gap}{behind}");
+        let got = left(&Kind::Address, address, &text);
+        prop_assert!(!got.contains(address) && got.contains("[x]"), "{} -> {}", text, got);
+    }
+
+    #[test]
+    fn a_value_of_common_words_changes_no_text(
+        value in prop::collection::vec(prop::sample::select(COMMON), 1..4),
+        kind in prop::sample::select(vec![
+            Kind::Username, Kind::CompanyName, Kind::Phone, Kind::CustomerNumber, Kind::Device, Kind::Communication,
+        ]),
+    ) {
+        let value = value.join(" ");
+        let text = format!("it is {value} again");
+        prop_assert_eq!(left(&kind, &value, &text), text);
+    }
 }

@@ -6,6 +6,7 @@ use super::fold::{Folded, folded, has_no_width};
 use super::names::{is_particle, is_particle_between, is_title};
 use super::people::{People, Role, is_word};
 use super::scan::{Form, Hit, Step, is_in_mail, range, word_before, word_behind};
+use super::telling::other_street;
 use super::unspaced::is_unspaced;
 use super::{Kind, Matcher};
 
@@ -92,9 +93,13 @@ impl Matcher {
     /// Weighs the hits of a text, and removes hits that are no mentions.
     pub(super) fn weigh<'m>(&'m self, view: &View<'_>, hits: &mut Vec<Hit<'m>>) {
         let people = &self.people;
+        let text = view.folded.text();
+        for hit in hits.iter_mut().filter(|hit| matches!(hit.kind, Kind::Address | Kind::Location)) {
+            let other = other_street(text, hit.start, hit.end);
+            hit.is_certain &= !other.is_some_and(|(from, to)| view.case(from, to) == Case::Title);
+        }
         let mut proven = vec![false; hits.len()];
         let alone: Vec<bool> = hits.iter().map(|hit| hit.is_certain).collect();
-        let text = view.folded.text();
         for hit in hits.iter_mut().filter(|hit| hit.kind == &Kind::Name && is_in_address(text, hit)) {
             hit.form = Form::InMail;
         }
@@ -120,6 +125,11 @@ impl Matcher {
                     hit.is_certain = false;
                     true
                 }
+                (Form::Whole, _) => {
+                    let mut words = view.letters(hit.start, hit.end).split_whitespace();
+                    hit.is_certain &= !words.any(|word| word.starts_with(char::is_lowercase));
+                    true
+                }
                 (Form::Monogram, _) => view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase()),
                 (_, Some(name)) if !proven => self.is_mention(view, hit, name, alone),
                 (form, _) => {
@@ -131,6 +141,7 @@ impl Matcher {
         for hit in hits.iter_mut().filter(|hit| hit.is_certain && hit.name.is_some()) {
             (hit.start, hit.end) = people.with_initials(view, hit);
         }
+        merge_uncertain(hits);
     }
 
     /// Joins two names of one person with the text between them, if this text is a part of the name: `Maud E.
@@ -183,7 +194,7 @@ impl Matcher {
     /// Finds pairs of adjacent names of one person.
     fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) -> Vec<(usize, usize)> {
         let text = view.folded.text();
-        let (mut pairs, mut doubles) = (Vec::new(), Vec::new());
+        let (mut pairs, mut doubles, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
         for n in 0..hits.len() {
             for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
                 let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
@@ -203,12 +214,23 @@ impl Matcher {
                 if one.form == Form::Inflected && other.form == Form::Plain {
                     continue;
                 }
-                // Both names may be words: Will Grant in *we will grant it*.
-                if [(one, a), (other, b)].iter().all(|(hit, name)| self.is_word(view, hit, *name)) {
-                    for at in [n, m] {
-                        hits.get_mut(at).into_iter().for_each(|hit| hit.form = Form::Words);
+                // Will Grant: *we will grant it*.
+                match [(one, a), (other, b)].map(|(hit, name)| self.is_word(view, &hit, name)) {
+                    [true, true] => {
+                        for at in [n, m] {
+                            hits.get_mut(at).into_iter().for_each(|hit| hit.form = Form::Words);
+                        }
+                        continue;
                     }
-                    continue;
+                    [true, false] if view.case(other.start, other.end) != Case::Lower => {
+                        doubtful.push((n, m));
+                        continue;
+                    }
+                    [false, true] if view.case(one.start, one.end) != Case::Lower => {
+                        doubtful.push((m, n));
+                        continue;
+                    }
+                    _ => {}
                 }
                 // `Anna-Karin` alone is only a given name, which others may have, too.
                 if self.people.doubles.contains(&pair) {
@@ -225,6 +247,13 @@ impl Matcher {
                         hit.is_certain = true;
                     }
                 }
+            }
+        }
+        // Rose Hill *rose* up the hill: behind the whole name the word is a word. *Rose hill* may be the name.
+        for (word, name) in doubtful {
+            let is_proven = proven.get(name).copied().unwrap_or_default();
+            if let Some(hit) = hits.get_mut(word).filter(|_| !is_proven) {
+                hit.form = Form::Words;
             }
         }
         self.complete(&doubles, hits, proven);
@@ -299,7 +328,23 @@ impl Matcher {
     }
 }
 
-/// The people whom both hits mean, if the hits are near each other, and nobody else can be meant.
+/// Drops uncertain hits within another of the same people: a first name that is a user name too is one mention.
+fn merge_uncertain(hits: &mut Vec<Hit<'_>>) {
+    let mut kept: Vec<Hit<'_>> = Vec::new();
+    let is_within = |hit: &Hit<'_>, other: &Hit<'_>| {
+        !other.is_certain && other.start <= hit.start && hit.end <= other.end && hit.people == other.people
+    };
+    hits.retain(|hit| {
+        let near = kept.iter().rev().take(NEIGHBOURS);
+        let is_known = !hit.is_certain && near.into_iter().any(|other| is_within(hit, other));
+        if !is_known {
+            kept.push(*hit);
+        }
+        !is_known
+    });
+}
+
+/// The people of whom both speak, if they stand near enough to speak of the same and nobody else can be meant.
 fn together<'m>(text: &[u8], one: &Hit<'m>, other: &Hit<'m>) -> Option<&'m [u32]> {
     let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
     let gap = range(text, first.end, second.start);

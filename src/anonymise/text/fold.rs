@@ -231,6 +231,10 @@ fn fold_any(c: char, into: &mut Vec<u8>) {
     if has_no_width(c) {
         return;
     }
+    // `12½` is no 121.
+    if matches!(c, '¼'..='¾' | '⅐'..='⅞') {
+        into.push(b' ');
+    }
     decompose_compatible(c, |part| {
         for part in std::iter::once(part).default_case_fold() {
             // Case folding can add accents: `İ` becomes i and a dot above.
@@ -256,6 +260,12 @@ fn push(c: char, into: &mut Vec<u8>) {
         '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹣' => "-",
         '‘' | '’' | 'ʼ' | '′' | '´' | 'ʹ' => "'",
         '⁄' => "/",
+        c if !c.is_ascii()
+            && let Some(digit) = digit(c) =>
+        {
+            into.push(digit);
+            return;
+        }
         _ if c.is_ascii() || c.is_alphanumeric() || is_combining_mark(c) => {
             into.extend_from_slice(c.to_ascii_lowercase().encode_utf8(&mut [0; 4]).as_bytes());
             return;
@@ -265,8 +275,21 @@ fn push(c: char, into: &mut Vec<u8>) {
     into.extend_from_slice(written.as_bytes());
 }
 
-/// Whether a mark is an accent that may be removed. In the scripts of India and South-East Asia, a mark is a vowel,
-/// and in Japanese it changes the consonant. There it is kept, because different words would become equal.
+/// The first of the ten digits of the scripts that have digits of their own (category Nd of Unicode).
+const DIGITS: [u32; 18] = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20,
+    0x1040, 0x17e0, 0x1810,
+];
+
+/// A digit of another script as a digit of ASCII.
+fn digit(c: char) -> Option<u8> {
+    let code = u32::from(c);
+    let first = DIGITS.iter().find(|first| (**first..**first + 10).contains(&code))?;
+    Some(b'0' + u8::try_from(code - first).ok()?)
+}
+
+/// Marks that a word may have or lack. In the scripts of India and South-East Asia a mark is a vowel, and in Japanese it
+/// makes another consonant: without marks two words would be one.
 fn is_dropped_mark(c: char) -> bool {
     let is_letter = matches!(c, '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{3099}' | '\u{309a}');
@@ -296,6 +319,8 @@ mod tests {
             ("Ｍａｕｄ ﬁn 𝐌𝐚𝐮𝐝", "maud fin maud"),
             ("Jean\u{2010}Luc d\u{2019}Arc", "jean-luc d'arc"),
             ("a\u{a0}b\u{2003}c…", "a b c..."),
+            ("٠٧٧۱२ ৩๑", "07712 31"),
+            ("12½ Elm", "12 1/2 elm"),
             ("Ελένη ΕΛΈΝΗ", "ελενη ελενη"),
             ("Йоханна", "иоханна"),
             ("बिल बल", "बिल बल"),

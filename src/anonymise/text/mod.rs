@@ -81,6 +81,7 @@ mod phones;
 mod scan;
 mod sought;
 mod streets;
+mod telling;
 mod units;
 mod unspaced;
 mod words;

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::phones::{self, Prefix};
+use super::telling::{is_amount_or_day, is_written_as_other};
 use crate::data_map::Kind;
 
 /// The number of last digits for the look-up. Shorter numbers are looked up by all their digits.
@@ -91,9 +92,14 @@ impl Numbers {
             return false;
         }
         let is_digits = text.iter().all(u8::is_ascii_digit);
-        let is_certain = if is_digits { text.len() >= MOST_DIGITS } else { text.len() >= 5 };
-        let century = *kind == Kind::NationalId && matches!(text.len(), 10 | 12);
-        self.insert(person, kind, &text, Rule::Whole { century }, is_certain)
+        // A column of numbers drops zeros in front, so they may be there or not.
+        let zeros = text.iter().take_while(|byte| **byte == b'0').count();
+        let zeros = if is_digits { zeros.min(text.len().saturating_sub(LEAST_DIGITS)) } else { 0 };
+        let Some(text) = text.get(zeros..) else { return false };
+        let is_certain = if is_digits { !is_amount_or_day(text) } else { text.len() >= 5 };
+        let century =
+            *kind == Kind::NationalId && (is_digits && text.len() <= 10 || matches!(text.len(), 10 | 12));
+        self.insert(person, kind, text, Rule::Whole { century }, is_certain)
     }
 
     /// Adds a date of birth, with its digits in one of the usual orders.
@@ -204,7 +210,17 @@ impl Rule {
 }
 
 impl Number {
-    /// The range of the number in a text, if its last digit is the `n`th digit of the run.
+    /// Whether it is certain where it stands here: with enough digits, and not written as a day or an amount.
+    pub(super) fn is_certain_in(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let own = text.get(start..end).unwrap_or_default();
+        let is_short = || own.iter().filter(|byte| byte.is_ascii_digit()).count() < MOST_DIGITS;
+        let is_doubtful = self.text.iter().all(u8::is_ascii_digit)
+            && (matches!(self.rule, Rule::Whole { .. }) && is_short()
+                || is_written_as_other(text, start, end));
+        self.is_certain && !is_doubtful
+    }
+
+    /// From where to where it stands in a text, if its last digit is the `n`th of the run.
     fn place(&self, text: &[u8], run: &[Digit], n: usize) -> Option<(usize, usize)> {
         match self.rule {
             Rule::Phone(prefix) => phones::place(text, run, n, &self.text, prefix),
@@ -255,10 +271,35 @@ impl Number {
         if begins(text, start, number.first().is_some_and(u8::is_ascii_digit)) {
             return Some(start);
         }
-        // Include the century before the year, if the stored number has no century.
-        let from = start.checked_sub(2).filter(|_| century && number.len() == 10)?;
-        let is_century = matches!(text.get(from..start), Some(b"19" | b"20"));
-        (is_century && begins(text, from, true)).then_some(from)
+        self.start_behind_zeros(text, start, century)
+    }
+
+    /// Where it starts with what the stored number lacks: zeros in front, and the century before the year.
+    fn start_behind_zeros(&self, text: &[u8], start: usize, century: bool) -> Option<usize> {
+        let (mut from, mut digits) = (start, self.text.len());
+        let may_lack = self.text.iter().all(u8::is_ascii_digit);
+        loop {
+            // Of ten digits of a personal number the first two are the year.
+            let before = from.checked_sub(2).filter(|_| century && digits == 10);
+            if let Some(at) = before
+                && matches!(text.get(at..from), Some(b"19" | b"20"))
+                && begins(text, at, true)
+            {
+                return Some(at);
+            }
+            let mut before = from.checked_sub(1)?;
+            let mut gap = 0;
+            while gap < GAP && before > 0 && text.get(before).copied().is_some_and(is_separator) {
+                (before, gap) = (before - 1, gap + 1);
+            }
+            if !may_lack || text.get(before) != Some(&b'0') {
+                return None;
+            }
+            (from, digits) = (before, digits + 1);
+            if begins(text, from, true) {
+                return Some(from);
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::fold::folded;
 use super::names::{collapsed, is_never_name, is_particle, is_weak, spellings, written_out};
 use super::numbers::Numbers;
 use super::streets::{self, Line, Streets, street};
+use super::telling::{is_amount_or_day, is_common};
 use super::units::Units;
 use super::unspaced::{Unspaced, is_unspaced};
 use super::words::Beginning;
@@ -29,7 +30,10 @@ const FEW: usize = 8;
 /// The number of first bytes of a name's form that the filter knows.
 const BEGINNING: usize = 6;
 
-/// The maximum number of letters and digits of a postcode.
+/// Words of a phrase before and behind the longest of them.
+const MOST_WORDS: u8 = 24;
+
+/// Letters and digits of a postcode at most.
 const LONGEST_POSTCODE: usize = 10;
 
 /// Legal forms of companies. People often omit them.
@@ -76,7 +80,9 @@ pub(super) struct People {
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Role {
     Name(u32),
-    /// The stem of a name, and the rule for its endings.
+    /// A name behind so many bytes of another word: `وأحمد`.
+    Behind(u32, u8),
+    /// What is left of a name before an ending, and by which rule the ending follows.
     Stem(u32, u16),
     /// A word of an exact identifier: the distance in bytes from the identifier's start, and the identifier's length.
     Exact(u16, u16),
@@ -120,8 +126,16 @@ pub(super) fn mails(value: &str) -> impl Iterator<Item = &str> {
     value.split(is_end).filter(|part| part.contains('@'))
 }
 
-/// An e-mail address, folded and without its tag, in two halves: `maud+shop@example.org` is an address of
-/// `maud@example.org`.
+/// Words of one letter that are written as one with the word behind them: *and*, *with*, *to* in Arabic and in Hebrew.
+fn prefixes(name: &str) -> &'static [&'static str] {
+    match name.chars().next() {
+        Some('\u{621}'..='\u{64a}') => &["و", "ب", "ل", "ف", "ك"],
+        Some('\u{5d0}'..='\u{5ea}') => &["ו", "ב", "ל", "מ", "ה", "ש", "כ"],
+        _ => &[],
+    }
+}
+
+/// A mail address folded and without its tag, in two halves: `maud+shop@example.org` is a mail of `maud@example.org`.
 pub(super) fn mail_form(value: &str) -> Option<(String, String)> {
     let text = folded(value);
     let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['.', ':', '\'']);
@@ -210,10 +224,11 @@ impl People {
             self.add_value(person, kind, value, &mut draft);
         }
         for (kind, spelling, line) in &draft.lines {
-            match self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
-                Some((word, id)) => self.role(&word, Role::Street(id)),
-                None => self.add_place(person, kind, spelling, line),
+            if let Some((word, id)) = self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
+                self.role(&word, Role::Street(id));
             }
+            // As it stands in the field it is found, whatever was read of it.
+            self.add_place(person, kind, spelling, line, false);
         }
         self.unspaced.join(person, &draft.unspaced);
         draft.spelled.truncate(MOST_NAMES);
@@ -245,6 +260,10 @@ impl People {
             Kind::Address | Kind::Location => {
                 self.unspaced.add_place(person, kind, value);
                 Self::add_lines(kind, value, draft);
+                for spelling in spellings(value) {
+                    let line = Line::read(&spelling, true);
+                    self.add_place(person, kind, &spelling, &line, true);
+                }
             }
             Kind::CompanyName => self.add_company(person, value),
             Kind::City => {
@@ -311,6 +330,7 @@ impl People {
                 }
             }
         }
+        self.add_whole_name(person, &value);
         for token in value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c)) {
             if token.chars().any(is_unspaced) {
                 self.add_unspaced(person, token, draft, &mut here);
@@ -330,8 +350,20 @@ impl People {
         draft.pairs.push(in_value);
     }
 
-    /// The names of a value, in order, without their other spellings. Given names come first, also for `Ashworth,
-    /// Maud Ann`.
+    /// A name that ends in a single letter has no pair of names, so it is looked for as it stands: `Trần Văn B`.
+    fn add_whole_name(&mut self, person: u32, value: &str) {
+        let text = folded(value);
+        let parts: Vec<&str> = words(&text).collect();
+        let is_letter = |word: &&str| word.chars().count() == 1;
+        if parts.len() > 1 && parts.iter().any(is_letter) {
+            let is_weak =
+                parts.iter().filter(|word| !is_letter(word)).all(|word| super::names::is_also_word(word));
+            let parts: Vec<&[u8]> = parts.iter().map(|word| street(word.as_bytes())).collect();
+            self.add_phrase(person, &Kind::Name, &parts, is_weak);
+        }
+    }
+
+    /// The names of a value, in order and without their other spellings. `Ashworth, Maud Ann` begins with the given names.
     fn tokens(&self, value: &str) -> Vec<u32> {
         let text = folded(value);
         let (last, first) = text.split_once(',').map_or(("", text.as_str()), |(last, first)| (last, first));
@@ -405,6 +437,11 @@ impl People {
         // A single letter is only searched beside the other names.
         if name.chars().count() > 1 {
             self.role(name.as_bytes(), Role::Name(id));
+            for prefix in prefixes(name) {
+                if let Ok(len) = u8::try_from(prefix.len()) {
+                    self.role(format!("{prefix}{name}").as_bytes(), Role::Behind(id, len));
+                }
+            }
             if is_new {
                 self.add_forms(name, id);
             }
@@ -466,9 +503,9 @@ impl People {
 
     /// Adds each line of an address separately, because people often write only the street.
     fn add_lines(kind: &Kind, value: &str, draft: &mut Draft) {
-        for line in value.split([',', '\n', ';']) {
+        for (n, line) in value.split([',', '\n', ';']).filter(|line| !line.trim().is_empty()).enumerate() {
             for spelling in spellings(line) {
-                let read = Line::read(&spelling);
+                let read = Line::read(&spelling, n == 0);
                 if read.is_number() {
                     draft.numbers.push(read);
                 } else if read.is_unit() {
@@ -482,13 +519,17 @@ impl People {
         draft.units.dedup();
     }
 
-    /// Adds a line of an address that is no street: a postcode, a town, a country. Many people share them.
-    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line) {
+    /// An address or a line of it, as it stands. A postcode, a town, a country are those of many.
+    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line, is_whole: bool) {
         let parts: Vec<&[u8]> = words(spelling).map(|word| street(word.as_bytes())).collect();
+        let tells = line.tells(spelling, is_whole);
         let has_digits = spelling.bytes().any(|byte| byte.is_ascii_digit());
-        // With a number, the line is a street: `The Avenue 5`.
-        let kind = if has_digits { kind } else { &Kind::City };
-        self.add_phrase(person, kind, &parts, !line.is_door());
+        // A street without its number is looked for as such.
+        if !tells && !has_digits && line.is_street() {
+            return;
+        }
+        let kind = if has_digits || tells { kind } else { &Kind::City };
+        self.add_phrase(person, kind, &parts, !tells);
     }
 
     fn add_company(&mut self, person: u32, value: &str) {
@@ -498,12 +539,16 @@ impl People {
                 .filter(|word| !LEGAL_FORMS.contains(word))
                 .map(|word| street(word.as_bytes()))
                 .collect();
-            let is_weak = |parts: &[&[u8]]| match parts {
-                [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
-                _ => false,
-            };
-            self.add_phrase(person, &Kind::CompanyName, &all, is_weak(&all));
-            self.add_phrase(person, &Kind::CompanyName, &core, is_weak(&core));
+            let is_plain = |word: &str| LEGAL_FORMS.contains(&word) || is_common(word);
+            let is_weak = words(&spelling).all(is_plain)
+                || match core.as_slice() {
+                    [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
+                    _ => false,
+                };
+            // `Apple Inc`: with its legal form it is a name.
+            let has_form = all.len() > core.len();
+            self.add_phrase(person, &Kind::CompanyName, &all, is_weak && !has_form);
+            self.add_phrase(person, &Kind::CompanyName, &core, is_weak);
         }
     }
 
@@ -513,7 +558,7 @@ impl People {
         };
         let shape = (anchor, parts.len() - anchor - 1);
         let (Ok(before), Ok(behind)) = (u8::try_from(shape.0), u8::try_from(shape.1)) else { return };
-        if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > 12 || behind > 12 {
+        if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > MOST_WORDS || behind > MOST_WORDS {
             return;
         }
         self.role(word, Role::Phrase(before, behind));
@@ -522,6 +567,10 @@ impl People {
             people: Vec::new(),
             is_weak,
         });
+        // The town of one may be a part of another's address.
+        if found.is_weak && !is_weak {
+            (found.is_weak, found.kind) = (false, kind.clone());
+        }
         insert(&mut found.people, person);
     }
 
@@ -537,7 +586,7 @@ impl People {
         if piece.len() < 4 && piece.iter().all(u8::is_ascii_digit) || piece.len() < 3 {
             return;
         }
-        let is_weak = is_weak || piece.len() < 5;
+        let is_weak = is_weak || piece.len() < 5 || is_common(&text);
         self.add_phrase(person, kind, &parts, is_weak);
         self.add_phrase(person, kind, &[&piece], is_weak);
         // Also search the spelling with or without a space: `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
@@ -609,7 +658,8 @@ impl People {
         }
         self.role(anchor.as_bytes(), Role::Exact(before, len));
         let has_digit = text.bytes().any(|b| b.is_ascii_digit());
-        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text)))) || is_digits && chars < 7;
+        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text) || is_common(&text))))
+            || is_digits && (chars < 7 || is_amount_or_day(text.as_bytes()));
         let found = self.exact.entry(text.as_bytes().into()).or_insert_with(|| Identifier {
             kind: kind.clone(),
             people: Vec::new(),

@@ -5,6 +5,8 @@ use super::names::collapsed;
 use super::numbers::{Digit, Number};
 use super::people::{LONGEST_WORD, People, Role, is_word};
 use super::streets::street;
+use super::telling::goes_on;
+use super::units::around;
 use super::unspaced::Form as Letters;
 use super::words::{BLOCK, Filter, Found, each_word, found};
 use super::{Kind, Matcher};
@@ -35,7 +37,9 @@ pub(super) enum Form {
     InMail,
     /// A place. It counts only if it is written with a capital.
     Place,
-    /// Adjacent names that are all words, in small letters.
+    /// A name as it stands in its field, every word of which is written with a capital.
+    Whole,
+    /// Names side by side that are all words of a language, in small letters.
     Words,
 }
 
@@ -102,10 +106,8 @@ impl Matcher {
             looked.again(people, has_initials, scratch, hits);
         }
         people.numbers.find(looked.text, &mut scratch.run, |number: &'m Number, start, end| {
-            hits.push(Hit {
-                is_certain: number.is_certain,
-                ..Hit::of(&number.kind, &number.people, start, end)
-            });
+            let is_certain = number.is_certain_in(looked.text, start, end);
+            hits.push(Hit { is_certain, ..Hit::of(&number.kind, &number.people, start, end) });
         });
         people.unspaced.find(looked.text, |form: &'m Letters, start, end| {
             let hit = Hit::of(&form.kind, &form.people, start, end);
@@ -249,6 +251,7 @@ impl People {
     ) {
         match role {
             Role::Name(id) => self.name_at((start, end), id, Form::Plain, hits),
+            Role::Behind(id, len) => self.name_at((start + usize::from(len), end), id, Form::Plain, hits),
             Role::Stem(..) => {}
             Role::Exact(before, len) => {
                 let Some(from) = start.checked_sub(before.into()) else { return };
@@ -306,10 +309,9 @@ impl People {
                 .count(),
             _ => 0,
         };
-        if behind.get(tag) != Some(&b'@') {
-            return;
-        }
-        let domain = to + tag + 1;
+        let behind = behind.get(tag..).unwrap_or_default();
+        let Some(sign) = MAIL_SIGNS.iter().find(|sign| behind.starts_with(sign)) else { return };
+        let domain = to + tag + sign.len();
         let long = range(text, domain, text.len()).iter().take(255);
         let mut last = b'.';
         // Letters of another script begin another word: `maud@example.org签收`.
@@ -352,33 +354,40 @@ impl People {
         key: &mut Vec<u8>,
         hits: &mut Vec<Hit<'m>>,
     ) {
-        let (mut from, mut to) = (start, end);
-        for _ in 0..before {
-            let Some((word, _)) = word_before(text, from) else { return };
-            from = word;
-        }
-        for _ in 0..behind {
-            let Some((_, word)) = word_behind(text, to) else { return };
-            to = word;
-        }
-        key.clear();
-        let mut at = from;
-        while at < to {
-            let len = range(text, at, to).iter().take_while(|b| is_word(**b)).count();
-            if len == 0 {
-                at += 1;
+        // Letters of two scripts are two words, or one: `12а` ends in a letter of Cyrillic.
+        for (word_before, word_behind) in STEPS {
+            let Some((from, to)) = reach(text, (start, end), (before, word_before), (behind, word_behind))
+            else {
                 continue;
+            };
+            key.clear();
+            let mut at = from;
+            while at < to {
+                let len = range(text, at, to).iter().take_while(|b| is_word(**b)).count();
+                if len == 0 {
+                    at += 1;
+                    continue;
+                }
+                if !key.is_empty() {
+                    key.push(b' ');
+                }
+                key.extend_from_slice(street(range(text, at, at + len)));
+                at += len;
             }
-            if !key.is_empty() {
-                key.push(b' ');
+            if let Some(found) = self.phrases.get(key.as_slice()) {
+                let form = match found.kind {
+                    Kind::City => Form::Place,
+                    Kind::Name => Form::Whole,
+                    _ => Form::Plain,
+                };
+                // With a flat beside it, the street and its household say whose it is.
+                let has_flat = || !around(text, (from, to), &|_| false).2.is_empty();
+                let is_place = matches!(found.kind, Kind::Address | Kind::Location);
+                let is_part = goes_on(text, from, to) || is_place && has_flat();
+                let hit = Hit::of(&found.kind, &found.people, from, to);
+                hits.push(Hit { is_certain: !found.is_weak && !is_part, form, ..hit });
+                return;
             }
-            key.extend_from_slice(street(range(text, at, at + len)));
-            at += len;
-        }
-        if let Some(found) = self.phrases.get(key.as_slice()) {
-            let form = if found.kind == Kind::City { Form::Place } else { Form::Plain };
-            let hit = Hit::of(&found.kind, &found.people, from, to);
-            hits.push(Hit { is_certain: !found.is_weak, form, ..hit });
         }
     }
 
@@ -458,7 +467,10 @@ enum Place {
     Within,
 }
 
-/// Labels that may be directly before an address.
+/// The sign of a mail address, in the address of a web page and with spaces as well.
+const MAIL_SIGNS: [&[u8]; 3] = [b"@", b"%40", b" @ "];
+
+/// Words that stand directly before an address.
 const MAIL_LABELS: [&[u8]; 9] =
     [b"mail", b"email", b"e-mail", b"mailto", b"epost", b"e-post", b"correo", b"courriel", b"to"];
 
@@ -489,7 +501,40 @@ fn mail_place(text: &[u8], from: usize) -> Place {
 /// A function that finds the word before or after a position.
 pub(super) type Step = fn(&[u8], usize) -> Option<(usize, usize)>;
 
-/// The maximum number of bytes between two words of a phrase.
+/// The steps from word to word, and those over words of several scripts.
+const STEPS: [(Step, Step); 2] = [(word_before, word_behind), (mixed_before, mixed_behind)];
+
+/// From where to where so many words before a place and behind it reach.
+fn reach(
+    text: &[u8],
+    (start, end): (usize, usize),
+    (before, word_before): (u8, Step),
+    (behind, word_behind): (u8, Step),
+) -> Option<(usize, usize)> {
+    let (mut from, mut to) = (start, end);
+    for _ in 0..before {
+        from = word_before(text, from)?.0;
+    }
+    for _ in 0..behind {
+        to = word_behind(text, to)?.1;
+    }
+    Some((from, to))
+}
+
+fn mixed_before(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (_, end) = word_before(text, at)?;
+    let len = range(text, 0, end).iter().rev().take(LONGEST_WORD + 1).take_while(|b| is_word(**b)).count();
+    Some((end - len, end))
+}
+
+fn mixed_behind(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (start, _) = word_behind(text, at)?;
+    let rest = range(text, start, text.len());
+    let len = rest.iter().take(LONGEST_WORD + 1).take_while(|b| is_word(**b)).count();
+    Some((start, start + len))
+}
+
+/// Bytes between two words of a phrase.
 const PHRASE_GAP: usize = 6;
 
 pub(super) fn word_before(text: &[u8], at: usize) -> Option<(usize, usize)> {

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use super::people::{LONGEST_WORD, is_word, words};
 use super::scan::{Step, word_before, word_behind};
+use super::telling::{goes_on, is_common_word};
 use super::units::{self, Units};
 use crate::data_map::Kind;
 
@@ -76,7 +77,7 @@ const KINDS: [&[&str]; 52] = [
     &["sk", "sokak", "sok", "sokagi"],
     &["cd", "cadde", "caddesi", "cad"],
     &["mah", "mahalle", "mahallesi", "mh"],
-    &["k", "katu", "gatan", "gata", "g", "gade", "gaten", "gt"],
+    &["k", "katu", "gatan", "gata", "g", "gade", "gaten", "gate", "gt"],
     &["u", "utca", "ut", "utja"],
     &["ring"],
     &["tie", "t", "torg", "torget"],
@@ -146,7 +147,12 @@ const LABELS: [&str; 15] = [
 /// The minimum length in bytes of a capitalised word that may be the name of a street without its kind.
 const SHORT_NAME: usize = 5;
 
-/// A house number: digits, and an optional letter.
+/// Letters of a word that can be a name.
+const LEAST_LETTERS: usize = 3;
+/// Digits of a number that is nobody else's.
+const LONG_NUMBER: usize = 7;
+
+/// A house number: digits, and a letter or none.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct House {
     number: u32,
@@ -315,16 +321,21 @@ pub(super) struct Line {
     pub(super) units: Units,
     /// Whether one of its own words ends in a kind: `Hauptstraße`.
     is_compound: bool,
+    /// Whether no line of the address stands before it.
+    is_first: bool,
+    /// Words of the line, and whether the first is a number.
+    count: usize,
+    leads: bool,
 }
 
 impl Line {
-    /// Parses one spelling of a line. A number of four digits or more after the street is a postcode, and ends the
-    /// street.
-    pub(super) fn read(spelling: &str) -> Self {
+    /// Of one spelling. A number of four digits and more behind the house is a postcode, and ends it.
+    pub(super) fn read(spelling: &str, is_first: bool) -> Self {
         // `Oak Street 12 #4`
         let spelling = spelling.replace('#', " unit ");
         let list: Vec<&[u8]> = words(&spelling).map(str::as_bytes).collect();
-        let mut line = Self::default();
+        let mut line = Self { count: list.len(), is_first, ..Self::default() };
+        line.leads = list.first().is_some_and(|word| house(word).is_some());
         let mut n = 0;
         while let Some(word) = list.get(n).copied() {
             if let Some((taken, number)) = units::read(list.get(n..).unwrap_or_default()) {
@@ -334,6 +345,8 @@ impl Line {
             }
             n += 1;
             if word.len() >= 4 && n > 1 && word.iter().all(u8::is_ascii_digit) {
+                // `Rua Augusta 1234`: of a street without a house it may be the house.
+                line.houses.extend(house(word).filter(|_| line.houses.is_empty()));
                 break;
             }
             let is_house = house(word).filter(|_| !line.is_in_name(&list, n));
@@ -373,6 +386,10 @@ impl Line {
         if line.words.is_empty() && line.ways.is_empty() {
             line.words = std::mem::take(&mut line.front);
         }
+        // `6-10-1 Roppongi`: the numbers of a district, a block and a house are one number.
+        if line.houses.len() > 2 {
+            line.houses.truncate(usize::from(!line.leads));
+        }
         line
     }
 
@@ -388,6 +405,10 @@ impl Line {
         let before_word = list.get(next).is_some_and(|word| is_own(word) && word.len() > 1);
         let others =
             list.iter().enumerate().filter(|(at, word)| at + 1 != next && house(word).is_some()).count();
+        // `10-12 High Street`
+        if next.checked_sub(2).and_then(|at| list.get(at)).is_some_and(|word| house(word).is_some()) {
+            return false;
+        }
         let leads = next == 1
             && list
                 .get(next..)
@@ -402,9 +423,43 @@ impl Line {
         self.words.is_empty() && self.ways.is_empty() && self.houses.len() == 1
     }
 
-    /// Whether the line is only a kind of street and a house number: `The Avenue 5`.
-    pub(super) fn is_door(&self) -> bool {
-        self.words.is_empty() && !self.ways.is_empty() && !self.houses.is_empty()
+    /// Whether it is a kind of street and a house number, without a name: `The Avenue 5`. `12 ter` is none.
+    fn is_door(&self) -> bool {
+        self.words.is_empty() && !self.ways.is_empty() && !self.houses.is_empty() && self.count > 2
+    }
+
+    /// Whether it is a street by its words: one of them says so, or it leads the address and no text about others holds it.
+    /// `3º B`, `ap. 7` and `Page 5` are none.
+    pub(super) fn is_street(&self) -> bool {
+        let letters = |word: &[u8]| word.iter().filter(|byte| !byte.is_ascii_digit()).count();
+        let is_named = self.words.iter().any(|word| letters(word) >= LEAST_LETTERS);
+        if self.is_compound || !self.ways.is_empty() {
+            return is_named
+                || self.words.iter().any(|word| word.len() >= LEAST_LETTERS && letters(word) > 0);
+        }
+        is_named && self.is_first && !self.houses.is_empty() && !self.has_postcode() && !self.is_common()
+    }
+
+    fn is_common(&self) -> bool {
+        let mut words = self.words.iter().filter_map(|word| std::str::from_utf8(word).ok());
+        words.all(|word| word.len() < LEAST_LETTERS || is_common_word(word))
+    }
+
+    fn has_postcode(&self) -> bool {
+        self.houses.iter().any(|house| house.number > if self.leads { 999 } else { 9999 })
+    }
+
+    /// Whether nobody else has the line, as it stands: a street, a number as long as a telephone's, or, of a whole address,
+    /// many words.
+    pub(super) fn tells(&self, spelling: &str, is_whole: bool) -> bool {
+        let digits = spelling.bytes().filter(u8::is_ascii_digit).count();
+        let is_mixed = |word: &str| {
+            word.bytes().any(|byte| byte.is_ascii_digit()) && word.bytes().any(|byte| !byte.is_ascii_digit())
+        };
+        let has_way = self.is_compound || !self.ways.is_empty();
+        let is_long = is_whole
+            && (self.count > 3 && (has_way || digits > 0) || self.count > 2 && words(spelling).any(is_mixed));
+        digits > 0 && (self.is_street() || self.is_door()) || digits >= LONG_NUMBER || is_long
     }
 
     /// Whether the line is only a part of a house: a flat in a separate field.
@@ -429,8 +484,10 @@ impl Streets {
         units: &Units,
     ) -> Option<(Box<[u8]>, u32)> {
         let (anchor, word) = line.words.iter().enumerate().max_by_key(|(_, word)| word.len())?;
-        let is_street = !line.houses.is_empty() || !line.ways.is_empty() || line.is_compound;
-        if !is_street || line.words.len() > 6 || line.words.iter().any(|word| word.len() > LONGEST_WORD) {
+        if !line.is_street()
+            || line.words.len() > 6
+            || line.words.iter().any(|word| word.len() > LONGEST_WORD)
+        {
             return None;
         }
         let next = u32::try_from(self.list.len()).ok()?;
@@ -511,7 +568,8 @@ impl Streets {
             if let Some(household) = street.houses.get(house) {
                 let (from, to, units) = units::around(text, (from, to), &|unit| household.knows(unit));
                 let (people, is_certain) = household.of(&units);
-                return Some(found(from, to, people, has_way && is_sure && is_certain));
+                let is_whole = !goes_on(text, from, to);
+                return Some(found(from, to, people, has_way && is_sure && is_certain && is_whole));
             }
             // `5` and `5a` may be two doors of the same house.
             let near = street.houses.iter().find(|(known, _)| known.number == house.number);

@@ -75,12 +75,35 @@ impl Unspaced {
         }
     }
 
-    /// Adds the words of a place in such a script. An address with its number is certain.
+    /// Adds the words of a place that are in such a script. With its number an address is certain. Numbers that hyphens join are
+    /// one number: `6-10-1` is a district, a block and a house. Up to its first number it is the address of many.
     pub(super) fn add_place(&mut self, person: u32, kind: &Kind, value: &str) {
-        let tokens = value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c));
-        for token in tokens.filter(|token| token.starts_with(is_unspaced) && token.nfc().count() >= 2) {
+        let value = folded(value);
+        let is_cut = |(at, c): (usize, char)| {
+            let is_digit =
+                |text: &str, c: Option<char>| !text.is_empty() && c.is_some_and(|c| c.is_ascii_digit());
+            let (before, behind) =
+                (value.get(..at).unwrap_or_default(), value.get(at + 1..).unwrap_or_default());
+            let joins = c == '-'
+                && is_digit(before, before.chars().next_back())
+                && is_digit(behind, behind.chars().next());
+            !joins && !c.is_alphanumeric() && !is_unspaced(c) && !is_combining_mark(c)
+        };
+        let mut from = 0;
+        for (at, c) in value.char_indices().chain([(value.len(), ' ')]).filter(|place| is_cut(*place)) {
+            let token = value.get(from..at).unwrap_or_default();
+            from = at + c.len_utf8();
+            if !token.starts_with(is_unspaced) || token.nfc().count() < 2 {
+                continue;
+            }
             let has_number = token.chars().any(char::is_numeric);
-            self.insert(person, kind, token, None, has_number && *kind != Kind::City);
+            for spelling in numbered(token) {
+                self.insert(person, kind, &spelling, None, has_number && *kind != Kind::City);
+            }
+            let town = token.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
+            if town.len() < token.len() && town.nfc().count() >= 2 {
+                self.insert(person, &Kind::City, town, None, false);
+            }
         }
     }
 
@@ -131,11 +154,37 @@ impl Unspaced {
     }
 }
 
-/// Whether the last syllable continues after this position. Korean syllables are folded into sounds, and one more
-/// sound makes another syllable. In other scripts, a mark does the same.
+/// What stands behind the numbers of a district, a block and a house in Japan.
+const COUNTERS: [&str; 4] = ["丁目", "番地", "番", "号"];
+
+/// An address that ends in numbers, in the ways in which they are written: `六本木6-10-1`, `六本木6丁目10番1号`.
+fn numbered(token: &str) -> Vec<String> {
+    let mut plain = token.to_owned();
+    for counter in COUNTERS {
+        plain = plain.replace(counter, "-");
+    }
+    let plain = plain.trim_end_matches('-');
+    let (town, numbers) = plain.split_at(plain.find(|c: char| c.is_ascii_digit()).unwrap_or(plain.len()));
+    let parts: Vec<&str> = numbers.split('-').collect();
+    let mut list = vec![token.to_owned()];
+    if parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())) {
+        if let [district, block, house] = parts.as_slice() {
+            list.push(format!("{town}{district}-{block}-{house}"));
+            list.push(format!("{town}{district}丁目{block}-{house}"));
+            list.push(format!("{town}{district}丁目{block}番{house}号"));
+            list.push(format!("{town}{district}丁目{block}番地{house}"));
+        }
+    }
+    list.dedup();
+    list
+}
+
+/// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable. So does a
+/// mark in other scripts.
 fn goes_on(text: &[u8], at: usize) -> bool {
     let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
-    if is_digit(at) && at.checked_sub(1).is_some_and(is_digit) {
+    let sign = usize::from(matches!(text.get(at), Some(b'-' | b'.' | b':')));
+    if is_digit(at + sign) && at.checked_sub(1).is_some_and(is_digit) {
         return true;
     }
     let letter = text.get(at..at + 3).and_then(|letter| std::str::from_utf8(letter).ok());

@@ -12,3 +12,4 @@ pub(crate) mod pdf;
 pub(crate) mod pdf_producers;
 pub(crate) mod strategies;
 pub(crate) mod text;
+pub(crate) mod verbatim;

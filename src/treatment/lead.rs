@@ -127,6 +127,6 @@ impl fmt::Display for Lead {
         if matches!(self, Self::Token { .. }) {
             return f.write_str(" (while the key of its epoch exists)");
         }
-        if !self.classes_while_kept().is_empty() { f.write_str(" (while a duty keeps it)") } else { Ok(()) }
+        if self.classes_while_kept().is_empty() { Ok(()) } else { f.write_str(" (while a duty keeps it)") }
     }
 }

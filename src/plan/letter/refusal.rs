@@ -77,7 +77,7 @@ fn covered(policy: &Effective, refusing: &[&BlockedBy]) -> Result<(), LetterErro
     if refusing.iter().any(|by| by.data.is_empty()) {
         return Ok(());
     }
-    let treated = on_request(policy).into_iter().flat_map(|treatment| treatment.classes());
+    let treated = on_request(policy).into_iter().flat_map(Treatment::classes);
     let classes: BTreeSet<ClassName> = treated
         .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }))
         .map(|(name, _)| name.clone())

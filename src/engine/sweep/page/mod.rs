@@ -287,7 +287,7 @@ impl Set<'_> {
         let digits = number.to_string();
         let mut apart = String::with_capacity(digits.len() + digits.len() / 3);
         for (n, digit) in digits.chars().enumerate() {
-            if n > 0 && (digits.len() - n) % 3 == 0 {
+            if n > 0 && (digits.len() - n).is_multiple_of(3) {
                 apart.push(self.words.thousands);
             }
             apart.push(digit);

@@ -222,21 +222,7 @@ impl Frame {
             };
             found.classes.insert(class.name.clone(), class_found);
         }
-        for Counts { class, .. } in &classes {
-            let Some(counted) = found
-                .classes
-                .get_mut(&class.name)
-                .filter(|counted| counted.nobody.rows + counted.gone.rows > 0)
-            else {
-                continue;
-            };
-            for (link, sql) in self.spelled_otherwise(class) {
-                let rows = Self::number(session, &sql)?;
-                if rows > 0 {
-                    counted.spelled_otherwise.insert(link, rows);
-                }
-            }
-        }
+        self.count_spelled_otherwise(session, &classes, &mut found)?;
         if found.unclaimed.rows > 0 {
             for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
                 let values = values(&self.bound, session, table, &column, &is_unclaimed)?;
@@ -244,6 +230,27 @@ impl Frame {
             }
         }
         Ok(found)
+    }
+
+    /// Counts the records whose owner exists and is spelled in another way, in classes with records of nobody.
+    fn count_spelled_otherwise(
+        &self,
+        session: &mut dyn Session,
+        classes: &[Counts<'_>],
+        found: &mut TableCensus,
+    ) -> Result<(), Trouble> {
+        for Counts { class, .. } in classes {
+            let counted = found.classes.get_mut(&class.name);
+            let of_nobody = counted.filter(|counted| counted.nobody.rows + counted.gone.rows > 0);
+            let Some(counted) = of_nobody else { continue };
+            for (link, sql) in self.spelled_otherwise(class) {
+                let rows = Self::number(session, &sql)?;
+                if rows > 0 {
+                    counted.spelled_otherwise.insert(link, rows);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// For each link to whose far end fields of a record belong: the condition that such a field of the row `x` is filled, and

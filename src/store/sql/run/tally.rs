@@ -449,31 +449,41 @@ impl Frame {
                     }
                 }
             }
-            if let Some((statement, fields)) = &class.kept {
-                for (n, kept) in Self::kept(session, &class.class, statement, fields)? {
-                    if let Some(tally) = tallies.get_mut(n) {
-                        tally.kept.insert(class.class.clone(), kept);
-                    }
-                }
-            }
-            for KeepersScript { class: of, needs, statement, fields } in &class.keepers {
-                for (n, dates) in Self::kept(session, &class.class, statement, fields)? {
-                    let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
-                    if let Some(kept) = kept {
-                        kept.keepers.push(Keepers { class: of.clone(), needs: needs.clone(), dates });
-                    }
-                }
-            }
-            if let Some(statement) = &class.kept_for_others {
-                for (n, counted) in Self::count(session, &class.class, statement)? {
-                    let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
-                    if let Some(kept) = kept {
-                        kept.for_others = counted.rows;
-                    }
+            Self::count_kept(session, class, &mut tallies)?;
+        }
+        Ok(tallies)
+    }
+
+    /// Counts the records of a class that duties keep, and the records that need them.
+    fn count_kept(
+        session: &mut dyn Session,
+        class: &ClassScript,
+        tallies: &mut [Tally],
+    ) -> Result<(), Trouble> {
+        if let Some((statement, fields)) = &class.kept {
+            for (n, kept) in Self::kept(session, &class.class, statement, fields)? {
+                if let Some(tally) = tallies.get_mut(n) {
+                    tally.kept.insert(class.class.clone(), kept);
                 }
             }
         }
-        Ok(tallies)
+        for KeepersScript { class: of, needs, statement, fields } in &class.keepers {
+            for (n, dates) in Self::kept(session, &class.class, statement, fields)? {
+                let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
+                if let Some(kept) = kept {
+                    kept.keepers.push(Keepers { class: of.clone(), needs: needs.clone(), dates });
+                }
+            }
+        }
+        if let Some(statement) = &class.kept_for_others {
+            for (n, counted) in Self::count(session, &class.class, statement)? {
+                let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
+                if let Some(kept) = kept {
+                    kept.for_others = counted.rows;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Rows in which fields belong to customers of the batch: rows of others, and rows with something to do that is not

@@ -457,8 +457,8 @@ async fn read_status(
         let days =
             [("due", "due"), ("confirm_by", "confirm the receipt by"), ("remind_on", "remind the person on")];
         let days = days.map(|(key, what)| Some((what, text(key))).filter(|(_, day)| !day.is_empty()));
-        let days: String = days.iter().flatten().map(|(what, day)| format!(", {what} {day}")).collect();
-        lines.push(format!("request {id}  {kind}: {stage}{days}{late}"));
+        let days: Vec<String> = days.iter().flatten().map(|(what, day)| format!(", {what} {day}")).collect();
+        lines.push(format!("request {id}  {kind}: {stage}{}{late}", days.concat()));
     }
     let json = json!({
         "requests": requests,

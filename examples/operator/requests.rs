@@ -260,8 +260,8 @@ async fn note(args: &NoteArgs) -> Result<Answer, Failure> {
     let engine = args.there.engine().await?;
     let id = RequestId::new(args.request.as_str());
     let now = SystemClock.now();
-    let none = || relinquish::Error::NoSuchRequest { request: id.clone() };
-    let new = engine.request(&id).await?.ok_or_else(none)?.new;
+    let no_such = || relinquish::Error::NoSuchRequest { request: id.clone() };
+    let new = engine.request(&id).await?.ok_or_else(no_such)?.new;
     let on = args.on.unwrap_or_else(|| engine.rules_for(&new).time_zone().day(now));
     let tenant = new.tenant;
     // Who runs this on the database's own machine has authority over whatever tenant it is about.

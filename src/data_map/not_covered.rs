@@ -1,4 +1,4 @@
-//! What no erasure reaches, as facts. `Display` makes the sentences for a person.
+//! Data that no erasure reaches, as facts. `Display` makes the sentences for a person.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ impl fmt::Display for IgnoredPart {
 
 /// Something that an erasure does not reach. Plans and certificates list each of them.
 ///
-/// In JSON it is a fact: names, numbers, and the words of the host's own map. `Display` makes a sentence.
+/// The JSON contains only facts: names, numbers, and texts from the host's map. `Display` makes a sentence.
 ///
 /// ```
 /// use relinquish::data_map::NotCovered;
@@ -64,7 +64,7 @@ pub enum NotCovered {
     Ignored {
         /// The part that is left out.
         what: IgnoredPart,
-        /// Why, in the map's words.
+        /// The reason from the map.
         reason: String,
     },
     /// Mentions of the person in fields that stay, or in records of others.
@@ -75,7 +75,7 @@ pub enum NotCovered {
     Backups,
     /// Tables that the data map does not name, and that no foreign key ties to a customer.
     Tables(Vec<String>),
-    /// What a trigger on a mapped table writes to a table that the map ignores.
+    /// Data that a trigger on a mapped table writes to a table that the map ignores.
     WrittenByTrigger {
         /// The trigger.
         trigger: String,
@@ -86,7 +86,7 @@ pub enum NotCovered {
     },
     /// Older versions, replicas and backups of the objects of a class in an object store.
     ObjectVersions(ClassName),
-    /// Records in a store beside the root store that name a customer whom the root store does not have.
+    /// Records in a store beside the root store that reference a customer who is not in the root store.
     OwnersElsewhere(StoreName),
     /// Rows that a census counted.
     Rows {
@@ -113,17 +113,17 @@ pub enum UnreachedRows {
         /// The table.
         table: String,
     },
-    /// Records that name no owner.
+    /// Records without a reference to an owner.
     NoOwner {
         /// The class.
         class: ClassName,
     },
-    /// Records that name an owner who does not exist.
+    /// Records that reference an owner who does not exist.
     OwnerGone {
         /// The class.
         class: ClassName,
     },
-    /// Values that cannot be searched for people.
+    /// Values in which people cannot be searched.
     Unsearchable {
         /// The class.
         class: ClassName,
@@ -146,18 +146,19 @@ pub enum UnreachedRows {
     },
 }
 
-/// Why a census counted rows that no erasure reaches.
+/// Why no erasure reaches the rows that a census counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RowsBecause {
     /// The map gives this reason.
     Given(String),
-    /// The rows hang from records that have no owner.
+    /// The rows belong to records that have no owner.
     Hanging,
     /// The map gives no reason.
     NotGiven,
-    /// Values that cannot be read are not searched: bytes, text of another encoding, a document that is not JSON.
+    /// The values cannot be read, so they are not searched. They are bytes, text in another encoding, or a document
+    /// that is not JSON.
     NotText,
     /// A date that cannot be read makes nothing due, and ends no duty.
     NoDate,

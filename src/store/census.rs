@@ -140,16 +140,16 @@ pub struct ClassCensus {
 pub struct Counted {
     /// The number of rows.
     pub rows: u64,
-    /// The number of these rows that count only because they hang from other counted records.
+    /// The number of these rows that count only because they belong to other counted records.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hanging: u64,
-    /// The reason in the map's words, if it gives one.
+    /// The reason that the map gives, if it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Counted {
-    /// The number of rows that do not hang from other counted records.
+    /// The number of rows that do not belong to other counted records.
     fn by_themselves(&self) -> u64 {
         self.rows.saturating_sub(self.hanging)
     }
@@ -174,7 +174,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// What is explained outside the map about the rows of a class.
+/// Which rows of a class have a reason outside the map.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Explained {
     /// Rows of its table without a class are explained.
@@ -289,7 +289,8 @@ impl Census {
         self.problems().iter().next().is_none()
     }
 
-    /// What no erasure reaches, for a plan or a certificate: the number, the reason and the time of the census.
+    /// The rows that no erasure reaches, for a plan or a certificate: the number, the reason and the time of the
+    /// census.
     pub fn not_covered(&self) -> Vec<NotCovered> {
         let mut found: Vec<(UnreachedRows, u64, RowsBecause)> = Vec::new();
         for (name, table) in &self.tables {

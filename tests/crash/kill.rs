@@ -1,8 +1,8 @@
 //! Real processes on one ledger, killed (SIGKILL) and stopped beyond their lease (SIGSTOP) at random moments.
 //!
-//! Two workers plan, execute and resume on the same files; now and then one of them is killed and started anew under its name,
-//! or stands still until the other one may take its cases. In the end whatever is left is done by a third, and the database
-//! has to be as after a run without any of that, with one entry in the ledger for each customer.
+//! Two workers plan, execute and resume on the same files. Sometimes one of them is killed and restarted with the
+//! same name, or is stopped until the other one may take its cases. In the end a third worker does the rest. The
+//! database has to be the same as after a run without interruptions, and the ledger has one entry for each customer.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::plans::{self, Canonical};
 use crate::shop::{Shop, changes};
 
-/// So many processes are killed.
+/// The number of processes that are killed.
 const KILLS: usize = 1_000;
 const LEASE: Duration = Duration::from_millis(400);
 
-/// A gateway that keeps each profile in a file: what one process erases is gone for all.
+/// A gateway that keeps each profile in a file, so that all processes see an erasure.
 #[derive(Debug)]
 struct Files {
     name: GatewayName,
@@ -88,8 +88,8 @@ fn engine(canonical: &Canonical, folder: &Path, name: &str) -> Engine {
     .unwrap()
 }
 
-/// Plans, approves and executes for everybody, and goes on with what is open. An error is the next try's: the other worker may
-/// be at it.
+/// Plans, approves and executes for all customers, and continues open cases. After an error it tries again, because
+/// the other worker may have the case.
 async fn work(engine: &Engine, canonical: &Canonical) {
     for id in &canonical.customers {
         let Ok(Planned::Plan(plan)) = engine.plan(&CustomerId::from(*id), &Asked::request()).await else {
@@ -105,7 +105,7 @@ async fn work(engine: &Engine, canonical: &Canonical) {
     drop(engine.resume().await);
 }
 
-/// What a child process does: `--work <plan> <folder> <name>`.
+/// The work of a child process: `--work <plan> <folder> <name>`.
 pub(crate) fn as_worker() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, flag, plan, folder, name] = arguments.as_slice() else { return None };
@@ -136,12 +136,12 @@ fn start(canonical: &Canonical, folder: &Path, name: &str) -> Child {
 
 fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // It may have come to its end by itself.
+        // The process may have ended by itself.
         kill_process(pid, signal).ok();
     }
 }
 
-/// What is left in the end: changed cells, profiles at the gateway, and how often each customer was erased.
+/// The state at the end: changed cells, profiles at the gateway, and how many times each customer was erased.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     changes: BTreeSet<String>,
@@ -151,7 +151,7 @@ struct End {
     open: usize,
 }
 
-/// One trial. Gives the number of kills and the end.
+/// Runs one trial. Returns the number of kills and the state at the end.
 async fn trial(canonical: &Canonical, random: &mut fastrand::Rng, disturbed: bool) -> (usize, End) {
     let folder = tempfile::tempdir().unwrap();
     let made = Shop::new(&canonical.sql, &canonical.map, "");
@@ -207,7 +207,7 @@ async fn trial(canonical: &Canonical, random: &mut fastrand::Rng, disturbed: boo
     (kills, end)
 }
 
-/// Kills workers until there were enough, and gives the number of violations.
+/// Runs trials until enough workers were killed. Returns the number of violations.
 pub(crate) fn campaign(wanted: &[String]) -> usize {
     let is_wanted =
         |canonical: &Canonical| wanted.is_empty() || wanted.iter().any(|name| canonical.name.contains(name));

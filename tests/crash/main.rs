@@ -1,10 +1,10 @@
-//! A campaign of crashes: every plan below dies at every boundary of its case, and again at every boundary of each
-//! recovery; its future is dropped at every await; and at every boundary its worker stalls beyond its lease, while another
-//! worker takes the case over. After that, real processes work on one ledger and are killed and stopped at random moments
-//! (`kill.rs`).
+//! A campaign of crashes. Every plan below dies at every boundary of its case, and again at every boundary of each
+//! recovery. Its future is dropped at every await. At every boundary its worker stalls longer than its lease, while
+//! another worker takes over the case. After that, real processes work on one ledger, and are killed and stopped at
+//! random moments (`kill.rs`).
 //!
-//! `cargo test --release --all-features --test crash`. Not part of `cargo test`, because it takes minutes; the same with fewer
-//! plans is in `tests/it/engine/interruption.rs`.
+//! Run it with `cargo test --release --all-features --test crash`. It is not part of `cargo test`, because it takes
+//! minutes. `tests/it/engine/interruption.rs` does the same with fewer plans.
 //!
 //! A boundary is before a call to a port, or after it took effect and before its answer arrived. So the ledger's write is
 //! lost, or the store's effect is there and nobody wrote it down. At the end every customer is untouched, erased as planned

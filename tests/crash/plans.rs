@@ -1,17 +1,17 @@
-//! Plans of every kind: what is done to records, what a gateway holds, and what refuses.
+//! Plans of every kind: with different treatments, gateways and refusals.
 
-/// One of them: a database, its map and policy, and whom to erase.
+/// A plan: a database, its map and policy, and the customers to erase.
 pub(crate) struct Canonical {
     pub(crate) name: &'static str,
     pub(crate) sql: String,
     pub(crate) map: String,
     pub(crate) policy: String,
     pub(crate) customers: Vec<&'static str>,
-    /// What the gateway holds: profile, owner, running subscriptions.
+    /// The profiles at the gateway: id, owner and active subscriptions.
     pub(crate) profiles: Vec<(&'static str, Option<&'static str>, u32)>,
-    /// What it holds after the plans were approved.
+    /// The profiles at the gateway after the plans were approved.
     pub(crate) later: Vec<(&'static str, Option<&'static str>, u32)>,
-    /// How many cases end blocked.
+    /// The number of cases that end blocked.
     pub(crate) blocked: usize,
 }
 
@@ -49,7 +49,7 @@ fn canonical(name: &'static str, treatment: &str, customers: &[&'static str]) ->
     }
 }
 
-/// The same with a gateway at which profiles are erased.
+/// The same, with a gateway at which profiles are erased.
 fn with_gateway(canonical: Canonical) -> Canonical {
     Canonical {
         map: canonical.map.replace(HEAD, &format!("{HEAD}gateways.pay = 'pay'\n")),

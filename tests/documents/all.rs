@@ -1,6 +1,6 @@
-//! Documents in an object store, held against real directories.
+//! Tests of documents in an object store, with real directories.
 
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod documents;

@@ -1,4 +1,4 @@
-//! Documents in an object store, in real directories, beside real SQLite files.
+//! Documents in an object store (real directories), together with real SQLite files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -188,7 +188,7 @@ async fn a_customers_documents_are_blanked_and_nobody_elses_are_touched() {
     nothing_is_left(&engine, "1").await;
 }
 
-/// One at the very place counts too, and what only starts like it does not.
+/// A document with exactly this path counts too. A document whose path only begins like it does not.
 #[tokio::test]
 async fn deleted_documents_are_gone_and_their_neighbours_stay() {
     let archive = Archive::new(
@@ -231,7 +231,7 @@ async fn a_duty_keeps_documents_by_the_day_on_which_they_were_written() {
     );
 }
 
-/// Nobody would find them any more when the duty ends.
+/// When the duty ends, nobody could find these documents any more.
 #[tokio::test]
 async fn a_customer_is_not_deleted_while_a_duty_keeps_documents() {
     let duty = "\n[duties.books]\nclasses = ['invoice_document']\nperiod = '7 years'\nstart = 'record_date'\n\
@@ -247,8 +247,8 @@ async fn a_customer_is_not_deleted_while_a_duty_keeps_documents() {
     assert_eq!((archive.shop.cells(), archive.files()), before);
 }
 
-/// What was blanked was written then, so by its date the duty would begin anew: the plan would say for years that the law
-/// keeps an empty page.
+/// A blanked document has the date of its blanking. By this date the duty would start again, and the plan would say
+/// for years that the law keeps an empty page.
 #[tokio::test]
 async fn a_blank_document_is_kept_by_no_duty_though_it_was_written_anew() {
     let duty = "\n[duties.books]\nclasses = ['invoice_document']\nperiod = '7 years'\nstart = 'record_date'\n\
@@ -259,7 +259,7 @@ async fn a_blank_document_is_kept_by_no_duty_though_it_was_written_anew() {
             &format!(
                 "customer = '{root}'\ninvoice_document = {{ action = 'blank', otherwise = 'empty' }}{duty}"
             ),
-            // The first was blanked by a run that came to no end.
+            // The first document was blanked by a run that did not finish.
             &[
                 ("invoices/1/a.pdf", &blanked),
                 ("invoices/1/old.pdf", PDF),
@@ -280,7 +280,7 @@ async fn a_blank_document_is_kept_by_no_duty_though_it_was_written_anew() {
         assert!(files.values().all(|file| is_blank(file)) && files["invoices/1/old.zip"].is_empty());
         if root == "anonymise" {
             nothing_is_left(&engine, "1").await;
-            // One that is new is kept, and no blank one.
+            // A new document is kept, but not a blank one.
             archive.put("invoices/1/new.pdf", PDF);
             let store = archive.store();
             let policy =
@@ -323,7 +323,7 @@ fn the_same_document_belongs_to_one_class_only() {
     first.documents("note", other, "invoices/{customer}").unwrap();
 }
 
-/// A treatment that was made for another map, or whose own strategies were not found again, is carried out for nothing.
+/// A treatment is refused if it was made for another map, or if its own strategies are missing.
 #[tokio::test]
 async fn a_treatment_that_does_not_cover_the_documents_is_refused() {
     let archive = Archive::new("customer = 'anonymise'", &[("invoices/1/a.pdf", PDF)]);
@@ -343,7 +343,7 @@ async fn a_treatment_that_does_not_cover_the_documents_is_refused() {
     assert_eq!((archive.shop.cells(), archive.files()), before);
 }
 
-/// A directory that fails to be written to for as long as it is told to.
+/// A directory whose writes fail as long as a test wants it.
 #[derive(Debug)]
 struct Failing {
     inner: LocalFileSystem,
@@ -424,7 +424,7 @@ async fn a_case_waits_for_an_object_store_that_fails_and_is_finished_later() {
 #[tokio::test]
 async fn where_documents_cannot_be_looked_at_nothing_is_touched() {
     let treatment = "customer = 'anonymise'\ninvoice_document = 'blank'";
-    // What should be a directory is a file.
+    // A file is in the place of a directory.
     let archive = Archive::new(treatment, &[("invoices", b"no directory")]);
     let store = archive.store();
     let before = archive.shop.cells();

@@ -1,13 +1,14 @@
-//! Hostile input, by the minute: `cargo test --release --all-features --test fuzz -- [target] [seconds]`.
+//! Hostile input for some minutes: `cargo test --release --all-features --test fuzz -- [target] [seconds]`.
 //!
-//! Targets: `map`, `policy`, `json`, `text`, `pdf`; without one all of them, ten minutes each. Not part of `cargo test`.
-//! Documents are mutated as trees (a value replaced, a key misspelled, a branch of another document grafted on, nesting) and
-//! as text (bytes changed, cut, doubled). It is not guided by coverage; it finds what a stubborn user would.
+//! The targets are `map`, `policy`, `json`, `text` and `pdf`. Without a target all of them run, ten minutes each.
+//! This is not part of `cargo test`. Documents are mutated as trees: a value is replaced, a key is misspelled, a
+//! branch of another document is inserted, or nesting is added. They are also mutated as text: bytes are changed, cut
+//! or doubled. The mutation is not guided by coverage.
 //!
-//! Nothing may panic; every error has to say something; the same input gives the same answer; and what each target says
-//! below has to hold. An input that breaks this is written to `target/` and printed.
+//! Nothing may panic, every error must have a text, and the same input must give the same answer. Each target has
+//! further rules below. An input that breaks a rule is written to `target/` and printed.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|one| !one.starts_with('-')).collect();
     let seconds = arguments.iter().find_map(|one| one.parse().ok()).unwrap_or(600);
     let named: Vec<&String> = arguments.iter().filter(|one| one.parse::<u64>().is_err()).collect();
-    // Files of a run before this one are tried instead of new inputs: `-- map target/fuzz-map-1`.
+    // With files of an earlier run, these are tried instead of new inputs: `-- map target/fuzz-map-1`.
     let files: Vec<&&String> = named.iter().filter(|name| name.contains('/')).collect();
     let seed =
         std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..));

@@ -72,7 +72,7 @@ const WORDS: &[&str] = &[
     "1",
 ];
 
-/// A scalar that nobody expects.
+/// An unusual scalar.
 fn scalar(random: &mut Rng) -> Value {
     match random.u8(..9) {
         0 => Value::Null,
@@ -108,11 +108,11 @@ fn node<'v>(value: &'v mut Value, n: &mut usize) -> Option<&'v mut Value> {
 
 fn some_node<'v>(value: &'v mut Value, random: &mut Rng) -> &'v mut Value {
     let mut n = random.usize(..nodes(value));
-    // There are as many nodes as were counted.
+    // The number of nodes was counted before.
     node(value, &mut n).unwrap()
 }
 
-/// A document with a few things changed.
+/// A document with a few random changes.
 pub(crate) fn tree(seeds: &[Value], random: &mut Rng) -> Value {
     let mut document = seeds[random.usize(..seeds.len())].clone();
     for _ in 0..=random.u8(..4) {
@@ -166,7 +166,7 @@ fn in_table(table: &mut Map<String, Value>, graft: Value, random: &mut Rng) {
     }
 }
 
-/// Bytes with a few of them changed.
+/// Bytes with a few random changes.
 pub(crate) fn bytes(seeds: &[&[u8]], random: &mut Rng) -> Vec<u8> {
     let mut input = seeds[random.usize(..seeds.len())].to_vec();
     for _ in 0..=random.u8(..6) {

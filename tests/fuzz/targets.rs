@@ -1,4 +1,4 @@
-//! What is fuzzed, and what has to hold.
+//! The fuzz targets, and their rules.
 
 use std::cmp::Ordering;
 use std::sync::OnceLock;
@@ -20,7 +20,7 @@ use crate::mutate;
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) make: fn(&mut Rng) -> Vec<u8>,
-    /// Whether the input was taken, or what is wrong.
+    /// Whether the input was accepted. The error says which rule is broken.
     pub(crate) try_it: fn(&[u8]) -> Result<bool, String>,
 }
 
@@ -45,7 +45,7 @@ const POLICIES: &[&str] = &[
     FIELDS,
 ];
 
-/// What is said of single fields, for the quickstart's map.
+/// The texts about single fields, for the quickstart's map.
 const FIELDS: &str = r#"
 version = 1
 sweep = false
@@ -75,7 +75,7 @@ fn trees(texts: &[&str]) -> Vec<Value> {
     texts.iter().map(|text| toml::from_str(text).unwrap()).collect()
 }
 
-/// As a tree in JSON or TOML, or as text in TOML.
+/// Mutates a document as a tree in JSON or TOML, or as text in TOML.
 fn document(texts: &'static [&'static str], trees: &[Value], random: &mut Rng) -> Vec<u8> {
     if random.u8(..3) == 0 {
         let seeds: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
@@ -86,7 +86,7 @@ fn document(texts: &'static [&'static str], trees: &[Value], random: &mut Rng) -
     as_toml.unwrap_or_else(|| tree.to_string()).into_bytes()
 }
 
-/// Every problem says where and what.
+/// Every problem has a path and a text.
 fn said(problems: &Problems) -> Result<(), String> {
     let text = problems.to_string();
     if text.trim().is_empty() { Err("an error that says nothing".to_owned()) } else { Ok(()) }
@@ -126,7 +126,7 @@ fn shop() -> &'static std::path::Path {
     folder.path()
 }
 
-/// A map that can be read is held against a real database, which stays as it is.
+/// A map that can be read is checked against a real database, which does not change.
 fn try_map(input: &[u8]) -> Result<bool, String> {
     let Some(map) = both(input, SqlMap::from_toml, SqlMap::from_json)? else { return Ok(false) };
     match SqliteStore::open(shop().join("crm.sqlite"), &map) {
@@ -149,7 +149,7 @@ fn data_map() -> &'static DataMap {
     })
 }
 
-/// A policy that can be read is held against a map, twice with the same result.
+/// A policy that can be read is checked against a map, twice with the same result.
 fn try_policy(input: &[u8]) -> Result<bool, String> {
     let read = || both(input, PolicyDocument::from_toml, PolicyDocument::from_json);
     let (Some(one), Some(other)) = (read()?, read()?) else { return Ok(false) };
@@ -179,7 +179,7 @@ fn make_json(random: &mut Rng) -> Vec<u8> {
     if random.bool() { text.into_bytes() } else { mutate::bytes(&[text.as_bytes()], random) }
 }
 
-/// Every text of a document, the names of members among them.
+/// Every text of a document, including the names of members.
 fn each_text(document: &Value, tell: &mut impl FnMut(&str)) {
     match document {
         Value::String(text) => tell(text),
@@ -192,8 +192,8 @@ fn each_text(document: &Value, tell: &mut impl FnMut(&str)) {
     }
 }
 
-/// People are taken out of every text and every number of a document, and of nothing else; it stays a document, no member is
-/// lost, and once is enough.
+/// Mentions are removed from every text and every number of a document, and from nothing else. The result is a
+/// document, no member is lost, and a second run changes nothing.
 fn try_redact(text: &str, parsed: Option<&Value>, pointer: &Pointer) -> Result<(), String> {
     let said = |error: relinquish::anonymise::json::NotJson| format!("JSON is not redacted: {error}");
     let Some(less) = redact(text, pointer, people(), "[x]").map_err(said)? else { return Ok(()) };
@@ -226,7 +226,7 @@ fn try_redact(text: &str, parsed: Option<&Value>, pointer: &Pointer) -> Result<(
     }
 }
 
-/// Numbers that are somebody's as texts, which they become.
+/// Numbers that mention a person become texts.
 fn spell_numbers(document: &mut Value) {
     match document {
         Value::Number(number) => {
@@ -241,7 +241,7 @@ fn spell_numbers(document: &mut Value) {
     }
 }
 
-/// Without its texts, and the members of an object in an order that does not depend on their names.
+/// The document without its texts. The order of an object's members does not depend on their names.
 fn blank_texts(document: &mut Value) {
     match document {
         Value::String(text) => text.clear(),
@@ -256,7 +256,8 @@ fn blank_texts(document: &mut Value) {
     }
 }
 
-/// What is no JSON is refused as `serde_json` refuses it; an edit takes the values out and leaves JSON; so does redacting.
+/// A text that is not JSON is refused, as `serde_json` refuses it. An edit removes the values and leaves valid JSON,
+/// and redacting does too.
 fn try_json(input: &[u8]) -> Result<bool, String> {
     let Ok(text) = std::str::from_utf8(input) else { return Ok(false) };
     let parsed = serde_json::from_str::<Value>(text);
@@ -299,7 +300,7 @@ fn people() -> &'static Matcher {
     })
 }
 
-/// Once the detectors that a policy names have taken out what they find, none of them finds anything.
+/// When the detectors of a policy have removed what they find, none of them finds anything any more.
 fn try_detectors(text: &str) -> Result<(), String> {
     let strategy = Strategy::Redact {
         with: "[x]".to_owned(),
@@ -323,8 +324,8 @@ fn make_text(random: &mut Rng) -> Vec<u8> {
     mutate::bytes(&seeds, random)
 }
 
-/// Places are within the text and on its characters, in order of their starts (a name may stand within an address); what
-/// is certain is covered, and the rest stays.
+/// Places are inside the text, on character boundaries, and sorted by their starts (a name may be inside an address).
+/// Certain mentions are covered, and the rest stays.
 fn try_text(input: &[u8]) -> Result<bool, String> {
     let text = String::from_utf8_lossy(input);
     let matcher = people();
@@ -349,7 +350,8 @@ fn try_text(input: &[u8]) -> Result<bool, String> {
     if text.contains('\u{1}') {
         return Ok(true);
     }
-    // What is left are parts of the text, in order, and as long as what no mention covers, less what joins two names.
+    // The remaining parts of the text are in order. Their length is that of the text outside the mentions, minus the
+    // parts that join two names.
     let mut at = 0;
     for part in redacted.split('\u{1}').filter(|part| !part.is_empty()) {
         let found = text[at..].find(part).ok_or_else(|| format!("{part:?} is no part of the text"))?;
@@ -375,7 +377,7 @@ xref\n0 6\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n000000
     mutate::bytes(&[PLAIN, STREAMS], random)
 }
 
-/// A blank document is one, and nothing of the old one is in it.
+/// A blank document is valid, and contains nothing of the old one.
 fn try_pdf(input: &[u8]) -> Result<bool, String> {
     match blank(input) {
         Ok(blanked) if !is_blank(&blanked) => Err("what was written is not blank".to_owned()),

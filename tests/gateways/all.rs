@@ -1,6 +1,6 @@
-//! The adapters of payment gateways, over HTTP and TLS, against imitations of Stripe and Authorize.Net.
+//! Tests of the adapters of payment gateways, over HTTP and TLS, with imitations of Stripe and Authorize.Net.
 
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod contract;

@@ -1,4 +1,5 @@
-//! The adapters over real HTTP keep the contract of their port. The gateway in memory is held to it in `tests/it/testing_kit`.
+//! The adapters over real HTTP keep the contract of their port. `tests/it/testing_kit` tests this for the gateway in
+//! memory.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,7 +47,7 @@ impl GatewayFixture for OverStripe {
     async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
         let id = format!("cus_{:014}", self.numbers.next());
         self.server.gateway.insert(&id, owner.map(CustomerId::as_str));
-        // One that has ended does not count.
+        // A subscription that has ended does not count.
         self.server.gateway.change(&id, |customer| {
             customer.subscriptions = vec!["past_due".to_owned(); subscriptions as usize];
             customer.subscriptions.push("canceled".to_owned());
@@ -115,7 +116,7 @@ impl GatewayFixture for OverAuthorizeNet {
             subscriptions: vec!["suspended".to_owned(); subscriptions as usize],
             ..Default::default()
         };
-        // One that has ended does not count.
+        // A subscription that has ended does not count.
         profile.subscriptions.push("canceled".to_owned());
         self.server.gateway.put(&id, profile);
         id.into()
@@ -151,7 +152,7 @@ async fn stripes_listing_goes_on_after_the_last_who_is_still_there() {
     let mut listed = Vec::new();
     while let Some(page) = pages.next().await.unwrap() {
         listed.extend(page.into_iter().map(|profile| profile.id));
-        // Stripe refuses to go on after one who was deleted; the last three of each page are.
+        // Stripe refuses a page after a deleted customer. Here the last three customers of each page are deleted.
         for profile in listed.iter().rev().take(3) {
             fixture.server.gateway.change(profile.as_str(), |customer| customer.deleted = true);
         }

@@ -1,4 +1,4 @@
-//! What goes wrong on the way to a gateway, and at it: each fault over real HTTP, through the whole engine.
+//! Faults on the way to a gateway and at the gateway: each over real HTTP, and through the whole engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +88,7 @@ async fn several_profiles_at_several_gateways_go_and_the_certificate_has_each_an
     assert_eq!(shown.matches("erased (it said deleted, request req_").count(), 2, "{shown}");
     assert_eq!(shown.matches("erased (it said I00001, request ").count(), 1, "{shown}");
     assert!(!shown.contains("cus_"), "{shown}");
-    // A customer without any profile is fine, whatever the gateways do.
+    // A customer without a profile is not affected, whatever the gateways do.
     both.stripe.down(Some(Fault::ErrorBefore(500)));
     both.authorize_net.down(Some(Fault::ErrorBefore(502)));
     let engine = both.engine();
@@ -121,7 +121,7 @@ async fn what_still_runs_is_open_or_disputed_at_a_gateway_refuses_the_plan() {
     }
     set("canceled", "void", Some("won"));
     let plan = approved(&engine, &"2".into(), &Asked::request()).await;
-    // And if it comes up after the approval, nothing is touched.
+    // If this happens after the approval, nothing is touched.
     set("canceled", "open", None);
     let outcome = engine.erase(plan).await.unwrap();
     assert!(matches!(outcome, Outcome::Superseded { .. }), "{outcome}");
@@ -194,7 +194,7 @@ async fn a_fault_at_the_erasure_is_resolved_by_reading_and_never_by_assuming() {
         both.stripe.fault("erase", fault.clone());
         both.authorize_net.fault("erase", fault.clone());
         let mut outcomes = engine.execute(vec![two, three]).await.unwrap();
-        // A machine under load may need longer than the time-out; the cases then wait, and go on.
+        // A machine under load may need longer than the timeout. Then the cases wait and continue later.
         for _ in 0..20 {
             if outcomes.iter().all(|outcome| outcome.certificate().is_some()) {
                 break;
@@ -231,7 +231,7 @@ async fn keys_of_another_account_prove_nothing() {
     let engine = both.engine();
     let two = approved(&engine, &"2".into(), &Asked::request()).await;
     let three = approved(&engine, &"3".into(), &Asked::request()).await;
-    // The same addresses, another account, in which these profiles are not.
+    // The same addresses, but another account, which does not have these profiles.
     both.stripe.gateway.account("acct_other");
     both.authorize_net.gateway.account("999");
     for outcome in engine.execute(vec![two, three]).await.unwrap() {
@@ -286,7 +286,7 @@ async fn once_begun_a_case_goes_on_with_the_account_it_was_planned_with() {
     both.authorize_net.gateway.account("999");
     let outcome = engine.retry(case).await.unwrap();
     let Outcome::Blocked { reason, .. } = &outcome else { panic!("{outcome}") };
-    assert!(reason.contains("not of account 565697"), "{reason}");
+    assert!(reason.contains("made with account 565697"), "{reason}");
     both.authorize_net.gateway.account("565697");
     assert!(engine.retry(case).await.unwrap().certificate().is_some());
 }
@@ -334,7 +334,7 @@ async fn a_gateway_that_is_down_is_left_alone_and_does_not_hurt_the_others() {
         let _ = retry_after;
     }
     assert!(both.stripe.calls().len() <= 4, "nobody knocks on a closed door: {}", both.stripe.calls().len());
-    // It is back, and so is the engine, with a fresh adapter.
+    // The gateway is available again, and the engine has a new adapter.
     both.stripe.down(None);
     let outcomes = both.engine().resumed().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.certificate().is_some()).count(), ids.len());
@@ -410,7 +410,7 @@ async fn a_redaction_that_is_refused_blocks_and_can_be_tried_again() {
 
 #[tokio::test]
 async fn a_not_found_that_is_not_the_gateways_own_is_no_proof() {
-    // A web server that has never heard of Stripe or Authorize.Net, and one that Stripe itself does not know.
+    // A web server that is not Stripe or Authorize.Net, and an answer that Stripe does not have.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let web = tokio::spawn(async move {
@@ -443,7 +443,7 @@ async fn a_not_found_that_is_not_the_gateways_own_is_no_proof() {
     web.abort();
 }
 
-/// Everything that an error says, with its causes.
+/// The whole text of an error, with its causes.
 fn everything(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = error.source();
@@ -545,7 +545,7 @@ async fn tls_is_verified() {
     let server = tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // A client that does not trust us hangs up.
+            // A client that does not trust the certificate closes the connection.
             if let Ok(mut stream) = acceptor.accept(stream).await {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
                 let _ = stream.shutdown().await;
@@ -557,7 +557,7 @@ async fn tls_is_verified() {
     assert!(matches!(error, TransportError::NotSent(_)), "nothing was sent: {error:?}");
     let trusting = HttpClient::trusting(&made.cert.pem()).unwrap();
     assert_eq!(trusting.send(&request).await.unwrap().body, b"hi");
-    // Trusted, but for another name.
+    // The certificate is trusted, but is for another name.
     let request = Request::new(Method::Get, format!("https://127.0.0.1:{port}/"));
     assert!(trusting.send(&request).await.is_err());
     assert!(HttpClient::trusting("-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n").is_err());

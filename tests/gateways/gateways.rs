@@ -15,7 +15,7 @@ mod shop;
 use fakes::server::Server;
 pub(crate) use shop::Shop;
 
-/// Quick enough for a test, and slow enough for a machine that is busy.
+/// Short enough for a test, and long enough for a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn stripe(server: &Server<fakes::stripe::Stripe>) -> StripeBuilder {

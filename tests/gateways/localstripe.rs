@@ -1,4 +1,4 @@
-//! Against a Stripe that nobody here wrote: `localstripe`, in a virtual environment below `target`.
+//! Tests with an independent imitation of Stripe: `localstripe`, in a virtual environment below `target`.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -21,8 +21,8 @@ use crate::hosts::approved;
 const RELEASE: &str = "1.15.10";
 const KEY: &str = "sk_test_12345";
 
-/// Its own command binds every interface and keeps its state in a file; this stays on loopback and in memory, and ends
-/// with the test that started it.
+/// The program's own command listens on every interface and keeps its state in a file. This one listens only on
+/// loopback, keeps its state in memory, and ends with its test.
 const SERVE: &str = r#"
 import os, socket, sys, threading
 from aiohttp import web
@@ -49,12 +49,12 @@ fn run(command: &mut Command, what: &str) {
     );
 }
 
-/// The environment's Python. Made once, by whichever test comes first.
+/// The Python of the environment. The first test creates the environment.
 fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        // Another process may be at it as well.
+        // Another process may create it at the same time.
         let lock = File::create(folder.join("localstripe.lock")).unwrap();
         lock.lock().unwrap();
         let venv = folder.join(format!("localstripe-{RELEASE}"));
@@ -74,7 +74,7 @@ fn python() -> &'static Path {
     })
 }
 
-/// A server of its own for each test. It stops when it is dropped.
+/// A separate server for each test. It stops when it is dropped.
 struct LocalStripe {
     process: Child,
     url: String,
@@ -171,7 +171,8 @@ async fn all_of_localstripe_is_listed_even_if_a_page_ends_with_one_who_is_delete
     while let Some(page) = pages.next().await.unwrap() {
         listed.extend(page.into_iter().map(|profile| profile.id));
         page_no += 1;
-        // Not the first page: to start anew there would be to list the page before again, which is seen at once.
+        // This is not the first page. If the listing started again, it would list an earlier page twice, which the
+        // test notices.
         if page_no == 2 {
             let profile = listed.last().unwrap().clone();
             let erasure = ProfileErasure { profile, owner: None, idempotency_key: "k".to_owned() };

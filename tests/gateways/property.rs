@@ -1,4 +1,4 @@
-//! Whatever goes wrong on the way, and in whatever order: a profile is erased once, and no other is touched.
+//! Random faults in random order: a profile is erased once, and no other profile is touched.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::gateways::{self, Shop, fakes};
 use crate::hosts;
 use crate::hosts::ResumeAll as _;
 
-/// A hanging gateway costs this much of a test's time.
+/// The time that a hanging gateway costs in a test.
 const TIMEOUT: Duration = Duration::from_millis(60);
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -33,12 +33,12 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// Faults for the requests as they come, and for the erasures in particular.
+/// Faults for requests in the order of their arrival, and faults only for erasures.
 fn history() -> impl Strategy<Value = (Vec<Fault>, Vec<Fault>)> {
     (prop::collection::vec(fault(), 0..6), prop::collection::vec(fault(), 0..4))
 }
 
-/// Plans, carries out, resumes and retries until it is done. As often as faults can stand in the way, and more.
+/// Plans, carries out, resumes and retries until it is done. It tries more often than there are faults.
 async fn erase(engine: &Engine) -> Result<(), TestCaseError> {
     let mut outcome: Option<Outcome> = None;
     for _ in 0..60 {
@@ -47,7 +47,7 @@ async fn erase(engine: &Engine) -> Result<(), TestCaseError> {
             Some(Outcome::Blocked { case, .. }) => engine.retry(case).await.unwrap(),
             Some(Outcome::Waiting { .. }) => engine.resumed().await.pop().unwrap(),
             None | Some(Outcome::Superseded { .. }) => {
-                // A gateway that does not answer gives no plan.
+                // If a gateway does not answer, there is no plan.
                 let Ok(Planned::Plan(plan)) = engine.plan(&"1".into(), &Asked::request()).await else {
                     continue;
                 };

@@ -1,10 +1,11 @@
-//! What was forgotten at a gateway: found, listed, checked by a person, and only what was confirmed erased.
+//! Forgotten profiles at a gateway: they are found, listed and checked by a person, and only the confirmed ones are
+//! erased.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relinquish::case::Because;
+use relinquish::case::SupersedeReason;
 use relinquish::customer::Status;
 use relinquish::gateway::stripe::{EventSubject, StripeExport};
 use relinquish::gateway::{Finding, GatewayOutcome, ProfileListing, Review, ReviewRow, ReviewWriter, Stripe};
@@ -34,7 +35,7 @@ fn customer(email: Option<&str>, owner: Option<&str>, subscriptions: &[&str]) ->
 }
 
 impl Forgotten {
-    /// Customers of a shop whose link to Stripe came late.
+    /// Customers of a shop that linked its customers to Stripe late.
     async fn start() -> Self {
         let server = fakes::stripe::start().await;
         let shop = Shop::new(&[("10", &[("stripe", "cus_linked")])]);
@@ -47,13 +48,13 @@ impl Forgotten {
         shop.put("7", Status::Active, &[]);
         for (id, email, owner, subscriptions) in [
             ("cus_fine", Some("1@example.org"), Some("1"), &["active"][..]),
-            // Named by nobody, but by its address.
+            // A profile that no customer names, but that has a customer's address.
             ("cus_by_mail", Some(" 2@Example.ORG "), None, &["active"]),
             ("cus_archived", None, None, &[]),
             ("cus_ended", None, Some("4"), &["canceled", "incomplete_expired"]),
             ("cus_new", None, Some("5"), &["active"]),
             ("cus_old", Some("5@example.org"), None, &[]),
-            // Linked to 10, and naming 9.
+            // A profile that customer 10 names, but that names customer 9.
             ("cus_linked", None, Some("9"), &[]),
             ("cus_orphan", Some("canary@example.org"), None, &[]),
             ("cus_of_nobody", Some("2@example.org"), Some("999"), &[]),
@@ -89,7 +90,7 @@ fn csv(rows: &[ReviewRow], emails: bool) -> String {
     String::from_utf8(writer.finish().unwrap()).unwrap()
 }
 
-/// A person confirms the rows of these profiles.
+/// Confirms the rows of these profiles, as a person would.
 fn confirm(csv: &str, profiles: &[&str]) -> String {
     let lines: Vec<String> = csv
         .lines()
@@ -111,7 +112,7 @@ fn is_done(outcome: &Outcome) -> bool {
 }
 
 fn is_guarded(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Superseded { because: Because::Guard(_), .. })
+    matches!(outcome, Outcome::Superseded { because: SupersedeReason::Guard(_), .. })
 }
 
 async fn erase(engine: &Engine, review: Review) -> BTreeMap<String, Outcome> {
@@ -154,7 +155,7 @@ async fn each_forgotten_profile_is_found_with_the_reason() {
 #[tokio::test]
 async fn an_address_that_several_have_is_ambiguous() {
     let forgotten = Forgotten::start().await;
-    // The store has unique addresses; two customers share one if case is all that differs.
+    // Addresses are unique in the store. But two customers share an address if only the case differs.
     forgotten.shop.put("A8", Status::Active, &[]);
     forgotten.shop.put("a8", Status::Active, &[]);
     forgotten.server.gateway.put("cus_shared", customer(Some("a8@example.org"), None, &[]));
@@ -197,7 +198,7 @@ async fn exactly_what_was_confirmed_is_erased_and_the_ledger_proves_it() {
         assert!(erased.answer.as_ref().unwrap().request_id.as_ref().is_some_and(|id| id.starts_with("req_")));
     }
     assert!(!shown.contains("cus_") && !shown.contains("example.org"), "{shown}");
-    // Again, after a crash before the ledger was written, say: nothing more happens.
+    // A second run, for example after a crash before the write to the ledger, does nothing more.
     let outcomes = erase(&engine, review).await;
     assert!(outcomes.values().all(is_done), "{outcomes:?}");
     assert_eq!(forgotten.server.gateway.effects().len(), 3);
@@ -210,8 +211,9 @@ async fn what_changed_since_the_review_stays() {
     let text = csv(&reconcile(&engine, &forgotten.stripe).await, false);
     let all = ["cus_orphan", "cus_archived", "cus_ended", "cus_of_nobody", "cus_old", "cus_new"];
     let review = Review::from_csv(confirm(&text, &all).as_bytes()).unwrap();
-    // Somebody linked the orphan; the archived one is back; a subscription began, a payment is disputed; the profile of
-    // nobody names somebody; the double of 5 is linked to 6 by now.
+    // Several things have changed since the listing: the orphan is linked, the archived customer has returned, a
+    // subscription has begun, a payment is disputed, a profile without an owner names a customer, and the duplicate
+    // of 5 is linked to 6.
     forgotten.shop.put("7", Status::Active, &[("stripe", "cus_orphan")]);
     forgotten.shop.put("3", Status::Active, &[("stripe", "cus_archived")]);
     forgotten
@@ -244,7 +246,10 @@ async fn keys_of_another_account_erase_nothing_and_faults_are_resolved() {
     let review = Review::from_csv(confirm(&text, &["cus_orphan"]).as_bytes()).unwrap();
     forgotten.server.gateway.account("acct_other");
     let outcome = erase(&engine, review.clone()).await.remove("cus_orphan").unwrap();
-    assert!(matches!(&outcome, Outcome::Superseded { because: Because::Account { .. }, .. }), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Superseded { because: SupersedeReason::Account { .. }, .. }),
+        "{outcome:?}"
+    );
     forgotten.server.gateway.account(fakes::stripe::ACCOUNT);
     for fault in [Fault::ErrorAfter(500), Fault::TooMany(Some("0"))] {
         forgotten.server.fault("erase", fault);
@@ -285,7 +290,7 @@ async fn an_export_is_reconciled_like_the_gateway_itself() {
     let candidate = BTreeSet::from([Finding::NoSubscription]);
     assert_eq!(found, [("cus_orphan", candidate.clone()), ("cus_ended", candidate)]);
     assert!(forgotten.erased().is_empty());
-    // Without a confirmation nothing goes, and with one, Stripe itself is asked first.
+    // Nothing is erased without a confirmation. With a confirmation, Stripe is asked first.
     let text = csv(&rows, false);
     assert!(erase(&engine, Review::from_csv(text.as_bytes()).unwrap()).await.is_empty());
     forgotten
@@ -371,7 +376,7 @@ async fn an_event_about_somebody_erased_is_recognised() {
         let review = Review::from_csv(confirm(&text, &["cus_orphan"]).as_bytes()).unwrap();
         erase(&engine, review).await;
         assert!(concerns("cus_orphan", "").await, "erased by a review");
-        // One that comes back is found as such.
+        // A profile that comes back is recognised.
         forgotten.server.gateway.insert("cus_orphan", None);
         forgotten.server.gateway.insert("cus_again", Some("10"));
         let rows = reconcile(&engine, &forgotten.stripe).await;

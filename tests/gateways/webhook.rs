@@ -1,4 +1,5 @@
-//! A recipient behind a signed webhook, over real HTTP: what it is sent, what it answers, and whom the adapter believes.
+//! A recipient behind a signed webhook, over real HTTP: the requests, the answers, and which answers the adapter
+//! accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -32,7 +33,7 @@ fn signature(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// What the recipient's answers are like.
+/// The form of the recipient's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signs {
     Rightly,
@@ -44,9 +45,9 @@ enum Signs {
 /// A warehouse that knows people by their key or by their e-mail address.
 struct Warehouse {
     people: Mutex<BTreeSet<String>>,
-    /// What was accepted, and is not done yet: the id, and the person.
+    /// The accepted requests that are not done yet: the id and the person.
     jobs: Mutex<BTreeMap<String, String>>,
-    /// Ids of requests that were heard before: a second one under the same id is dropped.
+    /// The ids of earlier requests. A second request with the same id is ignored.
     seen: Mutex<BTreeSet<String>>,
     later: bool,
     signs: Mutex<Signs>,
@@ -130,7 +131,7 @@ impl Gateway for Warehouse {
         if call.body.windows(6).any(|bytes| bytes == b"status") { "ask" } else { "tell" }
     }
 
-    /// Believes only what is signed, and signs what it answers.
+    /// Accepts only signed requests, and signs its answers.
     fn answer(&self, call: &Call) -> Answer {
         let header = |name: &str| call.headers.get(name).cloned().unwrap_or_default();
         let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
@@ -294,7 +295,7 @@ async fn an_answer_that_is_not_signed_for_this_request_confirms_nothing() {
     }
 }
 
-/// An answer that says something else than one of the five words, or is about somebody else.
+/// An answer without one of the five words, or about another person.
 #[tokio::test]
 async fn an_answer_that_is_not_as_documented_confirms_nothing() {
     let over = OverHttp::start(false, WebhookBody::Own).await;
@@ -314,7 +315,7 @@ async fn an_answer_that_is_not_as_documented_confirms_nothing() {
     }
 }
 
-/// Free text may quote the person, so only codes come through.
+/// Free text may quote the person, so only codes are passed on.
 #[tokio::test]
 async fn nothing_that_a_recipient_says_in_its_own_words_comes_through() {
     let over = OverHttp::start(false, WebhookBody::Own).await;
@@ -323,17 +324,14 @@ async fn nothing_that_a_recipient_says_in_its_own_words_comes_through() {
     for (body, shown) in [
         (
             json!({ "id": id, "status": "refused", "reason": "ann@example.org is a debtor" }),
-            "something that it names by no code",
+            "something without a code",
         ),
         (json!({ "id": id, "status": "refused", "reason": "legal_hold" }), "legal_hold"),
         (
             json!({ "id": id, "status": "retained", "what": "invoices", "until": "2030-12-31" }),
             "keeps invoices until 2030-12-31",
         ),
-        (
-            json!({ "id": id, "status": "retained", "what": "Ann's invoices" }),
-            "something that it names by no code",
-        ),
+        (json!({ "id": id, "status": "retained", "what": "Ann's invoices" }), "something without a code"),
     ] {
         *over.server.gateway.says.lock().unwrap() = Some((200, body));
         let outcome = over.tell(&notice).await.unwrap().to_string();

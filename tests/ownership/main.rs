@@ -1,9 +1,10 @@
-//! A campaign over random schemas: who has a record, and what becomes of it, against a brute-force oracle.
+//! A campaign with random schemas: who has a record, and what happens to it, compared with a brute-force oracle.
 //!
-//! `cargo test --release --all-features --test ownership -- [worlds] [first seed]`. Not part of `cargo test`, because it takes
-//! minutes; the same with fewer worlds is in `tests/it/laws/ownership/`, which also says what a world is.
+//! Run it with `cargo test --release --all-features --test ownership -- [worlds] [first seed]`. It is not part of
+//! `cargo test`, because it takes minutes. `tests/it/laws/ownership/` does the same with fewer worlds, and explains
+//! what a world is.
 
-// It is a program that prints figures, and a trial that cannot go on says so by panicking.
+// This program prints figures, and a trial that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, dead_code)]
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
-//! `"invalidate"` against the verifiers that services use: what it leaves lets nobody in, whatever they type.
+//! Tests `"invalidate"` with the verifiers that services use: nobody can sign in with the result, whatever they type.
 
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use relinquish::anonymise::{Draw, Seed, Strategy, Token, TokenForm};
@@ -12,7 +12,7 @@ fn phc(password: &str, hash: &str) -> bool {
     password_auth::verify_password(password, hash).is_ok()
 }
 
-/// An error is of a hash in no format that it knows.
+/// An error means that the verifier does not know the format of the hash.
 fn django(password: &str, hash: &str) -> bool {
     djangohashers::check_password(password, hash).unwrap_or(false)
 }
@@ -23,7 +23,7 @@ fn crypt(password: &str, hash: &str) -> bool {
 
 type Verifier = fn(&str, &str) -> bool;
 
-/// A hash of the password in each format, and what services verify it with.
+/// A hash of the password in each format, and the verifier that services use.
 fn formats() -> [(&'static str, String, Verifier); 8] {
     [
         ("Argon2id", password_auth::generate_hash(PASSWORD), phc),
@@ -37,7 +37,7 @@ fn formats() -> [(&'static str, String, Verifier); 8] {
     ]
 }
 
-/// A column of 60 characters, as bcrypt takes, one of any length, and ever shorter ones.
+/// A column of 60 characters, as for bcrypt; one of any length; and shorter and shorter ones.
 fn strategies() -> Vec<Strategy> {
     let rooms = [None, Some(59), Some(26), Some(12)];
     let tokens = rooms.into_iter().map(|room| Token::fitting(TokenForm::Plain, room));
@@ -65,7 +65,7 @@ fn what_invalidate_leaves_of_a_hash_lets_nobody_in() {
             let left = strategy.apply(&Value::from(hash.as_str()), &draw);
             let left = left.as_text().unwrap();
             assert!(strategy.holds(&Value::from(left)));
-            // With the mark taken off too, as `usermod --unlock` does.
+            // Also with the mark removed, as `usermod --unlock` does.
             for left in [left, &left[1..]] {
                 for typed in [PASSWORD, "", hash, left, "!"] {
                     for (other, _, verify) in &formats {

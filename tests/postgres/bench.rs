@@ -1,13 +1,13 @@
-//! How fast customers are erased from a PostgreSQL database, beside SQL written by hand.
+//! How fast customers are erased from a PostgreSQL database, compared with SQL that is written by hand.
 //!
-//! `cargo bench -p relinquish-postgres-tests`; `CUSTOMERS=200` in the environment for a short look.
+//! Run it with `cargo bench -p relinquish-postgres-tests`. Set `CUSTOMERS=200` in the environment for a short run.
 //!
-//! Each customer has 2 addresses, 10 invoices and 100 call records. Half of the customers are erased, the others are
-//! bystanders. *Careful* SQL does what the store does, in the same batches and transactions: it locks and compares the
-//! customers, erases, and counts what is left. *One by one* is the usual code of a service: a transaction for each
-//! customer, and a statement for each table.
+//! Each customer has 2 addresses, 10 invoices and 100 call records. Half of the customers are erased. *Careful* SQL
+//! does the same as the store, in the same batches and transactions: it locks and compares the customers, erases, and
+//! counts what is left. *One by one* is the usual code of a service: one transaction for each customer, and one
+//! statement for each table.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, dead_code)]
 
 use std::sync::Arc;
@@ -59,7 +59,7 @@ fn database(customers: usize) -> Database {
     database
 }
 
-/// Who is erased: every second customer, batch by batch.
+/// The customers to erase, in batches: every second customer.
 fn batches(customers: usize) -> Vec<Vec<i64>> {
     let all: Vec<i64> = (1..=customers).step_by(2).map(|n| i64::try_from(n).unwrap()).collect();
     all.chunks(BATCH).map(<[i64]>::to_vec).collect()

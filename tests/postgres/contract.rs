@@ -9,7 +9,7 @@ use relinquish::{CustomerId, PolicyDocument, PostgresStore, SqlMap};
 use crate::server::Database;
 use crate::{crm, hosts};
 
-/// Rows of a client's in the CRM.
+/// The rows of a client in the CRM.
 fn rows(database: &Database, customer: &CustomerId) -> BTreeMap<String, String> {
     let mut rows = BTreeMap::new();
     let Ok(number) = customer.as_str().parse::<i64>() else { return rows };
@@ -32,7 +32,7 @@ fn rows(database: &Database, customer: &CustomerId) -> BTreeMap<String, String> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_crm() {
-    // One client may be named in a table of their own, and is refused by the database then.
+    // One client may be named in a separate table. Then the database refuses this client.
     let spoilt = "CREATE TABLE spoilt (who bigint);
         CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF EXISTS (SELECT 1 FROM spoilt WHERE who = OLD.id) THEN RAISE EXCEPTION 'no'; END IF;

@@ -24,7 +24,7 @@ CREATE TABLE staff (id integer PRIMARY KEY, first_name text, phone text);
 CREATE TABLE goods (id integer PRIMARY KEY, title text);
 "#;
 
-/// The draft as a person leaves it who finds every guess right.
+/// The draft after a person has accepted every guess.
 fn looked_at(draft: &MapDraft) -> String {
     draft.to_string().replace("?\"", "\"").replace("\"TODO\"", "\"a reason\"")
 }
@@ -63,7 +63,7 @@ async fn a_draft_places_every_table_and_opens() {
     assert!(!text.contains("goods"), "{text}");
     assert!(SqlMap::from_toml(&text).is_err(), "nothing starts while a mark remains");
     opens(&database, &draft).await;
-    // What the draft says of a customer can be read, and written.
+    // The drafted fields of a customer can be read and written.
     database.run(
         "INSERT INTO members (login, mail, is_admin, created_at) VALUES ('maud', 'maud@ash.org', false, now())",
     );

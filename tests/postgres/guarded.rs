@@ -1,4 +1,4 @@
-//! What happens beside an erasure: triggers, rights, other transactions, and connections that are cut.
+//! What may disturb an erasure: triggers, missing rights, other transactions, and connections that are cut.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn error_of(answers: Result<Vec<Result<Erased, StoreError>>, StoreError>) -> Sto
 
 #[tokio::test]
 async fn a_trigger_that_writes_where_nobody_expects_it_undoes_everything() {
-    // Nobody who reads the function sees the table.
+    // The text of the function does not show the table.
     let shop = clients(
         "CREATE TABLE audit (what text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
          'BEGIN EXECUTE ''INS'' || ''ERT INTO au'' || ''dit VALUES ($1)'' USING OLD.name; RETURN NEW; END';
@@ -43,7 +43,7 @@ async fn a_trigger_that_writes_where_nobody_expects_it_undoes_everything() {
     assert!(error.contains("audit") && !error.contains("Maud"), "{error}");
     assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"]);
     assert_eq!(shop.database.lines("SELECT * FROM audit"), Vec::<String>::new());
-    // Writes of others, before or meanwhile, are not the trigger's.
+    // Writes of other programs, before or at the same time, are not attributed to the trigger.
     shop.database.run("ALTER TABLE clients DISABLE TRIGGER copies; INSERT INTO audit VALUES ('x')");
     shop.erase(&["1"]).await;
 }
@@ -80,7 +80,8 @@ async fn archived(when: &str, statement: &str, deactivate: &str, ignored: &str) 
     Shop::open(&sql, &map, &format!("{TREATMENT}\narchive = 'anonymise'")).await
 }
 
-/// The name was copied into a mapped table, under somebody else or under nobody, and the certificate said "erased".
+/// A former bug: a trigger copied the name into a mapped table, into a record of another person or of nobody, and the
+/// certificate said "erased".
 #[tokio::test]
 async fn a_copy_in_a_mapped_table_is_the_customers_or_stops_the_erasure() {
     let none = "deactivate = { none = 'no status' }";
@@ -100,11 +101,11 @@ async fn a_copy_in_a_mapped_table_is_the_customers_or_stops_the_erasure() {
         assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"], "{error}");
         assert_eq!(shop.database.lines("SELECT name FROM archive"), ["Teo"]);
     }
-    // The customer's own is treated after the trigger.
+    // A row of the customer is treated after the trigger.
     let shop = archived("name", &insert("OLD.id"), none, "").await;
     shop.erase(&["1"]).await;
     assert_eq!(shop.database.lines("SELECT name FROM archive ORDER BY id"), ["NULL", "Teo"]);
-    // And a trigger with a reason is trusted.
+    // A trigger that the map ignores with a reason is trusted.
     let shop = archived("name", &insert("2"), none, "[ignore.triggers]\ncopies = 'a code name'").await;
     shop.erase(&["1"]).await;
     assert_eq!(shop.database.lines("SELECT name FROM archive ORDER BY id"), ["Maud", "Teo"]);
@@ -127,7 +128,7 @@ async fn a_trigger_that_changes_rows_of_others_stops_the_erasure() {
     }
 }
 
-/// The first step of an erasure fires triggers, too.
+/// The first step of an erasure also fires triggers.
 #[tokio::test]
 async fn a_copy_that_the_deactivation_makes_is_the_customers_or_stops_it() {
     let writes =
@@ -168,7 +169,7 @@ async fn errors_name_constraints_and_no_values() {
         TREATMENT,
     )
     .await;
-    // The one who is refused does not fail the other.
+    // The refused customer does not affect the other one.
     let answers = shop.try_erase(&["1", "2"]).await.unwrap();
     let [Err(refused), Ok(Erased::Done(_))] = answers.as_slice() else { panic!("{answers:?}") };
     assert!(matches!(refused, StoreError::Constraint { .. }), "{refused}");
@@ -226,7 +227,8 @@ async fn who_changed_in_the_meantime_is_not_erased() {
     assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "NULL"]);
 }
 
-/// Somebody else holds the customer's row, changes it, and lets it go: the erasure waits, loses, and starts again.
+/// Another transaction locks the customer's row, changes it and commits. The erasure waits, fails because of the
+/// conflict, and starts again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_that_loses_against_another_transaction_starts_again() {
     let shop = clients("").await;
@@ -283,7 +285,7 @@ async fn a_connection_that_is_cut_during_commit_is_resolved_by_asking() {
     let (proxy, database) = (Proxy::start().await, Database::with(CLIENTS));
     let shop = behind(&proxy, &database).await;
 
-    // The server has committed, and only the answer is lost: the erasure is done, and said to be.
+    // The server has committed, and only the answer is lost. The erasure is done, and the answer says so.
     proxy.answers_are_lost(true);
     let targets = shop.targets(&["1"]).await;
     proxy.cut(Cut::AtCommit);
@@ -292,7 +294,7 @@ async fn a_connection_that_is_cut_during_commit_is_resolved_by_asking() {
     assert!(proxy.has_cut(), "the connection was cut");
     assert_eq!(database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
 
-    // The server has heard nothing, and the transaction is gone: it may be tried again.
+    // The server did not receive the message, and the transaction is undone. It may be tried again.
     proxy.answers_are_lost(false);
     let targets = shop.targets(&["2"]).await;
     proxy.cut(Cut::AtCommit);
@@ -314,9 +316,9 @@ async fn connections_that_the_server_has_closed_are_replaced() {
     assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
 }
 
-/// Nothing of the store's is left on a connection that goes back to the pool, so the next transaction may have another
-/// one: no table, no function, no statement with a name, no setting. Types that the client does not know need no
-/// statement with a name either.
+/// The store leaves nothing on a connection that returns to the pool: no table, no function, no named statement and
+/// no setting. So the next transaction may use another connection. Types that the client does not know need no named
+/// statement either.
 #[tokio::test]
 async fn a_transaction_leaves_nothing_on_its_connection() {
     let sql = "CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('glad', 'sad');
@@ -353,7 +355,7 @@ async fn a_transaction_leaves_nothing_on_its_connection() {
     assert_eq!(left, 0);
 }
 
-/// Two who lock each other out: one of them loses, and starts again.
+/// Two transactions block each other (a deadlock). One of them fails and starts again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_survived() {
     let shop = Shop::open(
@@ -368,7 +370,7 @@ async fn a_deadlock_is_survived() {
     )
     .await;
     let mut other = shop.database.connect().await;
-    // The note is locked by the other; the customer is locked by the erasure; then each wants what the other has.
+    // The other transaction locks the note, and the erasure locks the customer. Then each waits for the other's lock.
     let transaction = other.transaction().await.unwrap();
     transaction
         .batch_execute("SET deadlock_timeout = '10s'; SELECT * FROM notes WHERE id = 1 FOR UPDATE")
@@ -381,7 +383,7 @@ async fn a_deadlock_is_survived() {
         transaction.batch_execute("UPDATE clients SET name = 'Maud B.' WHERE id = 1").await.unwrap();
         transaction.commit().await.unwrap();
     });
-    // The customer was changed meanwhile, and that is nothing on which the erasure depends.
+    // The customer was changed in the meantime, but in a field on which the erasure does not depend.
     assert!(matches!(answers.unwrap().as_slice(), [Ok(Erased::Done(_))]));
     assert_eq!(shop.database.lines("SELECT name FROM clients"), ["NULL"]);
     assert_eq!(shop.database.lines("SELECT id FROM notes"), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! The main job on PostgreSQL: decided, planned, approved, executed, verified, certified, and scrubbed from the files.
+//! The main job on PostgreSQL: decide, plan, approve, execute, verify, certify, and scrub the files.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ async fn a_customer_is_erased_and_nobody_else_is_touched() {
         assert!(!text.contains(value.as_str()), "{value} is in the certificate");
     }
     let after = (host.dump)();
-    // The same approval, used a second time.
+    // The same approval is used a second time.
     let outcome = engine.erase(again).await.unwrap();
     assert!(matches!(outcome, Outcome::Superseded { .. }), "{outcome}");
     let decision = engine.decide(&host.due, &Asked::request()).await.unwrap();
@@ -101,7 +101,7 @@ async fn an_archived_customer_can_be_brought_back_until_erased() {
     assert_eq!(engine.reactivate(&host.due, former).await.unwrap(), Reactivated::Changed);
 }
 
-/// Values that lie somewhere in the files of a folder.
+/// The values that are found in the files of a folder.
 fn found(folder: &Path, values: &[String]) -> Vec<String> {
     let mut list = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
@@ -136,7 +136,7 @@ async fn a_scrub_takes_the_old_bytes_out_of_every_file() {
 #[tokio::test]
 async fn records_expire_by_their_own_age() {
     let (host, database, _) = crm::host("").await;
-    // One call of somebody with a subscription is old, and one date cannot be.
+    // One call of a client with a subscription is old, and one date is not plausible.
     database.run("UPDATE call_records SET started_at = '2020-01-01' WHERE id = (SELECT min(id) FROM call_records WHERE client_id = 18)");
     let engine = engine(&host).await;
     let old = "SELECT count(*) FROM call_records WHERE started_at < '2024-11-21'";

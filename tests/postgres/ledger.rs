@@ -1,4 +1,4 @@
-//! The ledger in PostgreSQL: its contract, several processes at once, and connections that are cut.
+//! The ledger in PostgreSQL: its contract, several processes at the same time, and connections that are cut.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ async fn nobody_without_a_right_makes_a_ledger() {
     assert!(error.contains("opening the ledger: permission denied for database"), "{error}");
 }
 
-/// Customers of a shop who ask, and engines over one ledger.
+/// Customers of a shop with requests, and several engines over one ledger.
 struct Asking {
     customers: Database,
     ledger: Database,
@@ -107,7 +107,7 @@ impl Asking {
             .unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    /// Whoever is left by name.
+    /// The customers who still have a name.
     fn left(&self) -> Vec<String> {
         self.customers.lines("SELECT id FROM clients WHERE name IS NOT NULL ORDER BY id")
     }
@@ -118,7 +118,7 @@ impl Asking {
         let entries = ledger.entries(0, usize::MAX).await.unwrap();
         assert!(entries.iter().map(|entry| entry.seq).eq(1..=ledger.last().await.unwrap()));
         let closed = entries.iter().filter_map(|entry| entry.closed());
-        // Whoever came second was superseded.
+        // The second plan for a customer was superseded.
         let done: Vec<_> = closed.filter(|closed| matches!(closed.closing, Closing::Erased(_))).collect();
         let subjects: BTreeSet<_> = done.iter().map(|closed| closed.subject().unwrap()).collect();
         assert_eq!((done.len(), subjects.len()), (erased, erased));
@@ -153,8 +153,8 @@ async fn entries_cannot_be_changed() {
     asking.check(1).await;
 }
 
-/// Wherever a connection to the ledger is cut, and whether the server has heard the message or not, the case is closed
-/// once, and its customer is erased.
+/// A connection to the ledger is cut at any message, before or after the server has received it. In every case the
+/// case is closed once, and its customer is erased.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_at_any_message_loses_nothing() {
     let asking = Asking::of(400).await;
@@ -171,7 +171,7 @@ async fn a_connection_that_is_cut_at_any_message_loses_nothing() {
             proxy.cut(Cut::AtMessage(message));
             let outcome = engine.erase(plan.clone()).await;
             let has_cut = proxy.has_cut();
-            // Whatever is left of the cut must not hit what follows.
+            // The cut must not affect later work.
             proxy.cut(Cut::AtMessage(usize::MAX));
             drop(engine);
             let engine = asking.engine(open().await, "one");
@@ -182,7 +182,7 @@ async fn a_connection_that_is_cut_at_any_message_loses_nothing() {
                     errors += 1;
                     let resumed = engine.resume().await.unwrap();
                     if resumed.is_empty() {
-                        // Nothing was opened, or everything was done and only nobody heard of it.
+                        // Either no case was opened, or everything was done and only the answer was lost.
                         match engine.erase(plan).await.unwrap() {
                             Outcome::Erased(_) | Outcome::Superseded { .. } => {}
                             other => panic!("{lost} {message}: {other}"),
@@ -236,7 +236,7 @@ async fn workers_share_a_ledger_whose_connections_are_killed() {
                 };
                 let engine = asking.engine(ledger, &format!("worker {worker}"));
                 errors += usize::from(engine.resume().await.is_err());
-                // Every worker wants everybody, some at a time.
+                // Every worker tries to erase all customers, in small batches.
                 for customers in asking.left().chunks(5) {
                     let mut plans = Vec::new();
                     for customer in customers {
@@ -262,7 +262,7 @@ async fn workers_share_a_ledger_whose_connections_are_killed() {
     done.store(true, Ordering::SeqCst);
     let kills = killer.join().unwrap();
     assert!(kills > 10 && errors > 3, "{kills} kills, {errors} errors");
-    // What is open still belongs to workers who are gone; their leases end.
+    // Open cases still belong to workers that have ended. Their leases expire.
     for _ in 0..20 {
         let engine = asking.engine(open(&asking).await.unwrap(), "last");
         engine.resume().await.unwrap();

@@ -1,4 +1,4 @@
-//! Values that were erased and that a text which stays still holds.
+//! Erased values that are still in a text that stays.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,8 @@ async fn erase(database: &Database, more: &str) -> Outcome {
     engine.erase(approved(&engine, &"7".into(), &Asked::request()).await).await.unwrap()
 }
 
-/// Every text and every JSON document that stays is looked at. What a duty keeps or somebody else has is no surprise.
+/// Every text and every JSON document that stays is searched. A value is expected in a record that a duty keeps or
+/// that belongs to another person.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_in_a_text_of_any_type_is_listed_and_nothing_else() {
     for (write, class_and_field) in [
@@ -61,7 +62,7 @@ async fn a_copy_in_a_text_of_any_type_is_listed_and_nothing_else() {
         ("UPDATE guests SET label = 'call YLVA SANDELIN' WHERE id = 7", Some("customer.label")),
         ("UPDATE stays SET note = 'ylva@sandelin.example' WHERE id = 1", Some("stay.note")),
         ("UPDATE stays SET room = '  Ylva Sandelin ' WHERE id = 2", Some("stay.room")),
-        // Only columns of text and JSON are looked at: no array, and no enum.
+        // Only columns of text and JSON are searched, and no arrays or enums.
         ("UPDATE stays SET tags = '{sea,\"Ylva Sandelin\"}' WHERE id = 2", None),
         ("UPDATE stays SET seen = 'Ylva Sandelin' WHERE id = 2", None),
         ("UPDATE stays SET extra = '{\"by\": \"Ylva Sandelin\"}' WHERE id = 2", Some("stay.extra")),

@@ -1,7 +1,7 @@
-//! Random worlds of the ownership campaign, on PostgreSQL: the store against the same oracle, cell by cell.
+//! Random worlds of the ownership campaign, on PostgreSQL: the store is compared with the same oracle, cell by cell.
 //!
-//! A world is first made in SQLite, as the tests of the library do, and then copied. `OWNERSHIP_SEED` runs a single world,
-//! `PROPTEST_CASES` says how many.
+//! A world is first created in SQLite, as in the tests of the library, and then copied. `OWNERSHIP_SEED` runs a
+//! single world, and `PROPTEST_CASES` sets the number of worlds.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -42,8 +42,8 @@ struct Postgres {
     folder: tempfile::TempDir,
 }
 
-/// The SQL of PostgreSQL for a schema of SQLite: the tables, and their foreign keys, which are added last, because the
-/// rows of a world may name rows that are not there.
+/// The PostgreSQL statements for an SQLite schema: the tables, and their foreign keys. The foreign keys are added
+/// last, because the rows of a world may name rows that do not exist.
 fn translated(schema: &str, deferrable: bool) -> (String, String) {
     let (mut tables, mut keys, mut table) = (Vec::new(), Vec::new(), String::new());
     for line in schema.lines() {
@@ -162,7 +162,7 @@ impl Base for Postgres {
     }
 }
 
-/// The world of a seed, and those of its customers who leave: the same as in the tests of the library.
+/// The world of a seed, and the customers who leave it, as in the tests of the library.
 fn drawn(seed: u64) -> (World, Ids, Rng) {
     let mut rng = Rng::with_seed(seed);
     let shape = Rc::new(generated::shape(&mut rng));

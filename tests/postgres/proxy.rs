@@ -1,4 +1,4 @@
-//! A proxy before the server, which can cut a connection.
+//! A proxy in front of the server, which can cut a connection.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +14,13 @@ use crate::server::{Database, pool};
 /// When a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// As soon as a client says COMMIT.
+    /// When a client sends COMMIT.
     AtCommit,
     /// At the n-th message of the clients from now on, counted from 1.
     AtMessage(usize),
 }
 
-/// A proxy that cuts one connection: before the server hears the message, or after it, so that the answer is lost.
+/// A proxy that cuts one connection: before the server receives a message, or after it, so that the answer is lost.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -59,7 +59,7 @@ impl Proxy {
         *self.cut.lock().unwrap() = Some(cut);
     }
 
-    /// Whether the last cut has happened.
+    /// Whether the last planned cut has happened.
     pub(crate) fn has_cut(&self) -> bool {
         self.cut.lock().unwrap().is_none()
     }
@@ -94,7 +94,7 @@ impl Proxy {
                 if self.is_cut_at(&bytes[..count]) {
                     if self.lets_through.load(Ordering::SeqCst) {
                         to_server.write_all(&bytes[..count]).await.unwrap();
-                        // The server does it, and its answer is lost.
+                        // The server carries out the message, and its answer is lost.
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                     return;
@@ -107,7 +107,7 @@ impl Proxy {
         let down = async move {
             let mut bytes = vec![0; 65_536];
             while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
-                // What comes after the cut does not arrive any more.
+                // Messages after the cut do not arrive any more.
                 if to_client.write_all(&bytes[..count]).await.is_err() {
                     return;
                 }

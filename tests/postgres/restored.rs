@@ -1,4 +1,4 @@
-//! A database that came back from a backup: it has the mark of the ledger, and the replay erases again.
+//! A database that was restored from a backup: it has the mark of the ledger, and the replay erases again.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ async fn a_restored_database_is_erased_again() {
     };
     let ((_live, store), (backup, copy)) = (marked().await, marked().await);
     {
-        // Both know the same history when the backup is made.
+        // Database and ledger have the same history when the backup is made.
         let engine = engine(Arc::clone(&store));
         engine.census().await.unwrap();
         assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::Yes);

@@ -1,7 +1,7 @@
-//! The same rows in SQLite and in PostgreSQL: every count, every answer and every cell afterwards is the same, random
-//! values included, because they are drawn from the seed of the run and from the record's own place.
+//! The same rows in SQLite and in PostgreSQL. Every count, every answer and every cell afterwards is the same. This
+//! includes random values, because they depend only on the seed of the run and on the place of the record.
 //!
-//! `SAME_SEED` runs the rows of a single seed, `PROPTEST_CASES` says how many.
+//! `SAME_SEED` runs the rows of a single seed, and `PROPTEST_CASES` sets the number of seeds.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use crate::server::Database;
 use crate::shop::now;
 
-/// Both databases read it, and SQLite takes each type for its own.
+/// Both databases accept this schema. SQLite reads each type in its own way.
 const SCHEMA: &str = "
     CREATE TABLE addresses (id bigint PRIMARY KEY, street text);
     CREATE TABLE clients (id bigint PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, postcode text, born text, note text,
@@ -171,11 +171,11 @@ fn rows(rng: &mut Rng) -> String {
     sql
 }
 
-/// What both databases have to say the same.
+/// The results that have to be the same in both databases.
 trait Both: CustomerStore + ListUncertain + OwnerlessRecords + ReadRecords + TakeCensus {}
 impl<T: CustomerStore + ListUncertain + OwnerlessRecords + ReadRecords + TakeCensus> Both for T {}
 
-/// Every record as it is read for an export: the customers' own, and everybody's with its owner.
+/// Every record as an export reads it: the customers' own records, and everybody's records with their owners.
 async fn read(store: &dyn Both, customers: &[CustomerId]) -> Vec<String> {
     let mut lines = Vec::new();
     let spelled = |value: &Value| match value {
@@ -210,21 +210,21 @@ async fn read(store: &dyn Both, customers: &[CustomerId]) -> Vec<String> {
                     None => break,
                 }
             }
-            // Each database has its own order of keys.
+            // The order of keys differs between the databases.
             lines[from..].sort();
         }
     }
     lines
 }
 
-/// An answer in words. A constraint has a name of its own in each database.
+/// An answer as text. The name of a constraint differs between the databases.
 fn said<T: Debug, E: std::fmt::Display>(answers: Vec<Result<T, E>>) -> Vec<String> {
     let said =
         |answer: Result<T, E>| answer.map_or_else(|error| format!("error: {error}"), |is| format!("{is:?}"));
     answers.into_iter().map(said).collect()
 }
 
-/// Does everything with a store, and tells what came of it.
+/// Does everything with a store, and returns the results.
 async fn story(
     store: &dyn Both,
     policy: &str,
@@ -260,7 +260,7 @@ async fn story(
     let orphans =
         OwnerlessRequest::new([("comment".into(), Ownerless::Gone)].into(), treatment("orphans"), now());
     told.push(format!("{:?}", store.count_ownerless(&orphans).await.unwrap()));
-    // Two together, the others one by one, each by another treatment than the one before.
+    // Two customers are erased together, the others one by one, each with another treatment than the one before.
     let (first, rest) = order.split_at(2);
     let groups = std::iter::once(first).chain(rest.chunks(1));
     for (group, name) in groups.zip(["leave", "vanish"].iter().cycle()) {
@@ -318,7 +318,7 @@ fn whatever_the_rows_both_databases_tell_the_same_story() {
     let asked = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     let seeds: Vec<u64> = match asked("SAME_SEED") {
         Some(seed) => vec![seed],
-        // In the rows of 13 a customer has more names than are searched together.
+        // In the rows of seed 13 a customer has more names than one search can contain.
         None => (0..asked("PROPTEST_CASES").unwrap_or(6)).chain([13]).collect(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

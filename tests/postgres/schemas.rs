@@ -1,4 +1,4 @@
-//! What schemas of PostgreSQL have that others have not.
+//! Features that only PostgreSQL schemas have.
 
 use relinquish::store::{CensusRequest, CustomerStore as _, RecordStore as _, StoreError, TakeCensus};
 
@@ -91,7 +91,7 @@ async fn keys_are_uuids_and_columns_are_enums_domains_arrays_and_documents() {
     assert!(line.ends_with("|NULL|1980-01-01|NULL|3|t|NULL|NULL|t|f|t"), "{line}");
     assert_eq!(shop.database.lines("SELECT ip FROM logins"), ["10.0.0.2"]);
     assert!(shop.is_settled(maud).await);
-    // A key in another spelling is nobody's, and a text that is no key at all is too.
+    // A key in another spelling belongs to nobody, and so does a text that is not a key.
     let none = ["0B8F0F5E-2F0E-4F0F-8F0F-0123456789AB", "maud", "7", ""].map(Into::into);
     assert!(shop.store.facts(&none).await.unwrap().is_empty());
 }
@@ -175,7 +175,7 @@ async fn what_the_map_forgets_is_refused_at_the_start() {
     )
     .await;
     assert!(said.contains("clients.copies") && said.contains("audit"), "{said}");
-    // A view is no table.
+    // A view is not a table.
     let view = map_of("people", "'id'", "fields = { name = 'name' }");
     let sql =
         "CREATE TABLE clients (id int PRIMARY KEY, name text); CREATE VIEW people AS SELECT * FROM clients";
@@ -204,7 +204,7 @@ async fn a_changed_schema_stops_everything_before_anything_is_touched() {
     assert_eq!(shop.database.lines("SELECT name FROM clients"), ["Maud"]);
 }
 
-/// Each value is different without case, and only Rust's rules say how.
+/// For each value the folding of case matters, and it follows Rust's rules.
 #[tokio::test]
 async fn values_compare_without_case_as_they_do_everywhere() {
     let shop = Shop::open(

@@ -1,8 +1,8 @@
-//! A PostgreSQL server for the tests: one for all tests of a process, each test with a database of its own.
+//! A PostgreSQL server for the tests. All tests of a process share it, and each test has its own database.
 //!
-//! The server listens on a free port of the loopback interface, writes to a temporary folder, and syncs nothing. Where
-//! root runs the tests, it runs as the user `postgres` or `nobody`. A small shell watches it: when the tests end, in
-//! whatever way, the shell's input ends, and the shell stops the server and removes the folder.
+//! The server listens on a free port of the loopback interface, writes to a temporary folder, and does not sync. If
+//! root runs the tests, the server runs as the user `postgres` or `nobody`. A small shell watches the server. When
+//! the tests end in any way, the shell's input ends. Then the shell stops the server and removes the folder.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use rusqlite::types::Value as Sql;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// Makes a cluster, runs the server, and waits for the end of its own input.
+/// Creates a cluster, runs the server, and waits for the end of its own input.
 const SCRIPT: &str = r#"
 bin=$1 folder=$2 port=$3 user=$4
 as() { if [ "$user" = - ]; then exec "$@"; else exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"; fi; }
@@ -43,7 +43,7 @@ struct Server {
     _alive: ChildStdin,
 }
 
-/// The newest server that is installed: `RELINQUISH_POSTGRES` may name another one's folder of programs.
+/// The newest installed server. `RELINQUISH_POSTGRES` may name the program folder of another one.
 fn programs() -> PathBuf {
     if let Some(folder) = std::env::var_os("RELINQUISH_POSTGRES") {
         return folder.into();
@@ -54,7 +54,7 @@ fn programs() -> PathBuf {
     newest.map_or_else(|| "/usr/bin".into(), |path| path.join("bin"))
 }
 
-/// Whom the server runs as, where root runs the tests: PostgreSQL refuses root.
+/// The user for the server if root runs the tests, because PostgreSQL refuses root.
 fn user() -> &'static str {
     let is_there = |name: &str| Command::new("id").arg(name).output().is_ok_and(|id| id.status.success());
     let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0\n"));
@@ -106,7 +106,7 @@ fn config_of(server: &Server, database: &str) -> Config {
     config
 }
 
-/// Waits on a thread of its own, because the caller may be within a runtime.
+/// Waits on a separate thread, because the caller may be inside a runtime.
 fn block_on_own<T: Send>(work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| {
         let wait =
@@ -115,13 +115,13 @@ fn block_on_own<T: Send>(work: impl Future<Output = T> + Send) -> T {
     })
 }
 
-/// A database of a test.
+/// The database of a test.
 pub(crate) struct Database {
     pub(crate) name: String,
 }
 
 impl Database {
-    /// A new database in which some SQL has run.
+    /// A new database, in which some SQL was run.
     pub(crate) fn with(sql: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}", NUMBER.fetch_add(1, Ordering::SeqCst));
@@ -150,7 +150,7 @@ impl Database {
         server().folder.join("data/base").join(number)
     }
 
-    /// The port of the server, for a proxy before it.
+    /// The port of the server, for a proxy in front of it.
     pub(crate) fn port() -> u16 {
         server().port
     }

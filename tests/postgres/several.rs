@@ -1,5 +1,5 @@
-//! A root store in PostgreSQL, call records in another PostgreSQL, a list that knows a customer by the address alone, and an
-//! archive in SQLite.
+//! A root store in PostgreSQL, call records in another PostgreSQL database, a list that knows a customer only by the
+//! address, and an archive in SQLite.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl Stores {
     }
 }
 
-/// Nothing names the first customer but the remark of another one, and everything else is as it was.
+/// Only a remark of another customer still names the first customer, and everything else is unchanged.
 fn judge(before: &Rows, after: &Rows, what: &str) {
     let mine = |row: &str| {
         let first = ["clients/1", "billing.calls/1", "billing.calls/3", "billing.remarks/1", "receipts/1"];
@@ -149,7 +149,7 @@ async fn a_customer_is_erased_in_two_kinds_of_stores_and_nobody_else_is_touched(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_over_two_kinds_of_stores_that_dies_is_finished_by_resume() {
     let mut deaths = 0;
-    // Every third boundary: the tests of the library try each of them.
+    // This test tries every third boundary. The tests of the library try all of them.
     for dies_at in (0..).step_by(3) {
         let stores = Stores::new();
         let before = stores.rows();

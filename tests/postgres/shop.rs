@@ -1,4 +1,4 @@
-//! A store over a database of a test, and what a test does with it.
+//! A store over the database of a test, and helpers for a test.
 
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ impl Shop {
         self.store.erase(&self.request(targets)).await
     }
 
-    /// Erases customers, each of whom has to be done.
+    /// Erases customers. Each of them has to be done afterwards.
     pub(crate) async fn erase(&self, customers: &[&str]) {
         let answers = self.try_erase(customers).await.unwrap_or_else(|error| panic!("{error}"));
         for answer in answers {

@@ -1,4 +1,4 @@
-//! The suppression list in PostgreSQL: its contract, and several processes at once.
+//! The suppression list in PostgreSQL: its contract, and several processes at the same time.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn token(number: u8) -> SuppressionToken {
     serde_json::from_value(format!("1:{}", format!("{number:02x}").repeat(32)).into()).unwrap()
 }
 
-/// Processes that add and take out the same tokens in other orders do not end up waiting for each other.
+/// Processes that add and remove the same tokens in different orders never block each other.
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_write_the_same_tokens_do_not_stop_each_other() {
     let database = Database::with("");

@@ -51,7 +51,7 @@ async fn one_map_opens_two_hundred_schemas_and_an_erasure_stays_in_its_own() {
     let mut digest = None;
     for tenant in [0, 17, TENANTS - 1] {
         let store = store_of(&database, tenant, &map).await;
-        // An approval of the map and the policy is valid in every schema.
+        // An approval for the map and the policy is valid in every schema.
         assert_eq!(*digest.get_or_insert_with(|| store.data_map().digest()), store.data_map().digest());
         let engine = Engine::builder(
             store,
@@ -65,7 +65,7 @@ async fn one_map_opens_two_hundred_schemas_and_an_erasure_stays_in_its_own() {
         engine.ensure_census().await.unwrap();
         let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
         let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
-        // What is in the other schemas is not covered, and the certificate says so.
+        // Data in the other schemas are not covered, and the certificate says so.
         let says = certificate.to_string();
         assert!(says.contains("t42.clients, t42.notes"), "{says}");
     }

@@ -25,7 +25,7 @@ impl ConsoleKey {
     /// Makes a random key, for a host with one process.
     ///
     /// # Errors
-    /// The operating system gives no randomness.
+    /// The operating system gives no random bytes.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;

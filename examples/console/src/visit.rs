@@ -5,6 +5,7 @@ use http::StatusCode;
 use maud::Markup;
 use relinquish::engine::{Access, Purpose};
 use relinquish::plan::{CaseId, ReasonCode};
+use relinquish::request::Request;
 use relinquish::{CustomerId, TenantId};
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +150,11 @@ impl Visit<'_> {
     /// Today's date in the time zone of the controller.
     pub(crate) fn today(&self) -> NaiveDate {
         self.console.engine.policy().everyone().time_zone().day(self.now)
+    }
+
+    /// Today where the tenant of a request is.
+    pub(crate) fn today_for(&self, request: &Request) -> NaiveDate {
+        self.console.engine.rules_for(&request.new).time_zone().day(self.now)
     }
 
     pub(crate) fn date(&self, day: NaiveDate) -> String {

@@ -1,29 +1,30 @@
-//! Numbers, however their digits are grouped: telephones, accounts, cards, personal numbers, dates of birth.
+//! Finds numbers with any grouping of digits: telephone numbers, accounts, cards, personal numbers, dates of birth.
 //!
-//! A number is looked up by its last digits, whatever letters stand between them and behind them: an account that ends in
-//! `13M02606`, a personal number `12345678Z`. Then all of its letters and digits are compared.
+//! A number is looked up by its last digits. Letters between and after them are skipped, as in an account that ends
+//! in `13M02606`, or a personal number `12345678Z`. Then all letters and digits are compared.
 
 use std::collections::HashMap;
 
 use super::phones::{self, Prefix};
+use super::telling::{is_amount_or_day, is_written_as_other};
 use crate::data_map::Kind;
 
-/// By so many last digits a number is looked up, by fewer if it has fewer.
+/// The number of last digits for the look-up. Shorter numbers are looked up by all their digits.
 const MOST_DIGITS: usize = 7;
 pub(super) const LEAST_DIGITS: usize = 4;
-/// Separators between two digits of a number: `) -`.
+/// The maximum number of separators between two digits of a number: `) -`.
 const GAP: usize = 3;
-/// Letters and separators between two digits of an account.
+/// The maximum number of letters and separators between two digits of an account.
 const LETTERS: usize = 12;
-/// Letters and digits of the longest number.
+/// The maximum number of letters and digits of a number.
 const LONGEST: usize = 40;
 
-/// What a number is compared with.
+/// How a number is compared.
 #[derive(Clone, Copy)]
 pub(super) enum Rule {
-    /// The national number, with what stands before it.
+    /// By the national number, and the digits before it.
     Phone(Prefix),
-    /// All letters and digits. The century of a personal number may be there or not.
+    /// By all letters and digits. The century of a personal number is optional.
     Whole { century: bool },
 }
 
@@ -33,29 +34,29 @@ pub(super) struct Number {
     pub(super) is_certain: bool,
     /// Letters and digits, folded.
     text: Box<[u8]>,
-    /// Where in it the last digit ends.
+    /// The end of the last digit.
     digits_end: usize,
     rule: Rule,
 }
 
-/// Everybody's numbers by their last digits.
+/// The numbers of all people, by their last digits.
 #[derive(Default)]
 pub(super) struct Numbers {
     list: Vec<Number>,
-    /// By how many digits, and which.
+    /// The key is the count of last digits, and their value.
     by_end: HashMap<(u8, u32), Vec<u32>>,
-    /// A bit for every one of those keys, and few for others: hardly a number of hardly a text is anybody's.
+    /// A filter with a bit for each of these keys. It rejects nearly all numbers in texts without a look-up.
     ends: Vec<u64>,
-    /// Whether there are numbers with so few digits.
+    /// Whether there are numbers with only this number of digits.
     has_short: [bool; MOST_DIGITS],
 }
 
-/// A digit of a run and where it stands.
+/// A digit of a run, and its position.
 #[derive(Clone, Copy)]
 pub(super) struct Digit {
     pub(super) value: u8,
     pub(super) at: usize,
-    /// Nothing but separators stands between it and the digit before.
+    /// Whether there are only separators between this digit and the digit before.
     pub(super) is_joined: bool,
 }
 
@@ -63,7 +64,7 @@ pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b':' | b'\t' | b'\n' | b'\r')
 }
 
-/// Letters that stand directly before a number: `Tel0207946018`, `IBANGB29…`.
+/// Labels that may be directly before a number: `Tel0207946018`, `IBANGB29…`.
 const LABELS: [&str; 38] = [
     "tel", "telefon", "phone", "ph", "mob", "mobil", "mobile", "cell", "fax", "handy", "no", "nr", "num",
     "number", "nummer", "id", "pnr", "pn", "kd", "kdnr", "kundnr", "kundennr", "konto", "kto", "acct",
@@ -75,7 +76,7 @@ impl Numbers {
         self.list.is_empty()
     }
 
-    /// Whether there is a telephone number in a field, and whether it is all that is there.
+    /// Adds the telephone numbers of a field. Returns whether there is one.
     pub(super) fn add_phones(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
         let mut found = false;
         for (national, prefix) in phones::in_field(folded) {
@@ -84,19 +85,24 @@ impl Numbers {
         found
     }
 
-    /// Whether it has enough digits to be looked up by.
+    /// Adds a number. Returns whether it has enough digits for a look-up.
     pub(super) fn add(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
         let text: Vec<u8> = folded.bytes().filter(u8::is_ascii_alphanumeric).collect();
         if folded.bytes().any(|b| !b.is_ascii()) {
             return false;
         }
         let is_digits = text.iter().all(u8::is_ascii_digit);
-        let is_certain = if is_digits { text.len() >= MOST_DIGITS } else { text.len() >= 5 };
-        let century = *kind == Kind::NationalId && matches!(text.len(), 10 | 12);
-        self.insert(person, kind, &text, Rule::Whole { century }, is_certain)
+        // A column of numbers drops zeros in front, so they may be there or not.
+        let zeros = text.iter().take_while(|byte| **byte == b'0').count();
+        let zeros = if is_digits { zeros.min(text.len().saturating_sub(LEAST_DIGITS)) } else { 0 };
+        let Some(text) = text.get(zeros..) else { return false };
+        let is_certain = if is_digits { !is_amount_or_day(text) } else { text.len() >= 5 };
+        let century =
+            *kind == Kind::NationalId && (is_digits && text.len() <= 10 || matches!(text.len(), 10 | 12));
+        self.insert(person, kind, text, Rule::Whole { century }, is_certain)
     }
 
-    /// A date of birth, its digits in one of the orders in which dates are written.
+    /// Adds a date of birth, with its digits in one of the usual orders.
     pub(super) fn add_date(&mut self, person: u32, digits: &str) {
         self.insert(person, &Kind::BirthDate, digits.as_bytes(), Rule::Whole { century: false }, false);
     }
@@ -132,7 +138,7 @@ impl Numbers {
         true
     }
 
-    /// Makes ready to be searched for.
+    /// Prepares the search. Call this after all numbers were added.
     pub(super) fn finish(&mut self) {
         self.ends = vec![0; (self.by_end.len() / 4).next_power_of_two().max(64)];
         let keys: Vec<(u8, u32)> = self.by_end.keys().copied().collect();
@@ -148,7 +154,7 @@ impl Numbers {
         (at, 1 << (number >> 34 & 63))
     }
 
-    /// Tells of every number in a text: which, and from where to where.
+    /// Calls a closure for every number in a text, with its range.
     pub(super) fn find<'m>(
         &'m self,
         text: &[u8],
@@ -204,6 +210,16 @@ impl Rule {
 }
 
 impl Number {
+    /// Whether it is certain where it stands here: with enough digits, and not written as a day or an amount.
+    pub(super) fn is_certain_in(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let own = text.get(start..end).unwrap_or_default();
+        let is_short = || own.iter().filter(|byte| byte.is_ascii_digit()).count() < MOST_DIGITS;
+        let is_doubtful = self.text.iter().all(u8::is_ascii_digit)
+            && (matches!(self.rule, Rule::Whole { .. }) && is_short()
+                || is_written_as_other(text, start, end));
+        self.is_certain && !is_doubtful
+    }
+
     /// From where to where it stands in a text, if its last digit is the `n`th of the run.
     fn place(&self, text: &[u8], run: &[Digit], n: usize) -> Option<(usize, usize)> {
         match self.rule {
@@ -216,7 +232,7 @@ impl Number {
         }
     }
 
-    /// Where it ends, with the letters behind its last digit.
+    /// The end of the number, including the letters after its last digit.
     fn end(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut end = from;
         for wanted in self.text.get(self.digits_end..)? {
@@ -226,12 +242,12 @@ impl Number {
             }
             end += gap + 1;
         }
-        // A number ends where its digits and letters end; letters of another script are no part of it.
+        // A number ends with its last digit or letter. Letters of another script do not belong to it.
         let goes_on = text.get(end).is_some_and(u8::is_ascii_alphanumeric);
         (!goes_on).then_some(end)
     }
 
-    /// Where it starts, all of it compared, if its last digit stands here.
+    /// The start of the number, if its last digit is at this position and all of it is equal.
     fn start(&self, text: &[u8], last: usize, century: bool) -> Option<usize> {
         let number = self.text.get(..self.digits_end)?;
         let is_century =
@@ -255,14 +271,40 @@ impl Number {
         if begins(text, start, number.first().is_some_and(u8::is_ascii_digit)) {
             return Some(start);
         }
-        // The century before the year, where the stored number has none.
-        let from = start.checked_sub(2).filter(|_| century && number.len() == 10)?;
-        let is_century = matches!(text.get(from..start), Some(b"19" | b"20"));
-        (is_century && begins(text, from, true)).then_some(from)
+        self.start_behind_zeros(text, start, century)
+    }
+
+    /// Where it starts with what the stored number lacks: zeros in front, and the century before the year.
+    fn start_behind_zeros(&self, text: &[u8], start: usize, century: bool) -> Option<usize> {
+        let (mut from, mut digits) = (start, self.text.len());
+        let may_lack = self.text.iter().all(u8::is_ascii_digit);
+        loop {
+            // Of ten digits of a personal number the first two are the year.
+            let before = from.checked_sub(2).filter(|_| century && digits == 10);
+            if let Some(at) = before
+                && matches!(text.get(at..from), Some(b"19" | b"20"))
+                && begins(text, at, true)
+            {
+                return Some(at);
+            }
+            let mut before = from.checked_sub(1)?;
+            let mut gap = 0;
+            while gap < GAP && before > 0 && text.get(before).copied().is_some_and(is_separator) {
+                (before, gap) = (before - 1, gap + 1);
+            }
+            if !may_lack || text.get(before) != Some(&b'0') {
+                return None;
+            }
+            (from, digits) = (before, digits + 1);
+            if begins(text, from, true) {
+                return Some(from);
+            }
+        }
     }
 }
 
-/// Whether a number can begin here: behind no letter or digit, or, if its first is a digit, behind a label.
+/// Whether a number can begin here: there is no letter or digit before it, or its first character is a digit and a
+/// label is before it.
 fn begins(text: &[u8], start: usize, is_digit: bool) -> bool {
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     if before.is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
@@ -274,7 +316,7 @@ fn begins(text: &[u8], start: usize, is_digit: bool) -> bool {
         && !starts_in_word(text, start - label.len())
 }
 
-/// The letters directly before a place: a label, at most.
+/// The letters directly before a position, up to the length of a label.
 pub(super) fn letters_before(text: &[u8], at: usize) -> &[u8] {
     let before = text.get(..at).unwrap_or_default();
     let len = before.iter().rev().take(LETTERS).take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -285,7 +327,7 @@ fn starts_in_word(text: &[u8], at: usize) -> bool {
     at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric)
 }
 
-/// The next digit from here, looked for in blocks that the processor takes at once.
+/// The next digit from this position. The search works on blocks, so that the compiler can vectorise it.
 fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     for block in text.get(from..)?.chunks(64) {
@@ -297,7 +339,7 @@ fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// Reads digits with few separators and letters between them; gives where the run is over.
+/// Reads a run of digits with few separators and letters between them. Returns the end of the run.
 fn read_run(text: &[u8], first: usize, run: &mut Vec<Digit>) -> usize {
     run.clear();
     let mut at = first;

@@ -1,4 +1,4 @@
-//! From what is known of people to what is looked for in a text.
+//! Prepares the identifiers of people for the search in texts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,78 +9,86 @@ use super::fold::folded;
 use super::names::{collapsed, is_never_name, is_particle, is_weak, spellings, written_out};
 use super::numbers::Numbers;
 use super::streets::{self, Line, Streets, street};
+use super::telling::{is_amount_or_day, is_common};
 use super::units::Units;
 use super::unspaced::{Unspaced, is_unspaced};
 use super::words::Beginning;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
-/// Longer words are no names and no words.
+/// The maximum length of a word. Longer words are ignored.
 pub(super) const LONGEST_WORD: usize = 64;
-/// Names of one person that are looked for in pairs with one another. Names of one value are in pairs with one another anyway.
+/// The maximum number of names of one person that are searched in pairs. Names in the same value are always searched
+/// in pairs.
 const MOST_NAMES: usize = 16;
-/// Names in one value that are.
+/// The maximum number of names in one value that are searched in pairs.
 const MOST_IN_VALUE: usize = 8;
-/// Initials alone are looked for of people with so many names, and where at most so many people have them.
+/// Initials alone are searched only for people with at most this number of names, and only if at most `FEW` people
+/// have the same initials.
 const MOST_INITIALS: usize = 4;
 const FEW: usize = 8;
-/// Forms of names that begin in so many bytes pass the filter.
+/// The number of first bytes of a name's form that the filter knows.
 const BEGINNING: usize = 6;
+
+/// Words of a phrase before and behind the longest of them.
+const MOST_WORDS: u8 = 24;
 
 /// Letters and digits of a postcode at most.
 const LONGEST_POSTCODE: usize = 10;
 
-/// Legal forms, which people leave out.
+/// Legal forms of companies. People often omit them.
 const LEGAL_FORMS: [&str; 16] = [
     "ab", "ag", "as", "bv", "co", "company", "corp", "gmbh", "hb", "inc", "kg", "limited", "llc", "ltd",
     "ohg", "plc",
 ];
 
-/// People's identifiers, ready to be looked for.
+/// The identifiers of people, prepared for the search.
 #[derive(Default)]
 pub(super) struct People {
-    /// What is looked for, and what can stand around it.
+    /// The words to search, each with its roles.
     pub(super) words: HashMap<Box<[u8]>, Vec<Role>>,
     pub(super) names: Vec<Name>,
     pub(super) name_ids: HashMap<Box<[u8]>, u32>,
-    /// User names and numbers with letters: as they are.
+    /// User names, and numbers with letters. They are compared exactly.
     pub(super) exact: HashMap<Box<[u8]>, Identifier>,
-    /// Mail addresses without their tags.
+    /// E-mail addresses without their tags.
     pub(super) mails: HashMap<Box<[u8]>, Identifier>,
-    /// Companies, cities and lines of addresses: words in a row.
+    /// Phrases of several words: companies, cities and lines of addresses.
     pub(super) phrases: HashMap<Box<[u8]>, Identifier>,
     /// Two names of the same person.
     pub(super) pairs: HashMap<(u32, u32), Vec<u32>>,
-    /// Those of them that everybody has as a part of the name: `Anna-Karin`, `Klaus Dieter`.
+    /// Pairs that are only a part of the name, which others may have, too: `Anna-Karin`, `Klaus Dieter`.
     pub(super) doubles: HashSet<(u32, u32)>,
-    /// The first letters of each person's names, with the name.
+    /// The first letter of each name of each person, with the name.
     pub(super) initials: Vec<Vec<(char, u32)>>,
-    /// The first letters of people's names in order of the alphabet.
+    /// The initials of people, in alphabetical order.
     pub(super) monograms: HashMap<Box<[u8]>, Vec<u32>>,
-    /// Words of people's names that are no names: `van`, `der`.
+    /// The particles in each person's name: `van`, `der`.
     pub(super) particles: Vec<Vec<Box<[u8]>>>,
     pub(super) numbers: Numbers,
     pub(super) streets: Streets,
     pub(super) births: Vec<(Birth, Vec<u32>)>,
     birth_ids: HashMap<Birth, u32>,
     pub(super) unspaced: Unspaced,
-    /// How names that are inflected or written as one word begin.
+    /// The beginnings of names that may be inflected or written as one word.
     beginnings: HashSet<Beginning>,
-    /// Spellings by which a name is found though they stand nowhere.
+    /// Additional spellings of names, for the filter.
     other_forms: Vec<Box<[u8]>>,
 }
 
-/// What a word of a text may be.
+/// The possible roles of a word in a text.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Role {
     Name(u32),
+    /// A name behind so many bytes of another word: `وأحمد`.
+    Behind(u32, u8),
     /// What is left of a name before an ending, and by which rule the ending follows.
     Stem(u32, u16),
-    /// How many bytes before it an identifier starts, and how long that is.
+    /// A word of an exact identifier: the distance in bytes from the identifier's start, and the identifier's length.
     Exact(u16, u16),
-    /// The same of a mail address up to its tag or its sign.
+    /// The same for an e-mail address, up to its tag or its `@`.
     Mail(u16, u16),
-    /// How many words of a phrase stand before it and behind it.
+    /// A word of a phrase: the number of words before and after it.
     Phrase(u8, u8),
     Street(u32),
     /// The year of a date of birth.
@@ -89,9 +97,10 @@ pub(super) enum Role {
 
 pub(super) struct Name {
     pub(super) people: Vec<u32>,
-    /// Alone it says nothing: short, common, or the name of several.
+    /// Whether the name is weak: short, common, or the name of several people. A weak name identifies nobody on its
+    /// own.
     pub(super) is_weak: bool,
-    /// It is a word of a language too.
+    /// Whether the name is also a word.
     pub(super) is_word: bool,
 }
 
@@ -101,7 +110,7 @@ pub(super) struct Identifier {
     pub(super) is_weak: bool,
 }
 
-/// A byte of a word; in a folded text every character beyond ASCII is a letter.
+/// Whether a byte belongs to a word. In a folded text, every non-ASCII character is a letter.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii()
 }
@@ -111,10 +120,19 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// The mail addresses in a field, as they are spelled there.
+/// The e-mail addresses in a field, as they are written there.
 pub(super) fn mails(value: &str) -> impl Iterator<Item = &str> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')');
     value.split(is_end).filter(|part| part.contains('@'))
+}
+
+/// Words of one letter that are written as one with the word behind them: *and*, *with*, *to* in Arabic and in Hebrew.
+fn prefixes(name: &str) -> &'static [&'static str] {
+    match name.chars().next() {
+        Some('\u{621}'..='\u{64a}') => &["و", "ب", "ل", "ف", "ك"],
+        Some('\u{5d0}'..='\u{5ea}') => &["ו", "ב", "ל", "מ", "ה", "ש", "כ"],
+        _ => &[],
+    }
 }
 
 /// A mail address folded and without its tag, in two halves: `maud+shop@example.org` is a mail of `maud@example.org`.
@@ -132,19 +150,19 @@ fn insert(people: &mut Vec<u32>, person: u32) {
     }
 }
 
-/// What is being added of one person.
+/// The state while the identifiers of one person are added.
 #[derive(Default)]
 struct Draft {
-    /// Names in the order of the values.
+    /// The names, in the order of the values.
     names: Vec<u32>,
-    /// Two of them that are a part of the name, which others may bear as well: `Anna-Karin`, `Klaus Dieter`.
+    /// Pairs of names that are only a part of the name, which others may have, too: `Anna-Karin`, `Klaus Dieter`.
     doubles: Vec<(u32, u32)>,
     /// The names of each value, in order.
     values: Vec<Vec<u32>>,
-    /// Those that are in pairs with one another.
+    /// Groups of names that are searched in pairs.
     pairs: Vec<Vec<u32>>,
     unspaced: Vec<String>,
-    /// The same as they are spelled.
+    /// The spellings of these names.
     spelled: Vec<String>,
     lines: Vec<(Kind, String, Line)>,
     numbers: Vec<Line>,
@@ -152,7 +170,8 @@ struct Draft {
 }
 
 impl Draft {
-    /// Finds the pairs of these names that are a part of the name: two given names, a second given name and the surname.
+    /// Finds the pairs of these names that are only a part of the name: two given names, or a second given name and
+    /// the surname.
     fn add_partial(&mut self, names: &[u32]) {
         for (n, one) in names.iter().enumerate() {
             for other in names.iter().skip(n + 1) {
@@ -169,10 +188,12 @@ impl Draft {
         [one, other].iter().all(|name| self.values.iter().any(|value| value.contains(name)))
     }
 
-    /// Whether two names stand for the whole name: the first and the last of one value, or the first given name and a surname.
+    /// Whether two names identify the person: the first and the last name of one value, or the first given name and a
+    /// surname.
     fn is_whole(&self, one: u32, other: u32) -> bool {
         let place = |value: &[u32], name: u32| value.iter().position(|known| *known == name);
-        // `Klaus Dieter` and `Stroh` are given names and a surname. Two longer values are two whole names.
+        // If one value has several names and the other only one, they are given names and a surname: `Klaus Dieter`
+        // and `Stroh`. Two longer values are two whole names.
         let is_rest = |value: &[u32], other: &[u32]| matches!(other, [name] if value.len() > 1 && !value.contains(name));
         let is_alone =
             |value: &[u32]| self.values.len() != 2 || !self.values.iter().any(|other| is_rest(value, other));
@@ -203,10 +224,11 @@ impl People {
             self.add_value(person, kind, value, &mut draft);
         }
         for (kind, spelling, line) in &draft.lines {
-            match self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
-                Some((word, id)) => self.role(&word, Role::Street(id)),
-                None => self.add_place(person, kind, spelling, line),
+            if let Some((word, id)) = self.streets.add(person, kind, line, &draft.numbers, &draft.units) {
+                self.role(&word, Role::Street(id));
             }
+            // As it stands in the field it is found, whatever was read of it.
+            self.add_place(person, kind, spelling, line, false);
         }
         self.unspaced.join(person, &draft.unspaced);
         draft.spelled.truncate(MOST_NAMES);
@@ -238,6 +260,10 @@ impl People {
             Kind::Address | Kind::Location => {
                 self.unspaced.add_place(person, kind, value);
                 Self::add_lines(kind, value, draft);
+                for spelling in spellings(value) {
+                    let line = Line::read(&spelling, true);
+                    self.add_place(person, kind, &spelling, &line, true);
+                }
             }
             Kind::CompanyName => self.add_company(person, value),
             Kind::City => {
@@ -252,7 +278,7 @@ impl People {
             Kind::Phone | Kind::Communication => {
                 let text = folded(value);
                 let is_found = self.numbers.add_phones(person, kind, &text);
-                // With its label or extension it may be quoted as it stands.
+                // A text may quote the number with its label or extension, exactly as it is stored.
                 if !is_found || text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
                     self.add_exact(person, kind, value);
                 }
@@ -298,12 +324,13 @@ impl People {
                     let others = parts.iter().skip(n + 1).filter(|other| *other != one);
                     draft.doubles.extend(others.map(|other| (*one.min(other), *one.max(other))));
                 }
-                // `Anna-Karin` and `O'Brien`, written as one word.
+                // Also search `Anna-Karin` and `O'Brien` written as one word.
                 if token.contains(['-', '\'']) {
                     here.extend(self.add_name(person, &token.replace(['-', '\''], ""), is_last));
                 }
             }
         }
+        self.add_whole_name(person, &value);
         for token in value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c)) {
             if token.chars().any(is_unspaced) {
                 self.add_unspaced(person, token, draft, &mut here);
@@ -321,6 +348,19 @@ impl People {
         in_value.truncate(MOST_IN_VALUE);
         draft.values.push(self.tokens(&value));
         draft.pairs.push(in_value);
+    }
+
+    /// A name that ends in a single letter has no pair of names, so it is looked for as it stands: `Trần Văn B`.
+    fn add_whole_name(&mut self, person: u32, value: &str) {
+        let text = folded(value);
+        let parts: Vec<&str> = words(&text).collect();
+        let is_letter = |word: &&str| word.chars().count() == 1;
+        if parts.len() > 1 && parts.iter().any(is_letter) {
+            let is_weak =
+                parts.iter().filter(|word| !is_letter(word)).all(|word| super::names::is_also_word(word));
+            let parts: Vec<&[u8]> = parts.iter().map(|word| street(word.as_bytes())).collect();
+            self.add_phrase(person, &Kind::Name, &parts, is_weak);
+        }
     }
 
     /// The names of a value, in order and without their other spellings. `Ashworth, Maud Ann` begins with the given names.
@@ -358,7 +398,7 @@ impl People {
         }
     }
 
-    /// The name's number, new if it is not known.
+    /// The number of a name. A new name gets a new number.
     fn name_id(&mut self, person: u32, name: &str) -> Option<u32> {
         let short = collapsed(name);
         let next = u32::try_from(self.names.len()).ok()?;
@@ -374,7 +414,7 @@ impl People {
         Some(id)
     }
 
-    /// A word of a name. The last word is a name even where it looks like a particle: `Anh Le`, `Das`.
+    /// Adds a word of a name. The last word is a name even if it looks like a particle: `Anh Le`, `Das`.
     fn add_name(&mut self, person: u32, name: &str, is_last: bool) -> Option<u32> {
         if name.len() > LONGEST_WORD
             || name.bytes().all(|b| b.is_ascii_digit())
@@ -394,9 +434,14 @@ impl People {
             .get(name.as_bytes())
             .is_some_and(|roles| roles.iter().any(|role| matches!(role, Role::Name(_))));
         let id = self.name_id(person, name)?;
-        // A single letter is found beside the other names, never alone.
+        // A single letter is only searched beside the other names.
         if name.chars().count() > 1 {
             self.role(name.as_bytes(), Role::Name(id));
+            for prefix in prefixes(name) {
+                if let Ok(len) = u8::try_from(prefix.len()) {
+                    self.role(format!("{prefix}{name}").as_bytes(), Role::Behind(id, len));
+                }
+            }
             if is_new {
                 self.add_forms(name, id);
             }
@@ -409,7 +454,7 @@ impl People {
         Some(id)
     }
 
-    /// Inflected, written out, and as a part of a word that is several names.
+    /// Adds the other forms of a name: inflected, with spelled-out accents, and as a part of a word of several names.
     fn add_forms(&mut self, name: &str, id: u32) {
         self.other_forms.extend(written_out(name).into_iter().map(|form| form.into_bytes().into()));
         for (stem, rule) in stems(name) {
@@ -426,7 +471,7 @@ impl People {
         self.beginnings.insert(Beginning::of(name.as_bytes()));
     }
 
-    /// The first letters of somebody with few names: `MA`, `M.A.`
+    /// Adds the initials of a person with few names: `MA`, `M.A.`
     fn add_monograms(&mut self, person: u32) {
         let Some(initials) = self.initials.last() else { return };
         let mut letters: Vec<(u8, u32)> = Vec::new();
@@ -456,11 +501,11 @@ impl People {
         }
     }
 
-    /// Each line of an address on its own: people quote the street and leave out the rest.
+    /// Adds each line of an address separately, because people often write only the street.
     fn add_lines(kind: &Kind, value: &str, draft: &mut Draft) {
-        for line in value.split([',', '\n', ';']) {
+        for (n, line) in value.split([',', '\n', ';']).filter(|line| !line.trim().is_empty()).enumerate() {
             for spelling in spellings(line) {
-                let read = Line::read(&spelling);
+                let read = Line::read(&spelling, n == 0);
                 if read.is_number() {
                     draft.numbers.push(read);
                 } else if read.is_unit() {
@@ -474,13 +519,17 @@ impl People {
         draft.units.dedup();
     }
 
-    /// A line of an address that is no street: a postcode, a town, a country. They are those of many.
-    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line) {
+    /// An address or a line of it, as it stands. A postcode, a town, a country are those of many.
+    fn add_place(&mut self, person: u32, kind: &Kind, spelling: &str, line: &Line, is_whole: bool) {
         let parts: Vec<&[u8]> = words(spelling).map(|word| street(word.as_bytes())).collect();
+        let tells = line.tells(spelling, is_whole);
         let has_digits = spelling.bytes().any(|byte| byte.is_ascii_digit());
-        // `The Avenue 5` is a street all the same.
-        let kind = if has_digits { kind } else { &Kind::City };
-        self.add_phrase(person, kind, &parts, !line.is_door());
+        // A street without its number is looked for as such.
+        if !tells && !has_digits && line.is_street() {
+            return;
+        }
+        let kind = if has_digits || tells { kind } else { &Kind::City };
+        self.add_phrase(person, kind, &parts, !tells);
     }
 
     fn add_company(&mut self, person: u32, value: &str) {
@@ -490,12 +539,16 @@ impl People {
                 .filter(|word| !LEGAL_FORMS.contains(word))
                 .map(|word| street(word.as_bytes()))
                 .collect();
-            let is_weak = |parts: &[&[u8]]| match parts {
-                [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
-                _ => false,
-            };
-            self.add_phrase(person, &Kind::CompanyName, &all, is_weak(&all));
-            self.add_phrase(person, &Kind::CompanyName, &core, is_weak(&core));
+            let is_plain = |word: &str| LEGAL_FORMS.contains(&word) || is_common(word);
+            let is_weak = words(&spelling).all(is_plain)
+                || match core.as_slice() {
+                    [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
+                    _ => false,
+                };
+            // `Apple Inc`: with its legal form it is a name.
+            let has_form = all.len() > core.len();
+            self.add_phrase(person, &Kind::CompanyName, &all, is_weak && !has_form);
+            self.add_phrase(person, &Kind::CompanyName, &core, is_weak);
         }
     }
 
@@ -505,7 +558,7 @@ impl People {
         };
         let shape = (anchor, parts.len() - anchor - 1);
         let (Ok(before), Ok(behind)) = (u8::try_from(shape.0), u8::try_from(shape.1)) else { return };
-        if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > 12 || behind > 12 {
+        if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > MOST_WORDS || behind > MOST_WORDS {
             return;
         }
         self.role(word, Role::Phrase(before, behind));
@@ -514,10 +567,14 @@ impl People {
             people: Vec::new(),
             is_weak,
         });
+        // The town of one may be a part of another's address.
+        if found.is_weak && !is_weak {
+            (found.is_weak, found.kind) = (false, kind.clone());
+        }
         insert(&mut found.people, person);
     }
 
-    /// A number, or what has too few digits for one: as it is, and in one piece.
+    /// Adds a number, or a code with too few digits for a number: as it is written, and without separators.
     fn add_code(&mut self, person: u32, kind: &Kind, value: &str, is_weak: bool) {
         let text = folded(value.trim());
         if !is_weak && self.numbers.add(person, kind, &text) {
@@ -525,14 +582,14 @@ impl People {
         }
         let parts: Vec<&[u8]> = words(&text).map(str::as_bytes).collect();
         let piece = parts.concat();
-        // A number of three digits or two letters is everywhere.
+        // Numbers of three digits and codes of two letters are too frequent.
         if piece.len() < 4 && piece.iter().all(u8::is_ascii_digit) || piece.len() < 3 {
             return;
         }
-        let is_weak = is_weak || piece.len() < 5;
+        let is_weak = is_weak || piece.len() < 5 || is_common(&text);
         self.add_phrase(person, kind, &parts, is_weak);
         self.add_phrase(person, kind, &[&piece], is_weak);
-        // `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
+        // Also search the spelling with or without a space: `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
         if *kind == Kind::Postcode && piece.len() <= LONGEST_POSTCODE {
             for at in 2..piece.len().saturating_sub(1) {
                 let (first, last) = piece.split_at(at);
@@ -601,7 +658,8 @@ impl People {
         }
         self.role(anchor.as_bytes(), Role::Exact(before, len));
         let has_digit = text.bytes().any(|b| b.is_ascii_digit());
-        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text)))) || is_digits && chars < 7;
+        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text) || is_common(&text))))
+            || is_digits && (chars < 7 || is_amount_or_day(text.as_bytes()));
         let found = self.exact.entry(text.as_bytes().into()).or_insert_with(|| Identifier {
             kind: kind.clone(),
             people: Vec::new(),
@@ -610,7 +668,7 @@ impl People {
         insert(&mut found.people, person);
     }
 
-    /// Every word of a text that there is something to look up for, and how such words begin.
+    /// All words and beginnings of words that need a look-up. The filter is made from them.
     pub(super) fn forms(&mut self) -> (Vec<Box<[u8]>>, HashSet<Beginning>) {
         let mut forms = std::mem::take(&mut self.other_forms);
         for (word, roles) in &self.words {

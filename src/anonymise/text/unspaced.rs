@@ -1,6 +1,6 @@
-//! Names in scripts that put no spaces between words: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
+//! Finds names in scripts without spaces between words: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
 //!
-//! A name is looked for at every letter. In Korean a case ending follows without a space.
+//! A name is searched at every letter. In Korean, a case ending follows without a space.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use unicode_normalization::char::is_combining_mark;
 use super::fold::folded;
 use crate::data_map::Kind;
 
-/// Names of one person that are looked for side by side.
+/// The maximum number of names of one person that are searched side by side.
 const MOST_NAMES: usize = 8;
-/// Letters of a name that is a given name and a surname written as one.
+/// The minimum number of letters of a given name and a surname written as one word.
 const FULL: usize = 3;
 
-/// A name as it is looked for.
+/// A name in the form that is searched.
 pub(super) struct Form {
     pub(super) kind: Kind,
     pub(super) people: Vec<u32>,
@@ -23,14 +23,14 @@ pub(super) struct Form {
     pub(super) is_certain: bool,
 }
 
-/// Names, and how long they are by their first letter.
+/// The names, and their lengths by first letter.
 #[derive(Default)]
 pub(super) struct Unspaced {
     forms: HashMap<Box<[u8]>, Form>,
     lengths: HashMap<char, Vec<usize>>,
 }
 
-/// Whether words of this letter's script stand without spaces.
+/// Whether this letter's script has no spaces between words.
 pub(super) fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c),
         0x0E00..=0x0EFF | 0x1000..=0x11FF | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7A3
@@ -42,7 +42,7 @@ impl Unspaced {
         self.forms.is_empty()
     }
 
-    /// The parts of a name that count as names of their own: a surname and a given name written as one.
+    /// The parts of a name that count as separate names, if a surname and a given name are written as one word.
     pub(super) fn parts(token: &str) -> Vec<String> {
         let letters: Vec<char> = token.nfc().collect();
         let text = |letters: &[char]| letters.iter().collect::<String>();
@@ -53,7 +53,7 @@ impl Unspaced {
         }
     }
 
-    /// Adds a name. A single letter is looked for beside the other names only.
+    /// Adds a name. A single letter is only searched beside the other names.
     pub(super) fn add(&mut self, person: u32, token: &str, name: u32, is_part: bool) {
         let letters = token.nfc().count();
         if letters >= 2 {
@@ -61,7 +61,7 @@ impl Unspaced {
         }
     }
 
-    /// The names of one person side by side, in both orders.
+    /// Adds the names of one person side by side, in both orders.
     pub(super) fn join(&mut self, person: u32, names: &[String]) {
         let few = names.get(..names.len().min(MOST_NAMES)).unwrap_or_default();
         for (n, one) in few.iter().enumerate() {
@@ -75,12 +75,35 @@ impl Unspaced {
         }
     }
 
-    /// Adds the words of a place that are in such a script. With its number an address is certain.
+    /// Adds the words of a place that are in such a script. With its number an address is certain. Numbers that hyphens join are
+    /// one number: `6-10-1` is a district, a block and a house. Up to its first number it is the address of many.
     pub(super) fn add_place(&mut self, person: u32, kind: &Kind, value: &str) {
-        let tokens = value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c));
-        for token in tokens.filter(|token| token.starts_with(is_unspaced) && token.nfc().count() >= 2) {
+        let value = folded(value);
+        let is_cut = |(at, c): (usize, char)| {
+            let is_digit =
+                |text: &str, c: Option<char>| !text.is_empty() && c.is_some_and(|c| c.is_ascii_digit());
+            let (before, behind) =
+                (value.get(..at).unwrap_or_default(), value.get(at + 1..).unwrap_or_default());
+            let joins = c == '-'
+                && is_digit(before, before.chars().next_back())
+                && is_digit(behind, behind.chars().next());
+            !joins && !c.is_alphanumeric() && !is_unspaced(c) && !is_combining_mark(c)
+        };
+        let mut from = 0;
+        for (at, c) in value.char_indices().chain([(value.len(), ' ')]).filter(|place| is_cut(*place)) {
+            let token = value.get(from..at).unwrap_or_default();
+            from = at + c.len_utf8();
+            if !token.starts_with(is_unspaced) || token.nfc().count() < 2 {
+                continue;
+            }
             let has_number = token.chars().any(char::is_numeric);
-            self.insert(person, kind, token, None, has_number && *kind != Kind::City);
+            for spelling in numbered(token) {
+                self.insert(person, kind, &spelling, None, has_number && *kind != Kind::City);
+            }
+            let town = token.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
+            if town.len() < token.len() && town.nfc().count() >= 2 {
+                self.insert(person, &Kind::City, town, None, false);
+            }
         }
     }
 
@@ -104,14 +127,14 @@ impl Unspaced {
         }
     }
 
-    /// Tells of every name in a folded text: which, and from where to where.
+    /// Calls a closure for every name in a folded text, with its range.
     pub(super) fn find<'m>(&'m self, text: &[u8], mut tell: impl FnMut(&'m Form, usize, usize)) {
         if self.forms.is_empty() {
             return;
         }
         let mut at = 0;
         while let Some(byte) = text.get(at).copied() {
-            // These scripts take three bytes and more.
+            // Characters of these scripts have three bytes or more.
             if byte < 0xE0 {
                 at += 1;
                 continue;
@@ -131,11 +154,36 @@ impl Unspaced {
     }
 }
 
+/// What stands behind the numbers of a district, a block and a house in Japan.
+const COUNTERS: [&str; 4] = ["丁目", "番地", "番", "号"];
+
+/// An address that ends in numbers, in the ways in which they are written: `六本木6-10-1`, `六本木6丁目10番1号`.
+fn numbered(token: &str) -> Vec<String> {
+    let mut plain = token.to_owned();
+    for counter in COUNTERS {
+        plain = plain.replace(counter, "-");
+    }
+    let plain = plain.trim_end_matches('-');
+    let (town, numbers) = plain.split_at(plain.find(|c: char| c.is_ascii_digit()).unwrap_or(plain.len()));
+    let parts: Vec<&str> = numbers.split('-').collect();
+    let mut list = vec![token.to_owned()];
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if let ([district, block, house], true) = (parts.as_slice(), parts.iter().all(is_number)) {
+        list.push(format!("{town}{district}-{block}-{house}"));
+        list.push(format!("{town}{district}丁目{block}-{house}"));
+        list.push(format!("{town}{district}丁目{block}番{house}号"));
+        list.push(format!("{town}{district}丁目{block}番地{house}"));
+    }
+    list.dedup();
+    list
+}
+
 /// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable. So does a
 /// mark in other scripts.
 fn goes_on(text: &[u8], at: usize) -> bool {
     let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
-    if is_digit(at) && at.checked_sub(1).is_some_and(is_digit) {
+    let sign = usize::from(matches!(text.get(at), Some(b'-' | b'.' | b':')));
+    if is_digit(at + sign) && at.checked_sub(1).is_some_and(is_digit) {
         return true;
     }
     let letter = text.get(at..at + 3).and_then(|letter| std::str::from_utf8(letter).ok());

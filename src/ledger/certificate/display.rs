@@ -1,4 +1,4 @@
-//! A certificate for a person to read.
+//! Prints a certificate as text for a person.
 
 use std::fmt;
 
@@ -110,7 +110,7 @@ fn plural_of(count: u64, what: &str) -> String {
 }
 
 impl Certificate {
-    /// What became of texts of others.
+    /// Writes the results in the texts of others.
     fn write_mentions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(MentionsResult { counts, exact }) = self.mentions() {
             let least = if exact { "" } else { " or more" };
@@ -126,7 +126,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Erased values that were found in what stays, and values that were not known any more.
+    /// Writes the erased values that were found in data that stay, and the values that could not be searched for.
     fn write_looked_for(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.found) {
             for (field, found) in fields {

@@ -305,6 +305,10 @@ fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &D
     // The deleted record hangs from this record. So this record is deleted first.
     let goes_after =
         *link.gone() == WhenGone::Forbids && link.is_holding() && *action == RecordAction::Delete;
+    // A record without an owner hangs from nobody, so nobody's erasure deletes it.
+    if goes_after && link.is_enforced() && link.is_perhaps_nobodys() {
+        return Some("may lead to it from records without an owner, which stay".to_owned());
+    }
     (!goes_after).then_some(why)
 }
 
@@ -409,7 +413,8 @@ fn check_let_go(
         fields.iter().any(is_own)
     });
     let refusing: BTreeSet<String> = plain.chain(tangled.map(|unique| unique.rule.to_string())).collect();
-    if refusing.is_empty() {
+    let check = link.refusing_check();
+    if refusing.is_empty() && check.is_none() {
         return;
     }
     let can_be_null = |field: &FieldName| {
@@ -430,6 +435,27 @@ fn check_let_go(
             format!("{}, and ", delete_too(path, class.name()))
         };
         ways.push(format!("{first}write {end} = \"goes\" in the map"));
+    }
+    if let Some(check) = check {
+        if may_stay(rule, head) {
+            ways.push(ANONYMISE.to_owned());
+        }
+        if !link.is_enforced() {
+            ways.push(format!("write {end} = {{ clear = … }} in the map, with a value that {check} accepts"));
+        }
+        if ways.is_empty() {
+            ways.push(format!("let {} take that value in the database", link.name()));
+        }
+        reader.problem(
+            path,
+            format!(
+                "cannot be deleted: {}.{} takes the value that the map writes for nobody then, and {check} refuses it",
+                class.name(),
+                link.name()
+            ),
+            ways.join(", or "),
+        );
+        return;
     }
     if to == LetGo::Value && link.fields().iter().all(can_be_null) {
         ways.push(format!("write {end} = \"clear\" in the map"));

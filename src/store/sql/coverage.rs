@@ -13,7 +13,7 @@ use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
 use super::run::{INBOX, MARK};
 use super::schema::{ForeignKey, Schema, Table};
-use super::tokens::TriggerEvent;
+use super::tokens::{TriggerEvent, takes_words_out};
 use super::way::{Binder, IS_NO_CLASS};
 use crate::data_map::{ClassName, Datatype, is_reserved};
 use crate::document::{Problem, Reader, join, key};
@@ -409,18 +409,20 @@ fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
         };
         let follows = |event: TriggerEvent| {
             table.triggers.iter().any(|trigger| {
-                trigger.event == Some(event)
-                    && trigger.writes.iter().any(|written| written.eq_ignore_ascii_case(name))
+                trigger.event == Some(event) && takes_words_out(&trigger.sql, name, &other.columns)
             })
         };
         if !follows(TriggerEvent::Update) || !follows(TriggerEvent::Delete) {
             reader.problem_to_paste(
                 name.clone(),
                 format!(
-                    "is a full-text index over {}, and no triggers take the old words out of it",
+                    "is a full-text index over {}, and no triggers take the old words of every row out of it",
                     table.name
                 ),
-                format!("create triggers after update and delete, or write ignore.{name} = \"reason\""),
+                format!(
+                    "create triggers after update and after delete, without WHEN, that write the command 'delete' with the old \
+                     values to {name}; or write ignore.{name} = \"reason\""
+                ),
                 Some(ignore_block(name)),
             );
         }

@@ -84,6 +84,11 @@
 //! end of such a chain *has* the record. Several customers may have one record. The record stays as long as one of them stays, and the
 //! plan counts the record as also somebody else's. It is treated with the last of them.
 //!
+//! A customer *has left*, for an erasure under one treatment, if one of these is true: the own record is gone; it shows what this treatment
+//! writes there; or it shows what a treatment writes that leaves nothing personal there. A weak treatment keeps something personal in the
+//! own record. Whoever left under it has not left for the others. A record that two such customers share is treated under the treatment
+//! of the last who leaves. If an earlier erasure left it to somebody who has left since, the next sweep finds it due.
+//!
 //! A link is a foreign key, or the map writes it out: `{ column = "owner_id", to = "customer" }`. `to` is a class, or a column of a class
 //! (`to = "customer.email"`). A link with `to` leads to rows of that class alone. A foreign key, or a link with `table` and `key`, leads to
 //! the rows of every class of the table.
@@ -127,8 +132,8 @@
 //! `"clear"`. A field that belongs to the person at the other end of a link says so:
 //! `referrer_name = { kind = "name", of = "referrer_id" }`.
 //!
-//! A column whose value leads to a customer (`to = "customer.email"`) is written in two cases: with its record, and when the customer leaves
-//! whom the value names, whoever has the record. Plan and certificate count that record for this customer.
+//! A column whose value leads to a customer (`to = "customer.email"`) is written when the customer leaves whom the value names, whoever has
+//! the record. Plan and certificate count that record for this customer. The value of an owner link is also written with its record.
 //!
 //! Of several owner links, only the first that is not empty counts. An address behind it gives the record to nobody. It also blocks nobody if
 //! several customers have this address.
@@ -400,7 +405,7 @@ pub(crate) use spelling::quoted;
 pub(crate) use tokens::TriggerEvent;
 #[cfg(feature = "sqlite")]
 pub(crate) use tokens::{
-    checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
+    checks, collation, generated_from, indexed_columns, trigger_event, virtual_table, written_by_trigger,
 };
 #[cfg(feature = "postgres")]
 pub(crate) use triggers::TriggerText;

@@ -153,6 +153,8 @@ pub(crate) struct VirtualTable {
     pub(crate) module: String,
     /// The table that it indexes, if it has no content of its own.
     pub(crate) content: Option<String>,
+    /// Its columns.
+    pub(crate) columns: Vec<String>,
 }
 
 impl VirtualTable {

@@ -325,6 +325,44 @@ pub(crate) fn is_strict(words: &[String], is_column: impl Fn(&str) -> bool) -> b
     })
 }
 
+/// Whether a trigger takes the old words of every row out of a full-text index with these columns.
+///
+/// The index reads the old words from the trigger, by its command `'delete'`, or from the table. In the table they are there
+/// before the row changes and not after. So a `DELETE` of the index's row has to run `BEFORE`.
+pub(crate) fn takes_words_out(sql: &str, index: &str, columns: &[String]) -> bool {
+    let tokens = tokens(sql);
+    let begin = tokens.iter().position(|token| token.is("BEGIN")).unwrap_or(tokens.len());
+    let (head, body) = tokens.split_at(begin);
+    let of = head.iter().skip_while(|token| !token.is("OF")).take_while(|token| !token.is("ON"));
+    let of: Vec<&str> = of.skip(1).filter_map(Token::name).collect();
+    let is_for_all =
+        of.is_empty() || columns.iter().all(|column| of.iter().any(|name| name.eq_ignore_ascii_case(column)));
+    let is = |token: Option<&Token>| {
+        token.and_then(Token::name).is_some_and(|name| name.eq_ignore_ascii_case(index))
+    };
+    let takes = |statement: &[Token]| {
+        let into = statement.iter().position(|token| token.is("INTO") || token.is("FROM"));
+        let Some(at) = into.filter(|at| is(statement.get(at + 1))) else { return false };
+        let first =
+            |word| statement.iter().find(|token| !token.is("BEGIN")).is_some_and(|first| first.is(word));
+        // The command is the first value, and the column with the name of the index is the first column.
+        let values = statement.iter().skip_while(|token| !token.is("VALUES")).nth(2);
+        let commands = first("INSERT") && is(statement.get(at + 3)) && values == Some(&Token::Text);
+        commands && sql.to_ascii_lowercase().contains("'delete'")
+            || first("DELETE") && head.iter().any(|token| token.is("BEFORE"))
+    };
+    is_for_all
+        && !head.iter().any(|token| token.is("WHEN"))
+        && body.split(|token| *token == Token::Sign(';')).any(takes)
+}
+
+/// The columns of a full-text index: the arguments of its statement that are no options.
+pub(crate) fn indexed_columns(sql: &str) -> Vec<String> {
+    let arguments = sql.find('(').and_then(|from| sql.get(from + 1..sql.rfind(')')?)).unwrap_or_default();
+    let columns = arguments.split(',').filter(|argument| !argument.contains('='));
+    columns.filter_map(|column| tokens(column).first()?.name().map(str::to_owned)).collect()
+}
+
 /// The module of a virtual table, and its arguments of the form `name = value`.
 pub(crate) fn virtual_table(sql: &str) -> (String, Vec<(String, String)>) {
     let module = tokens(sql)
@@ -364,6 +402,31 @@ mod tests {
             trigger_event("CREATE TRIGGER t BEFORE DELETE ON x BEGIN SELECT 1; END"),
             Some(TriggerEvent::Delete)
         );
+    }
+
+    /// The bug: a trigger that wrote anything to the index counted as one that keeps it current.
+    #[test]
+    fn a_trigger_takes_old_words_out_only_in_these_ways() {
+        let columns = indexed_columns(
+            "CREATE VIRTUAL TABLE ft USING fts5(\"name\", note UNINDEXED, content = 'notes')",
+        );
+        assert_eq!(columns, ["name", "note"]);
+        let takes = |head: &str, body: &str| {
+            takes_words_out(&format!("CREATE TRIGGER t {head} ON notes BEGIN {body} END"), "ft", &columns)
+        };
+        let command = "INSERT INTO ft (ft, rowid, name, note) VALUES ('delete', old.id, old.name, old.note);";
+        let new = "INSERT INTO ft (rowid, name, note) VALUES (new.id, new.name, new.note);";
+        let row = "DELETE FROM ft WHERE rowid = old.id;";
+        assert!(takes("AFTER UPDATE", &format!("{command} {new}")));
+        assert!(takes("AFTER UPDATE OF note, name", command));
+        assert!(takes("BEFORE DELETE", row) && takes("BEFORE UPDATE", row));
+        assert!(!takes("AFTER UPDATE", new), "the old words stay beside the new ones");
+        assert!(!takes("AFTER UPDATE", row), "the table has the new words by then");
+        assert!(!takes("AFTER UPDATE OF name", command), "not all columns");
+        assert!(!takes("AFTER UPDATE OF client_id", command));
+        let when = "CREATE TRIGGER t AFTER UPDATE ON notes WHEN new.name <> old.name BEGIN ";
+        assert!(!takes_words_out(&format!("{when}{command} END"), "ft", &columns));
+        assert!(!takes("AFTER UPDATE", &command.replace("INTO ft", "INTO other")));
     }
 
     /// Old releases of rusqlite cannot report the collation.

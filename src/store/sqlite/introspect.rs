@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::checks::{Held, check_of_several, index_of_several};
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    collation, constant, datatype, declared_chars, generated_from, trigger_event, trigger_text,
-    virtual_table, written_by_trigger,
+    collation, constant, datatype, declared_chars, generated_from, indexed_columns, trigger_event,
+    trigger_text, virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -41,7 +41,8 @@ pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
 fn virtual_of(name: String, sql: &str) -> VirtualTable {
     let (module, options) = virtual_table(sql);
     let content = options.into_iter().find(|(option, _)| option == "content").map(|(_, table)| table);
-    VirtualTable { name, module, content: content.filter(|table| !table.is_empty()) }
+    let content = content.filter(|table| !table.is_empty());
+    VirtualTable { name, module, content, columns: indexed_columns(sql) }
 }
 
 fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) -> rusqlite::Result<Table> {

@@ -1,4 +1,4 @@
-//! A certificate says what the store did, record by record, where that is something else than the action of the class.
+//! A certificate says what the store did with each record if this differs from the action of the class.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn of_class(certificate: &Certificate, name: &str) -> CertifiedClass {
     certificate.records().into_iter().find(|class| class.class.as_str() == name).unwrap()
 }
 
-/// What was treated as the action says, and what was done otherwise.
+/// The numbers of records that were treated as the action says, and of those that were treated otherwise.
 fn done(certificate: &Certificate, name: &str) -> (Option<Count>, Otherwise) {
     let class = of_class(certificate, name);
     (class.treated, class.otherwise.unwrap_or_default())
@@ -36,7 +36,7 @@ fn links(link: &str, count: u64) -> std::collections::BTreeMap<String, u64> {
 const STAND_IN: &str =
     "[customers.unknown_customer]\nfind = { is_ghost = 1 }\ncreate = { name = 'Former member' }\n";
 
-/// The certificate said that all were handed over.
+/// A former bug: the certificate said that all records were handed over.
 #[tokio::test]
 async fn what_is_deleted_instead_of_handed_over_is_counted_as_deleted() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, is_ghost INTEGER NOT NULL DEFAULT 0);
@@ -87,7 +87,7 @@ fn forum(editor: &str, stand_in: &str, treatment: &str) -> Shop {
     Shop::new(FORUM, &map, treatment)
 }
 
-/// A topic of somebody else in which one field was written, and a link cut, was counted as deleted.
+/// A former bug: a topic of another person, in which one field was erased and a link was cut, counted as deleted.
 #[tokio::test]
 async fn fields_and_links_in_records_of_others_are_counted_as_such() {
     let shop = forum("clear", "", "customer = 'delete'\ntopic = 'delete'\npost = 'delete'\n");
@@ -116,13 +116,13 @@ async fn fields_and_links_in_records_of_others_are_counted_as_such() {
     ] {
         assert!(changed.remove(cell), "{cell}: {changed:?}");
     }
-    // What nobody else is named in has nothing more to say.
+    // If no other customer is named in the records, the certificate says nothing about this.
     let third = certificate(&shop, "3").await;
     let topic = Otherwise { named_others: links("last", 1), ..Otherwise::default() };
     assert_eq!(done(&third, "topic"), (Some(Count::Exact(1)), topic));
 }
 
-/// Each customer of a batch gets what was done for that one.
+/// Each customer of a batch gets the counts of what was done for this customer.
 #[tokio::test]
 async fn several_at_once_are_counted_apart() {
     let shop = forum("clear", "", "customer = 'delete'\ntopic = 'delete'\npost = 'delete'\n");
@@ -149,7 +149,7 @@ async fn several_at_once_are_counted_apart() {
             other => panic!("{other:?}"),
         })
         .collect();
-    // Topic 5 and post 20 go with the second customer, so nothing is cut there.
+    // Topic 5 and post 20 are deleted with the second customer, so no link is cut there.
     assert_eq!(counts[0].classes["topic"], 1);
     assert!(counts[0].otherwise["topic"].cut.is_empty(), "{counts:?}");
     assert_eq!(counts[0].otherwise["post"].cut, links("editor", 1));
@@ -160,7 +160,8 @@ async fn several_at_once_are_counted_apart() {
     );
 }
 
-/// A link that takes the stand-in was called cut, and the stand-in was made although nothing was handed over.
+/// A former bug: a link that is changed to the stand-in was called cut, and the stand-in was created although no
+/// record was handed over.
 #[tokio::test]
 async fn a_link_that_is_handed_over_is_not_called_cut() {
     let shop = forum("stand-in", STAND_IN, "customer = 'delete'\ntopic = 'delete'\npost = 'delete'\n");
@@ -172,7 +173,7 @@ async fn a_link_that_is_handed_over_is_not_called_cut() {
     );
     assert_eq!(json["links_cut"], serde_json::json!(["topic.last"]));
     assert_eq!(json["links_handed_over"], serde_json::json!(["post.editor"]));
-    // Nothing of the third leads on.
+    // No record of the third customer leads to another one.
     let third = certificate(&shop, "3").await;
     let post = Otherwise { named_others: links("editor", 1), ..Otherwise::default() };
     assert_eq!(done(&third, "post"), (Some(Count::Exact(1)), post));
@@ -184,7 +185,7 @@ async fn a_link_that_is_handed_over_is_not_called_cut() {
     assert!(first.to_string().contains("handed over to the \"Unknown Customer\" in 1 record"), "{first}");
 }
 
-/// The plan said what becomes of a text that cannot be read, and the certificate did not.
+/// A former bug: the plan said what happens to a text that cannot be read, but the certificate did not.
 #[tokio::test]
 async fn what_becomes_of_what_cannot_be_read_is_in_the_certificate() {
     let treatment = "customer = 'delete'\ntopic = 'delete'\n\
@@ -200,7 +201,7 @@ async fn what_becomes_of_what_cannot_be_read_is_in_the_certificate() {
     assert_eq!(shop.text("SELECT body FROM posts WHERE id = 21"), "");
 }
 
-/// A record that stays for now was counted as deleted, too.
+/// A former bug: a record that stays for now also counted as deleted.
 #[tokio::test]
 async fn what_stays_for_now_is_not_counted_as_deleted() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -220,7 +221,7 @@ async fn what_stays_for_now_is_not_counted_as_deleted() {
     assert_eq!(done(&second, "customer"), (Some(Count::Exact(1)), Otherwise::default()));
 }
 
-/// "Erased" was said although rows stayed of which nobody knows whose they are.
+/// A former bug: the result was called "erased" although rows with an unknown owner stayed.
 #[tokio::test]
 async fn rows_that_no_class_claims_are_part_of_the_outcome() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);

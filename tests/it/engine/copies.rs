@@ -1,5 +1,5 @@
-//! Copies and rotated logs in real directories and in an object store: what goes, what stays, and how a removal runs as a
-//! case.
+//! Copies and rotated logs in real directories and in an object store: which are removed, which stay, and how a
+//! removal runs as a case.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use relinquish::backup::{
     AfterRemoval, BackupCopy, BackupError, CopiesPlan, DirectoryBackups, Horizon, Layout, NoHorizon,
     ObjectBackups, Removed, Schedule,
 };
-use relinquish::case::Because;
+use relinquish::case::SupersedeReason;
 use relinquish::data_map::TimeZone;
 use relinquish::engine::{CopiesRemoved, PlaceHorizon};
 use relinquish::ledger::{CaseBook as _, Ledger as _};
@@ -30,7 +30,7 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// Writes files, each with the time stamp that is said; a path that ends in `/` is a folder with a file in it.
+/// Writes files, each with the given time stamp. A path that ends in `/` is a folder with a file in it.
 fn write(root: &Path, files: &[(&str, &str)]) {
     for (path, time) in files {
         let whole = root.join(path);
@@ -108,7 +108,7 @@ async fn a_base_backup_goes_with_its_logs_and_the_next_one_keeps_all_of_its_own(
             ("base/2026-11-15T020000/", "2026-11-15T02:09:00Z"),
             ("wal/000000010000000000000001", "2026-11-01T02:00:30Z"),
             ("wal/000000010000000000000002", "2026-11-08T01:59:00Z"),
-            // It was begun before the second base backup, and holds the start of that backup.
+            // It was begun before the second base backup, and contains the start of that backup.
             ("wal/000000010000000000000003", "2026-11-08T02:00:30Z"),
             ("wal/000000010000000000000003.00000028.backup", "2026-11-08T02:09:00Z"),
             ("wal/000000010000000000000004", "2026-11-16T00:00:00Z"),
@@ -136,7 +136,7 @@ async fn a_base_backup_goes_with_its_logs_and_the_next_one_keeps_all_of_its_own(
     assert!(folder.path().join("base/2026-11-08T020000/deep/data").exists());
 }
 
-/// Logs as `logrotate` leaves them: by number with `rotate`, by date with `dateext`.
+/// Logs as `logrotate` names them: by number with `rotate`, by date with `dateext`.
 #[tokio::test]
 async fn rotated_logs_age_out_and_the_one_that_is_written_stays() {
     let folder = tempfile::tempdir().unwrap();
@@ -153,7 +153,8 @@ async fn rotated_logs_age_out_and_the_one_that_is_written_stays() {
     let layout = Layout::by_file_time("app.log.*", TimeDelta::days(1)).leaves("app.log");
     let logs = DirectoryBackups::laid_out(folder.path(), layout, rule.clone());
     let copies = logs.copies().await.unwrap();
-    // What was erased on the evening of the 20th may be in the log that was rotated at midnight, and in no older one.
+    // Data that were erased on the evening of the 20th may be in the log that was rotated at midnight, but not in an
+    // older one.
     let erased = at("2026-11-20T18:00:00Z");
     let holds: Vec<&str> =
         copies.iter().filter(|copy| copy.may_hold(erased)).map(|copy| copy.name.as_str()).collect();
@@ -161,7 +162,7 @@ async fn rotated_logs_age_out_and_the_one_that_is_written_stays() {
     assert!(!copies.iter().any(|copy| copy.may_hold(at("2026-11-12T00:00:00Z"))));
     assert_eq!(remove_expired(&logs, "2026-11-21T12:00:00Z").await, 1);
     assert_eq!(there(folder.path()), ["app.log", "app.log.1", "app.log.2.gz"]);
-    // Rotation has renamed them since they were listed: the second log is another one now.
+    // Rotation has renamed the logs since they were listed, so the second name now belongs to a different log.
     fs::remove_file(folder.path().join("app.log.2.gz")).unwrap();
     fs::rename(folder.path().join("app.log.1"), folder.path().join("app.log.2.gz")).unwrap();
     let second = copies.iter().find(|copy| copy.name.as_str() == "app.log.2.gz").unwrap();
@@ -193,7 +194,7 @@ async fn no_link_is_followed_and_nothing_outside_is_touched() {
     let before = there(outside.path());
     let layout = || Layout::dated("crm-%Y-%m-%d/").unwrap().following("wal/*", TimeDelta::zero());
     let now = "2026-11-21T12:00:00Z";
-    // A link that is named like a copy, and one in place of a folder on the way.
+    // A symbolic link with the name of a copy, and a symbolic link in the place of a folder.
     for (link, to) in [("crm-2026-02-01", "crm-2026-01-01"), ("wal", ".")] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &[("crm-2026-03-01/", now)]);
@@ -205,7 +206,7 @@ async fn no_link_is_followed_and_nothing_outside_is_touched() {
         assert!(backups.remove(&[copy]).await.is_err());
         assert!(folder.path().join("crm-2026-03-01/toc.dat").exists());
     }
-    // A link within a copy: the link goes, and what it leads to stays.
+    // A symbolic link inside a copy: the link is removed, and its target stays.
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[("crm-2026-03-01/", now)]);
     symlink(outside.path(), folder.path().join("crm-2026-03-01/tablespace")).unwrap();
@@ -260,16 +261,17 @@ async fn an_object_store_keeps_the_contract_and_nothing_beside_the_prefix_is_tou
     {
         assert!(matches!(store.head(&key.into()).await, Err(object_store::Error::NotFound { .. })), "{key}");
     }
-    // What the store keeps of removed objects, only the host can say.
+    // Only the host knows whether the store keeps something of removed objects.
     let erased = at("2026-03-01T12:00:00Z");
     let horizon = async |after| over(&store, after).schedule().await.unwrap().horizon(erased, TimeZone::UTC);
-    // The copy of the day of the erasure may have been begun before it, and is finished by the end of that day.
+    // The copy of the day of the erasure may have been begun before the erasure. It is finished by the end of that
+    // day.
     assert_eq!(horizon(AfterRemoval::Gone).await, Horizon::Until { day: "2026-04-01".parse().unwrap() });
     assert_eq!(horizon(AfterRemoval::Days(14)).await, Horizon::Until { day: "2026-04-15".parse().unwrap() });
     assert_eq!(horizon(AfterRemoval::Unknown).await, Horizon::Unknown { because: NoHorizon::AfterRemoval });
 }
 
-/// A host with nightly copies, and an engine over its files whose calls pass a wire.
+/// A host with nightly copies, and an engine over its files. The engine's calls go through a tripwire.
 struct Nightly {
     host: Host,
 }
@@ -391,14 +393,14 @@ async fn copies_that_have_changed_since_the_plan_stay() {
         fs::remove_file(nightly.host.folder.path().join(format!("nightly/crm-{day}.sqlite"))).unwrap();
         fs::remove_file(nightly.host.folder.path().join(format!("nightly/crm-{day}.sqlite.sha256"))).unwrap();
     };
-    // The newest ones are gone: what was to go is all that is left.
+    // The newest copies are gone, so only the copies that were to be removed are left.
     let nightly = Nightly::new();
     let plan = nightly.engine(&still()).plan_copies("nightly").await.unwrap();
     let approved = plan.clone().approve(approval(&plan)).unwrap();
     gone(&nightly, "2026-11-20");
     let before = nightly.there();
     let outcome = nightly.engine(&still()).remove_copies(&approved).await.unwrap();
-    let needed = Because::Copies(CopiesChanged::Needed);
+    let needed = SupersedeReason::Copies(CopiesChanged::Needed);
     assert!(matches!(&outcome, Outcome::Superseded { because, .. } if *because == needed), "{outcome}");
     assert_eq!(nightly.there(), before);
     // Another rule.
@@ -406,10 +408,10 @@ async fn copies_that_have_changed_since_the_plan_stay() {
     let before = nightly.there();
     let engine = nightly.over(nightly.backups(Schedule::new(Some(1), None)), &still());
     let outcome = engine.remove_copies(&approved).await.unwrap();
-    let rule = Because::Copies(CopiesChanged::Rule);
+    let rule = SupersedeReason::Copies(CopiesChanged::Rule);
     assert!(matches!(&outcome, Outcome::Superseded { because, .. } if *because == rule), "{outcome}");
     assert_eq!(nightly.there(), before);
-    // A stray file: nobody knows what it is, so nothing goes.
+    // There is an unknown file, so nothing is removed.
     let nightly = Nightly::new();
     fs::write(nightly.host.folder.path().join("nightly/crm-latest.sqlite"), "?").unwrap();
     let before = nightly.there();
@@ -419,7 +421,7 @@ async fn copies_that_have_changed_since_the_plan_stay() {
         "{outcome}"
     );
     assert_eq!(nightly.there(), before);
-    // The approval has run out when the case is taken up again.
+    // The approval has expired when the case is continued.
     let late = nightly
         .host
         .builder(nightly.ledger(), hosts::keys())
@@ -450,7 +452,7 @@ async fn a_removal_can_be_cancelled_and_says_what_is_left() {
     assert!(removed.to_string().contains("cancelled by operator-8: ticket-9"), "{removed}");
 }
 
-/// The bug: a copy that had another name or another time by now counted as gone, and lay there.
+/// A former bug: a copy that had a new name or a new time counted as gone, but still existed.
 #[tokio::test]
 async fn what_may_be_there_under_another_name_is_not_called_gone() {
     let host = hosts::sqlite();
@@ -471,7 +473,7 @@ async fn what_may_be_there_under_another_name_is_not_called_gone() {
     let faults = Arc::new(Faults::at("remove", 1, Fault::Error));
     let outcome = engine(Box::new(Faulty::new(place(), faults))).remove_copies(&approved).await.unwrap();
     let Outcome::Waiting { case, .. } = outcome else { panic!("{outcome}") };
-    // At night every log gets the next number.
+    // At night every log is renamed to the next number.
     for log in (1..=5).rev() {
         fs::rename(logs.join(format!("app.log.{log}")), logs.join(format!("app.log.{}", log + 1))).unwrap();
     }
@@ -488,7 +490,7 @@ fn gone_by_hand(nightly: &Nightly) {
     }
 }
 
-/// Backups that say that a copy is gone and keep it.
+/// Backups that report the removal of a copy but keep the copy.
 #[derive(Debug)]
 struct Hoarder(DirectoryBackups);
 
@@ -514,13 +516,14 @@ async fn whoever_keeps_what_is_said_to_be_gone_gets_no_certificate() {
     let plan = engine.plan_copies("nightly").await.unwrap();
     let outcome = engine.remove_copies(&plan.clone().approve(approval(&plan)).unwrap()).await.unwrap();
     assert!(
-        matches!(&outcome, Outcome::Waiting { reason, .. } if reason.contains("is there all the same")),
+        matches!(&outcome, Outcome::Waiting { reason, .. } if reason.contains("but it exists again")),
         "{outcome}"
     );
     assert_eq!(nightly.ledger().last().await.unwrap(), 0, "no entry");
 }
 
-/// Seen, and not assumed: what is there, what is overdue, and since when nothing is left.
+/// The engine looks at what exists, and assumes nothing: which copies exist, which are overdue, and since when none
+/// is left.
 #[tokio::test]
 async fn the_horizon_of_a_case_is_what_was_seen() {
     let nightly = Nightly::new();
@@ -537,7 +540,7 @@ async fn the_horizon_of_a_case_is_what_was_seen() {
     let outcome = engine.erase(plan).await.unwrap();
     let case = outcome.certificate().unwrap().case().clone();
     let place = async || engine.horizon(&case).await.unwrap().unwrap().places.remove("nightly").unwrap();
-    // Two copies are older than the rule allows, and three are there rightly.
+    // Two copies are older than the rule allows, and the rule allows three.
     let overdue = place().await;
     assert!(matches!(&overdue, PlaceHorizon::Overdue { copies: 2, .. }), "{overdue}");
     assert_eq!(engine.health().await.unwrap().copies_expired, 2);
@@ -552,7 +555,7 @@ async fn the_horizon_of_a_case_is_what_was_seen() {
     let entries = nightly.ledger().last().await.unwrap();
     engine.look_at_copies().await.unwrap();
     assert_eq!(nightly.ledger().last().await.unwrap(), entries, "nothing has changed");
-    // A month later the last of them are gone by hand, and a new one is there.
+    // A month later a person has removed the last of them, and there is a new copy.
     clock.turn(TimeDelta::days(31));
     for day in ["2026-11-18", "2026-11-19", "2026-11-20"] {
         for end in ["", ".sha256"] {
@@ -574,12 +577,12 @@ async fn the_horizon_of_a_case_is_what_was_seen() {
     assert_eq!((horizon.last_gone(), horizon.is_over()), (Some(seen_at.date_naive()), false), "{horizon}");
     engine.scrub().await.unwrap();
     assert!(engine.horizon(&case).await.unwrap().unwrap().is_over());
-    // Somebody puts an old copy back.
+    // Somebody restores an old copy.
     write(nightly.host.folder.path(), &[("nightly/crm-2026-11-01.sqlite", "2026-11-01T00:00:00Z")]);
     assert!(matches!(place().await, PlaceHorizon::Overdue { copies: 1, .. }));
     engine.look_at_copies().await.unwrap();
     assert!(engine.certificate(&case).await.unwrap().unwrap().copies_gone().is_empty());
-    // Nobody knows what a place holds that has something else in it.
+    // If a place contains an unknown file, nobody knows which copies it has.
     fs::write(nightly.host.folder.path().join("nightly/notes"), "?").unwrap();
     assert!(matches!(place().await, PlaceHorizon::Unknown { because: Some(_) }));
     assert_eq!(engine.health().await.unwrap().backups_unknown, 1);

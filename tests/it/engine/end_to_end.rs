@@ -1,4 +1,4 @@
-//! The main job on every host: decided, planned, approved, executed, verified, certified.
+//! The main job on every host: decide, plan, approve, execute, verify, certify.
 
 use relinquish::ledger::{Certificate, Count, FileSlack};
 use relinquish::{Asked, Decision, Outcome, Planned};
@@ -40,7 +40,7 @@ async fn erasing_twice_is_erasing_once() {
         let again = approved(&engine, &host.due, &Asked::Sweep).await;
         erase(&host, &engine).await;
         let after = (host.dump)();
-        // The same approval, used a second time.
+        // The same approval is used a second time.
         let outcome = engine.erase(again).await.unwrap();
         assert!(matches!(outcome, Outcome::Superseded { .. }), "{}: {outcome}", host.name);
         for asked in [Asked::Sweep, Asked::request()] {
@@ -111,7 +111,7 @@ async fn complete_removal_leaves_orders_with_the_one_unknown_customer() {
             assert_eq!(after.get(row), Some(content));
         }
     }
-    // And it can itself never be selected.
+    // The "Unknown Customer" itself can never be selected.
     match engine.plan(&unknown.to_string().as_str().into(), &Asked::request()).await.unwrap() {
         Planned::Plan(_) => panic!("the unknown customer was planned"),
         no_plan => assert!(no_plan.to_string().contains("stands for nobody"), "{no_plan}"),
@@ -184,7 +184,7 @@ async fn a_scrub_takes_the_old_bytes_out_of_every_file() {
     }
 }
 
-/// Values of the erased client that lie somewhere in the database's files.
+/// The values of the erased client that are still in the database's files.
 fn found(host: &Host) -> Vec<String> {
     let mut list = Vec::new();
     for end in ["", "-wal", "-journal"] {
@@ -211,7 +211,7 @@ async fn what_is_closed_after_a_scrub_is_pending_again() {
 #[tokio::test]
 async fn a_customer_without_a_profile_at_any_gateway_is_no_error() {
     let host = hosts::sqlite();
-    // Client 9 cancelled, and paid once.
+    // Client 9 has cancelled, and has paid once.
     let engine = host.engine();
     let plan = approved(&engine, &"9".into(), &Asked::request()).await;
     let outcome = engine.erase(plan).await.unwrap();

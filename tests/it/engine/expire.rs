@@ -1,4 +1,5 @@
-//! Records that expire, against a brute-force oracle: which rows go, which stay byte for byte, and who has to say yes.
+//! Records that expire, compared with a brute-force oracle: which rows are erased, which stay byte for byte, and
+//! whose approval is needed.
 
 use crate::hosts::{BuildCounted as _, acts};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,10 @@ use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
     ProfileFacts, ProfileId, ProfileState, Receipt,
 };
-use relinquish::ledger::{CaseBook as _, Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
+use relinquish::ledger::{
+    CaseBook as _, Closing, EndedEarly, KeyRing, KeyRingError, Ledger, Mac, MacRequest, MemoryKeyRing, Rules,
+    Task, TokenKey,
+};
 use relinquish::plan::{
     ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, RecordsOf, Step,
 };
@@ -28,7 +32,7 @@ use relinquish::store::{
 use relinquish::testing::{Faulty, ManualClock, RepeatableEntropy};
 use relinquish::treatment::{Ownerless, Standing};
 use relinquish::{
-    Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
+    Approval, Asked, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
     PolicyDocument, SqlMap, SqliteLedger, SqliteStore, TenantId,
 };
 use rusqlite::Connection;
@@ -131,7 +135,7 @@ const CLASSES: [(&str, &str); 5] = [
     ("invoice", "invoices"),
 ];
 
-/// Id, tenant, hold, and whether it is the tenant's "Unknown Customer".
+/// The id, the tenant, the hold, and whether this is the tenant's "Unknown Customer".
 const CUSTOMERS: [(i64, &str, Option<&str>, bool); 6] = [
     (1, "usual", None, false),
     (2, "patient", None, false),
@@ -145,7 +149,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// One record of a customer, dated or not.
+/// One record of a customer, with or without a date.
 #[derive(Clone, Debug)]
 struct Row {
     customer: usize,
@@ -178,7 +182,7 @@ impl Row {
 }
 
 fn any_rows() -> impl Strategy<Value = Vec<Row>> {
-    // Days around the ends of the periods, and others.
+    // Days near the ends of the periods, and other days.
     let near = prop::sample::select(vec![0_i64, 364, 365, 366, 730, 731, 1095, 1096, 1097]);
     let date = prop_oneof![
         near.prop_map(|days| day("2026-06-30") - TimeDelta::days(days)),
@@ -302,7 +306,7 @@ fn engine_with(
     let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
     Engine::builder(store, PolicyDocument::from_toml(policy).unwrap(), ledger, keys)
         .clock(Arc::clone(clock))
-        // Two engines on one ledger give their cases different ids; a process that is started anew has the name it had.
+        // Two engines on one ledger give their cases different ids. A restarted process has the same name as before.
         .entropy(RepeatableEntropy::new(ENGINES.fetch_add(1, Ordering::SeqCst)))
         .worker("one")
         .batch(2)
@@ -345,7 +349,7 @@ fn dump_memory(store: &MemoryStore) -> Dump {
     dump_of_memory(store, CUSTOMERS.map(|(id, ..)| id), &CLASSES)
 }
 
-/// Every record is as the oracle says: gone, emptied, or byte for byte as it was.
+/// Checks that every record is as the oracle says: deleted, emptied, or unchanged byte for byte.
 fn assert_as_the_oracle_says(rows: &[Row], today: NaiveDate, before: &Dump, after: &Dump) {
     for ((class, id), was) in before {
         let is = after.get(&(*class, *id));
@@ -365,7 +369,8 @@ fn assert_as_the_oracle_says(rows: &[Row], today: NaiveDate, before: &Dump, afte
     assert!(after.keys().all(|key| before.contains_key(key)), "nothing is made");
 }
 
-/// What the ledger has to say, by tenant and class: what has expired, and whom nothing was touched of.
+/// The expected numbers in the ledger, by tenant and class: the expired records, and the customers whose records were
+/// not touched.
 fn counted(rows: &[Row], today: NaiveDate) -> BTreeMap<(String, String), u64> {
     let mut counted = BTreeMap::new();
     for row in rows.iter().filter(|row| row.has_expired(today) && !row.is_held()) {
@@ -392,8 +397,8 @@ fn said(expired: &Expired) -> BTreeMap<(String, String), u64> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whoever they belong to, and whatever else the customer has: what has expired goes, and nothing else is touched. A
-    /// second run on the same day finds nothing, and a later one what has expired since.
+    /// Expired records are erased, whoever they belong to and whatever else the customer has. No other record is
+    /// touched. A second run on the same day finds nothing. A later run finds what has expired since.
     #[test]
     fn what_has_expired_goes_and_nothing_else_changes(rows in any_rows()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -438,7 +443,7 @@ fn rows(list: &[(usize, usize, &str)]) -> Vec<Row> {
     list.iter().map(row).collect()
 }
 
-/// A call and an order of each customer that have expired, and a call that has not.
+/// Each customer has an expired call, an expired order, and a call that has not expired.
 fn old_and_new() -> Vec<Row> {
     let of =
         |customer| [(customer, 1, "2020-01-01"), (customer, 2, "2020-01-01"), (customer, 1, "2026-06-01")];
@@ -490,7 +495,8 @@ async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
     assert_eq!(hex::encode(Sha256::digest(&bytes)), json["digest"].as_str().unwrap());
 }
 
-/// The digest binds rules, and no counts: a record more is no other plan, another line of the policy is.
+/// The digest covers rules, and no counts. One more record does not change the plan's digest, but another line of the
+/// policy does.
 #[tokio::test]
 async fn an_approval_holds_for_its_plan_its_tenants_and_its_time_alone() {
     let clock = clock("2026-06-30");
@@ -513,7 +519,7 @@ async fn an_approval_holds_for_its_plan_its_tenants_and_its_time_alone() {
     assert!(matches!(refused.why, ApprovalError::OtherTenant { .. }), "{refused}");
     let one = refused.given;
 
-    // Approved in time, and carried out too late; or under a policy that has changed.
+    // The plan is approved, but carried out after the approval has expired, or under a changed policy.
     let approved = one.approve(approval(digest)).unwrap();
     let shorter = POLICY.replace("\"12 months\"", "\"11 months\"");
     let changed = engine_with(memory(&old_and_new()), &shorter, MemoryLedger::new(), &clock);
@@ -533,7 +539,7 @@ async fn where_nothing_can_expire_the_answer_says_why() {
     assert!(matches!(planned, PlannedExpiry::Nothing(NothingExpires::NoRule)), "{planned:?}");
 }
 
-/// The ledger says what came of an expiry, with no word of whom it concerned. It can be read back from its file.
+/// The ledger has the result of an expiry, and names nobody. It can be read back from its file.
 #[tokio::test]
 async fn the_ledger_says_what_came_of_an_expiry() {
     let folder = tempfile::tempdir().unwrap();
@@ -559,8 +565,50 @@ async fn the_ledger_says_what_came_of_an_expiry() {
     assert!(!text.contains("Maud") && !text.contains("7946"), "{text}");
 }
 
-/// Wherever an expiry dies, a resume does the rest, or the same plan once more; and the case book never lacks the beginning of
-/// what was done.
+/// A key ring that cannot be reached.
+#[derive(Debug)]
+struct OutOfReach;
+
+#[async_trait]
+impl KeyRing for OutOfReach {
+    async fn epochs(&self) -> Result<Vec<u32>, KeyRingError> {
+        Err(KeyRingError::unreachable("no route to the keys"))
+    }
+
+    async fn macs(&self, _: &MacRequest) -> Result<Vec<Mac>, KeyRingError> {
+        Err(KeyRingError::unreachable("no route to the keys"))
+    }
+}
+
+/// The entry of an expiry names nobody, so an expiry needs no key: it is planned, carried out and closed without one.
+#[tokio::test]
+async fn an_expiry_needs_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let (clock, ledger) = (clock("2026-06-30"), Arc::new(MemoryLedger::new()));
+    let engine = Engine::builder(
+        sqlite(&path, &old_and_new()),
+        PolicyDocument::from_toml(POLICY).unwrap(),
+        Arc::clone(&ledger),
+        OutOfReach,
+    )
+    .clock(Arc::clone(&clock))
+    .batch(2)
+    .counted()
+    .unwrap();
+    let expired = expire(&engine, &clock).await;
+    assert!(expired.exact && expired.of.values().any(|of| !of.records.is_empty()), "{expired}");
+    let entries = acts(&ledger).await;
+    let [entry] = &entries[..] else { panic!("{entries:?}") };
+    let closed = entry.closed().unwrap();
+    assert!(closed.under().key.is_none(), "{closed:?}");
+    // A plan that names a customer needs the keys.
+    let error = engine.plan(&"1".into(), &Asked::request()).await.unwrap_err();
+    assert!(matches!(error, Error::Keys(_)), "{error}");
+}
+
+/// Wherever an expiry dies, a resume or a second run of the same plan does the rest. The case book always has the
+/// event that announces a change.
 #[tokio::test]
 async fn an_interrupted_expiry_is_resumed() {
     let (whole, counted) = {
@@ -594,7 +642,7 @@ async fn an_interrupted_expiry_is_resumed() {
             break;
         }
         interrupted += 1;
-        // By turns: a resume, and the plan once more.
+        // The test alternates between a resume and a second run of the plan.
         let ended = if at % 2 == 0 && !open.is_empty() {
             let mut resumed = engine.resume().await.unwrap();
             assert!(matches!(&resumed[0].task, Task::Expiry(_)), "{resumed:?}");
@@ -604,7 +652,7 @@ async fn an_interrupted_expiry_is_resumed() {
         };
         assert_eq!(dump_memory(&store), whole, "interrupted at {at}");
         assert!(engine.open_cases(None, 10).await.unwrap().is_empty());
-        // What is said to be all of it is all of it.
+        // If the result says that the expiry is complete, it is complete.
         if ended.exact && !open.is_empty() {
             exact += 1;
             assert_eq!(ended.of, counted, "interrupted at {at}");
@@ -613,8 +661,8 @@ async fn an_interrupted_expiry_is_resumed() {
     assert!(interrupted > 20 && exact > 5 && exact < interrupted, "{interrupted} {exact}");
 }
 
-/// An expiry that was interrupted, and whose approval has run out meanwhile, ends as it is; the next one, newly approved, does the
-/// rest in the same call.
+/// An expiry was interrupted, and its approval has expired since. It ends with what it has done. The next expiry,
+/// with a new approval, does the rest in the same call.
 #[tokio::test]
 async fn an_interrupted_expiry_whose_approval_has_run_out_gives_way_to_the_next() {
     let wire = Tripwire::at(20);
@@ -641,7 +689,7 @@ async fn an_interrupted_expiry_whose_approval_has_run_out_gives_way_to_the_next(
     assert_eq!((entries.len(), &entries[0].closed().unwrap().case), (2, &case));
 }
 
-/// A person ends an expiry at any time: what was done stays done, and the ledger says who ended it.
+/// A person can end an expiry at any time. What was done stays done, and the ledger says who ended it.
 #[tokio::test]
 async fn an_expiry_can_be_cancelled_between_its_parts() {
     let clock = clock("2026-06-30");
@@ -673,7 +721,8 @@ async fn an_expiry_can_be_cancelled_between_its_parts() {
     assert!(engine.open_cases(None, 10).await.unwrap().is_empty());
 }
 
-/// Of very many customers nothing may be due. The worker gives signs of life all the same, and a resume does not begin anew.
+/// Very many customers may have nothing that is due. The worker still renews its lease and records its progress, so a
+/// resume does not start again.
 #[tokio::test]
 async fn an_expiry_in_which_nothing_is_due_is_recorded_part_by_part() {
     let clock = clock("2026-06-30");
@@ -710,7 +759,7 @@ async fn an_expiry_in_which_nothing_is_due_is_recorded_part_by_part() {
     assert!(!places.is_empty(), "whatever was looked at would be looked at again");
 }
 
-/// A host with a scheduler takes an expiry part by part.
+/// A host with its own scheduler runs an expiry part by part.
 #[tokio::test]
 async fn an_expiry_is_taken_part_by_part() {
     let clock = clock("2026-06-30");
@@ -738,7 +787,7 @@ async fn an_expiry_is_taken_part_by_part() {
     assert_eq!(dump_memory(&other), dump_memory(&one));
 }
 
-/// A hold that is placed between the look and the act stops the act.
+/// A hold that is placed between the check and the erasure stops the erasure.
 #[tokio::test]
 async fn who_is_held_meanwhile_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -755,7 +804,8 @@ async fn who_is_held_meanwhile_is_left_alone() {
             database.execute("UPDATE customers SET held = '[\"authority_order\"]' WHERE id = 1", []).unwrap();
         }
     };
-    // Facts of the first page, its counts, and then the erasure: the hold comes right before that.
+    // First come the facts and the counts of the first page, then the erasure. The hold is placed right before the
+    // erasure.
     let wire = Tripwire::meanwhile(4, hold);
     let wired = engine_with(Faulty::new(Arc::clone(&store), wire), POLICY, MemoryLedger::new(), &clock);
     let expired = hosts::expired(wired.expire(&approved).await.unwrap());
@@ -765,7 +815,7 @@ async fn who_is_held_meanwhile_is_left_alone() {
     assert_eq!(after.get(&("call", 1)), None, "the neighbour's has expired all the same");
 }
 
-/// A policy in which comments, and the replies that hang from them, go with their owner.
+/// A policy in which comments and their replies are erased when their owner is gone.
 const LEFT_BEHIND: &str = r#"
 version = 1
 sweep = true
@@ -844,7 +894,7 @@ fn left_behind(
     clock: &Arc<ManualClock>,
 ) -> (Engine, Arc<MemoryLedger>) {
     let database = Connection::open(path).unwrap();
-    // Only where nobody holds the links is anything left behind.
+    // Only a database without foreign keys can have records that are left behind.
     database.execute_batch("PRAGMA foreign_keys = off").unwrap();
     database.execute_batch(LEFT_BEHIND_SCHEMA).unwrap();
     database
@@ -882,8 +932,8 @@ fn ids(path: &Path, table: &str) -> Vec<i64> {
     ids.map(Result::unwrap).collect()
 }
 
-/// What a hard-deleted customer left behind is found by the links that lead nowhere; what is somebody's stays, and so
-/// does what was never a customer's.
+/// The host has deleted a customer's row. The records that are left are found, because their links lead nowhere.
+/// Records of other customers stay, and so do records that never belonged to a customer.
 #[tokio::test]
 async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -904,7 +954,7 @@ async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
     let expired = expire_ownerless(&engine, &clock).await;
     assert!(expired.is_complete(), "{expired}");
     assert_eq!(ids(&path, "comments"), [1, 3, 4]);
-    // 4 hangs from a guest's comment, which names nobody: no one is gone.
+    // Reply 4 belongs to a guest's comment, which names nobody. So no owner is gone.
     assert_eq!(ids(&path, "replies"), [1, 4, 5]);
     assert_eq!(ids(&path, "notes"), [1, 3, 4]);
     let names: Vec<String> = {
@@ -922,7 +972,8 @@ async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
     assert_eq!(acts(&*ledger).await.len(), 2, "what came of each");
 }
 
-/// A hold outlives the row of the customer. What the customer left behind has no owner then, and once expired all the same.
+/// A former bug: a hold is in force after the customer's row is deleted. The records that are left have no owner
+/// then, and expired in spite of the hold.
 #[tokio::test]
 async fn what_a_held_customer_left_behind_stays_until_the_hold_is_lifted() {
     let folder = tempfile::tempdir().unwrap();
@@ -953,7 +1004,8 @@ async fn what_a_held_customer_left_behind_stays_until_the_hold_is_lifted() {
     );
 }
 
-/// However many there are, each transaction takes a bounded part, and rows that others point at wait for those.
+/// However many records there are, each transaction treats a limited part. Rows to which other rows refer wait until
+/// those are treated.
 #[tokio::test]
 async fn many_records_without_an_owner_go_part_by_part() {
     let folder = tempfile::tempdir().unwrap();
@@ -976,7 +1028,8 @@ async fn many_records_without_an_owner_go_part_by_part() {
     assert_eq!((ids(&path, "comments"), ids(&path, "replies")), (vec![20_000], vec![20_000]));
 }
 
-/// Whose tenant's it was nobody can say: every tenant has to want it, and every tenant's duties keep it.
+/// Nobody knows to which tenant such a record belonged. So the rules of every tenant have to allow the erasure, and
+/// the duties of every tenant keep the record.
 #[tokio::test]
 async fn a_record_without_an_owner_may_be_any_tenants() {
     let rows = "INSERT INTO receipts VALUES (1, 77, 'Gone', '2015-01-01')";
@@ -986,7 +1039,7 @@ async fn a_record_without_an_owner_may_be_any_tenants() {
     };
     let clock = clock("2026-06-30");
     let folder = tempfile::tempdir().unwrap();
-    // A tenant keeps longer, by a duty of its own.
+    // A tenant keeps records longer, by its own duty.
     let longer = format!(
         "{LEFT_BEHIND}\n[tenants.careful.duties.claims]\nneeds = []\nclasses = [\"receipt\"]\nperiod = \"15 years\"\n\
          start = \"record_date\"\nlaw = \"a limitation period\"\nground = \"17(3)(e)\"\nfrom = \"booked_on\"\n"
@@ -996,7 +1049,7 @@ async fn a_record_without_an_owner_may_be_any_tenants() {
     let everyone = [TenantId::from("careful")];
     let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
     assert_eq!(plan.due(), 0, "{plan}");
-    // Somebody of another tenant cannot say yes for this one.
+    // An operator with authority over another tenant cannot approve for this one.
     let now = clock.now();
     let approval = |tenants: &[TenantId]| {
         Approval::new("operator-7", tenants.to_vec(), plan.digest(), now, TimeDelta::hours(1))
@@ -1012,14 +1065,14 @@ async fn a_record_without_an_owner_may_be_any_tenants() {
     engine.expire(&plan.approve(approval).unwrap()).await.unwrap();
     assert!(name(&path).starts_with("Anonymised"));
 
-    // A tenant that is switched off switches it off for all.
+    // If the switch is off for one tenant, it is off for all.
     let off = format!("{LEFT_BEHIND}\n[tenants.careful]\nsweep = false\n");
     let (engine, _) = left_behind(&folder.path().join("off.sqlite"), rows, &off, &clock);
     let planned = engine.plan_ownerless().await.unwrap();
     assert!(matches!(planned, PlannedExpiry::Nothing(NothingExpires::SweepOff)), "{planned:?}");
 }
 
-/// What is impossible is said before anything runs, each with its path and a way out.
+/// Impossible rules are refused before anything runs, each with its path and what to do.
 #[test]
 fn every_rule_that_cannot_hold_is_refused_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
@@ -1100,15 +1153,15 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
         let found = refused(expire);
         assert!(found.contains(says), "{expire}\n{says}\nis missing in\n{found}");
     }
-    // Who may be mentioned in a text is not known any more: of one who was anonymised long ago nothing was found, and it was
-    // said that the record had expired.
+    // It is not known any more who may be mentioned in a text. A former bug: a person in a text was anonymised long
+    // ago and could not be found, but the record counted as expired.
     let redacts = "order = { from = 'placed_on', after = '3 years', action = 'anonymise', fields = { note = 'redact' } }";
     assert!(
         refused(redacts).contains("expire.order.note: cannot be searched when it expires"),
         "{}",
         refused(redacts)
     );
-    // Everything at once, and nothing twice.
+    // All problems are reported together, and none twice.
     let found = refused(
         "call = { from = 'made_on', after = '1 year', ownerless = 'gone', action = 'anonymise' }\n\
          customer = { from = 'x', after = '1 year', action = 'delete' }",
@@ -1117,7 +1170,8 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
     assert!(found.contains("expire.customer: "), "{found}");
 }
 
-/// A record that another one needs which has not expired stays, anonymised, until nothing needs it.
+/// An expired record is needed by another record that has not expired. So the expired record is anonymised, and stays
+/// until no record needs it.
 #[tokio::test]
 async fn what_a_younger_record_needs_stays_until_that_has_expired() {
     let folder = tempfile::tempdir().unwrap();
@@ -1162,7 +1216,7 @@ async fn what_a_younger_record_needs_stays_until_that_has_expired() {
     assert_eq!((note(1), ids(&path, "lines").len()), (None, 0), "the line has expired, and nothing needs it");
 }
 
-/// Documents beside the database expire by the day on which they were written.
+/// Documents in an object store expire by the day on which they were written.
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 #[tokio::test]
 async fn documents_in_an_object_store_expire_too() {
@@ -1186,7 +1240,7 @@ async fn documents_in_an_object_store_expire_too() {
         Err(Error::NotFound { .. }) => false,
         found => found.map(|_| true).unwrap(),
     };
-    // The documents are as old as this test.
+    // The documents were written during this test.
     let clock = Arc::new(ManualClock::at(Utc::now() + TimeDelta::days(700)));
     let engine = engine_with(store, &policy, MemoryLedger::new(), &clock);
     let expired = expire(&engine, &clock).await;
@@ -1198,8 +1252,8 @@ async fn documents_in_an_object_store_expire_too() {
     assert!(!there(1).await && there(4).await, "a hold keeps the other customer's letter");
 }
 
-/// What the ledger says does not depend on what was in the fields: a name that was empty already counts as one that was
-/// not.
+/// The ledger's numbers do not depend on the erased values: a record whose name was already empty counts like any
+/// other.
 #[tokio::test]
 async fn the_ledger_does_not_tell_which_fields_were_empty() {
     let mut told = Vec::new();
@@ -1215,7 +1269,7 @@ async fn the_ledger_does_not_tell_which_fields_were_empty() {
         let engine = engine_with(store, POLICY, Arc::clone(&ledger), &clock);
         expire(&engine, &clock).await;
         let entry = acts(&*ledger).await.remove(0);
-        // The ids of the two cases are random, and so are their salts.
+        // The ids and the salts of the two cases are random.
         told.push(format!("{:?}", entry.closed().unwrap().closing));
     }
     assert_eq!(told[0], told[1]);
@@ -1225,7 +1279,7 @@ async fn the_ledger_does_not_tell_which_fields_were_empty() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A duty more, or a longer age, never lets more expire.
+    /// One more duty or a longer age never lets more records expire.
     #[test]
     fn a_duty_more_or_a_longer_age_never_lets_more_expire(
         days in 0..4_000_i64, months in 1..60_u32, longer in 0..60_u32, years in 0..12_u32,
@@ -1256,7 +1310,8 @@ proptest! {
     }
 }
 
-/// What a store says it did is not believed: it is read back, and what is not done is said, and left to the next run.
+/// The engine does not trust a store's answer. It reads the records back, reports what was not done, and leaves it to
+/// the next run.
 #[tokio::test]
 async fn a_store_that_lies_about_what_expired_is_found_out() {
     for lie in [Lie::SaysDone, Lie::More, Lie::NoAnswer, Lie::Fails] {
@@ -1293,7 +1348,7 @@ async fn a_store_that_lies_about_what_expired_is_found_out() {
     }
 }
 
-/// A gateway that answers for some profiles: one payment is disputed, and of another it says nothing.
+/// A gateway that has a disputed payment for one profile, and gives no answer for another.
 #[derive(Debug)]
 struct Silent {
     inner: MemoryGateway,
@@ -1330,8 +1385,9 @@ impl PaymentGatewayEraser for Silent {
     }
 }
 
-/// Where the policy has disputes block, the gateway is asked about those of whom something has expired; of whom it says
-/// nothing, nothing is touched, and the others' records go.
+/// If disputes block in the policy, the engine asks the gateway about each customer with expired records. If the
+/// gateway gives no answer for a customer, this customer's records are not touched. The records of the others are
+/// erased.
 #[tokio::test]
 async fn a_dispute_at_the_gateway_holds_back_and_its_silence_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -1372,7 +1428,7 @@ async fn a_dispute_at_the_gateway_holds_back_and_its_silence_too() {
     assert_eq!(ids(&path, "calls"), [2, 3]);
 }
 
-/// A tenant without any customer is an error, so each has somebody of whom nothing expires.
+/// A tenant without customers is an error, so each tenant has a customer without expired records.
 fn bystanders(database: &Connection) {
     for (id, tenant) in (9_001..).zip(["usual", "patient", "asleep"]) {
         let sql = "INSERT INTO customers (id, tenant, name) SELECT ?1, ?2, 'Bystander'
@@ -1381,7 +1437,7 @@ fn bystanders(database: &Connection) {
     }
 }
 
-/// A shop of a test's own, with an engine over its file.
+/// A shop for one test, with an engine over its file.
 fn world(
     path: &Path,
     schema: &str,
@@ -1419,7 +1475,8 @@ async fn expire_of(engine: &Engine, clock: &ManualClock, tenants: &[&str]) -> Ex
     hosts::expired(engine.expire(&plan.approve(approval).unwrap()).await.unwrap())
 }
 
-/// An account that several tenants share expired under the rule of one of them, which the others had never said yes to.
+/// A former bug: the records of an account that several tenants share expired by the rule of one tenant, although
+/// nobody had approved for the others.
 #[tokio::test]
 async fn who_is_connected_to_a_tenant_that_has_not_said_yes_is_held_back() {
     let map = MAP.replace("holds = \"held\"", "holds = \"held\"\ntenants = \"connected\"");
@@ -1435,7 +1492,7 @@ async fn who_is_connected_to_a_tenant_that_has_not_said_yes_is_held_back() {
     let blocks = POLICY.replace("several_tenants = { ignore = \"x\" }", "several_tenants = \"block\"");
     for (policy, tenants, stay) in [
         (POLICY, &["usual"][..], &[1, 2][..]),
-        // Both have said yes; the third is asleep.
+        // Two tenants are covered by the approval. The third one has not approved.
         (POLICY, &["usual", "patient"], &[2]),
         (&*blocks, &["usual", "patient"], &[1, 2, 4]),
     ] {
@@ -1449,7 +1506,7 @@ async fn who_is_connected_to_a_tenant_that_has_not_said_yes_is_held_back() {
     }
 }
 
-/// Customers whose tenant cannot be read were passed over without a word.
+/// A former bug: customers whose tenant cannot be read were skipped without a report.
 #[tokio::test]
 async fn whose_tenant_cannot_be_read_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -1465,7 +1522,8 @@ async fn whose_tenant_cannot_be_read_is_said() {
     assert!(plan(&engine).await.to_string().contains("1 customer held back: unreadable"));
 }
 
-/// A plan of a few records was good for all of them: when the customers' table was emptied, everything seemed left behind.
+/// A former bug: a plan for a few ownerless records covered any number of them. When the customers' table was
+/// emptied, every record seemed to be ownerless.
 #[tokio::test]
 async fn far_more_than_was_planned_is_not_erased() {
     let folder = tempfile::tempdir().unwrap();
@@ -1489,7 +1547,7 @@ async fn far_more_than_was_planned_is_not_erased() {
             assert_eq!(acts(&*ledger).await.len(), 1, "the ledger says why");
         }
     }
-    // The same for records that expire by their age: a clock may be wrong.
+    // The same for records that expire by their age, because a clock may be wrong.
     let path = folder.path().join("by-age.sqlite");
     let schema = format!(
         "{SCHEMA} INSERT INTO customers (id, tenant, name) VALUES (1, 'usual', 'Maud');
@@ -1507,7 +1565,7 @@ async fn far_more_than_was_planned_is_not_erased() {
     assert_eq!(ids(&path, "calls").len(), 101);
 }
 
-/// A store that cannot count any more once it has erased.
+/// A store that cannot count any more after an erasure.
 #[derive(Debug)]
 struct GoesBlind {
     inner: Arc<SqliteStore>,
@@ -1534,7 +1592,8 @@ impl OwnerlessRecords for GoesBlind {
     }
 }
 
-/// What went was forgotten when nothing could be read back. The case waits, and its end counts what went before.
+/// A former bug: when nothing could be read back, the erased records were forgotten. Now the case waits, and its end
+/// also counts what was erased before.
 #[tokio::test]
 async fn what_went_is_counted_even_if_nothing_can_be_read_back_for_a_while() {
     let folder = tempfile::tempdir().unwrap();
@@ -1565,8 +1624,8 @@ async fn what_went_is_counted_even_if_nothing_can_be_read_back_for_a_while() {
     assert_eq!(result.expired[0].records["comment"], 2, "{result:?}");
 }
 
-/// A duty with the name that an age has within the crate hid that the two differ, and a line that it kept went with its
-/// order.
+/// A former bug: a duty had the same name that the crate uses internally for an age. So the crate did not see that
+/// the two differ, and a line that the duty kept was deleted with its order.
 #[tokio::test]
 async fn a_duty_is_no_age_whatever_its_name() {
     let folder = tempfile::tempdir().unwrap();
@@ -1590,7 +1649,7 @@ async fn a_duty_is_no_age_whatever_its_name() {
     assert_eq!((ids(&path, "orders"), ids(&path, "lines")), (vec![1], vec![1]));
 }
 
-/// What comes out as it was is not counted as expired.
+/// A record whose values do not change is not counted as expired.
 #[tokio::test]
 async fn what_a_trigger_brings_back_is_not_counted() {
     let folder = tempfile::tempdir().unwrap();
@@ -1609,7 +1668,7 @@ async fn what_a_trigger_brings_back_is_not_counted() {
     assert_eq!((of.records["invoice"], of.failed.values().sum::<u64>()), (1, 1), "{expired}");
 }
 
-/// One row that the database refuses stopped all the others, for ever.
+/// A former bug: one row that the database refuses stopped all other rows for ever.
 #[tokio::test]
 async fn one_row_without_an_owner_that_is_refused_stops_no_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -1636,7 +1695,7 @@ async fn one_row_without_an_owner_that_is_refused_stops_no_other() {
     assert_eq!(acts(&*ledger).await.len(), 1, "what came of it");
 }
 
-/// Rows that a trigger writes over again as often as they are emptied were taken up again without end.
+/// A former bug: a trigger writes new values whenever a row is emptied. Such rows were treated again without end.
 #[tokio::test]
 async fn rows_that_are_never_done_are_looked_at_once_a_round() {
     let folder = tempfile::tempdir().unwrap();
@@ -1660,7 +1719,7 @@ async fn rows_that_are_never_done_are_looked_at_once_a_round() {
     assert_eq!(of.records["receipt"], 0, "none of them is done");
 }
 
-/// A trigger that keeps a history would move the record instead: there it has to expire as well.
+/// A trigger that keeps a history would only move the record. So the record has to expire in the history, too.
 #[test]
 fn what_a_trigger_copies_elsewhere_has_to_expire_there_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -1686,7 +1745,8 @@ fn what_a_trigger_copies_elsewhere_has_to_expire_there_too() {
     check(&policy.replace("[expire]", both)).unwrap();
 }
 
-/// Records expire whoever they belong to: of one who is a customer still, too, whatever the policy says of erasing them.
+/// Records expire whoever they belong to, also if the person is still a customer, and whatever the policy says about
+/// erasing the customer.
 #[tokio::test]
 async fn what_expires_goes_while_its_customer_stays_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -1708,7 +1768,7 @@ async fn what_expires_goes_while_its_customer_stays_one() {
     assert_eq!(ids(&path, "calls"), [2]);
 }
 
-/// A record without an owner may be of a tenant who counts days in another zone: there it was made a day later, and that
+/// A record without an owner may belong to a tenant in another time zone. There it was made a day later, so that
 /// tenant's duty keeps it a day longer.
 #[tokio::test]
 async fn a_duty_of_any_tenant_counts_by_that_tenants_days() {
@@ -1735,7 +1795,8 @@ async fn a_duty_of_any_tenant_counts_by_that_tenants_days() {
     assert!(name(2).starts_with("Anonymised"));
 }
 
-/// Two tenants may give duties of their own the same name: what one of them keeps is needed all the same.
+/// Two tenants may have their own duties with the same name. A record that one of these duties keeps still needs its
+/// other records.
 #[tokio::test]
 async fn duties_of_tenants_with_one_name_are_two() {
     let folder = tempfile::tempdir().unwrap();
@@ -1775,7 +1836,7 @@ async fn duties_of_tenants_with_one_name_are_two() {
     assert_eq!((text, ids(&path, "replies")), (None, vec![1]));
 }
 
-/// An order that goes before its line stays anonymised until then: a rule for that has to be there.
+/// An order that expires before its line stays anonymised until the line expires. The policy needs a rule for this.
 #[test]
 fn what_has_to_stay_for_a_younger_record_needs_a_rule() {
     let folder = tempfile::tempdir().unwrap();

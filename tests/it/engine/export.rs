@@ -1,4 +1,4 @@
-//! Exports: what is in them, what is left out and why, who is told, and what they look like.
+//! Exports: their content, what is left out and why, the access log, and the format.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -149,7 +149,7 @@ async fn secrets_and_what_is_of_others_are_left_out_and_said() {
     assert_eq!(person["values"]["email"], "maud@example.org");
     assert_eq!(person["values"]["profile"], r#"{"nick": "Mo", "n": 1.50}"#);
     assert_eq!(person["left_out"], json!({ "password": "secret" }));
-    // Of messages with somebody else, only what is known to be hers.
+    // Of messages with another person, the export has only the parts that are certainly hers.
     let messages = records(&export, "message");
     assert_eq!(messages.len(), 3);
     let sent = json!({ "id": 1, "sender_id": 1, "sender_mail": "maud@example.org", "sent_on": "2026-01-02" });
@@ -157,7 +157,7 @@ async fn secrets_and_what_is_of_others_are_left_out_and_said() {
     assert_eq!(messages[0]["left_out"], json!({ "recipient_id": "of_somebody_else", "body": "shared" }));
     assert_eq!(messages[1]["values"], json!({ "id": 2, "recipient_id": 1, "sent_on": "2026-01-03" }));
     assert_eq!(messages[2]["values"]["body"], "To myself");
-    // Her own notes, without whoever wrote in them; and her name in a note of somebody else.
+    // Her own notes, without the names of other writers; and her name in a note of another person.
     let notes = records(&export, "note");
     assert_eq!(
         notes[0]["values"],
@@ -174,18 +174,18 @@ async fn secrets_and_what_is_of_others_are_left_out_and_said() {
     assert!(left_out.contains(&inside), "{left_out:?}");
     let ignored = json!({ "ignored": { "what": { "table": "audits" }, "reason": "numbers of rows only" } });
     assert!(export["report"]["not_covered"].as_array().unwrap().contains(&ignored), "{export}");
-    // An operator who has weighed the rights of the others shows them.
+    // An operator who has weighed the rights of the other people can show these values.
     let shown = json_of(&world.engine(), &Export::customer("1").showing_shared()).await;
     assert_eq!(records(&shown, "message")[0]["values"]["body"], "Dear Théo, my cat is ill");
     assert_eq!(
         records(&shown, "message")[1]["left_out"],
         json!({ "sender_id": "of_somebody_else", "sender_mail": "of_somebody_else" })
     );
-    // A document that cannot be read may hide the secret anywhere.
+    // A document that cannot be read may contain the secret anywhere.
     let theo = json_of(&world.engine(), &Export::customer("2")).await;
     let left_out = json!({ "password": "secret", "profile": "secret", "referrer_id": "of_somebody_else" });
     assert_eq!(records(&theo, "person")[0]["left_out"], left_out);
-    // The bug: a document as bytes was given out with its secret.
+    // A former bug: a document stored as bytes was exported with its secret.
     let as_bytes = "UPDATE people SET profile = CAST(profile AS BLOB)";
     Connection::open(world.at("post.sqlite")).unwrap().execute_batch(as_bytes).unwrap();
     for id in ["1", "2"] {
@@ -285,7 +285,7 @@ async fn a_request_allows_an_export_of_its_person_once_the_identity_is_confirmed
     export("1").await.unwrap();
     let refused = export("2").await.unwrap_err().to_string();
     assert!(refused.contains("it is a request of somebody else"), "{refused}");
-    // One person's request is no reason to export everybody.
+    // A request of one person is not a reason to export all customers.
     let refused = engine.export(&Export::tenant("acme"), &access).await.unwrap_err().to_string();
     assert!(refused.contains("it is one person's"), "{refused}");
     assert_eq!(world.log.events().len(), 1);
@@ -366,7 +366,7 @@ async fn an_archive_has_a_table_for_each_class_and_a_page_in_the_persons_languag
         ] {
             assert!(page.contains(part), "{code}: {part} is missing in\n{page}");
         }
-        // The statement of retention follows, and no tag of a value's own.
+        // The statement about retention follows. A tag inside a value is not interpreted.
         assert_eq!(page.matches("<h1>").count(), 2);
         assert!(!page.contains("<b>"));
         #[cfg(unix)]
@@ -374,7 +374,7 @@ async fn an_archive_has_a_table_for_each_class_and_a_page_in_the_persons_languag
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        // Another archive of this name is no reason to overwrite this one.
+        // An existing archive with this name is not overwritten.
         let before = fs::read(&path).unwrap();
         let again =
             ZipExport::at(&path).write(exporting(&engine, &Export::customer("2")).await).await.unwrap_err();
@@ -433,7 +433,7 @@ async fn documents_in_an_object_store_are_files_of_the_archive() {
     assert_eq!(records(&all, "scan").len(), 3);
 }
 
-/// Every adapter reads the same: in SQLite, by record code of a host, in memory.
+/// Every adapter reads the same records: SQLite, a host's own record code, and memory.
 #[tokio::test]
 async fn every_kind_of_store_exports_its_customers() {
     use relinquish::store::{ByRecord, MemoryRepository};

@@ -1,4 +1,5 @@
-//! Holds: placed before a step, they stop that step, in every process on the ledger; lifted, they put the case back.
+//! Holds: a hold that is placed before a step stops this step, in every process on the ledger. When the hold is
+//! lifted, the case can continue.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -39,7 +40,7 @@ fn on_customer(host: &Host) -> NewHold {
     NewHold::on_customer(host.due.clone(), HoldGround::LegalClaim, reference())
 }
 
-/// What happened at each boundary of a run: before a call, or after it took effect. At one of them something else
+/// Records the boundaries of a run: before a call, or after it took effect. At one chosen boundary, something else
 /// happens.
 struct Trace {
     at: usize,
@@ -102,7 +103,7 @@ impl Interfere for Wire {
     }
 }
 
-/// A process of its own: its own connections to the database and to the ledger.
+/// A separate process, with its own connections to the database and to the ledger.
 fn process(host: &Host, name: &str, trace: &Arc<Trace>) -> Engine {
     let path = host.folder.path().join("ledger.sqlite");
     let store = SqliteStore::open(host.path(), &SqlMap::from_toml(hosts::CRM_MAP).unwrap()).unwrap();
@@ -130,7 +131,7 @@ fn ledger(host: &Host) -> SqliteLedger {
     SqliteLedger::open(host.folder.path().join("ledger.sqlite")).unwrap()
 }
 
-/// What cannot be taken back, as it stands: whether the profile is at the gateway, and the customer's own rows.
+/// The state of the irreversible things: whether the profile is at the gateway, and the customer's own rows.
 async fn irreversible(host: &Host) -> [String; 2] {
     let gateway = host.gateway.clone().unwrap();
     let profile = gateway.state(&"cus_000017".into()).await.unwrap();
@@ -155,7 +156,7 @@ async fn a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_re
             } else {
                 on_customer(&host)
             };
-            // Another process places the hold, in the middle of whatever the first one does.
+            // Another process places the hold while the first process works.
             let placed = Arc::new(Mutex::new(None));
             let (place, kept, at) = (planner.clone(), Arc::clone(&placed), boundary);
             let gateway = host.gateway.clone().unwrap();
@@ -178,11 +179,11 @@ async fn a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_re
                 Outcome::Held { holds, .. } => {
                     rested += 1;
                     assert_eq!(holds, std::slice::from_ref(&hold.id), "at {at}");
-                    // At most the step that had begun was finished.
+                    // At most the step that was running was finished.
                     let [now, values] = irreversible(&host).await;
                     let finished = [now != profile, !values.contains(&email)];
                     assert!(!finished.iter().all(|finished| *finished), "at {at}: both were done after it");
-                    // It rests for as long as the hold stands, whoever takes it up.
+                    // The case waits as long as the hold is in force, whichever process tries to continue it.
                     let still = irreversible(&host).await;
                     let outcomes = process(&host, "two", &Trace::never()).resumed().await;
                     assert!(matches!(outcomes[..], [Outcome::Held { .. }]), "at {at}: {outcomes:?}");
@@ -191,7 +192,8 @@ async fn a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_re
                     let outcomes = process(&host, "two", &Trace::never()).resumed().await;
                     assert!(matches!(outcomes[..], [Outcome::Erased(_)]), "at {at}: {outcomes:?}");
                 }
-                // The records were erased already, or nothing came between the look at the holds and their erasure.
+                // The records were already erased, or the hold was placed after the last check of the holds before
+                // the erasure.
                 Outcome::Erased(_) => {
                     too_late += 1;
                     let between = trace.until_erased();
@@ -230,10 +232,10 @@ async fn a_held_customer_is_refused_on_the_ground_of_the_hold() {
     let decision = Decision::Blocked(blocked);
     let said = decision.to_string();
     assert!(said.contains(&format!("held for a legal claim (hold {})", hold.id)), "{said}");
-    // The reasons say the same.
+    // The explanation says the same.
     let explained = engine.explain(&host.due, &Asked::request()).await.unwrap();
     assert_eq!(explained.decision, decision);
-    // The others are as free as before.
+    // The other customers are not affected.
     assert!(matches!(engine.plan(&"5".into(), &Asked::request()).await.unwrap(), Planned::Plan(_)));
     assert_eq!((host.dump)(), before);
     engine.lift_hold(&hold.id, &operator()).await.unwrap();
@@ -300,7 +302,7 @@ async fn a_hold_on_record_classes_stops_only_treatments_that_touch_them() {
     assert_eq!(invoices(), before);
     let calls = hosts::sum(&host.path(), "SELECT count(*) FROM call_records WHERE client_id = 17");
     assert_eq!(calls, 0, "the hold does not keep them");
-    // When it is lifted, the invoices are due.
+    // When the hold is lifted, the invoices are due.
     assert!(matches!(engine.plan(&host.due, &request("clear")).await.unwrap(), Planned::Refused(_)));
     engine.lift_hold(&hold.id, &operator()).await.unwrap();
     let outcome = engine.erase(approved(&engine, &host.due, &request("clear")).await).await.unwrap();
@@ -308,7 +310,7 @@ async fn a_hold_on_record_classes_stops_only_treatments_that_touch_them() {
     assert_ne!(invoices(), before);
 }
 
-/// The grounds of a hold on invoices do not cover the call records: nobody may refuse to erase those.
+/// The grounds of a hold on invoices do not cover the call records. So their erasure cannot be refused.
 #[tokio::test]
 async fn a_letter_refuses_on_the_ground_of_a_hold_only_what_it_covers() {
     let host = hosts::sqlite();
@@ -324,7 +326,7 @@ async fn a_letter_refuses_on_the_ground_of_a_hold_only_what_it_covers() {
         "{error}"
     );
     engine.lift_hold(&part.id, &operator()).await.unwrap();
-    // A claim never needs everything, and the person has a right to know what it needs.
+    // A legal claim never needs all data, and the person has a right to know which data it needs.
     let whole = engine.place_hold(&on_customer(&host), &operator()).await.unwrap();
     let error = letter().await.unwrap_err();
     assert!(matches!(&error, LetterError::WhichData { .. }), "{error}");
@@ -335,7 +337,7 @@ async fn a_letter_refuses_on_the_ground_of_a_hold_only_what_it_covers() {
     let text = letter().await.unwrap();
     assert!(text.contains("legal claim"), "{text}");
     engine.lift_hold(&on_each.id, &operator()).await.unwrap();
-    // An incident is no ground to refuse: the clock of the request goes on.
+    // An incident is not a ground for a refusal, so the clock of the request continues.
     let stop = NewHold::on_everything(HoldGround::Incident, reference());
     engine.place_hold(&stop, &operator()).await.unwrap();
     let error = letter().await.unwrap_err();
@@ -362,7 +364,7 @@ async fn nothing_of_the_customer_is_left_of_a_hold_that_was_lifted_but_the_token
     assert!(!rows().contains("70000017"), "{}", rows());
     let HoldOn::Subject { subject, .. } = &lifted.on else { panic!("{lifted:?}") };
     assert!(rows().contains(&subject.to_string()) && rows().contains("file-2026-7"));
-    // No byte of it is left in the files, once the log is emptied.
+    // When the write-ahead log is empty, the files contain no byte of it.
     drop(engine);
     let ledger = ledger(&host);
     assert!(ledger.standing_holds_of("70000017").await.is_empty());
@@ -505,7 +507,7 @@ async fn bad_input_places_nothing_and_says_the_way_out() {
     let hold = engine.place_hold(&customer("17"), &operator()).await.unwrap();
     let error = engine.lift_hold(&hold.id, &stranger).await.unwrap_err();
     assert!(matches!(error, Error::Approval(_)), "{error}");
-    // Lifting twice gives what was lifted first.
+    // Lifting a hold a second time returns the first lifting.
     let first = engine.lift_hold(&hold.id, &operator()).await.unwrap();
     assert_eq!(engine.lift_hold(&hold.id, &operator()).await.unwrap(), first);
 }

@@ -1,4 +1,4 @@
-//! A hold keeps a customer's records, whoever is erased.
+//! A hold keeps a customer's records, whichever customer is erased.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn shop(rows: &str) -> Shop {
     shop
 }
 
-/// What is Bo's and would be changed as customer 1 leaves, with the class that is named.
+/// Records of Bo that the erasure of customer 1 would change, each with the class that the error names.
 const REACHED: [(&str, &str); 4] = [
     ("INSERT INTO follows VALUES (1, 2, 1);", "1 record of follow belongs to somebody on whom a hold stands"),
     ("INSERT INTO letters VALUES (1, 2, 1, 'I, Quillon Zandervik, owe it');", "1 record of letter belongs"),
@@ -54,8 +54,8 @@ fn run(shop: &Shop, sql: &str) {
     Connection::open(shop.path()).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Bo's follow went, his letter was rewritten and his post lost a name while a legal claim kept his data: the erasure of
-/// somebody else reached them, and nothing was said.
+/// A former bug: a legal claim kept Bo's data. But the erasure of another customer deleted his follow, rewrote his
+/// letter and removed a name from his post, without a report.
 #[tokio::test]
 async fn nobody_elses_erasure_changes_what_a_hold_keeps() {
     for (rows, says) in REACHED {
@@ -67,9 +67,9 @@ async fn nobody_elses_erasure_changes_what_a_hold_keeps() {
             assert!(refused.to_string().contains(says), "{kind:?}: {refused}");
             assert!(matches!(refused, Error::Store(StoreError::Held { rows: 1, .. })), "{refused:?}");
             assert_eq!(shop.cells(), before);
-            // Somebody of whom he has nothing is erased.
+            // A customer with whom Bo shares no records is erased.
             assert!(matches!(shop.erase("3").await, Outcome::Erased(_)));
-            // When the hold is lifted, the erasure goes on.
+            // When the hold is lifted, the erasure continues.
             run(&shop, "UPDATE clients SET held = NULL");
             assert!(matches!(shop.erase("1").await, Outcome::Erased(_)), "{rows}");
             assert_ne!(shop.cells(), before);
@@ -77,7 +77,7 @@ async fn nobody_elses_erasure_changes_what_a_hold_keeps() {
     }
 }
 
-/// A hold that comes between the plan and the erasure keeps the records, too.
+/// A hold that is placed between the plan and the erasure also keeps the records.
 #[tokio::test]
 async fn a_hold_that_comes_later_stops_the_erasure_before_anything_is_touched() {
     let (rows, says) = REACHED[0];
@@ -114,8 +114,9 @@ async fn a_hold_of_the_engine_keeps_the_classes_that_it_names_from_everybody() {
     }
 }
 
-/// Two customers share a post to which a held person's quote leads. Each plan alone is free: the other one still has the post.
-/// In one batch both were blocked, after the steps before.
+/// A former bug: two customers share a post, and a quote of a person with a hold leads to the post. Each of the two
+/// alone can be erased, because the other one still has the post. But in one batch both were blocked after earlier
+/// steps.
 #[tokio::test]
 async fn who_would_be_last_only_in_a_batch_is_erased_without_the_others() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, held TEXT);
@@ -149,7 +150,7 @@ async fn who_would_be_last_only_in_a_batch_is_erased_without_the_others() {
     let answers = store.erase(&request).await.unwrap();
     let [first, beside, last] = answers.as_slice() else { panic!("{answers:?}") };
     assert!(matches!((first, beside), (Ok(Erased::Done(_)), Ok(Erased::Done(_)))), "{answers:?}");
-    // The other one has left by then, and the post would go.
+    // The other customer has left by then, so the post would be deleted.
     assert!(matches!(last, Err(StoreError::Held { .. })), "{last:?}");
     assert_eq!(shop.text("SELECT group_concat(name) FROM clients WHERE name IS NOT NULL"), "Bo,Runa");
     assert_eq!(shop.text("SELECT group_concat(body) FROM posts"), "pears");

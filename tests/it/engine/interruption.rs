@@ -1,8 +1,7 @@
-//! A case that is interrupted anywhere is finished by `resume`.
+//! `resume` finishes a case that was interrupted at any point.
 //!
-//! Every call that the engine makes to a port is a boundary. At each of them the process "dies": before the call, or
-//! after it took effect and before its answer arrived. The future is dropped there, a new engine is made over the
-//! same files, and resumes.
+//! Every call of the engine to a port has boundaries: before the call, and between its effect and its answer. At each
+//! boundary the process "dies": the test drops the future, makes a new engine over the same files, and resumes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +16,7 @@ use crate::hosts::{self, Host, approved, request};
 use crate::wired::{NEVER, Tripwire, until_death};
 use relinquish::testing::Faulty;
 
-/// An engine over the host's files, opened anew, that dies at a boundary.
+/// A new engine over the host's files, which dies at a boundary.
 fn engine(host: &Host, gateway: &Arc<MemoryGateway>, wire: &Arc<Tripwire>) -> Engine {
     let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
     let ledger = host.folder.path().join("ledger.sqlite");
@@ -29,7 +28,7 @@ fn engine(host: &Host, gateway: &Arc<MemoryGateway>, wire: &Arc<Tripwire>) -> En
     Engine::builder(store, policy, ledger, keys)
         .gateway(Faulty::new(Arc::clone(gateway), wire()))
         .clock(relinquish::testing::ManualClock::at(hosts::now()))
-        // The process that is started anew.
+        // The new process after the crash.
         .worker("one")
         .build()
         .unwrap()
@@ -50,7 +49,8 @@ async fn trial(treatment: &str) -> Trial {
     Trial { host, gateway, plan }
 }
 
-/// At rest: untouched with no case, or erased as planned with one entry in the ledger and no working memory.
+/// Checks the final state. Either nothing was touched and there is no case; or the customer is erased as planned, the
+/// ledger has one entry, and no working data are left.
 async fn check(trial: &Trial, before: &hosts::Dump, what: &str) -> bool {
     let ledger = SqliteLedger::open(trial.host.folder.path().join("ledger.sqlite")).unwrap();
     assert!(ledger.list(None, 10).await.unwrap().is_empty(), "{what}: working memory is wiped");
@@ -68,7 +68,7 @@ async fn check(trial: &Trial, before: &hosts::Dump, what: &str) -> bool {
         assert!(!values.values().any(|row| row.contains(value.as_str())), "{what}: {value} is left");
     }
     for (row, content) in before.iter().filter(|(row, _)| !trial.host.owned.contains(row)) {
-        // With `remove` the subscription goes too, and the customer's records have another owner.
+        // With `remove` the subscription is deleted too, and the customer's records get a new owner.
         let mine = *row == "subscriptions/17";
         assert!(mine || values.get(row) == Some(content), "{what}: {row} is somebody else's");
     }
@@ -98,7 +98,7 @@ async fn a_case_that_dies_at_any_boundary_is_finished_by_resume() {
                 assert!(matches!(outcome, Outcome::Erased(_)), "{treatment} at {dies_at}: {outcome}");
             }
             let erased = check(&trial, &before, &format!("{treatment} at {dies_at}")).await;
-            // Nothing to resume: it died before the case was open, or after it was closed.
+            // There is nothing to resume: the process died before the case was open, or after it was closed.
             assert!(erased || outcomes.is_empty(), "{treatment} at {dies_at}");
             assert!(second.resumed().await.is_empty());
         }
@@ -108,13 +108,13 @@ async fn a_case_that_dies_at_any_boundary_is_finished_by_resume() {
 
 #[tokio::test]
 async fn a_resume_that_dies_is_finished_by_the_next_one() {
-    // Dies once after the records are gone from the database and before anybody wrote that down, and again at
-    // every boundary of the recovery.
+    // Dies once after the records are erased but before the ledger records this. Then it dies again at every boundary
+    // of the recovery.
     let lost_answer = {
         let trial = trial("clear").await;
         let wire = Tripwire::at(NEVER);
         engine(&trial.host, &trial.gateway, &wire).erase(trial.plan.clone()).await.unwrap();
-        // The last calls are: erase, tally, close; each with two boundaries.
+        // The last calls are erase, tally and close. Each has two boundaries.
         wire.passed.load(Ordering::SeqCst) - 5
     };
     for dies_at in 0.. {
@@ -169,7 +169,7 @@ async fn counts_are_unknown_after_a_lost_answer_and_never_invented() {
 
 #[tokio::test]
 async fn a_customer_who_changes_while_the_case_is_interrupted_is_not_erased() {
-    // Dies right after the deactivation; meanwhile the customer takes out a new subscription.
+    // The process dies right after the deactivation. Then the customer gets a new subscription.
     let sql = "UPDATE subscriptions SET active = 1 WHERE client_id = 17";
     let mut superseded = 0;
     let mut blocked = 0;
@@ -202,7 +202,7 @@ async fn a_customer_who_changes_while_the_case_is_interrupted_is_not_erased() {
                     assert_eq!((trial.host.dump)(), before, "at {dies_at}");
                     blocked += 1;
                 }
-                // The records were erased before the subscription came.
+                // The records were erased before the customer got the subscription.
                 Outcome::Erased(_) => assert!(erased, "at {dies_at}"),
                 other => panic!("at {dies_at}: {other}"),
             }
@@ -232,8 +232,9 @@ async fn two_resumes_at_once_do_the_work_once() {
 
 #[tokio::test]
 async fn a_case_that_somebody_else_finishes_meanwhile_ends_as_they_ended_it() {
-    // The write of an engine that was dropped may still be on its way when another one resumes. Found by dropping the
-    // future at every await: the resume ended with "there is no open case", and with it every other case.
+    // When an engine is dropped, its last write may still be running while another engine resumes. A former bug,
+    // found by dropping the future at every await: the resume ended with "there is no open case", also for every
+    // other case.
     let mut finished_by_others = 0;
     for boundary in 0.. {
         let trial = trial("clear").await;

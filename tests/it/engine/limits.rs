@@ -1,4 +1,4 @@
-//! Limits of a run: what a standing approval allows, the policy's blast radius, and four eyes.
+//! Limits of a run: the limits of a standing approval, the policy's blast radius, and four eyes.
 
 use chrono::TimeDelta;
 use futures_util::future::join;
@@ -33,7 +33,7 @@ async fn a_run_and_a_day_have_a_limit_and_the_rest_waits() {
     assert_eq!(shop.named(), (1..=23).collect::<Vec<_>>(), "those who wait longest go first");
     assert_eq!(Told::of(engine.sweep(standing.clone())).await.closed.len(), 3, "the rest of the day");
     assert_eq!(Told::of(engine.sweep(standing.clone())).await.closed.len(), 0);
-    // Another approval, and another day, begin anew.
+    // For another approval or another day, the count starts again.
     assert_eq!(Told::of(engine.sweep(shop.standing(&engine, Limits::new(2, 2)))).await.closed.len(), 2);
     shop.clock.turn(TimeDelta::days(1));
     assert_eq!(Told::of(engine.sweep(standing.clone())).await.closed.len(), 7);
@@ -52,7 +52,7 @@ async fn two_processes_on_one_ledger_never_exceed_the_limit_of_a_day() {
         join(Told::of(one.sweep(standing.clone())), Told::of(two.sweep(standing.clone()))).await;
     let closed = first.closed.len() + second.closed.len();
     assert_eq!(shop.erasures().await, closed);
-    // A customer whom both wanted is counted for both: the limit is never exceeded, and may not be reached.
+    // A customer whom both runs wanted counts for both. So the limit is never exceeded, but perhaps not reached.
     assert!((8..=20).contains(&closed), "{closed}");
     let opened = shop
         .ledger()
@@ -87,7 +87,7 @@ async fn plans_that_are_executed_under_a_standing_approval_are_counted_too() {
     let mut each = engine.execute_each(approved);
     assert!(matches!(each.next().await, Some(Err(Error::Approval(ApprovalError::LimitReached { .. })))));
     assert_eq!(shop.named(), [4, 5, 6], "nothing was touched");
-    // A share needs a survey.
+    // A limit by share needs a survey.
     let of_all = shop.standing(&engine, Limits::new(3, 4).share("50 %".parse().unwrap()));
     let error = engine.execute(of_all.admit(plans[3..4].to_vec()).unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Approval(ApprovalError::LimitReached { left: 0, .. })), "{error}");
@@ -197,7 +197,7 @@ async fn whoever_made_a_plan_must_not_approve_it_where_the_policy_says_so() {
     assert_eq!(shop.named(), [1, 2]);
     let outcome = engine.erase(approve(mine, "op-2")).await.unwrap();
     assert!(outcome.certificate().is_some(), "{outcome}");
-    // A standing approval has somebody who drafted it.
+    // A standing approval needs the operator who drafted it.
     let standing = shop.standing(&engine, Limits::new(9, 9));
     for standing in [standing.clone(), standing.clone().drafted_by("operator-7")] {
         let mut sweep = engine.sweep(standing);

@@ -1,4 +1,4 @@
-//! A case that is begun and left to others, and looks at one thing: a customer, an open case, an entry.
+//! A case that is begun and left to other processes; and reading one customer, one open case or one entry.
 
 use chrono::TimeDelta;
 use relinquish::engine::{Advance, Begun};

@@ -1,4 +1,4 @@
-//! On whose word a case runs: an approval, a standing approval, or the replay of a closed case.
+//! The mandate of a case: an approval, a standing approval, or the replay of a closed case.
 
 use std::sync::Arc;
 
@@ -65,10 +65,10 @@ async fn a_standing_approval_covers_nothing_else() {
     let error = admit(&inactive, vec![plan.clone()]).unwrap_err();
     assert_eq!(error, ApprovalError::NotStanding(NotStanding::Trigger(Trigger::Cancelled)));
     assert!(error.to_string().contains("due by cancelled"), "{error}");
-    // Every plan comes back, and can be approved in another way.
+    // The error returns every plan, and the plans can be approved in another way.
     let refused = inactive.admit(vec![plan.clone()]).unwrap_err();
     assert_eq!(refused.given.iter().map(Plan::digest).collect::<Vec<_>>(), [plan.digest()]);
-    // The engine looks at its clock, and the caller does not have to.
+    // The engine itself checks its clock, so the caller does not have to.
     for (at, is_early) in [(now + TimeDelta::days(201), false), (now - TimeDelta::days(1), true)] {
         let clock = relinquish::testing::ManualClock::at(at);
         let builder = host.builder(relinquish::MemoryLedger::new(), hosts::keys());
@@ -84,7 +84,7 @@ async fn a_standing_approval_covers_nothing_else() {
         assert_eq!((host.dump)(), before);
     }
 
-    // A policy that somebody has changed since has nobody's word.
+    // A standing approval does not cover a policy that was changed later.
     let other = PolicyDocument::from_toml(&host.policy.replace("\"90 days\"", "\"80 days\"")).unwrap();
     let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
     let store = SqliteStore::open(host.path(), &map).unwrap();
@@ -124,7 +124,7 @@ async fn a_standing_approval_covers_nothing_else() {
     assert!(error.to_string().contains("400 days is the longest"), "{error}");
 }
 
-/// A case under each kind of mandate is the same case when it is read from a ledger's file, and from a host's own JSON.
+/// For each kind of mandate, a case is unchanged when it is read from a ledger's file, and from a host's own JSON.
 #[tokio::test]
 async fn a_case_keeps_its_mandate() {
     use relinquish::ledger::{CaseBook as _, Lease};
@@ -159,7 +159,7 @@ fn approval(replay: &ReplayPlan, now: chrono::DateTime<chrono::Utc>) -> Approval
     Approval::new("operator-9", ["1".into()], replay.digest(), now, TimeDelta::hours(1))
 }
 
-/// A shop that was restored from a copy of before, and the case in which the customer was erased.
+/// A shop that was restored from a copy from before the erasure, and the case in which the customer was erased.
 struct Restored {
     host: Host,
     engine: Engine,
@@ -251,7 +251,7 @@ async fn a_replay_is_of_this_customer_who_was_erased_so() {
     assert_eq!(before.len(), after.len(), "nothing was touched");
 }
 
-/// What was cancelled erased nobody, and cannot be done again.
+/// A cancelled case erased nobody, so it cannot be carried out again.
 #[tokio::test]
 async fn a_case_that_was_cancelled_is_not_replayed() {
     let host = hosts::sqlite();
@@ -267,7 +267,7 @@ async fn a_case_that_was_cancelled_is_not_replayed() {
     assert!(error.to_string().contains("nobody was erased in it"), "{error}");
 }
 
-/// A case under a standing approval that was interrupted is resumed under it.
+/// An interrupted case under a standing approval is resumed under this approval.
 #[tokio::test]
 async fn an_interrupted_case_goes_on_under_its_standing_approval() {
     let mut resumed = 0;

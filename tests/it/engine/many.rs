@@ -1,4 +1,5 @@
-//! Many customers: their plans come from an iterator, their outcomes go one by one, and only so many are in memory.
+//! Many customers: the plans come from an iterator, the outcomes are returned one by one, and only a limited number
+//! is in memory.
 
 use crate::hosts::BuildCounted as _;
 use crate::hosts::ResumeAll as _;
@@ -57,7 +58,7 @@ fn open(folder: &Path, clock: &Arc<ManualClock>) -> Engine {
     Engine::builder(store, policy, SqliteLedger::open(&ledger).unwrap(), keys)
         .clock(Arc::clone(clock))
         .batch(BATCH)
-        // The process that is started anew.
+        // The new process after the crash.
         .worker("one")
         .counted()
         .unwrap()
@@ -77,7 +78,7 @@ fn shop(customers: usize) -> Shop {
 }
 
 impl Shop {
-    /// Approved plans, in the order of the customers; `hours` is how long each approval is good for.
+    /// Approved plans, in the order of the customers. `hours` is how long each approval is valid.
     async fn plans(&self, customers: usize, hours: impl Fn(usize) -> i64) -> Vec<ApprovedPlan> {
         let ids: Vec<_> = (1..=customers).map(|id| CustomerId::new(id.to_string())).collect();
         let planned = self.engine.plan_batch(&ids, &Asked::request()).await.unwrap();
@@ -97,7 +98,7 @@ impl Shop {
     }
 }
 
-/// By how many plans a run is ahead of the outcomes that it has given, at most. `run` may take the plans as it likes.
+/// The maximum number of plans that a run has taken but not yet answered. `run` may take the plans in any way.
 async fn most_ahead<'s>(
     shop: &'s Shop,
     customers: usize,
@@ -143,7 +144,7 @@ async fn nothing_happens_before_somebody_asks_for_an_outcome() {
     assert_eq!((taken.load(Ordering::SeqCst), shop.named()), (0, 5));
 }
 
-/// A run that holds all plans in memory at once.
+/// A broken run that keeps all plans in memory at once.
 #[tokio::test]
 async fn a_run_that_takes_all_plans_at_once_is_found_out() {
     let shop = shop(45);

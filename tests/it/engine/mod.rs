@@ -1,4 +1,5 @@
-//! Cases from the plan to the certificate: interrupted, refused, by several workers, by an operator.
+//! Tests of cases from the plan to the certificate: interrupted cases, refused cases, several workers, and the
+//! operator's commands.
 
 pub(crate) mod as_done;
 #[cfg(feature = "object-store")]

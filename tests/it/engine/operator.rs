@@ -1,4 +1,4 @@
-//! The example `operator`, run for real over a shop in the shape of the Chinook sample database.
+//! Runs the example `operator` on a shop with the schema of the Chinook sample database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,11 @@ use tempfile::TempDir;
 
 mod copies;
 mod holds;
+mod mentions;
 mod recipients;
 mod requests;
 
-/// What is stored of customer 1. None of it may be printed, recorded, or left in a file after a scrub.
+/// The stored values of customer 1. None of them may be printed, recorded, or left in a file after a scrub.
 const PERSON: [&str; 16] = [
     "Zuzannah",
     "Quirkwell",
@@ -37,7 +38,7 @@ const PERSON: [&str; 16] = [
     "BX1 1XB",
 ];
 
-/// Names and types as in the published schema.
+/// The names and types are those of the published schema.
 const SCHEMA: &str = "
     CREATE TABLE Employee (
         EmployeeId INTEGER NOT NULL, LastName NVARCHAR(20) NOT NULL, FirstName NVARCHAR(20) NOT NULL,
@@ -79,8 +80,8 @@ const OTHERS: &str = "
     INSERT INTO InvoiceLine VALUES (1, 10, 2, 0.99, 1), (2, 10, 4, 0.99, 3), (3, 11, 6, 0.99, 6), (4, 12, 8, 0.99, 2);
 ";
 
-/// The example, as `cargo test` builds it. Where only this test binary was asked for (`--test it`), cargo leaves
-/// examples as they are, so one that is missing or older than its sources is built here.
+/// The example, as `cargo test` builds it. With `--test it`, cargo does not build examples. So an example that is
+/// missing or older than its sources is built here.
 pub(super) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -125,7 +126,7 @@ fn chinook(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/chinook").join(file)
 }
 
-/// What a run of the example came to.
+/// The result of a run of the example.
 struct Ran {
     code: i32,
     out: String,
@@ -157,7 +158,7 @@ impl Ran {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("out: {}\nerr: {}", self.out, self.err))
     }
 
-    /// Ends with an error on standard error that says this.
+    /// Checks that the run fails with this text on standard error.
     #[track_caller]
     fn fails(self, what: &str) {
         let ran = self.ends(1);
@@ -169,7 +170,7 @@ fn operator<const N: usize>(arguments: [&str; N]) -> Ran {
     Ran::of(Command::new(binary()).args(arguments))
 }
 
-/// A shop with three customers, in a folder of its own.
+/// A shop with three customers, in a separate folder.
 struct Shop {
     folder: TempDir,
     map: PathBuf,
@@ -233,7 +234,7 @@ impl Shop {
         operator(["status", "--json", "--ledger", ledger.to_str().unwrap()]).ends(0).json()
     }
 
-    /// Every row that a query gives, spelled out.
+    /// Every row of a query, as text.
     fn rows(&self, query: &str) -> Vec<String> {
         let database = self.connect();
         let mut statement = database.prepare(query).unwrap();
@@ -246,7 +247,7 @@ impl Shop {
         statement.query_map([], row).unwrap().collect::<Result<Vec<Vec<String>>, _>>().unwrap().concat()
     }
 
-    /// What a treatment of customer 1 must leave as it is.
+    /// The data that a treatment of customer 1 must not change.
     fn of_others(&self) -> Vec<String> {
         [
             "SELECT * FROM Employee",
@@ -261,7 +262,7 @@ impl Shop {
         .concat()
     }
 
-    /// What is left of the person in any file: database, journal, log, ledger, keys.
+    /// The values of the person that are left in any file: database, journal, log, ledger, keys.
     fn left_in_files(&self) -> Vec<String> {
         let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let holds =
@@ -322,7 +323,7 @@ fn a_check_lists_what_rest_covers_and_notices_when_it_changes() {
     assert!(text.contains("covers InvoiceDate, Total, Remark"), "{text}");
 }
 
-/// The check passed, and the entry was in force for nobody.
+/// A former bug: the check passed, but the entry applied to nobody.
 #[test]
 fn a_misspelled_tenant_does_not_fit() {
     let mut shop = Shop::new();
@@ -658,7 +659,7 @@ fn a_database_without_the_right_to_write_is_an_error_that_says_so() {
     use std::os::unix::process::CommandExt;
 
     let shop = Shop::new();
-    // A copy of everything that is needed, where another user can read it.
+    // A copy of all needed files, in a place where another user can read them.
     let binary_here = shop.file("operator");
     fs::copy(binary(), &binary_here).unwrap();
     for (file, mode) in [("", 0o755), ("operator", 0o755), ("shop.sqlite", 0o444)] {
@@ -672,7 +673,7 @@ fn a_database_without_the_right_to_write_is_an_error_that_says_so() {
     command.current_dir(shop.folder.path()).args(["plan", "--customer", "1", "--database", "shop.sqlite"]);
     command.args(["--map", "map.toml", "--policy", "policy.toml"]);
     if fs::metadata(shop.folder.path()).unwrap().uid() == 0 {
-        // Permission bits do not bind root.
+        // Permission bits have no effect for root.
         command.uid(65_534).gid(65_534);
     }
     Ran::of(&mut command).fails("read-only");
@@ -725,7 +726,7 @@ fn after_a_scrub_no_byte_of_the_person_is_left() {
         let shop = Shop::new();
         let host = shop.connect();
         host.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(())).unwrap();
-        // Moved rows, an index and statistics that sample values leave copies behind.
+        // Moved rows, an index, and statistics with sample values leave copies of old values.
         host.execute_batch("UPDATE Customer SET Fax = Fax || ''; ANALYZE; PRAGMA wal_checkpoint").unwrap();
         shop.erase("1", &shop.digest("1")).ends(0);
         assert!(mode != "WAL" || !shop.left_in_files().is_empty(), "the log holds the old bytes until then");
@@ -738,13 +739,13 @@ fn after_a_scrub_no_byte_of_the_person_is_left() {
     }
 }
 
-// ---- what the policy says, in words ----
+// ---- texts from the policy ----
 
 #[test]
 fn a_decision_is_explained_and_a_changed_policy_is_weighed() {
     let shop = Shop::new();
     let decided = shop.run("decide", ["--customer", "1", "--explain"]).ends(0);
-    assert!(decided.out.contains("guard several_tenants is down: nothing forbids"), "{}", decided.out);
+    assert!(decided.out.contains("guard several_tenants does not apply: nothing forbids"), "{}", decided.out);
     assert!(decided.out.trim_end().ends_with("so: due (requested), treatment clear"), "{}", decided.out);
     let alone = shop.run("decide", ["--customer", "1"]).ends(0);
     assert_eq!(alone.out.trim_end(), "due (requested), treatment clear");
@@ -798,6 +799,7 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     };
     let (of_one, request) = (["--customer", "1"], ["--reference", "R-1", "--received", "2026-01-31"]);
     let asked = [&of_one[..], &request].concat();
+    // The policy keeps the lines of invoices, because they name nobody.
     assert!(letter("refusal", &asked).ends(2).out.contains("there is nothing to refuse"));
     assert!(letter("refusal", &of_one).ends(2).out.contains("give the reference and the day of receipt"));
     assert!(letter("confirmation", &asked).ends(2).out.contains("give --ledger"));
@@ -809,9 +811,12 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     assert!(longer.out.contains("by 30 April 2026 at the latest"), "{}", longer.out);
     letter("extension", &[&asked[..], &["--reason", "we would rather not"]].concat()).fails("--reason");
     shop.write("holidays.txt", "2026-04-30 # a day off\n");
-    let moved = ["--reason", "requests", "--holidays", "holidays.txt", "--clock", "uk"];
+    let moved = ["--reason", "requests", "--holidays", "holidays.txt"];
     let moved = letter("extension", &[&asked[..], &moved].concat()).ends(0);
-    assert!(moved.out.contains("by 1 May 2026 at the latest (Art. 12A UK GDPR)"), "{}", moved.out);
+    assert!(moved.out.contains("by 1 May 2026 at the latest (Art. 12(3) GDPR)"), "{}", moved.out);
+    shop.write("wrong.txt", "30.4.2026\n");
+    let wrong = ["--reason", "requests", "--holidays", "wrong.txt"];
+    letter("extension", &[&asked[..], &wrong].concat()).fails("wrong.txt");
     let certificate = shop.erase("1", &shop.digest("1")).ends(0).json();
     let done = letter("confirmation", &[&asked[..], &ledger].concat()).ends(0).out;
     assert!(done.starts_with("# Your data were pseudonymised"), "{done}");
@@ -836,7 +841,7 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     assert!(concept.starts_with("cluster,personal data,deletion class,standard period"), "{concept}");
 }
 
-/// A day is one of the policy's zone: on 1 January it is 31 December in New York for five more hours.
+/// A day is a day in the policy's time zone: on 1 January in UTC it is still 31 December in New York for five hours.
 #[test]
 fn a_day_is_counted_in_the_zone_of_the_policy() {
     let shop = Shop::new();
@@ -852,7 +857,7 @@ fn a_day_is_counted_in_the_zone_of_the_policy() {
     }
 }
 
-/// An expiry is shown first, and done under the digest of that plan alone.
+/// An expiry is shown first. It is carried out only with the digest of that plan.
 #[test]
 fn what_has_expired_is_shown_and_goes_under_its_digest() {
     let shop = Shop::new();
@@ -893,7 +898,7 @@ fn what_has_expired_is_shown_and_goes_under_its_digest() {
     run(&policy, &[]).fails("--tenant");
 }
 
-/// A restored database brings a customer back. The replay shows it, and erases the customer under its digest alone.
+/// A restored database brings a customer back. The replay shows this, and erases the customer only with its digest.
 #[test]
 fn after_a_restore_the_replay_is_shown_and_goes_under_its_digest() {
     let shop = Shop::new();
@@ -933,7 +938,7 @@ fn the_schema_is_printed_as_it_is_shipped() {
     }
 }
 
-/// A checkpoint, an export and a certificate from the command line, and a ledger that somebody has changed since.
+/// A checkpoint, an export and a certificate from the command line. Later somebody changes the ledger.
 #[test]
 #[cfg(feature = "checkpoints")]
 fn the_ledger_is_proved_on_the_command_line() {

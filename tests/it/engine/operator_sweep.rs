@@ -1,4 +1,4 @@
-//! The sweep from the command line: survey, approve, stand and run, over a real file.
+//! The sweep from the command line: survey, approve, stand and run, with a real file.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::operator::binary;
 use super::sweeping::{MAP, POLICY, Shop};
 
-/// A shop whose customers were cancelled so many days before today.
+/// A shop whose customers were cancelled the given numbers of days ago.
 fn shop(ago: &[i64]) -> Shop {
     let shop = Shop::new([]);
     for (id, ago) in (1..).zip(ago) {
@@ -29,7 +29,7 @@ struct Ran {
 }
 
 impl Shop {
-    /// A command with the three documents.
+    /// A command with the database, the map and the policy.
     fn run(&self, name: &str, arguments: &[&str]) -> Ran {
         let documents = ["--database", "shop.sqlite", "--map", "map.toml", "--policy", "policy.toml"];
         self.bare(name, &[&documents, arguments].concat())
@@ -177,7 +177,7 @@ fn a_standing_approval_runs_within_its_limits() {
     assert_eq!(shop.named(), [1]);
     let second = shop.run("run", &run).ends(0).json();
     assert_eq!((&second["erased"], &second["beyond_limit"]), (&0.into(), &1.into()), "{second}");
-    // The policy is another one.
+    // The policy has changed.
     fs::write(shop.path("policy.toml"), format!("blast_radius = {{ customers = 500 }}\n{POLICY}")).unwrap();
     shop.run("run", &run).ends(2).says("the policy is another one");
     fs::write(shop.path("standing.json"), "{}").unwrap();

@@ -1,4 +1,4 @@
-//! What is refused, blocked or out of reach touches nothing that it should not, and says the way out.
+//! A refusal, a block or an unreachable port never touches anything that it should not, and says what to do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ async fn an_approval_that_does_not_fit_touches_nothing() {
         assert!(matches!(refused.why, ApprovalError::OtherTenant { .. }), "{refused}");
         let planned = *refused.given;
         assert_eq!(planned.digest(), digest, "the plan comes back whole");
-        // Whether an approval is valid at the time is for the engine, whose clock counts.
+        // The engine checks with its own clock whether an approval is valid.
         let refused = engine.erase(planned.clone().approve(expired).unwrap()).await.unwrap_err();
         assert!(matches!(refused, Error::Approval(ApprovalError::Expired { .. })), "{refused}");
         let refused = engine.erase(planned.approve(early).unwrap()).await.unwrap_err();
@@ -128,7 +128,7 @@ fn somebody() -> Authority {
     Authority::new("operator-9", [TenantId::from("1")])
 }
 
-/// The CRM, with client 17's profile owned by somebody else.
+/// The CRM, but client 17's profile belongs to another customer.
 fn gateway_that_refuses() -> Host {
     let host = hosts::sqlite();
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(CustomerId::from("4711")), 0);
@@ -145,7 +145,7 @@ async fn a_refusal_at_a_gateway_blocks_the_case_with_the_step_and_the_reason() {
     let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert_eq!(step.to_string(), "gateway.stripe");
     assert!(reason.contains("another customer"), "{reason}");
-    // Deactivated, and otherwise as before.
+    // The client is deactivated, and nothing else has changed.
     let after = (host.dump)();
     for (row, content) in before.iter().filter(|(row, _)| *row != "clients/17") {
         assert_eq!(after.get(row), Some(content));
@@ -154,9 +154,9 @@ async fn a_refusal_at_a_gateway_blocks_the_case_with_the_step_and_the_reason() {
     assert_eq!(host.gateway.as_ref().unwrap().len(), 20);
     let open = engine.open_cases(None, 10).await.unwrap();
     assert_eq!((open.len(), open[0].case == *case, open[0].irreversible), (1, true, false));
-    // A resume leaves it alone.
+    // A resume does not touch the blocked case.
     assert!(matches!(engine.resumed().await[..], [Outcome::Blocked { .. }]));
-    // Put right at the gateway and tried again, it is done.
+    // After a correction at the gateway, a retry finishes the case.
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     assert!(engine.retry(case).await.unwrap().certificate().is_some());
     host.check_erased(&before);
@@ -204,11 +204,11 @@ async fn a_waived_step_stands_in_the_certificate() {
     assert_eq!(host.gateway.as_ref().unwrap().len(), 20);
 }
 
-/// A gateway that does as it is told.
+/// A gateway that behaves as the test says.
 #[derive(Debug)]
 struct Scripted {
     inner: MemoryGateway,
-    /// What happens at the n-th erasure.
+    /// What the gateway does at each erasure, in order.
     faults: Vec<Fault>,
     calls: AtomicUsize,
     effects: AtomicUsize,
@@ -287,7 +287,7 @@ impl PaymentGatewayEraser for Scripted {
 #[tokio::test]
 async fn what_a_gateway_answers_is_never_assumed() {
     use Fault::{Accepts, Busy, LostAfter, LostBefore, Refuses, SaysSoAndDoesNot};
-    // What it does in turn, whether the case ends, and how often the profile was really erased.
+    // The behaviour of the gateway, whether the case ends, and how many times the profile was really erased.
     for (faults, ends, effects) in [
         (&[Busy, Busy][..], true, 1),
         (&[LostBefore], true, 1),
@@ -351,7 +351,7 @@ async fn an_engine_without_an_adapter_for_a_gateway_is_not_built() {
     );
 }
 
-/// A store that lies in one way or another.
+/// A store that gives false answers.
 #[derive(Debug)]
 pub(crate) struct Liar {
     inner: Arc<dyn CustomerStore>,
@@ -371,9 +371,9 @@ pub(crate) enum Lie {
     More,
     NoAnswer,
     Fails,
-    /// No lie: two parts first, one record each, then the rest.
+    /// Not false: the store erases two parts of one record each, and then the rest.
     InParts,
-    /// No lie: out of reach at first.
+    /// Not false: the store is unavailable at first.
     BusyOnce,
 }
 
@@ -520,7 +520,7 @@ async fn two_who_decide_at_once_do_not_both_go_on() {
 
 #[tokio::test]
 async fn one_poisoned_customer_fails_nobody_else() {
-    // A trigger holds on to client 13.
+    // A trigger forbids the deletion of client 13.
     let host = hosts::sqlite_after(
         "CREATE TRIGGER escrow BEFORE DELETE ON clients WHEN OLD.id = 13 BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
@@ -541,7 +541,8 @@ async fn one_poisoned_customer_fails_nobody_else() {
     let count =
         |table: &str| hosts::sum(&host.path(), &format!("SELECT count(*) FROM {table} WHERE client_id = 13"));
     assert_eq!((count("call_records"), count("orders")), (20, 3), "the poisoned one is as before");
-    // Put right and tried again, it is done, and its counts are exact: the refused try has touched nothing.
+    // After a correction, a retry finishes the case. Its counts are exact, because the refused attempt touched
+    // nothing.
     let open = engine.open_cases(None, 10).await.unwrap();
     assert_eq!((open.len(), open[0].task.customer().unwrap().0.as_str()), (1, "13"));
     connection.execute_batch("DROP TRIGGER escrow").unwrap();
@@ -556,7 +557,7 @@ async fn a_case_that_the_database_refuses_can_be_cancelled() {
         "CREATE TRIGGER no BEFORE DELETE ON call_records BEGIN SELECT RAISE(ABORT, OLD.called); END",
     );
     let engine = host.engine();
-    // Client 9 has no profile at the gateway, so nothing irreversible was begun.
+    // Client 9 has no profile at the gateway, so no irreversible step was begun.
     let plan = approved(&engine, &"9".into(), &Asked::request()).await;
     let before = (host.dump)();
     let outcome = engine.erase(plan).await.unwrap();

@@ -1,4 +1,5 @@
-//! After a restore: whom the ledger has erased since is erased again, and nobody else is touched.
+//! After a restore, the customers who were erased after the backup are erased again, and no other customer is
+//! touched.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ call = 'delete'
 call = { from = 'made', after = '1 year', action = 'anonymise' }
 ";
 
-/// A shop with a ledger that no restore takes back.
+/// A shop with a ledger that is never restored.
 struct Shop {
     folder: tempfile::TempDir,
     ledger: Arc<MemoryLedger>,
@@ -133,14 +134,14 @@ impl Shop {
         self.engine_on(&self.path())
     }
 
-    /// A copy of the database as it is.
+    /// Makes a copy of the database.
     fn back_up(&self, name: &str) -> PathBuf {
         let copy = self.folder.path().join(name);
         self.sql(&format!("VACUUM INTO '{}'", copy.display()));
         copy
     }
 
-    /// Puts a copy in the place of the database.
+    /// Replaces the database by a copy.
     fn restore(&self, copy: &Path) {
         for file in ["", "-wal", "-shm"] {
             let path = format!("{}{file}", self.path().display());
@@ -152,7 +153,7 @@ impl Shop {
     }
 }
 
-/// Erases a customer if there is anything to erase. Says whether.
+/// Erases a customer if there is something to erase. Returns whether there was.
 async fn erase(engine: &Engine, clock: &ManualClock, customer: u64, asked: Asked) -> bool {
     let plan = match engine.plan(&customer.to_string().as_str().into(), &asked).await {
         Ok(Planned::Plan(plan)) => plan,
@@ -211,7 +212,8 @@ fn cells(path: &Path) -> BTreeMap<(String, i64, String), String> {
     cells
 }
 
-/// The same, where an erased cell counts as erased: a token is another one each time, and a placeholder has its own day.
+/// The same, but an erased cell is shown only as erased, because each erasure writes another token, and a placeholder
+/// with another day.
 fn as_erased(value: &str) -> &str {
     if value.contains("erased-") {
         "a token"
@@ -224,7 +226,7 @@ fn as_erased(value: &str) -> &str {
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// A customer joins, with an order and a message to another one.
+    /// Adds a customer with an order and a message to another customer.
     Join {
         to: u64,
     },
@@ -273,7 +275,7 @@ async fn perform(shop: &Shop, engine: &Engine, act: &Act) {
         Act::Remove(customer) => {
             erase(engine, &shop.clock, *customer, hosts::request("remove")).await;
         }
-        // Without customers nobody can say whether the tenant exists.
+        // Without customers it is unknown whether the tenant exists.
         Act::Expire if shop.text("SELECT count(*) || '' FROM clients") != "0" => {
             expire(engine, &shop.clock).await;
         }
@@ -289,7 +291,8 @@ fn histories() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: histories(), failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Restored at any point of any history and replayed, a database equals its twin that was never restored.
+    /// A database is restored at a random point of a random history, and then replayed. It equals its twin, which was
+    /// never restored.
     #[test]
     fn a_restored_database_equals_its_twin(
         before in prop::collection::vec(act(false), 1..14), after in prop::collection::vec(act(true), 0..6), by_mark: bool,
@@ -335,7 +338,7 @@ const THREE: &str = "INSERT INTO clients (id, name, email, joined, seen) VALUES
         (1, 'Anna', 'a@x.test', '2019-01-01', NULL), (2, 'Bo', 'b@x.test', '2019-01-02', '2020-01-01'), (3, 'Cilla', 'c@x.test', '2019-01-03', NULL);
     INSERT INTO orders VALUES (1, 1, 'for Anna', '2026-01-01'), (2, 2, 'for Bo', '2026-01-01'), (3, 3, 'for Cilla', '2026-01-01');";
 
-/// Anna asked, and Bo was swept. Then the backup came back.
+/// Anna was erased on request, and Bo by a sweep. Then the backup was restored.
 async fn restored() -> Shop {
     let shop = Shop::new(THREE);
     let copy = {
@@ -361,11 +364,11 @@ async fn a_restored_database_says_so_until_the_replay_is_through() {
     let says = planned.to_string();
     assert!(says.contains("2 customers to erase again"), "{says}");
     assert!(says.contains("here, treatment remove: 1 customer"), "{says}");
-    // The trigger is still the one of the closed case.
+    // The trigger is still that of the closed case.
     let triggers: Vec<(&str, Trigger)> =
         planned.plan.of().iter().map(|(_, plan)| (plan.customer().as_str(), plan.trigger())).collect();
     assert_eq!(triggers, [("1", Trigger::Requested), ("2", Trigger::Inactive)]);
-    // One of them alone is no replay: the database says so, and the other one is still there.
+    // A replay of only one of them is not complete: the mark stays, and the other customer is still there.
     let (first, all) = (planned.plan.of()[0].clone(), planned.plan.clone());
     carry_out(&engine, ReplayPlan::new(vec![first]), shop.clock.now()).await;
     assert!(matches!(engine.caught_up().await.unwrap(), CaughtUp::No { .. }));
@@ -381,7 +384,7 @@ async fn a_restored_database_says_so_until_the_replay_is_through() {
     let approval =
         Approval::new("operator-9", ["here".into()], all.digest(), shop.clock.now(), TimeDelta::hours(1));
     assert!(ReplayPlan::new(Vec::new()).approve(&approval).is_err());
-    // The ledger says what was replayed.
+    // The ledger records what was replayed.
     let entries = shop.ledger.entries(0, usize::MAX).await.unwrap();
     let replays: Vec<_> = entries
         .iter()
@@ -392,7 +395,7 @@ async fn a_restored_database_says_so_until_the_replay_is_through() {
     assert_eq!(replays, [Trigger::Requested, Trigger::Inactive]);
 }
 
-/// Keys that are lost, or were destroyed: a replay that can recognise nobody never counts as through.
+/// Lost or destroyed keys: a replay that cannot recognise customers never counts as complete.
 #[tokio::test]
 async fn a_replay_without_the_keys_says_whom_it_cannot_recognise() {
     let shop = restored().await;
@@ -402,11 +405,11 @@ async fn a_replay_without_the_keys_says_whom_it_cannot_recognise() {
         let builder = Engine::builder(Arc::clone(&store), policy, Arc::clone(&shop.ledger), keys);
         builder.clock(Arc::clone(&shop.clock)).mark(store).build().unwrap()
     };
-    // Lost: another ring is no ring of this ledger.
+    // Lost keys: a different key ring does not belong to this ledger.
     let other = MemoryKeyRing::new(TokenKey::new([1; 32]));
     let error = with(other).plan_replay(RestoredFrom::Mark).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
-    // Destroyed on purpose: nobody of that epoch is found, and the mark stays where it is.
+    assert!(matches!(error, Error::Keys(KeyRingError::KeyMismatch { epoch: 1 })), "{error}");
+    // Keys that were destroyed on purpose: nobody of that epoch is found, and the mark stays.
     let destroyed = hosts::keys().with_next(TokenKey::new([2; 32])).without(1);
     let engine = with(destroyed);
     let planned = engine.finish_replay(RestoredFrom::Mark).await.unwrap();
@@ -416,12 +419,12 @@ async fn a_replay_without_the_keys_says_whom_it_cannot_recognise() {
         "{planned}"
     );
     assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::No { cases: 2 });
-    // With the keys again, everybody is found.
+    // When the keys are there again, everybody is found.
     let engine = with(hosts::keys());
     assert_eq!(engine.plan_replay(RestoredFrom::Mark).await.unwrap().plan.of().len(), 2);
 }
 
-/// What goes on before the replay must not hide what the replay has to do.
+/// Work that happens before the replay must not hide what the replay has to do.
 #[tokio::test]
 async fn an_erasure_before_the_replay_does_not_raise_the_mark() {
     let shop = restored().await;
@@ -431,13 +434,13 @@ async fn an_erasure_before_the_replay_does_not_raise_the_mark() {
     assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::No { cases: 3 });
     assert_eq!(replay(&engine, &shop.clock, RestoredFrom::Mark).await, 2);
     assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::Yes);
-    // From now on, the mark is raised again.
+    // After the replay, the mark is raised again.
     shop.sql("INSERT INTO clients (id, name, email, joined) VALUES (10, 'Eva', 'e@x.test', '2026-01-01')");
     assert!(erase(&engine, &shop.clock, 10, Asked::request()).await);
     assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::Yes);
 }
 
-/// A database that is restored below a running engine is noticed by the next erasure.
+/// The database is restored while the engine runs. The next erasure notices this.
 #[tokio::test]
 async fn a_restore_below_a_running_engine_does_not_raise_the_mark() {
     let shop = Shop::new(THREE);
@@ -445,7 +448,7 @@ async fn a_restore_below_a_running_engine_does_not_raise_the_mark() {
     assert_eq!(shop.text("SELECT entry || '' FROM relinquish_mark"), "");
     assert!(erase(&engine, &shop.clock, 1, Asked::request()).await);
     assert_ne!(shop.text("SELECT entry || '' FROM relinquish_mark"), "0");
-    // As after a restore of rows: the mark and Anna are as they were.
+    // Like a restore of single rows: the mark and Anna's row are as before.
     shop.sql(
         "DELETE FROM relinquish_mark; UPDATE clients SET name = 'Anna', email = 'a@x.test' WHERE id = 1",
     );
@@ -466,7 +469,7 @@ async fn somebody_else_with_the_row_id_is_left_alone() {
 
 #[tokio::test]
 async fn what_cannot_be_replayed_is_named() {
-    // A guard blocks on the restored facts.
+    // A guard blocks because of the restored facts.
     let shop = restored().await;
     shop.sql("UPDATE clients SET plans = 1 WHERE id = 1");
     let engine = shop.engine();
@@ -478,7 +481,7 @@ async fn what_cannot_be_replayed_is_named() {
     assert!(planned.to_string().contains("cannot be erased again: customer 1, case"), "{planned}");
     drop(engine);
 
-    // The treatment does less today, or is gone.
+    // The treatment does less now, or does not exist any more.
     let mut shop = restored().await;
     shop.policy = POLICY.replace("order = 'anonymise'", "order = { keep = 'needed for tax' }");
     let planned = shop.engine().plan_replay(RestoredFrom::Mark).await.unwrap();
@@ -489,7 +492,7 @@ async fn what_cannot_be_replayed_is_named() {
         .replace("treatment = 'remove'", "treatment = 'away'");
     let planned = shop.engine().plan_replay(RestoredFrom::Mark).await.unwrap();
     assert!(matches!(&why(&planned)[..], [WhyNotReplayed::NoTreatment(_)]), "{planned}");
-    // One that does more is carried out.
+    // A treatment that does more is carried out.
     shop.policy = POLICY.replace(
         "[treatments.clear]\ncustomer = 'anonymise'\norder = 'anonymise'",
         "[treatments.clear]\ncustomer = 'anonymise'\norder = 'delete'",
@@ -518,7 +521,7 @@ async fn without_a_mark_the_host_says_when_the_backup_was_made() {
     assert!(shop.text("SELECT name FROM clients WHERE id = 1").starts_with("Anonymised"));
 }
 
-/// A time that somebody got wrong must not make the database look as if it had caught up.
+/// A wrong time must not make the database look complete.
 #[tokio::test]
 async fn an_instant_that_is_too_late_hides_nothing_behind_the_mark() {
     let shop = restored().await;
@@ -535,13 +538,13 @@ async fn a_database_without_the_table_names_the_statement() {
     let engine = shop.engine();
     let error = engine.caught_up().await.unwrap_err().to_string();
     assert!(error.contains("add store::sql::MARK_TABLE to your migrations"), "{error}");
-    // No case is opened that could not be marked.
+    // No case is opened if the mark could not be raised.
     let plan = hosts::approved(&engine, &"1".into(), &Asked::request()).await;
     assert!(engine.erase(plan).await.unwrap_err().to_string().contains("MARK_TABLE"));
     assert_eq!(shop.text("SELECT name FROM clients WHERE id = 1"), "Anna");
 }
 
-/// A ledger from a backup does not know what was erased since, and would let it come back.
+/// A ledger from a backup does not contain the later erasures, so the erased customers would come back.
 #[tokio::test]
 async fn a_ledger_that_was_restored_is_refused() {
     let shop = Shop::new(THREE);
@@ -575,7 +578,7 @@ async fn a_ledger_that_was_restored_is_refused() {
         assert!(matches!(engine.plan_replay(RestoredFrom::Mark).await, Err(Error::OldLedger { .. })));
         assert_eq!(shop.text("SELECT name FROM clients WHERE id = 3"), "Cilla");
     }
-    // Another history: as long as this one, with other entries.
+    // Another history of the same length, with other entries.
     let other = shop.folder.path().join("other.sqlite");
     let engine = engine(&other);
     for _ in 0..4 {
@@ -585,7 +588,8 @@ async fn a_ledger_that_was_restored_is_refused() {
     assert!(matches!(error, Error::OtherLedger { .. }), "{error}");
 }
 
-/// A ledger that lost an entry gave no entry before its own last one, and the database counted as caught up.
+/// A former bug: a ledger with a lost entry returned no entry before its last one, so the database counted as
+/// complete.
 #[tokio::test]
 async fn a_ledger_that_lost_an_entry_is_refused() {
     let shop = Shop::new(THREE);
@@ -613,7 +617,7 @@ async fn a_ledger_that_lost_an_entry_is_refused() {
     shop.restore(&copy);
     let is_corrupt =
         |error: &Error| matches!(error, Error::Ledger(relinquish::ledger::LedgerError::Corrupt { .. }));
-    // The first entry behind the mark, then all of them but the last, then the entry of the mark as well.
+    // First the entry after the mark is lost, then all entries except the last, then also the entry of the mark.
     for lost in ["seq = 2", "seq < 3", "seq = 1"] {
         let copy = shop.folder.path().join(format!("{lost}.sqlite"));
         let copied = format!("VACUUM INTO '{}'", copy.display());
@@ -632,7 +636,7 @@ async fn a_ledger_that_lost_an_entry_is_refused() {
     assert_eq!(engine(&path).caught_up().await.unwrap(), CaughtUp::No { cases: 2 });
 }
 
-/// What had expired is in the restored database again.
+/// Expired records are in the restored database again.
 #[tokio::test]
 async fn what_had_expired_expires_again() {
     let shop = Shop::new(&format!(

@@ -1,4 +1,4 @@
-//! A review of plans: written as CSV, read back strictly, and carried out as it was confirmed.
+//! A review of plans is written as CSV, read back strictly, and carried out exactly as confirmed.
 
 use chrono::TimeDelta;
 use relinquish::data_map::Kind;
@@ -39,7 +39,8 @@ async fn exactly_what_was_confirmed_is_erased() {
     let whole = Review::from_csv(text.as_bytes()).unwrap();
     assert_eq!(whole.plans().len(), 8);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    // Customer 3 is struck out by deletion, customer 5 by a mark, and a spreadsheet has sorted the rest.
+    // Customer 3 is struck out by deleting the row, customer 5 by a mark, and a spreadsheet has sorted the other
+    // rows.
     lines.remove(3);
     assert!(lines[4].starts_with(",5,"), "{}", lines[4]);
     lines[4].insert(0, 'x');
@@ -69,7 +70,7 @@ async fn whoever_has_changed_since_the_review_is_left() {
     let engine = shop.engine("one");
     let text = written(&engine, &engine.review_csv([]).unwrap()).await;
     shop.sql("UPDATE customers SET status = 'active' WHERE id = 1; UPDATE customers SET held = 'legal_claim' WHERE id = 2");
-    // A duty ends: more would be erased than was confirmed.
+    // A duty ends, so more would be erased than was confirmed.
     shop.clock.turn(TimeDelta::days(20));
     let review = Review::from_csv(text.as_bytes()).unwrap();
     let digest = review.digest();
@@ -119,7 +120,7 @@ async fn a_row_that_is_not_as_it_was_written_is_refused_with_its_line() {
     assert!(Review::from_csv(b"\xff\xfe,\n").is_err());
 }
 
-/// Every single change of one character, in any cell that is bound, is noticed, or changes nothing.
+/// Every change of one character in a cell that the digest covers is noticed, or has no effect.
 #[tokio::test]
 async fn no_change_of_a_single_character_goes_unnoticed() {
     let shop = Shop::new((0..2).map(|n| Some(100 + n)));
@@ -175,7 +176,7 @@ async fn a_spreadsheet_runs_nothing_and_personal_values_are_there_only_if_asked_
         let review = Review::from_csv(text.as_bytes()).unwrap();
         assert_eq!(review.plans().len(), 2);
         assert_eq!(review.digest(), Review::from_csv(plain.as_bytes()).unwrap().digest(), "the same plans");
-        // A personal value is in no digest: it may be blackened before the file is passed on.
+        // No digest contains a personal value. So personal values may be removed before the file is passed on.
         let blackened = text.replace("Ünal", "####");
         assert_eq!(Review::from_csv(blackened.as_bytes()).unwrap().digest(), review.digest());
     }

@@ -1,4 +1,4 @@
-//! The review as a page: its numbers are those of the database, in every language, and it names nobody.
+//! The review as a page: in every language it has the numbers of the database, and it names nobody.
 
 use chrono::TimeDelta;
 use relinquish::engine::{ReviewPage, SweepEvent};
@@ -9,13 +9,13 @@ use relinquish::{Engine, Plan};
 use super::sweeping::{Shop, Told, day, invoices, now};
 use crate::support::html::{assert_balanced, table};
 
-/// The page of a survey, and the plans that are on it.
+/// The page of a survey, and its plans.
 async fn page(engine: &Engine) -> (ReviewPage, Vec<Plan>) {
     let (mut page, mut plans, mut survey) = (ReviewPage::new(), Vec::new(), engine.survey_all());
     while let Some(event) = survey.next().await {
         let event = event.unwrap();
         if !matches!(event, SweepEvent::Ended(_)) && plans.is_empty() {
-            // Nothing is said before everything is known.
+            // There is no page before the survey is complete.
             let is_counted = matches!(event, SweepEvent::Counted(_));
             assert_eq!(page.to_html(Language::English, engine.policy(), now()), None, "{is_counted}");
         }
@@ -31,7 +31,7 @@ fn sum(rows: &[Vec<String>], column: usize) -> u64 {
     rows.iter().map(|row| row[column].replace(['.', ',', '\u{a0}'], "").parse::<u64>().unwrap()).sum()
 }
 
-/// A shop in which everything that the page tells is there.
+/// A shop with everything that the page can show.
 fn shop(random: &mut fastrand::Rng) -> Shop {
     let shop = Shop::new([]);
     for id in 1..=60 {
@@ -134,7 +134,7 @@ async fn a_page_without_anybody_due_says_so() {
     assert!(!html.contains("Digest of all plans"), "there is nothing to approve");
 }
 
-/// The share of a few among many is not nothing, and who is due after a year is counted.
+/// A small share is not shown as zero, and customers who become due after more than a year are counted.
 #[tokio::test]
 async fn small_shares_and_late_months_are_told() {
     let shop = Shop::new((0..1_200).map(|n| (n == 0).then_some(100)));

@@ -1,4 +1,4 @@
-//! Searches: which record and which field, by an index where there is one, and never more than was asked.
+//! Searches return the record and the field. They use an index if there is one, and never return more than was asked.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ fn access(tenants: &[&str]) -> Access {
     Access::new(by, Purpose::Reason("ticket-4711".parse().unwrap()))
 }
 
-/// Every place, read in pages of a size.
+/// All places, read in pages of the given size.
 async fn places(engine: &Engine, search: &Search, limit: usize) -> Vec<(String, String, String, bool)> {
     let (mut places, mut after) = (Vec::new(), None);
     loop {
@@ -140,8 +140,8 @@ async fn a_search_says_which_record_and_field_matched_page_by_page() {
     assert_eq!(places(&engine, &Search::new().key("03"), 10).await, []);
 }
 
-/// The bug: an erasure searched texts for an address that the database has as bytes, or for a number that it has as a real
-/// one, and a search did not find it.
+/// A former bug: the database stores an address as bytes, or a number as a floating-point number. An erasure searched
+/// the texts for this value, but a search did not find it.
 #[tokio::test]
 async fn a_search_finds_whatever_an_erasure_finds_in_bytes_and_numbers() {
     let (folder, engine, _) = shop();
@@ -181,7 +181,7 @@ async fn places_of_other_tenants_are_counted_and_not_told() {
     let page = engine.search(&search, &access(&["a"])).await.unwrap();
     let of_b = page.found.iter().filter(|found| found.key.as_str() == "o%3A2:1").count();
     assert_eq!((of_b, page.withheld), (0, 1));
-    // An order of nobody's is told.
+    // An order without an owner is found too.
     assert!(page.found.iter().any(|found| found.key.as_str() == "o%3A1:2"));
     assert_eq!(log.events()[0].what, Accessed::Search { kinds: vec![Kind::Email] });
     assert!(!format!("{search:?} {page:?}").contains("elodie"));

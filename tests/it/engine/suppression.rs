@@ -1,4 +1,5 @@
-//! Importers that ask whether an identifier was erased: what is known of whom, from when, until when, and by which key.
+//! Importers ask whether an identifier was erased. The tests check whose identifiers are known, from when, until
+//! when, and with which key.
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ fn ledger(host: &Host) -> SqliteLedger {
     SqliteLedger::open(host.folder.path().join("ledger.sqlite")).unwrap()
 }
 
-/// An engine over the host's files, opened anew, whose calls pass a wire.
+/// A new engine over the host's files. Its calls go through a tripwire.
 fn builder(host: &Host, wire: impl Interfere + Clone) -> EngineBuilder {
     let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
     let store = Faulty::new(SqliteStore::open(host.path(), &map).unwrap(), wire.clone());
@@ -107,7 +108,7 @@ async fn who_was_erased_is_known_however_spelled_and_nobody_else_is() {
     assert!(certificate.to_string().contains(says), "{certificate}");
     assert_eq!(serde_json::to_value(&certificate).unwrap()["suppressing"]["until"], "2029-12-31");
     let until: NaiveDate = "2029-12-31".parse().unwrap();
-    assert_eq!(certificate.told().suppressing.unwrap().until, until);
+    assert_eq!(certificate.letter_facts().suppressing.unwrap().until, until);
 
     let engine = engine(&host).await;
     let (local, domain) = mail.value.split_once('@').unwrap();
@@ -127,14 +128,14 @@ async fn who_was_erased_is_known_however_spelled_and_nobody_else_is() {
     // Another controller learns nothing.
     let elsewhere = Identifier { tenant: "2".into(), ..mail.clone() };
     assert!(!engine.was_erased(&elsewhere).await.unwrap());
-    // Neither a no nor a yes where the list cannot know.
+    // The list answers neither yes nor no if it cannot know.
     let unnamed = Identifier::new(FJORD, Kind::Username, mail.value.clone());
     assert!(matches!(engine.was_erased(&unnamed).await, Err(Error::NotSuppressed { .. })));
     let nothing = Identifier::new(FJORD, Kind::Email, "none");
     let error = engine.was_erased(&nothing).await.unwrap_err();
     assert!(matches!(error, Error::NotComparable { .. }), "{error}");
 
-    // Nothing that leads to the person is in the file.
+    // The file contains nothing that leads to the person.
     assert!(tokens(&host).iter().all(|(_, until)| until == "2029-12-31"));
     for file in ["ledger.sqlite", "ledger.sqlite-wal"] {
         let bytes = std::fs::read(host.folder.path().join(file)).unwrap_or_default();
@@ -147,7 +148,8 @@ async fn who_was_erased_is_known_however_spelled_and_nobody_else_is() {
     }
 }
 
-/// What must hold after a death and a resume: whoever is erased is known, and whoever is not erased is not.
+/// Checks the state after a crash and a resume: an erased customer is in the list, and a customer who is not erased
+/// is not.
 async fn told(host: &Host, mail: &Identifier) -> Result<(), String> {
     let email = text(host, &format!("SELECT count(*) || '' FROM clients WHERE email = '{}'", mail.value));
     let (is_erased, is_known) = (email == "0", engine(host).await.was_erased(mail).await.unwrap());
@@ -157,7 +159,7 @@ async fn told(host: &Host, mail: &Identifier) -> Result<(), String> {
 #[tokio::test]
 async fn whoever_is_erased_is_known_wherever_a_process_dies() {
     for dies_at in 0.. {
-        // Both treatments have the same boundaries. After one of them the client's row is gone.
+        // Both treatments have the same boundaries. One of them deletes the client's row.
         let treatment = if dies_at % 2 == 0 { "clear" } else { "remove" };
         let host = host();
         let [mail, _] = of(&host, host.due.as_str());
@@ -176,7 +178,7 @@ async fn whoever_is_erased_is_known_wherever_a_process_dies() {
     }
 }
 
-/// A list that forgets what it was given.
+/// A broken list that loses its tokens.
 #[derive(Debug)]
 struct Sieve(SqliteLedger);
 
@@ -238,7 +240,7 @@ async fn a_list_out_of_reach_keeps_the_case_open() {
     told(&host, &mail).await.unwrap();
 }
 
-/// Something happens right before the records are erased, after the tokens were computed.
+/// Something happens after the tokens were computed and right before the records are erased.
 #[derive(Clone)]
 struct AtErase(Arc<dyn Fn() + Send + Sync>);
 
@@ -287,7 +289,7 @@ async fn a_person_who_returns_and_a_stranger_with_a_shared_address_are_let_in() 
     let [mail, _] = of(&host, "17");
     engine(&host).await.erase(planned(&host, "clear").await).await.unwrap();
     let engine = engine(&host).await;
-    // Nobody can tell the two apart.
+    // The two people cannot be distinguished.
     assert!(engine.was_erased(&phone).await.unwrap());
     assert!(engine.let_in(std::slice::from_ref(&phone)).await.unwrap() > 0);
     assert_eq!(engine.were_erased(&[phone.clone(), mail.clone()]).await.unwrap(), [false, true]);
@@ -334,7 +336,7 @@ async fn what_a_treatment_wrote_is_nobodys_identifier() {
     engine(&host).await.erase(planned(&host, "clear").await).await.unwrap();
     let once = tokens(&host);
     assert!(!once.is_empty());
-    // Something came since, so the client is erased again.
+    // The client has new records, so the client is erased again.
     let sql = "INSERT INTO delivery_addresses (client_id, recipient, street, postcode, city)
         VALUES (17, 'A', 'B', 'C', 'D')";
     Connection::open(host.path()).unwrap().execute_batch(sql).unwrap();
@@ -379,19 +381,19 @@ async fn the_list_has_keys_of_its_own_and_with_other_keys_there_is_no_answer() {
     };
     let other = MemoryKeyRing::new(TokenKey::new([8; 32]));
     let error = with(Arc::new(other)).was_erased(&mail).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::AnotherList { epoch: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::ListKeyMismatch { epoch: 1 })), "{error}");
     let ledgers = hosts::keys_beside(&host.folder.path().join("ledger.sqlite"));
     let error = with(Arc::new(ledgers)).was_erased(&mail).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Shared { epoch: 1 })), "{error}");
-    // With a new key, the old tokens are still known. Once the old key is destroyed, nobody is.
+    assert!(matches!(error, Error::Keys(KeyRingError::SharedKey { epoch: 1 })), "{error}");
+    // With a new key, the old tokens are still found. When the old key is destroyed, nobody is found.
     let next = own_keys().with_next(TokenKey::new([10; 32]));
     assert!(with(Arc::new(next.clone())).was_erased(&mail).await.unwrap());
     assert!(!with(Arc::new(next.clone().without(1))).was_erased(&mail).await.unwrap());
-    // A ring that is older than the list.
+    // A key ring that is older than the list.
     let plan = approved(&with(Arc::new(next.clone())), &"21".into(), &request("clear")).await;
     with(Arc::new(next)).erase(plan).await.unwrap();
     let error = with(Arc::new(own_keys())).was_erased(&mail).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::AnotherList { epoch: 2 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::ListKeyMismatch { epoch: 2 })), "{error}");
 }
 
 #[tokio::test]
@@ -443,7 +445,7 @@ fn a_rule_that_cannot_be_carried_out_is_refused_with_a_way_out() {
     assert!(error.contains("EngineBuilder::suppression"), "{error}");
 }
 
-/// What a person reads before: which identifiers, and for how long.
+/// The plan tells a person before the approval which identifiers stay in the list, and for how long.
 #[tokio::test]
 async fn the_statement_of_the_rules_says_what_stays() {
     let host = host();

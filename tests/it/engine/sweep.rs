@@ -1,4 +1,4 @@
-//! The sweep: all customers of the store, page by page, under a standing approval.
+//! The sweep goes through all customers of the store, page by page, under a standing approval.
 
 use chrono::TimeDelta;
 use futures_util::StreamExt as _;
@@ -36,12 +36,12 @@ async fn a_sweep_erases_who_is_due_and_tells_of_everybody() {
     assert!(again.due.is_empty() && again.is_complete(), "{again:?}");
 }
 
-/// The quick look says of everybody what the plan of one customer says.
+/// For every customer, the quick survey gives the same decision as a plan for this customer.
 #[tokio::test]
 async fn a_survey_says_of_everybody_what_planning_each_says() {
     let shop = Shop::new((0..40).map(|n| (n % 4 != 0).then_some(60 + n)));
     shop.sql("UPDATE customers SET held = 'restriction' WHERE id % 7 = 0; UPDATE customers SET cancelled_at = NULL WHERE id % 11 = 0");
-    // A quarter has invoices of which some are under a duty.
+    // A quarter of the customers have invoices, and some of the invoices are under a duty.
     shop.sql(&invoices((1..=40).filter(|id| id % 4 == 1).flat_map(|id| [(id, 1_050 + id), (id, 3_000)])));
     let engine = shop.engine("one");
     for later in [0, 20, 60, 400, 2_000] {
@@ -93,7 +93,8 @@ async fn what_a_duty_has_released_is_found_long_after_the_erasure() {
     assert_eq!(told.counts.unwrap().nothing, 2, "nobody is treated twice");
 }
 
-/// No trigger applies to a customer who asked and never cancelled. Only the ledger knows that a duty deferred something.
+/// No trigger applies to a customer who asked but never cancelled. Only the ledger knows that a duty deferred
+/// something.
 #[tokio::test]
 async fn what_a_duty_has_released_of_a_request_is_found_where_no_trigger_applies() {
     let shop = Shop::new([None, None]);
@@ -220,7 +221,8 @@ async fn a_policy_that_was_changed_in_between_supersedes_what_has_not_begun() {
     assert_eq!(shop.named(), rest.not_yet.iter().map(|(id, _)| *id).collect::<Vec<_>>());
 }
 
-/// A place of a mere survey has nobody to erase. Whoever sweeps from there must not miss those of the earlier pages.
+/// A position from a survey has no customers to erase. A sweep that starts there must not miss the customers of the
+/// earlier pages.
 #[tokio::test]
 async fn a_place_of_another_mandate_begins_anew() {
     let mut shop = Shop::new((0..9).map(|n| Some(100 + n)));
@@ -266,7 +268,7 @@ async fn a_hold_that_comes_late_a_return_and_new_rows_are_heeded() {
     assert_eq!((next.closed, next.blocked.len()), (vec![20], 1));
 }
 
-/// Rows that come while pages are read: nobody who was there before is missed.
+/// Rows are added while pages are read. No customer who existed before is missed.
 #[tokio::test]
 async fn rows_that_are_inserted_meanwhile_hide_nobody() {
     let mut shop = Shop::new([]);
@@ -299,7 +301,7 @@ async fn the_switch_of_a_tenant_holds_and_other_tenants_are_left() {
     assert_eq!((&told.due, &told.closed, told.left()), (&vec![1, 3], &vec![1], vec![3]));
     assert!(told.why(3).contains("no authority over tenant west"), "{}", told.why(3));
     assert_eq!(told.counts.unwrap().nothing, 1, "the switch of south is off");
-    // A policy for a tenant without a customer is a spelling error, and nobody is touched.
+    // A policy for a tenant without customers is probably a spelling error, so nobody is touched.
     shop.insert(4, "north", Some(100));
     shop.policy.push_str("[tenants.noorth]\nsweep = false\n");
     let engine = shop.engine("one");
@@ -325,10 +327,10 @@ async fn no_standing_approval_covers_a_request() {
     assert!(refused.to_string().contains("a person has to approve it"), "{refused}");
 }
 
-/// The worker sweeps once a day, makes up for what it missed once, and says when it may not.
+/// The worker sweeps once a day. After missed days it sweeps once, and it reports when it is not allowed to sweep.
 #[tokio::test]
 async fn a_worker_sweeps_every_day_under_a_standing_approval() {
-    // The second one is due in three days, the third one in thirty.
+    // The second customer is due in three days, the third in thirty.
     let shop = Shop::new([Some(100), Some(87), Some(60)]);
     let engine = shop.engine("one");
     let in_an_hour = now() + TimeDelta::hours(1);
@@ -347,12 +349,12 @@ async fn a_worker_sweeps_every_day_under_a_standing_approval() {
     assert_eq!(swept(&mut worker).await, (1, 1), "what was missed is made up for once");
     assert_eq!(swept(&mut worker).await, (0, 0));
     assert_eq!(shop.named(), [3]);
-    // Told to stop: the sweep begins again in the next turn, and a worker that is not run does nothing.
+    // The worker is stopped. The sweep begins again in the next turn, and a worker that does not run does nothing.
     shop.clock.turn(TimeDelta::days(30));
     engine.worker().sweep_daily(now(), shop.standing(&engine, wide())).run(std::future::ready(())).await;
     assert_eq!(shop.named(), [3]);
     assert_eq!(swept(&mut worker).await, (1, 1));
-    // A standing approval that has ended touches nobody, and is an error once a day.
+    // With an expired standing approval nobody is touched, and there is one error a day.
     shop.insert(9, "north", Some(200));
     shop.clock.turn(TimeDelta::days(400));
     assert!(matches!(worker.turn().await, Err(Error::Approval(_))));
@@ -360,7 +362,7 @@ async fn a_worker_sweeps_every_day_under_a_standing_approval() {
     assert!(shop.named().contains(&9));
 }
 
-/// A hold that an operator placed is seen by the survey, and the customer is told as blocked and overdue.
+/// The survey sees a hold that an operator placed, and reports the customer as blocked and overdue.
 #[tokio::test]
 async fn whom_an_operator_holds_is_told_as_blocked() {
     let shop = Shop::new([Some(100), Some(101), Some(10)]);

@@ -1,8 +1,8 @@
-//! Histories of a shop, held against a small model: customers leave and return, holds come and go, days pass, several
-//! processes sweep, stop, die and go on, reviews are approved late, and policies change.
+//! Random histories of a shop, compared with a small model. Customers leave and return, holds are placed and lifted,
+//! and days pass. Several processes sweep, stop, die and continue. Reviews are approved late, and policies change.
 //!
-//! The model knows three laws: nobody is erased who was not due and free when it happened, no limit of a day is exceeded,
-//! and every survey lists everybody who is due or blocked.
+//! The model has three laws. An erased customer was due and not blocked at that moment. No daily limit is exceeded.
+//! Every survey lists all customers who are due or blocked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use relinquish::{Approval, Engine};
 use super::sweeping::{Shop, Told};
 use crate::hosts::ResumeAll as _;
 
-/// A customer as the model knows one.
+/// A customer of the model.
 #[derive(Clone, Debug)]
 struct Known {
     cancelled: Option<NaiveDate>,
@@ -27,17 +27,17 @@ struct Known {
     erased: bool,
 }
 
-/// The shop, and what the model knows of it.
+/// The shop, and the state of the model.
 struct World {
     shop: Shop,
     known: BTreeMap<i64, Known>,
     days: i64,
-    /// How many were erased under a standing approval, by day and by the policy's days: another policy needs another
-    /// approval.
+    /// The number of customers who were erased under a standing approval, by day and by the policy's period, because
+    /// another policy needs another approval.
     spent: BTreeMap<(NaiveDate, i64), usize>,
     per_day: u64,
     stopped: Option<Box<relinquish::engine::SweepPlace>>,
-    /// What was confirmed and not run yet.
+    /// The review that was confirmed but not run yet.
     review: Option<Review>,
 }
 
@@ -93,7 +93,7 @@ impl World {
         self.shop.engine(worker)
     }
 
-    /// Something happens in the shop.
+    /// A random event in the shop.
     fn happens(&mut self, what: usize, random: &mut Rng) {
         match what {
             0 => self.comes(random),
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// A survey of which a part is confirmed.
+    /// A survey, of which a part is confirmed.
     async fn confirms(&mut self, random: &mut Rng) {
         let engine = self.engine("one");
         let csv = engine.review_csv([Column::Since]).unwrap();
@@ -139,7 +139,7 @@ impl World {
         self.review = Review::from_csv(text.as_bytes()).ok();
     }
 
-    /// Takes in who was erased, under which mandate, and holds that it was allowed.
+    /// Reads which customers were erased and under which mandate, and checks that this was allowed.
     async fn look(&mut self, before: &BTreeMap<i64, Known>, allowed: Option<&BTreeSet<i64>>, history: &str) {
         let named: BTreeSet<i64> = self.shop.named().into_iter().collect();
         let mut gone = 0;
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// Everybody who is due is listed, as due or as blocked, and nobody else.
+    /// Checks that exactly the customers who are due are listed, as due or as blocked.
     fn check_survey(&self, told: &Told, history: &str) {
         let listed = |held: bool| -> Vec<i64> {
             let due = self.known.iter().filter(|(_, known)| self.due(known) && known.held == held);
@@ -203,10 +203,10 @@ async fn history(seed: u64) -> [usize; 6] {
                 world.check_survey(&Told::of(engine.survey_all()).await, &history);
                 did[1] += 1;
             }
-            // A whole sweep, by one of several processes, or two at once.
+            // A complete sweep by one of several processes, or by two at the same time.
             8 => {
                 let (one, two) = (world.engine("one"), world.engine("two"));
-                // The limits of a day are those of one approval: always the same one on a day.
+                // The daily limits belong to one approval, so on one day the approval is always the same.
                 let standing = standing(&one, limits);
                 let both = futures_util::future::join(
                     Told::of(one.sweep(standing.clone())),
@@ -219,7 +219,7 @@ async fn history(seed: u64) -> [usize; 6] {
                 world.look(&before, None, &history).await;
                 did[2] += 1;
             }
-            // A sweep that is stopped or dropped somewhere.
+            // A sweep that is stopped or dropped at a random point.
             9 => {
                 let engine = world.engine("one");
                 let standing = standing(&engine, limits);
@@ -265,7 +265,7 @@ async fn history(seed: u64) -> [usize; 6] {
                 world.look(&before, Some(&confirmed), &history).await;
             }
         }
-        // Nobody was erased who was not due: what the model calls due is decided by the state before.
+        // Nobody was erased who was not due. The model decides by the state before the sweep.
         for (id, known) in &world.known {
             if known.erased && before.get(id).is_some_and(|was| !was.erased) {
                 assert!(
@@ -279,7 +279,7 @@ async fn history(seed: u64) -> [usize; 6] {
     did
 }
 
-/// The one standing approval under today's policy. It is given at the same instant each time, so it is the same approval.
+/// The standing approval for the current policy. It always has the same instant, so it is the same approval.
 fn standing(engine: &Engine, limits: Limits) -> StandingApproval {
     let by = Authority::new("operator-7", ["north".into()]);
     let (now, long) = (super::sweeping::now(), TimeDelta::days(400));
@@ -297,7 +297,7 @@ async fn finish(world: &mut World) {
 #[tokio::test]
 async fn whatever_happens_nobody_is_erased_without_a_mandate_limits_hold_and_whoever_is_due_is_listed() {
     let mut did = [0; 6];
-    // Some seconds; `SEEDS=500` in the environment for a long look.
+    // Takes some seconds. Set `SEEDS=500` in the environment for a long run.
     let seeds = std::env::var("SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
     for seed in 0..seeds {
         for (sum, count) in did.iter_mut().zip(history(seed).await) {

@@ -1,4 +1,5 @@
-//! A shop to sweep: a real SQLite file whose customers are due, not yet due, held or with invoices under a duty.
+//! A shop for sweeps: a real SQLite file with customers who are due, not yet due, held, or have invoices under a
+//! duty.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -111,7 +112,7 @@ impl Shop {
         SqliteLedger::open(self.path("ledger.sqlite")).unwrap()
     }
 
-    /// A process of its own on the one ledger.
+    /// A separate process on the same ledger.
     pub(crate) fn engine(&self, worker: &str) -> Engine {
         let store = SqliteStore::open(self.path("shop.sqlite"), &SqlMap::from_toml(MAP).unwrap()).unwrap();
         let keys = crate::hosts::keys_beside(&self.path("ledger.sqlite"));
@@ -131,7 +132,7 @@ impl Shop {
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// How many cases erased somebody.
+    /// The number of cases that erased a customer.
     pub(crate) async fn erasures(&self) -> usize {
         let entries = self.ledger().entries(0, usize::MAX).await.unwrap();
         let closed = entries.iter().filter_map(|entry| entry.closed());
@@ -145,7 +146,7 @@ impl Shop {
     }
 }
 
-/// Everything that a sweep told.
+/// All events of a sweep.
 #[derive(Default, Debug)]
 pub(crate) struct Told {
     pub(crate) pages: usize,

@@ -1,4 +1,4 @@
-//! People are taken out of the texts of others, for everybody who waits in one pass.
+//! People are removed from the texts of other people, in one pass for all waiting cases.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -76,7 +76,7 @@ impl Forum {
         forum
     }
 
-    /// Four clients of two organisations, and what they write of each other.
+    /// Four clients of two organisations, and the texts that they write about each other.
     fn small() -> Self {
         Self::new(
             "INSERT INTO clients VALUES (1, 'Maud Ashworth', 'maud@ashworth.example', 'a', 'active'),
@@ -168,7 +168,7 @@ async fn who_waits_is_taken_out_of_the_texts_of_others_and_then_erased() {
     assert_eq!(certificates.len(), 2, "{outcomes:?}");
     let after = forum.texts();
     assert_eq!(after[&3], "'[gone] and [gone] were there.'");
-    // Another organisation's, a name alone, bytes, and nothing.
+    // A text of another organisation, a text with only a name, bytes, and an empty text.
     for id in [4, 7, 8] {
         assert_eq!(after[&id], before[&id], "{id}");
     }
@@ -178,15 +178,15 @@ async fn who_waits_is_taken_out_of_the_texts_of_others_and_then_erased() {
     };
     let counts = of(2).mentions().unwrap();
     assert!(counts.exact);
-    // Six texts of the organisation, one of which is bytes; `Maud` alone may be her.
+    // Six texts of the organisation, one of which is bytes. `Maud` alone may mean her.
     assert_eq!((counts.counts.read, counts.counts.unreadable, counts.counts.uncertain), (6, 1, 1));
     let shown = of(2).to_string();
     assert!(
         shown.contains("texts of others: 6 read, 2 changed, 1 mention not certain, 1 that cannot be read"),
         "{shown}"
     );
-    assert_eq!(of(2).told().uncertain, 1);
-    // A pass when nobody waits reads nothing.
+    assert_eq!(of(2).letter_facts().uncertain, 1);
+    // If no case waits, a pass reads nothing.
     assert_eq!(engine.redact_mentions().await.unwrap().read, 0);
 }
 
@@ -194,7 +194,7 @@ async fn who_waits_is_taken_out_of_the_texts_of_others_and_then_erased() {
 async fn a_plan_reads_no_text_of_others() {
     let forum = Forum::small();
     let engine = forum.engine().await;
-    // A plan would fail at bytes that it had to search.
+    // A plan that had to search these bytes would fail.
     let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
     assert_eq!(plan.tally().classes["comment"].rows, 1, "her own");
 }
@@ -250,8 +250,8 @@ async fn a_text_that_is_held_for_somebody_else_stays_and_the_case_waits() {
     assert_eq!(forum.texts()[&3], "'Theo Quillfeather and [gone] were there.'");
 }
 
-/// The bug: a hold on a class kept its records from treatments alone, and a hold that was placed during a pass counted from
-/// the next pass on.
+/// Two former bugs: a hold on a class protected its records only from treatments, and not from a pass. And a hold
+/// that was placed during a pass counted only from the next pass on.
 #[tokio::test]
 async fn a_hold_on_a_class_of_texts_keeps_them_before_and_during_a_pass() {
     let by = Authority::new("operator-7", ["a".into(), "b".into()]);
@@ -271,7 +271,7 @@ async fn a_hold_on_a_class_of_texts_keeps_them_before_and_during_a_pass() {
         assert_eq!(engine.redact_mentions().await.unwrap().done, 1);
         assert_ne!(forum.texts(), before);
     }
-    // Placed by another process when the pass has read its first part.
+    // Another process places the hold when the pass has read its first part.
     let forum = Forum::small();
     let holding = Holding { store: forum.store(), engine: forum.engine().await };
     let engine = forum.builder_with(Tripwire::at(NEVER)).mentions(holding).build().unwrap();
@@ -286,7 +286,7 @@ async fn a_hold_on_a_class_of_texts_keeps_them_before_and_during_a_pass() {
     );
 }
 
-/// Reads one text at a time, and holds the person when the first part is done.
+/// A store that reads one text at a time, and places a hold on the person after the first part.
 #[derive(Debug)]
 struct Holding {
     store: SqliteStore,
@@ -346,7 +346,7 @@ async fn a_worker_makes_the_pass_at_the_time_that_the_host_names() {
     let mut worker = engine.worker().redact_mentions_daily(hosts::now() + TimeDelta::hours(10));
     let turned = worker.turn().await.unwrap();
     assert_eq!((turned.redacted, turned.waiting), (0, 1));
-    // It is no failure to wait, however long it lasts.
+    // Waiting is not a failure, however long it takes.
     forum.clock.turn(TimeDelta::hours(11));
     let turned = worker.turn().await.unwrap();
     assert_eq!((turned.redacted, turned.ended), (1, 1));
@@ -407,11 +407,11 @@ fn a_map_and_a_policy_say_what_is_wrong_with_mentions() {
     );
 }
 
-/// People planted in texts: who is sought is taken out, and no other byte changes.
+/// People are planted in texts. The mentions of the people in the request are replaced, and no other byte changes.
 struct Planted {
     sql: String,
     people: Vec<(String, String)>,
-    /// Before, and as it has to be afterwards.
+    /// The text before, and the expected text afterwards.
     texts: BTreeMap<i64, (String, String)>,
     sought: usize,
 }
@@ -482,7 +482,7 @@ impl Planted {
         MentionsRequest::new(&people.collect::<Vec<_>>()).unwrap()
     }
 
-    /// What a store does wrong with these texts, if anything.
+    /// What a store does wrong with these texts. `Ok` if nothing.
     async fn fault(&self, forum: &Forum, texts: &dyn RedactMentions, rows: usize) -> Option<String> {
         let request = self.request().rows(rows);
         let mut after = None;

@@ -1,4 +1,5 @@
-//! Traces, against an oracle: people are planted in roles, tenants and texts, beside namesakes, families and strangers.
+//! Compares traces with an oracle. People are planted in roles, tenants and texts, together with namesakes, families
+//! and strangers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,13 +71,14 @@ const POLICY: &str = r#"
     treatments.clear = { person = "anonymise", order = "delete", comment = "delete", letter = "delete" }
 "#;
 
-/// What the oracle knows of a place: how certain it has to be, why, and whether it is the person's in truth.
+/// What the oracle knows about a place: the expected certainty, the reason, and whether the place really belongs to
+/// the person.
 #[derive(Clone, Debug, PartialEq)]
 struct Planted {
     certainty: Certainty,
     reason: TraceReason,
     is_theirs: bool,
-    /// Whether an exact identifier leads there.
+    /// Whether an exact identifier leads to the place.
     is_exact: bool,
 }
 
@@ -88,7 +90,7 @@ struct World {
 }
 
 impl World {
-    /// The person is 1, `Maud Ashworth` with an own number in every value.
+    /// The person is number 1: `Maud Ashworth`, with a unique number in every value.
     #[allow(clippy::too_many_lines, reason = "one place after the other")]
     fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -201,7 +203,7 @@ impl World {
         let id = comments(None, "I met Maud Ashworth yesterday");
         plant("comment", id, Likely, TraceReason::Mention(Kind::Name), true, false);
         comments(Some(strangers[2]), "With grace and patience");
-        // Letters that the person has are no traces; those of others are.
+        // Letters that belong to the person are not traces. Letters of other people are.
         let letters = |id: i64, from: i64, to: i64, text: &str| {
             connection
                 .execute("INSERT INTO letters VALUES (?1, ?2, ?3, ?4)", params![id, from, to, text])
@@ -241,8 +243,8 @@ async fn traced(engine: &Engine, of: &TracesOf, tenants: &[&str]) -> (Vec<Trace>
     (all, tracing.withheld())
 }
 
-/// Whether what is certain is theirs, everything that an exact identifier leads to is certain, and each place is what the oracle
-/// says.
+/// Checks three things: a certain place belongs to the person, each place to which an exact identifier leads is
+/// certain, and each place is as the oracle says.
 async fn holds(world: &World, reads: Arc<dyn ReadRecords>) -> Result<(), String> {
     let engine = world.engine(reads);
     let (traces, _) = traced(&engine, &TracesOf::Customer("1".into()), &["acme", "other"]).await;
@@ -283,7 +285,7 @@ async fn what_is_certain_is_theirs_and_exact_identifiers_are_all_found() {
     }
 }
 
-/// A store that hides a record, or that shows somebody else the e-mail address of the person.
+/// A broken store that hides a record, or gives another person the e-mail address of the person.
 #[derive(Debug)]
 struct Lying {
     store: Arc<SqliteStore>,

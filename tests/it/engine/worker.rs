@@ -1,4 +1,4 @@
-//! The worker: from the inbox to the erasure by itself, with pauses that end, and nothing stuck.
+//! The worker: it goes from the inbox to the erasure by itself, its pauses end, and no case gets stuck.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,21 +24,21 @@ use super::requests::{Trial, day, insert, note, operator};
 use crate::hosts;
 use crate::wired::{NEVER, Tripwire, until_death};
 
-/// What a gateway does at present.
+/// The present behaviour of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mood {
     Works,
     Down,
-    /// It takes the task, and does not finish it.
+    /// It accepts the task, but does not finish it.
     Accepts,
 }
 
-/// A gateway whose mood a test changes.
+/// A gateway whose behaviour a test can change.
 #[derive(Debug)]
 struct Moody {
     inner: Arc<MemoryGateway>,
     mood: Mutex<Mood>,
-    /// How often it was asked to erase, and how often it was asked for a task.
+    /// The number of calls to erase, and the number of calls for the state of a task.
     asked: Mutex<(u32, u32)>,
     last: Mutex<Option<ProfileErasure>>,
 }
@@ -108,7 +108,7 @@ impl PaymentGatewayEraser for Moody {
     }
 }
 
-/// An engine whose gateway has moods.
+/// An engine with a gateway whose behaviour can change.
 fn moody_engine(trial: &Trial, gateway: &Arc<Moody>) -> Engine {
     let path = trial.host.folder.path().join("ledger.sqlite");
     let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
@@ -129,7 +129,7 @@ async fn plan(engine: &Engine, customer: &str) -> Plan {
     hosts::plan(engine, &customer.into(), &Asked::request()).await
 }
 
-/// A request that somebody has identified, and whose plan somebody has approved.
+/// A request with a confirmed identity and an approved plan.
 async fn approved_request(trial: &Trial, engine: &Engine, id: &str, customer: &str) {
     let at = "2026-11-02T09:30:00Z";
     engine.receive(super::requests::of_customer(id, customer, at)).await.unwrap();
@@ -142,7 +142,7 @@ async fn approve(trial: &Trial, engine: &Engine, id: &str, customer: &str) {
     approve_plan(trial, engine, id, customer).await;
 }
 
-/// Approves the plan that answers a request of somebody who is identified.
+/// Approves the plan for a request of a person whose identity is confirmed.
 async fn approve_plan(trial: &Trial, engine: &Engine, id: &str, customer: &str) {
     let (digest, now) = (plan(engine, customer).await.digest(), trial.clock.now());
     let approval = Approval::new("operator-7", ["1".into()], digest, now, TimeDelta::days(30));
@@ -186,7 +186,8 @@ async fn a_request_goes_from_the_inbox_to_the_erasure_by_itself() {
     assert_eq!(health, relinquish::engine::Health::default());
 }
 
-/// The certificate of a case that was opened by hand tells no request. That of a request tells it, and not who asked.
+/// The certificate of a case that an operator opened directly names no request. The certificate for a request names
+/// the request, but not the person.
 #[tokio::test]
 async fn the_certificate_tells_the_request_with_its_identity_its_clock_and_its_letters() {
     let trial = Trial::new();
@@ -303,7 +304,7 @@ async fn a_held_request_goes_on_by_itself_when_the_hold_is_lifted() {
     assert!(request(&engine, "r-1").await.erased.is_some());
 }
 
-/// A gateway that is down is asked less and less often, and in the end a person has to look.
+/// A gateway that is down is called less and less often. In the end the case is blocked, and a person has to act.
 #[tokio::test]
 async fn pauses_grow_and_nothing_is_tried_for_ever() {
     let trial = Trial::new();
@@ -316,7 +317,7 @@ async fn pauses_grow_and_nothing_is_tried_for_ever() {
     };
     let two_days = Duration::from_secs(2 * 24 * 60 * 60);
     let mut worker = engine.worker().retries(Retries { accepted_for: two_days, ..Retries::default() });
-    // It fails between the plan and the step.
+    // The gateway fails between the plan and the step.
     gateway.is(Mood::Accepts);
     assert_eq!(worker.turn().await.unwrap().waiting, 1);
     gateway.is(Mood::Down);
@@ -333,7 +334,7 @@ async fn pauses_grow_and_nothing_is_tried_for_ever() {
             break turned;
         }
         assert!(tries < 200, "it is tried for ever");
-        // Two days in steps of twenty seconds are too many turns.
+        // The test uses larger steps, because two days in steps of twenty seconds would be too many turns.
         trial.clock.turn(TimeDelta::minutes(if pauses.len() > 7 { 30 } else { 0 }));
     };
     assert_eq!(blocked.waiting, 0);
@@ -342,8 +343,8 @@ async fn pauses_grow_and_nothing_is_tried_for_ever() {
     let health = engine.health().await.unwrap();
     assert_eq!((health.cases_open, health.cases_blocked, health.cases_waiting), (1, 1, 0));
     let open = engine.open_cases(None, 10).await.unwrap().remove(0);
-    assert!(open.blocked.unwrap().reason.to_string().contains("came to nothing"));
-    // It is left alone, and is found again when the cause is gone.
+    assert!(open.blocked.unwrap().reason.to_string().contains("has failed"));
+    // The worker leaves the blocked case alone. A retry continues it when the cause is gone.
     let turned = wait(&mut worker, TimeDelta::days(2)).await;
     assert_eq!((turned.waiting, turned.blocked, turned.ended), (0, 0, 0));
     gateway.is(Mood::Works);
@@ -449,10 +450,10 @@ async fn a_worker_runs_until_it_is_told_to_stop_and_may_be_dropped() {
     let trial = Trial::new();
     let engine = trial.engine();
     approved_request(&trial, &engine, "r-1", "17").await;
-    // Told before it begins: it does nothing.
+    // The worker is stopped before it begins, so it does nothing.
     engine.worker().run(std::future::ready(())).await;
     assert_eq!(request(&engine, "r-1").await.stage(), Stage::Approved);
-    // The pause of a real clock is ended by the stop.
+    // The stop also ends the pause of a real clock.
     let path = trial.host.folder.path().join("ledger.sqlite");
     let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
     let store = SqliteStore::open(trial.host.path(), &map).unwrap();
@@ -470,7 +471,7 @@ async fn a_worker_runs_until_it_is_told_to_stop_and_may_be_dropped() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     stop.notify_one();
     tokio::time::timeout(Duration::from_secs(20), running).await.unwrap().unwrap();
-    // Dropped in the middle of a turn, it leaves everything to the next one.
+    // A worker that is dropped in the middle of a turn leaves everything to the next worker.
     drop(engine.worker().run(std::future::pending()));
     let turned = engine.worker().turn().await.unwrap();
     let wiped: i64 = Connection::open(&path)

@@ -1,4 +1,4 @@
-//! Several workers on one ledger: each case is one worker's at a time, and closes once.
+//! Several workers on one ledger: each case belongs to one worker at a time, and is closed once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,7 +13,7 @@ use relinquish::{ApprovedPlan, Asked, Engine, Outcome, PolicyDocument, SqlMap, S
 use crate::hosts::{self, Host, ResumeAll as _, approved, request};
 use crate::wired::{NEVER, Tripwire, until_death};
 
-/// A shop with one ledger, a clock for leases, and a customer whose plan is approved.
+/// A shop with one ledger, a clock for leases, and a customer with an approved plan.
 struct Trial {
     host: Host,
     gateway: Arc<MemoryGateway>,
@@ -39,7 +39,7 @@ impl Trial {
         SqliteLedger::open(self.host.folder.path().join("ledger.sqlite")).unwrap()
     }
 
-    /// How often a case was closed, and whether any is open.
+    /// The number of times that a case was closed, and whether any case is open.
     async fn closed(&self) -> (usize, bool) {
         let ledger = self.ledger();
         let entries = ledger.entries(0, 100).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_worker_that_stalls_beyond_its_lease_is_passed_over_and_writes_nothing
             Outcome::Erased(_) => found_closed += 1,
             other => panic!("at {boundary}: {other}"),
         }
-        // Whatever was left open is finished by somebody, and all in all it was done once.
+        // Another worker finishes an open case, and in total everything was done once.
         trial.minutes.fetch_add(6, Ordering::SeqCst);
         trial.worker("three", &Tripwire::at(NEVER)).resumed().await;
         assert_eq!(trial.closed().await, (1, false), "at {boundary}");
@@ -124,7 +124,7 @@ async fn what_a_worker_has_is_left_alone_until_its_lease_runs_out() {
 
 #[tokio::test]
 async fn a_rolling_deployment_supersedes_nothing() {
-    // A worker with a new policy found the cases of the old one, and superseded them.
+    // A former bug: a worker with a new policy superseded the cases of the old policy.
     let trial = Trial::new().await;
     let wire = Tripwire::at(9);
     let first = trial.worker("one", &wire);
@@ -137,7 +137,7 @@ async fn a_rolling_deployment_supersedes_nothing() {
     assert!(matches!(outcomes[..], [Outcome::OtherRules { what: "policy", .. }]), "{outcomes:?}");
     assert_eq!((trial.host.dump)(), dead, "nothing is touched");
     assert_eq!(trial.closed().await, (0, true));
-    // One that runs the old policy finishes it.
+    // A worker with the old policy finishes the case.
     let host = Host { policy: hosts::CRM_POLICY.to_owned(), ..trial.host };
     let trial = Trial { host, ..trial };
     let outcomes = trial.worker("one", &Tripwire::at(NEVER)).resumed().await;
@@ -154,7 +154,7 @@ async fn a_host_with_a_scheduler_of_its_own_takes_a_case_turn_by_turn() {
     let mut turns = 0;
     let case = trial.ledger().list(None, 10).await.unwrap()[0].saved.new.id.clone();
     let outcome = loop {
-        // Each turn may be another process's.
+        // Each turn may be run by another process.
         let engine = trial.worker("one", &Tripwire::at(NEVER));
         turns += 1;
         match engine.advance(&case).await.unwrap() {
@@ -164,12 +164,12 @@ async fn a_host_with_a_scheduler_of_its_own_takes_a_case_turn_by_turn() {
         }
     };
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
-    // Deactivate, the gateway, the records; then reading back, and the end.
+    // The steps: deactivate, the gateway, the records; then reading back, and the end.
     assert_eq!(turns, 4);
     trial.host.check_erased(&before);
     let engine = trial.worker("one", &Tripwire::at(NEVER));
     assert!(engine.advance(&case).await.unwrap_err().to_string().contains("no open case"));
-    // What was done to one is found by who they are.
+    // The entries of a customer are found by the customer's token.
     let facts = trial.host.store.facts(std::slice::from_ref(&trial.host.due)).await.unwrap();
     let entries = engine.of_customer(&facts[0].tenant, &trial.host.due, facts[0].registered).await.unwrap();
     assert_eq!(entries.len(), 1);

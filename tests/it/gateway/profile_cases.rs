@@ -1,4 +1,5 @@
-//! A profile of a review is a case of its own: recorded before the gateway is asked, and resumed after an interruption.
+//! Each profile of a review is a separate case: it is recorded before the gateway is called, and resumed after an
+//! interruption.
 
 use std::sync::Arc;
 
@@ -17,14 +18,14 @@ use crate::hosts;
 use crate::wired::{NEVER, Tripwire, until_death};
 use relinquish::testing::Faulty;
 
-/// A shop at whose gateway three profiles were forgotten.
+/// A shop with three forgotten profiles at its gateway.
 struct Trial {
     shop: Shop,
     gateway: Arc<MemoryGateway>,
     folder: tempfile::TempDir,
 }
 
-/// What a gateway would list.
+/// The profiles that a gateway would list.
 #[derive(Debug)]
 struct Listing(GatewayName, Vec<ListedProfile>);
 
@@ -49,7 +50,7 @@ impl ProfilePages for OnePage {
     }
 }
 
-/// A listing of these profiles at Stripe, with the customers whom they name.
+/// A listing of these profiles at Stripe, with the customers that they name.
 pub(crate) fn listing(profiles: &[(&str, Option<&str>)]) -> impl ProfileListing + use<> {
     let listed = profiles.iter().map(|(id, owner)| {
         let mut profile = ListedProfile::new(*id);
@@ -59,7 +60,7 @@ pub(crate) fn listing(profiles: &[(&str, Option<&str>)]) -> impl ProfileListing 
     Listing("stripe".into(), listed.collect())
 }
 
-/// The review of what was forgotten, as it is written for a person.
+/// The review of the forgotten profiles, as it is written for a person.
 pub(crate) async fn csv_of(engine: &Engine, listing: &dyn ProfileListing) -> String {
     let mut reconciliation = engine.reconcile(listing).await.unwrap();
     let mut writer = ReviewWriter::new(Vec::new(), false).unwrap();
@@ -92,7 +93,7 @@ impl Trial {
         builder.gateway(gateway).gateway(other).worker("one").build().unwrap()
     }
 
-    /// The review of all that was forgotten, approved.
+    /// The approved review of all forgotten profiles.
     async fn review(&self, engine: &Engine) -> ApprovedReview {
         let csv = csv_of(engine, &listing(&[("cus_a", None), ("cus_b", None), ("cus_2", Some("2"))])).await;
         let review = Review::from_csv(csv.replace("\n,stripe", "\nerase,stripe").as_bytes()).unwrap();
@@ -102,7 +103,7 @@ impl Trial {
         review.approve(approval).unwrap()
     }
 
-    /// How many profiles the ledger says were erased.
+    /// The number of erased profiles according to the ledger.
     async fn told(&self) -> usize {
         let entries = self.ledger().entries(0, 100).await.unwrap();
         let closed = entries.iter().filter_map(|entry| entry.closed());
@@ -116,7 +117,8 @@ impl Trial {
     }
 }
 
-/// Before, a process that died between the gateway's answer and the ledger left a profile that was gone, and no word of it.
+/// A former bug: a process died between the gateway's answer and the write to the ledger. Then the profile was gone
+/// without any record.
 #[tokio::test]
 async fn an_interrupted_review_is_resumed_and_the_ledger_misses_no_profile() {
     let (mut interrupted, mut resumed) = (0, 0);
@@ -144,21 +146,21 @@ async fn an_interrupted_review_is_resumed_and_the_ledger_misses_no_profile() {
             resumed += 1;
         }
         assert_eq!(3 - trial.gateway.len(), trial.told().await, "at {at}");
-        // What was not even opened is done by the same review.
+        // A second run of the same review carries out the cases that were not opened yet.
         calm.erase_profiles(&review).await.unwrap();
         assert_eq!((trial.gateway.len(), calm.open_cases(None, 10).await.unwrap().len()), (0, 0), "at {at}");
     }
     assert!(interrupted > 20 && resumed > 20, "{interrupted} {resumed}");
 }
 
-/// What a gateway refuses stays an open case, for a person: it is tried again by the same review, or given up.
+/// If a gateway refuses, the case stays open for a person. The same review tries it again, or the person cancels it.
 #[tokio::test]
 async fn what_a_gateway_refuses_is_for_a_person() {
     let trial = Trial::new();
     let wire = Tripwire::at(NEVER);
     let engine = trial.engine(&wire);
     let review = trial.review(&engine).await;
-    // A subscription begins between the look and the call.
+    // A subscription begins between the check and the call.
     let gateway = Arc::clone(&trial.gateway);
     let outcome = loop_until_refused(&trial, &review, gateway).await;
     let Outcome::Blocked { case, step, .. } = outcome else { panic!("{outcome}") };

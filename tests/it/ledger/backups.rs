@@ -1,4 +1,4 @@
-//! Backup copies: real files, their rule, and what the certificate says of them.
+//! Backup copies: real files, their rule, and the certificate.
 
 use std::fs;
 use std::sync::Arc;
@@ -96,6 +96,6 @@ async fn the_certificate_says_until_when_copies_linger() {
     let backups = &outcome.certificate().unwrap().backups();
     let day = NaiveDate::from_ymd_opt(2026, 12, 22).unwrap();
     assert_eq!((backups[0].copies, &backups[0].horizon), (Some(4), &Horizon::Until { day }));
-    // Out of reach is no reason to keep the case open, and the certificate says so.
+    // If the backups cannot be reached, the case is still closed, and the certificate says so.
     assert!(matches!(&backups[1].horizon, Horizon::Unknown { .. }), "{:?}", backups[1]);
 }

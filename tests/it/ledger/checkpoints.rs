@@ -1,4 +1,4 @@
-//! Checkpoints, exports and certificates that stand alone: whatever somebody changes is noticed.
+//! Checkpoints, exports, and certificates with proofs: every change is noticed.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// A shop with as many customers, and nobody erased.
+    /// A shop with this number of customers. Nobody is erased yet.
     fn new(customers: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Connection::open(folder.path().join("shop.sqlite"))
@@ -99,7 +99,7 @@ impl Shop {
         exported
     }
 
-    /// Changes the file past the ledger, as somebody may who owns it.
+    /// Changes the file without the ledger, as the owner of the file could.
     fn tamper(&self, sql: &str) {
         let connection = Connection::open(self.path("ledger.sqlite")).unwrap();
         connection.pragma_update(None, "foreign_keys", false).unwrap();
@@ -117,14 +117,14 @@ fn other_key() -> PublicKey {
     FileSigner::create(folder.path().join("other"), "erasures.example.com").unwrap().public_key().clone()
 }
 
-/// A text with one bit turned.
+/// A text with one bit flipped.
 fn flipped(text: &[u8], byte: usize, bit: u32) -> Vec<u8> {
     let mut changed = text.to_vec();
     changed[byte] ^= 1 << bit;
     changed
 }
 
-/// How many bits are turned: more in a campaign.
+/// How many bits are flipped. A campaign flips more.
 fn flips() -> usize {
     std::env::var("RELINQUISH_FLIPS").map_or(1_500, |flips| flips.parse().unwrap())
 }
@@ -145,7 +145,7 @@ async fn every_bit_of_an_export_counts() {
         let noticed = proof::verify_export(changed.as_slice(), &checkpoint);
         assert!(noticed.is_err(), "bit {bit} of byte {byte} of {}", export.len());
     }
-    // Lines left out, doubled and exchanged.
+    // Lines are removed, doubled and exchanged.
     let lines: Vec<&[u8]> = export.split_inclusive(|byte| *byte == b'\n').collect();
     for n in 0..lines.len() {
         let without: Vec<u8> = [&lines[..n], &lines[n + 1..]].concat().concat();
@@ -161,13 +161,13 @@ async fn every_bit_of_an_export_counts() {
         let cut = lines[..n].concat();
         assert!(proof::verify_export(cut.as_slice(), &checkpoint).is_err(), "cut off before line {n}");
     }
-    // What came after the checkpoint is said to be unprotected.
+    // Entries after the checkpoint are reported as unprotected.
     shop.erase(6..=6).await;
     let verified = proof::verify_export(shop.export().await.as_slice(), &checkpoint).unwrap();
     assert_eq!((verified.entries, verified.unprotected), (checkpoint.size() + 1, 1));
 }
 
-/// An edited count got another leaf and passed, and a removed last entry went unnoticed.
+/// Two former bugs: an edited count with a new leaf passed, and a removed last entry was not noticed.
 #[tokio::test]
 async fn whoever_owns_the_file_cannot_change_it_unnoticed() {
     type Noticed = fn(&ProofError) -> bool;
@@ -180,7 +180,7 @@ async fn whoever_owns_the_file_cannot_change_it_unnoticed() {
             is_other,
             None,
         ),
-        // With the hashes made anew from what is there now.
+        // The hashes are computed again from the changed entries.
         (
             "UPDATE entry SET body = replace(body, '\"customer\":1', '\"customer\":0') WHERE seq = 3; DELETE FROM tree",
             is_other,
@@ -245,7 +245,7 @@ async fn checkpoints_follow_each_other_and_say_what_they_cover() {
     }
     let last = earlier.pop().unwrap();
     let text = last.to_string();
-    // Somebody else's signature beside it is left aside; without the own one nothing is signed.
+    // A second signature by somebody else is ignored. Without the ledger's own signature, nothing is proved.
     let witnessed = format!("{text}\u{2014} witness.example.org AAAAAAAA\n");
     assert_eq!(Checkpoint::read(&witnessed, shop.signer.public_key()).unwrap().size(), last.size());
     let error = Checkpoint::read(&text, &other_key()).unwrap_err();
@@ -289,7 +289,7 @@ async fn a_certificate_stands_alone_and_every_bit_of_it_counts() {
             text.len()
         );
     }
-    // The parts of two certificates do not fit together.
+    // Parts of two certificates cannot be combined.
     let other = ProvenCertificate::read(&*shop.ledger, &cases[2], &checkpoint).await.unwrap().unwrap();
     let of = |proven: &ProvenCertificate| -> serde_json::Value {
         serde_json::from_str(&proven.to_text().unwrap()).unwrap()
@@ -311,7 +311,7 @@ async fn a_certificate_stands_alone_and_every_bit_of_it_counts() {
     assert!(ProvenCertificate::read(&*shop.ledger, &"no such case".into(), &next).await.unwrap().is_none());
 }
 
-/// A verifier in another language, which shares no code with the library, reads a certificate by its documented format.
+/// A verifier in another language, without any code of the library, reads a certificate in its documented format.
 #[tokio::test]
 async fn another_verifier_agrees() {
     let shop = Shop::new(7);
@@ -355,7 +355,10 @@ fn a_signer_is_a_file_that_only_its_owner_reads() {
     assert!(!format!("{opened:?}").contains(&digits[..16]), "the Debug shows the key");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let error = FileSigner::open(&path).unwrap_err();
-    assert!(matches!(error, SignerError::Open { .. }) && error.to_string().contains("chmod 600"), "{error}");
+    assert!(
+        matches!(error, SignerError::Permissions { .. }) && error.to_string().contains("chmod 600"),
+        "{error}"
+    );
     for text in ["", "name", "name 00", "two words 00\n"] {
         let path = folder.path().join("wrong");
         std::fs::write(&path, text).unwrap();

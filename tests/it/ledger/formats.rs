@@ -1,8 +1,8 @@
-//! Formats that last: what a release wrote is read by every later one.
+//! Stable formats: every later release reads the data of earlier releases.
 //!
-//! `tests/it/ledger/formats/<release>` holds what that release wrote: ledgers with their case books as SQL, a review, approvals and a
-//! certificate. They are never changed once the release is out. What this release writes has to be what is kept of it; run
-//! the test with `RELINQUISH_BLESS=1` to write it anew while the release is not out yet.
+//! `tests/it/ledger/formats/<release>` contains what that release wrote: ledgers with their case books as SQL, a
+//! review, approvals and a certificate. These files never change after the release. This release has to write exactly
+//! its own files. Before the release, run the test with `RELINQUISH_BLESS=1` to write them again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use crate::gateway::profile_cases::{csv_of, listing};
 use crate::hosts::{self, BuildCounted as _, approved, request};
 
-/// The release in the making.
+/// The release that is being developed.
 const TODAY: &str = "0.1";
 
 fn kept(release: &str) -> PathBuf {
@@ -29,11 +29,11 @@ fn kept(release: &str) -> PathBuf {
 }
 
 fn ledger(path: &Path) -> SqliteLedger {
-    // Leases run out by a clock that stands still.
+    // The clock of the leases stands still.
     SqliteLedger::open(path).unwrap().lease_clock(hosts::now)
 }
 
-/// A file as SQL: tables, triggers, rows, and what its header says.
+/// A file as SQL: tables, triggers, rows, and the values of its header.
 fn dump(path: &Path) -> String {
     let file = Connection::open(path).unwrap();
     let list = |sql: &str| -> Vec<String> {
@@ -62,7 +62,7 @@ fn dump(path: &Path) -> String {
     lines.join("\n")
 }
 
-/// What this release writes, by the name of the file.
+/// The files that this release writes, by name.
 async fn written_today() -> BTreeMap<&'static str, String> {
     let mut written = BTreeMap::new();
     let host = hosts::sqlite();
@@ -82,7 +82,7 @@ async fn written_today() -> BTreeMap<&'static str, String> {
     written.insert("certificate.json", serde_json::to_string_pretty(certificate).unwrap() + "\n");
     let again = engine.erase(plan).await.unwrap();
     assert!(matches!(again, Outcome::Superseded { .. }), "{again}");
-    // One that stays open: its profile names somebody else.
+    // A case that stays open, because its profile names another customer.
     host.gateway.as_ref().unwrap().insert("cus_000013", Some("4711".into()), 0);
     let blocked = engine.erase(approved(&engine, &"13".into(), &request("clear")).await).await.unwrap();
     assert!(matches!(blocked, Outcome::Blocked { .. }), "{blocked}");
@@ -136,7 +136,7 @@ async fn written_today() -> BTreeMap<&'static str, String> {
     written
 }
 
-/// Whoever changes a format raises its number, and keeps what was written before.
+/// A change of a format needs a new format number, and the old files have to be kept.
 #[tokio::test]
 async fn what_is_written_today_is_what_is_kept_of_this_release() {
     let folder = kept(TODAY);
@@ -155,7 +155,7 @@ async fn what_is_written_today_is_what_is_kept_of_this_release() {
     }
 }
 
-/// A ledger from what a release kept of it.
+/// A ledger from the files of a release.
 fn restored(folder: &Path, sql: &Path) -> SqliteLedger {
     let path = folder.join(sql.file_stem().unwrap()).with_extension("sqlite");
     Connection::open(&path).unwrap().execute_batch(&std::fs::read_to_string(sql).unwrap()).unwrap();
@@ -209,7 +209,7 @@ async fn what_each_release_wrote_is_read() {
     assert!(releases > 0);
 }
 
-/// What a later release wrote is refused, with a way out, and not half understood.
+/// Data of a later release are refused, with what to do, and not partly understood.
 #[tokio::test]
 async fn what_a_later_release_wrote_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -236,7 +236,7 @@ async fn what_a_later_release_wrote_is_refused() {
     assert!(error.contains("format 7"), "{error}");
 }
 
-/// Once a name is destroyed, the entry says the rest, and its leaf is the same.
+/// When a name is destroyed, the entry keeps the rest, and its leaf is the same.
 #[tokio::test]
 async fn a_name_can_be_destroyed_and_the_leaf_stays() {
     let folder = tempfile::tempdir().unwrap();

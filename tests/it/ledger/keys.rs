@@ -1,4 +1,5 @@
-//! Keys of the ledger: a lost key file is never replaced in silence, and a service that hands out no key can compute.
+//! Keys of the ledger: a lost key file is never silently replaced, and a service that never gives out its keys can
+//! compute the tokens.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +24,7 @@ fn engine(host: &Host, keys: impl KeyRing) -> Engine {
     host.builder(SqliteLedger::open(ledger_of(host)).unwrap(), keys).counted().unwrap()
 }
 
-/// A host in whose ledger somebody is named, and the file of its keys.
+/// A host whose ledger names a customer, and the file with its keys.
 async fn with_an_entry() -> (Host, PathBuf) {
     let host = hosts::sqlite();
     let path = ledger_of(&host);
@@ -33,7 +34,8 @@ async fn with_an_entry() -> (Host, PathBuf) {
     (host, FileKeyRing::path_beside(path))
 }
 
-/// Nobody who was erased would be recognised: a new key was made in place of the lost one, and only the engine noticed.
+/// A former bug: the lost key was replaced by a new one, with which no erased customer would be recognised. Only the
+/// engine noticed this.
 #[tokio::test]
 async fn a_lost_key_file_is_not_replaced() {
     let (host, keys) = with_an_entry().await;
@@ -41,16 +43,16 @@ async fn a_lost_key_file_is_not_replaced() {
     let error = FileKeyRing::open(&keys).unwrap_err();
     assert!(matches!(error, KeyRingError::Missing { .. }), "{error}");
     assert!(!keys.exists());
-    // Whoever makes one all the same is told, before anything is done.
+    // If a new key is made all the same, there is an error before anything is done.
     let engine = engine(&host, FileKeyRing::create(&keys).unwrap());
     for asked in [Asked::request(), Asked::Sweep] {
         let error = engine.plan(&"13".into(), &asked).await.unwrap_err();
-        assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
+        assert!(matches!(error, Error::Keys(KeyRingError::KeyMismatch { epoch: 1 })), "{error}");
         assert!(error.to_string().contains("restore the key ring of this ledger"), "{error}");
     }
 }
 
-/// The last hundred entries were looked at. Where all of these were censuses, any key would do.
+/// A former bug: only the last hundred entries were checked. If all of these were censuses, any key was accepted.
 #[tokio::test]
 async fn another_key_is_seen_behind_entries_that_name_nobody() {
     let (host, _) = with_an_entry().await;
@@ -60,11 +62,12 @@ async fn another_key_is_seen_behind_entries_that_name_nobody() {
     }
     let wrong = engine(&host, MemoryKeyRing::new(key(9)));
     let error = wrong.plan(&"13".into(), &Asked::request()).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::KeyMismatch { epoch: 1 })), "{error}");
     assert!(right.plan(&"13".into(), &Asked::request()).await.is_ok());
 }
 
-/// A ring from before the last rotation has the right first key, and would write under a key that is current no more.
+/// A key ring from before the last rotation has the right first key, but would write with a key that is no longer
+/// current.
 #[tokio::test]
 async fn a_ring_that_is_older_than_the_ledger_is_refused() {
     let host = hosts::sqlite();
@@ -74,13 +77,13 @@ async fn a_ring_that_is_older_than_the_ledger_is_refused() {
     now.erase(plan).await.unwrap();
     let old = engine(&host, MemoryKeyRing::new(key(1)));
     let error = old.plan(&"13".into(), &Asked::request()).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Older { ledger: 2, ring: 1 })), "{error}");
-    // A key that was destroyed on purpose is another matter.
+    assert!(matches!(error, Error::Keys(KeyRingError::Outdated { ledger: 2, ring: 1 })), "{error}");
+    // A key that was destroyed on purpose is not an error.
     let later = engine(&host, rotated.with_next(key(3)).without(1).without(2));
     assert!(later.plan(&"13".into(), &Asked::request()).await.is_ok());
 }
 
-/// A key management service: it computes, hands out no key, and each call is a round trip.
+/// A key management service: it computes and never gives out a key. Each call is a round trip.
 #[derive(Debug)]
 struct Kms {
     keys: MemoryKeyRing,

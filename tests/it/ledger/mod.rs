@@ -1,4 +1,4 @@
-//! The ledger, its formats, the keys, and what lingers in backups.
+//! Tests of the ledger, its formats, the keys, and the copies that stay in backups.
 
 pub(crate) mod backups;
 #[cfg(feature = "checkpoints")]

@@ -1,5 +1,5 @@
-//! Ledgers hold nothing that identifies anybody, and are changed by nobody. That all of them keep the promises of the port is held
-//! in `testing_kit/ledger.rs`.
+//! Ledgers contain nothing that identifies a person, and nobody can change them. `testing_kit/ledger.rs` tests that
+//! all ledgers keep the contract of the port.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
     let host = hosts::sqlite();
     let path = host.folder.path().join("ledger.sqlite");
     let ledger = Arc::new(SqliteLedger::open(&path).unwrap());
-    // A customer with an id that can be searched for.
+    // A customer with an id that a test can search for.
     let connection = rusqlite::Connection::open(host.path()).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
     connection.execute("UPDATE clients SET id = 918273645 WHERE id = 17", []).unwrap();
@@ -50,7 +50,7 @@ async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
         }
         found
     };
-    // The log is emptied once nothing is written for a moment.
+    // SQLite empties the write-ahead log when nothing is written for a moment.
     for _ in 0..200 {
         if found().is_empty() {
             return;
@@ -74,7 +74,7 @@ async fn the_ledger_refuses_to_be_changed_by_anyone() {
     }
 }
 
-/// A ledger as a host writes it.
+/// A ledger that a host writes itself.
 #[path = "../../../examples/own_ledger/text_ledger.rs"]
 pub(crate) mod text_ledger;
 

@@ -1,4 +1,5 @@
-//! Texts that a duty defers until nobody can be looked for: treated as a whole when the duty ends, each once.
+//! A duty defers texts until the customer's own values are gone, so nobody can be searched for. When the duty ends,
+//! each text is treated as a whole, and only once.
 
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ fn at(day: &str) -> DateTime<Utc> {
 }
 
 impl<S> World<S> {
-    /// Plans and erases. Says what the plan said, or why there is none.
+    /// Plans and erases. Returns the text of the plan, or why there is none.
     async fn go(&self, day: &str, asked: &Asked) -> Result<String, Decision> {
         self.clock.turn(at(day) - self.clock.now());
         match self.engine.plan(&"7".into(), asked).await.unwrap() {
@@ -96,7 +97,7 @@ impl<S> World<S> {
         }
     }
 
-    /// Line, note and data of a bill.
+    /// The line, the note and the data of a bill.
     fn bill(&self, id: i64) -> [String; 3] {
         let database = Connection::open(self.folder.path().join("shop.sqlite")).unwrap();
         let sql = "SELECT coalesce(line, 'NULL'), note, coalesce(data, 'NULL') FROM bills WHERE id = ?1";
@@ -104,7 +105,8 @@ impl<S> World<S> {
     }
 }
 
-/// The names in a text that a duty had deferred stayed for ever: when the duty ended, nobody knew whom to look for.
+/// A former bug: the names in a text that a duty had deferred stayed for ever. When the duty ended, the values to
+/// search for were gone.
 #[tokio::test]
 async fn a_text_that_a_duty_deferred_is_treated_as_a_whole_when_nobody_can_be_looked_for() {
     let world = world(sqlite, &policy("'anonymise'"));
@@ -114,7 +116,7 @@ async fn a_text_that_a_duty_deferred_is_treated_as_a_whole_when_nobody_can_be_lo
     assert_eq!((world.bill(1), world.bill(3)), (first, third.clone()), "the duty keeps them");
     let redacted = ["Old seat for [erased]", "Nothing", r#"{"said":"[erased]","x":1}"#].map(str::to_owned);
     assert_eq!(world.bill(2), redacted, "it was searched");
-    // Nothing is due while the duty lasts, on whatever day.
+    // Nothing is due on any day while the duty lasts.
     for day in ["2026-11-29", "2031-12-31"] {
         world.go(day, &Asked::Sweep).await.unwrap_err();
     }
@@ -146,7 +148,7 @@ async fn the_policy_says_what_becomes_of_it() {
     assert_eq!(world.bill(1), ["see archive", "see archive", said]);
 }
 
-/// While the customer's own values are there, a released text is searched as any other.
+/// While the customer's own values exist, a released text is searched like any other.
 #[tokio::test]
 async fn a_customer_who_is_there_is_looked_for() {
     let world = world(sqlite, &policy("'anonymise'"));
@@ -155,7 +157,7 @@ async fn a_customer_who_is_there_is_looked_for() {
     assert_eq!(world.bill(1)[1], "Call [erased]");
 }
 
-/// The fields that the check proposes.
+/// The fields that the check suggests.
 fn way_out(said: &str) -> &str {
     let (_, fields) = said.split_once("write fields = {").unwrap();
     let end = fields.find('}').unwrap();
@@ -163,11 +165,12 @@ fn way_out(said: &str) -> &str {
     &said[start..=start + "fields = {".len() + end]
 }
 
-/// Where the records of a class expire with their duty, the sweep searched the texts that the duty had released, for what
-/// was left of the customer's values. The name of the other user stayed, and the certificate said "anonymised".
+/// A former bug: the records of a class expire with their duty. The sweep searched the released texts only for the
+/// values of the customer that were left. So the name of another user stayed, and the certificate said "anonymised".
 #[tokio::test]
 async fn an_expiry_that_never_runs_leaves_no_name_of_another_user() {
-    // The record shows what was treated before; or it does not, and the policy says what the check proposes.
+    // The record shows whether it was treated before. If it does not, the policy has the line that the check
+    // suggests.
     let kept = "keep = { buyer = 'bookkeeping' }";
     let whole = "fields = { line = 'remove', note = 'remove', 'data/said' = 'remove' }";
     let shows = (policy("'anonymise'"), format!("{{ action = 'anonymise', after = 'duty', {whole} }}"));
@@ -187,7 +190,7 @@ async fn an_expiry_that_never_runs_leaves_no_name_of_another_user() {
     }
 }
 
-/// A class without a field that shows what was treated would lose texts that were searched before.
+/// If a class has no field that shows earlier treatments, texts that were already searched would be lost.
 #[test]
 fn the_check_asks_for_a_field_that_shows_what_was_treated() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +204,7 @@ fn the_check_asks_for_a_field_that_shows_what_was_treated() {
         said.contains("treatments.t.bill: has data/said, line, note searched for the customer"),
         "{said}"
     );
-    // An expiry is no way out: it may never run, and the sweep may come first.
+    // An expiry does not solve this, because it may never run, or the sweep may run first.
     let expires = "[expire]\nbill = { action = 'anonymise', after = 'duty', keep = { buyer = 'x' }, \
                    fields = { line = 'remove', note = 'remove', 'data/said' = 'remove' } }\n";
     assert!(
@@ -210,13 +213,13 @@ fn the_check_asks_for_a_field_that_shows_what_was_treated() {
             .to_string()
             .contains("has data/said, line, note searched")
     );
-    // The way out is one.
+    // The suggested correction works.
     let followed = keeps.replacen("{ action", &format!("{{ {}, action", way_out(&said)), 1);
     check(&followed).unwrap_or_else(|problems| panic!("{followed}\n{problems}"));
-    // One who is never erased can always be looked for.
+    // The values of a customer who is never erased can always be searched for.
     let kept = keeps.replace("customer = 'anonymise'", "customer = { keep = 'the register' }");
     check(&kept).unwrap_or_else(|problems| panic!("{problems}"));
-    // A whole document cannot become a placeholder.
+    // A placeholder cannot replace a whole document.
     let document = policy(
         "{ action = 'anonymise', fields = { data = 'redact' }, after_duty = { placeholder = 'gone' } }",
     );

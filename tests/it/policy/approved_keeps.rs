@@ -1,4 +1,4 @@
-//! What duties keep is part of what is approved: an invoice that the plan keeps is never deleted under its approval.
+//! An approval covers what duties keep: an invoice that the plan keeps is never deleted under its approval.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use crate::policy::duties::{
     line_kept_until, memory, plan, run, sqlite, stockholm,
 };
 
-/// An approval of a plan, for as long as one may count.
+/// An approval of a plan, with the longest validity.
 fn approval(plan: &Plan, now: DateTime<Utc>) -> Approval {
     Approval::new("op", [plan.tenant().clone()], plan.digest(), now, Approval::LONGEST)
 }
 
-/// Every day on which a single duty ends for a single row, by each of its dates.
+/// Every day on which one duty ends for one row, for each of its dates.
 fn ends(rows: &[Row], late: bool) -> Vec<NaiveDate> {
     let by_one = |row: &Row| {
         let mut ends = vec![kept_until(&Row { invoice: false, ..row.clone() }, late)];
@@ -39,14 +39,14 @@ fn ends(rows: &[Row], late: bool) -> Vec<NaiveDate> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 96, ..ProptestConfig::default() })]
 
-    /// Either exactly what was approved happens, or nothing does and the case says why.
+    /// Either exactly the approved plan is carried out, or nothing is, and the case says why.
     #[test]
     fn what_was_approved_happens_exactly_or_the_case_is_superseded(
         rows in any_rows(), late in any::<bool>(), near in 0..40_usize, before in 0..20_i64, wait in 0..30_i64,
     ) {
         run(async move {
             let tenant = if late { "late" } else { "early" };
-            // Mostly shortly before a duty ends.
+            // Most of the days are shortly before the end of a duty.
             let ends = ends(&rows, late);
             let anchor = ends.get(near).or(ends.first()).copied();
             let anchor = anchor.unwrap_or_else(|| "2026-12-31".parse().unwrap()) - TimeDelta::days(before);
@@ -162,7 +162,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// With the bare order while a bill is kept.
+    /// The plan has a tombstone of the order while a bill is kept.
     fn at(now: &str) -> Self {
         Self::needing(now, "[]")
     }
@@ -203,8 +203,8 @@ impl Shop {
     }
 }
 
-/// An invoice of February 2019 is kept until the end of 2026. The plan said so, was approved that evening, and ran three hours
-/// later: it deleted the invoice.
+/// A former bug: an invoice of February 2019 is kept until the end of 2026, and the plan said so. It was approved on
+/// the last evening and ran three hours later, and deleted the invoice.
 #[tokio::test]
 async fn a_plan_that_keeps_an_invoice_does_not_delete_it_when_the_duty_has_ended() {
     let shop = Shop::at("2026-12-31T22:00:00Z");
@@ -223,7 +223,7 @@ async fn a_plan_that_keeps_an_invoice_does_not_delete_it_when_the_duty_has_ended
     );
     assert_eq!(["clients", "orders", "bills"].map(|table| shop.count(table)), [1, 1, 1]);
 
-    // Somebody who compares digests is refused as well.
+    // An approval that is checked only by its digest is refused as well.
     let now = plan(&shop.engine).await.unwrap();
     assert_ne!(now.digest(), approved.plan().digest());
     let approval = approval(&now, shop.now());
@@ -232,7 +232,7 @@ async fn a_plan_that_keeps_an_invoice_does_not_delete_it_when_the_duty_has_ended
     assert_eq!(["clients", "orders", "bills"].map(|table| shop.count(table)), [0, 0, 0]);
 }
 
-/// The same plan a day later is the same plan, as long as the duty lasts: an approval need not be given anew every morning.
+/// As long as the duty lasts, the plan of the next day is the same plan. So no new approval is needed every morning.
 #[tokio::test]
 async fn a_plan_stays_the_same_as_long_as_the_duties_keep_the_same() {
     let shop = Shop::at("2026-12-01T12:00:00Z");
@@ -257,7 +257,8 @@ async fn a_plan_stays_the_same_as_long_as_the_duties_keep_the_same() {
     );
 }
 
-/// A row that stays only because a kept row needs it, whole or bare, goes with that one, whosever the kept row is.
+/// A row stays only because a kept row needs it, whole or as a tombstone. It is deleted together with the kept row,
+/// whoever owns the kept row.
 #[tokio::test]
 async fn what_a_kept_row_of_somebody_else_needs_is_part_of_what_is_approved() {
     for needs in ["[]", "['bill.order_id']"] {
@@ -276,7 +277,7 @@ async fn what_a_kept_row_of_somebody_else_needs_is_part_of_what_is_approved() {
     }
 }
 
-/// A case that waits in the book of a process that is gone keeps what was approved.
+/// A waiting case keeps its approval after its process has ended.
 #[tokio::test]
 async fn the_case_book_has_what_duties_keep() {
     use relinquish::ledger::{CaseBook as _, Lease, NewCase, Task};

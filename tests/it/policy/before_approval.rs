@@ -1,5 +1,5 @@
-//! What is refused before anybody approves anything, and what a refusal says: the map's own values against their columns,
-//! misspelled tenants, operators named by an address, and one problem for one slip of the pen.
+//! Errors that are found before an approval, and their texts: values of the map that do not fit their columns,
+//! misspelled tenants, operators named by an address, and one problem for one mistake.
 
 use crate::hosts::BuildCounted as _;
 use std::path::{Path, PathBuf};
@@ -114,17 +114,18 @@ fn column(path: &Path, sql: &str) -> Vec<i64> {
     rows.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-// ---- what the map writes ----
+// ---- values that the map writes ----
 
 type Edit<'e> = (&'e str, &'e str);
 
-/// The way of a refusal led through the whole case before: the plan was approved, and the first step was refused.
+/// A former bug: such an error was found only in the case: the plan was approved, and then the first step was
+/// refused.
 #[test]
 fn what_deactivating_writes_is_held_against_its_columns() {
     let gone = "gone INTEGER NOT NULL DEFAULT 0";
     let deactivate = "deactivate = { gone = 1 }";
     let status = "status = { column = 'gone', active = 0, archived = 1 }";
-    // Schema, map: each a text and what stands there instead. Then the path, and parts of the message.
+    // A replacement in the schema and one in the map; then the path, and parts of the message.
     let cases: [(Edit<'_>, &[Edit<'_>], &str, &[&str]); 8] = [
         (
             (gone, "gone INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 2))"),
@@ -189,7 +190,7 @@ fn what_deactivating_writes_is_held_against_its_columns() {
         assert!(list[0].starts_with(&format!("customers.deactivate.{at}: ")), "{list:?}");
         assert!(parts.iter().all(|part| list[0].contains(part)), "{parts:?}: {list:?}");
     }
-    // NULLs do not collide, and one column of several that are unique together says nothing.
+    // NULLs do not conflict, and one column of a unique index over several columns decides nothing.
     let (_folder, path) = database(SCHEMA);
     open(&path, MAP).unwrap();
     for (what, create) in [
@@ -205,7 +206,8 @@ fn what_deactivating_writes_is_held_against_its_columns() {
     }
 }
 
-/// What only the rows can tell: the second account of a person. The error named a treatment, and none writes that column.
+/// Only the rows show this: a person has a second account. A former bug: the error named a treatment, but no
+/// treatment writes that column.
 #[tokio::test]
 async fn a_deactivation_that_the_database_refuses_names_the_map_and_leaves_a_way() {
     let (_folder, path) = database(SCHEMA);
@@ -228,7 +230,8 @@ async fn a_deactivation_that_the_database_refuses_names_the_map_and_leaves_a_way
     assert!(matches!(again, Outcome::Erased(_)), "{again}");
 }
 
-/// One whose former values were taken meanwhile failed everybody of the batch.
+/// A former bug: another customer took the former values of one customer in the meantime. Then the whole batch
+/// failed.
 #[tokio::test]
 async fn a_deactivation_that_cannot_be_taken_back_fails_nobody_else() {
     let (_folder, path) =
@@ -263,7 +266,8 @@ async fn a_deactivation_that_cannot_be_taken_back_fails_nobody_else() {
     assert_eq!(column(&path, "SELECT gone FROM members ORDER BY id"), [1, 0, 0, 0, 0]);
 }
 
-/// Card numbers that must differ and cannot be NULL: a random number is drawn, and drawn again where somebody has it.
+/// Card numbers must be unique and cannot be NULL. A random number is drawn, and drawn again if another customer has
+/// it.
 #[tokio::test]
 async fn whole_numbers_that_must_differ_are_drawn_again_until_they_do() {
     let drawn = async |taken: Option<i64>| -> i64 {
@@ -295,7 +299,7 @@ async fn whole_numbers_that_must_differ_are_drawn_again_until_they_do() {
 
 // ---- tenants ----
 
-/// The problems of tenants that nobody has.
+/// The problems of tenants without customers.
 fn unknown<T: std::fmt::Debug>(found: Result<T, Error>) -> Vec<String> {
     match found {
         Err(Error::NoSuchTenant(problems)) => problems.iter().map(ToString::to_string).collect(),
@@ -303,7 +307,7 @@ fn unknown<T: std::fmt::Debug>(found: Result<T, Error>) -> Vec<String> {
     }
 }
 
-/// It gave a plan of 0 customers, and an entry of the policy that was in force for nobody.
+/// A former bug: there was a plan for 0 customers, and an entry of the policy that applied to nobody.
 #[tokio::test]
 async fn a_misspelled_tenant_is_an_error_with_the_nearest_name() {
     let (_folder, path) = database(SCHEMA);
@@ -319,7 +323,7 @@ async fn a_misspelled_tenant_is_an_error_with_the_nearest_name() {
             "tenant x: no customer of the store has this tenant; the store has: north, south",
         ]
     );
-    // With the switch off nothing is planned, and the name is wrong all the same.
+    // With the switch off nothing is planned, but the name is still wrong.
     let off = engine(&path, &POLICY.replace("sweep = true", "sweep = false"));
     assert_eq!(unknown(off.plan_expiry(["noth".into()]).await).len(), 1);
 
@@ -332,7 +336,7 @@ async fn a_misspelled_tenant_is_an_error_with_the_nearest_name() {
     assert_eq!(unknown(wrong.check_tenants().await), said);
     assert_eq!(unknown(wrong.plan_expiry(["south".into()]).await), said, "south would get everyone's rules");
     assert_eq!(unknown(sound.impact(wrong.policy()).await), said);
-    // An engine is built without reading a row, and a customer is planned for without reading all of them.
+    // An engine is built without reading a row. A plan for one customer does not read all customers.
     assert!(matches!(wrong.plan(&"4".into(), &Asked::request()).await.unwrap(), Planned::Plan(_)));
 }
 
@@ -347,7 +351,7 @@ async fn a_tenant_with_nobody_but_its_stand_in_is_one() {
     engine.plan_expiry(["east".into()]).await.unwrap();
 }
 
-/// A store of a thousand tenants names a few of them.
+/// For a store with a thousand tenants, the error names only a few.
 #[tokio::test]
 async fn what_an_error_names_does_not_grow_with_the_store() {
     let (_folder, path) = database(&format!(
@@ -360,7 +364,7 @@ async fn what_an_error_names_does_not_grow_with_the_store() {
 
 // ---- operators ----
 
-/// The ledger keeps the operator's id for good.
+/// The ledger keeps the operator's id for ever.
 #[tokio::test]
 async fn nobody_approves_by_an_address_or_for_ever() {
     let (_folder, path) = database(SCHEMA);
@@ -383,7 +387,7 @@ async fn nobody_approves_by_an_address_or_for_ever() {
     assert!(expiry.clone().approve(by("op-1", month)).is_ok());
 }
 
-// ---- one slip of the pen, one problem ----
+// ---- one mistake, one problem ----
 
 #[test]
 fn a_slip_in_what_everything_hangs_on_is_one_problem() {

@@ -1,4 +1,5 @@
-//! Dates in every form that hosts store, and facts that nobody can read: they block, they are counted, and they can be listed.
+//! Dates in every form that hosts store, and facts that cannot be read: they block, they are counted, and they can be
+//! listed.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +67,7 @@ async fn expiry(engine: &Engine) -> ExpiryPlan {
     }
 }
 
-/// Rows, those that have expired, and those whose date cannot be read.
+/// The number of rows, of expired rows, and of rows whose date cannot be read.
 fn counted(plan: &ExpiryPlan) -> (u64, u64, u64) {
     let counted = plan.expiring().values().next().unwrap();
     let unreadable = counted.unreadable.values().flat_map(BTreeMap::values).sum();
@@ -82,7 +83,8 @@ const IN_MILLISECONDS: &str = "registered = { column = 'joined', stored = 'milli
     dates.cancelled = { column = 'ended', stored = 'milliseconds' }
     dates.last_login = { sql = 'clients.login', stored = 'milliseconds' }";
 
-/// Milliseconds came out in the year 52971: nobody was ever due, nothing ever expired, and nobody was told.
+/// A former bug: milliseconds were read as dates in the year 52971. So nobody was ever due, nothing ever expired, and
+/// there was no report.
 #[tokio::test]
 async fn milliseconds_that_nobody_declared_block_and_are_counted() {
     let clients =
@@ -96,7 +98,8 @@ async fn milliseconds_that_nobody_declared_block_and_are_counted() {
     }
     let plan = expiry(&undeclared.engine()).await;
     assert_eq!(counted(&plan), (3, 0, 3), "{plan}");
-    // Of clients whose facts cannot be read nothing expires, although the dates of their visits can be.
+    // If the facts of a client cannot be read, nothing of the client expires, even if the dates of the visits can be
+    // read.
     let (personal, declared) =
         ("at = 'not personal'", "at = { date = { stored = 'milliseconds', none = [0] } }");
     let held = Shop { map: undeclared.map.replace(personal, declared), ..members(clients, visits, "", "''") };
@@ -123,7 +126,7 @@ async fn milliseconds_that_nobody_declared_block_and_are_counted() {
     assert!(sweep(&declared, "2").await.starts_with("not yet: inactive"));
 }
 
-/// "Never logged in" was 1970, and an account of last week was deleted.
+/// A former bug: "never logged in" was stored as 1970, so an account of last week was deleted.
 #[tokio::test]
 async fn a_zero_is_no_date_and_says_so() {
     let week_ago = hosts::now().timestamp() - 7 * 86_400;
@@ -157,7 +160,7 @@ fn without_cancelled() -> String {
     POLICY.replace("cancelled = { after = '90 days', treatment = 'clear' }\n", "")
 }
 
-/// One value in each row: what a column without a word makes of it.
+/// One value in each row, and how a column without a form reads it.
 #[tokio::test]
 async fn every_spelling_expires_or_is_counted() {
     let read = [
@@ -214,7 +217,8 @@ async fn every_spelling_expires_or_is_counted() {
     assert_eq!(left, wanted.join(","));
 }
 
-/// A bill of 02:00 on New Year's Day in New York was taken for one of the old year, and would have gone a year early.
+/// A former bug: a bill from 02:00 on New Year's Day in New York counted as one of the old year, and would have been
+/// deleted a year too early.
 #[tokio::test]
 async fn a_wall_clock_counts_in_its_own_zone() {
     let bill = |date: &str| {
@@ -248,7 +252,7 @@ async fn a_wall_clock_counts_in_its_own_zone() {
     }
 }
 
-/// A hold of which nobody knew the kind did not hold.
+/// A former bug: a hold of an unknown kind had no effect.
 #[tokio::test]
 async fn a_hold_without_a_kind_holds() {
     for (holds, is_free) in [
@@ -293,7 +297,7 @@ async fn a_hold_without_a_kind_holds() {
     }
 }
 
-/// Every odd value of a fact that a guard looks at blocks.
+/// Every strange value of a fact that a guard uses blocks.
 #[tokio::test]
 async fn an_odd_value_of_a_guards_fact_blocks() {
     for value in ["''", "'no'", "'0'", "-1", "0.0", "0.5", "x'00'", "9223372036854775807"] {
@@ -319,7 +323,8 @@ async fn an_odd_value_of_a_guards_fact_blocks() {
     }
 }
 
-/// A sweep said of them that no trigger applies, that the customer is active, or that there is no such date.
+/// A former bug: for such customers a sweep said that no trigger applies, that the customer is active, or that there
+/// is no such date.
 #[tokio::test]
 async fn whoever_cannot_be_read_is_blocked_in_a_sweep_and_listed() {
     let clients = "(1, 'active', '2020-01-01', '2026-11-01', NULL), (2, 'ACTIVE?', '2020-01-01', '2026-11-01', NULL), \
@@ -363,12 +368,12 @@ async fn whoever_cannot_be_read_is_blocked_in_a_sweep_and_listed() {
         .map(|(id, facts)| (id.to_owned(), facts.iter().map(|fact| (*fact).to_owned()).collect()))
         .collect();
     assert_eq!(listed, wanted);
-    // With the switch off nobody is swept, and that is what is said.
+    // With the switch off there is no sweep, and the answer says so.
     let off = Shop { policy: shop.policy.replace("sweep = true", "sweep = false"), ..shop };
     assert!(sweep(&off, "2").await.contains("sweep is off"));
 }
 
-/// A store of the host's own reads dates in the same forms.
+/// A host's own store reads dates in the same forms.
 #[tokio::test]
 async fn a_store_by_record_reads_the_same_forms() {
     let form = DateForm::new().stored(StoredAs::Milliseconds).none(0).zone("Asia/Tokyo".parse().unwrap());
@@ -414,12 +419,12 @@ async fn a_store_by_record_reads_the_same_forms() {
         .unwrap_or_else(|problems| panic!("{problems}"));
         let plan = expiry(&engine).await;
         let (rows, expired, unreadable) = wanted;
-        // Of seconds one has expired: the ones that are seconds, and no others.
+        // Only the numbers that are seconds are read as seconds, and one of them has expired.
         assert_eq!(counted(&plan), (rows, expired, unreadable), "{plan}");
     }
 }
 
-/// What is written as the instant is read back by the same form.
+/// An instant that is written is read back with the same form.
 #[tokio::test]
 async fn the_instant_is_written_as_its_column_stores_it() {
     for (form, said) in [
@@ -458,7 +463,8 @@ async fn the_instant_is_written_as_its_column_stores_it() {
     }
 }
 
-/// The check took `{now}` for a text whatever form the column has, and refused it for a column of whole numbers.
+/// A former bug: the check treated `{now}` as a text, whatever form the column has, and refused it for an integer
+/// column.
 #[tokio::test]
 async fn now_is_checked_as_it_is_written() {
     for (declared, form, said) in [
@@ -486,7 +492,7 @@ async fn now_is_checked_as_it_is_written() {
             Shop::new(&sql, &map(&format!(", ended = {{ date = {{ {form} }} }}")), "customer = 'anonymise'");
         shop.engine().deactivate(&"1".into()).await.unwrap();
         assert_eq!(shop.text("SELECT CAST(ended AS TEXT) FROM clients"), said, "{declared}");
-        // Without a form it is a text, and the way out is the form.
+        // Without a form it is a text, and the error suggests the form.
         let refused = Shop::new(&sql, &map(""), "customer = 'anonymise'").refused();
         let wanted = if declared.starts_with("VARCHAR") {
             "longer than the 8"
@@ -498,7 +504,7 @@ async fn now_is_checked_as_it_is_written() {
     }
 }
 
-/// Records without an owner are counted the same way.
+/// Records without an owner are counted in the same way.
 #[tokio::test]
 async fn records_without_an_owner_are_counted_by_the_same_reader() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -524,7 +530,7 @@ async fn records_without_an_owner_are_counted_by_the_same_reader() {
     assert!(text.contains("2 rows never expire: booked cannot be read"), "{text}");
 }
 
-/// A plan says of what a duty keeps how much nobody can date.
+/// A plan says how many of the kept records have a date that cannot be read.
 #[tokio::test]
 async fn a_plan_counts_what_a_duty_keeps_because_its_date_cannot_be_read() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -551,7 +557,7 @@ async fn a_plan_counts_what_a_duty_keeps_because_its_date_cannot_be_read() {
     assert_eq!(shop.text("SELECT group_concat(id) FROM bills"), "1,2,3");
 }
 
-/// The form is that of the field which holds the date, in whatever record that is.
+/// The form is that of the field with the date, whichever record has this field.
 #[tokio::test]
 async fn a_date_of_another_record_is_read_in_the_form_of_that_record() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -578,7 +584,7 @@ async fn a_date_of_another_record_is_read_in_the_form_of_that_record() {
     }
 }
 
-/// What is wrong with a form is said at its place, with a way out.
+/// An error in a form is reported at its path, with what to do.
 #[test]
 fn a_wrong_word_of_a_form_is_said_with_a_way_out() {
     let problems = |dates: &str, field: &str| {

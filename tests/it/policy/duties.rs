@@ -1,4 +1,5 @@
-//! Duties to keep, against a brute-force oracle: which rows are under a duty, which are treated, and what is said of them.
+//! Duties to keep, compared with a brute-force oracle: which rows are under a duty, which are treated, and what plan
+//! and certificate say.
 
 use crate::hosts::BuildCounted as _;
 use std::collections::BTreeMap;
@@ -111,7 +112,7 @@ impl Held {
         }
     }
 
-    /// The day in Stockholm, by the rule of the last Sundays.
+    /// The day in Stockholm. Summer time follows the rule of the last Sundays.
     pub(crate) fn day(&self) -> Option<NaiveDate> {
         match self {
             Self::Day(day) => Some(*day),
@@ -140,7 +141,7 @@ pub(crate) struct Row {
     pub(crate) issued: Held,
 }
 
-/// The oracle: until when a row must be kept. `None` inside: for ever, as far as anybody knows.
+/// The oracle: the day until which a row must be kept. The inner `None` means for ever, because no end is known.
 pub(crate) fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
     let fiscal_year_end = |day: NaiveDate| {
         let year = if late || day.month() <= 6 { day.year() } else { day.year() + 1 };
@@ -160,13 +161,13 @@ pub(crate) fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
     Some(booked?.max(issued?))
 }
 
-/// The same of the line that hangs from an invoice: it has no date of its own, and is under the first duty alone.
+/// The same for a line that belongs to an invoice. It has no own date, and only the first duty applies to it.
 pub(crate) fn line_kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
     kept_until(&Row { invoice: false, ..row.clone() }, late)
 }
 
 fn any_held() -> impl Strategy<Value = Held> {
-    // Between 2009 and 2029, and often near the end of a year.
+    // A day between 2009 and 2029, often near the end of a year.
     let day = (0..7_300_i64, any::<bool>()).prop_map(|(days, near)| {
         let at =
             DateTime::from_timestamp(1_230_768_000 + days * 86_400 + (days * 7_919) % 86_400, 0).unwrap();
@@ -315,10 +316,10 @@ async fn erase(engine: &Engine, plan: Plan, now: DateTime<Utc>) {
     let kept: Vec<_> = kept.map(|(class, kept)| (class, Some(kept.rows), kept.until)).collect();
     let planned: Vec<_> = deferred.iter().map(|found| (&found.class, found.rows, found.until)).collect();
     assert_eq!(kept, planned, "what was read back is what was planned");
-    // As long as something is kept that leads to the person, and no longer.
+    // Exactly as long as a kept record leads to the person.
     let kept = if deferred.is_empty() { "pseudonymised" } else { "erased in part" };
     assert_eq!(certificate.outcome(), kept, "{certificate}");
-    // Each duty is recorded with its law, its ground, its period and its start, as it was in force.
+    // Each duty is recorded with its law, ground, period and start, as they were in force.
     for duty in certificate.duties().values() {
         assert!(certificate.to_string().contains(&duty.to_string()), "{certificate}");
     }
@@ -327,7 +328,7 @@ async fn erase(engine: &Engine, plan: Plan, now: DateTime<Utc>) {
     }
 }
 
-/// Every row, spelled out, by class and key.
+/// Every row as text, by class and key.
 pub(crate) type Dump = BTreeMap<(&'static str, String), String>;
 
 pub(crate) fn dump_sqlite(path: &Path) -> Dump {
@@ -369,7 +370,7 @@ pub(crate) fn dump_memory(store: &MemoryStore) -> Dump {
     dump
 }
 
-/// What must be true after an erasure on a day: row by row, by the oracle.
+/// Checks the rows after an erasure on a day, row by row, with the oracle.
 pub(crate) fn assert_as_the_oracle_says(
     rows: &[Row],
     late: bool,
@@ -404,7 +405,7 @@ pub(crate) fn assert_as_the_oracle_says(
     assert!(after.keys().all(|key| before.contains_key(key)));
 }
 
-/// What the plan says is deferred.
+/// The deferred rows according to the plan.
 fn assert_said(plan: &Plan, rows: &[Row], late: bool, today: NaiveDate) {
     for (class, is_invoice) in [("invoice", true), ("receipt", false), ("line", true)] {
         let of_class = || rows.iter().filter(|row| row.invoice == is_invoice);
@@ -460,7 +461,7 @@ proptest! {
                 let before = dump();
                 let planned = plan(&engine).await.unwrap();
                 assert_said(&planned, &rows, late, stockholm(first));
-                // Why, and what is decided, say the same: what was counted, and not what there might be.
+                // The explanation and the decision agree: both have the counted records, and not the possible ones.
                 let found = engine.explain(&"1".into(), &Asked::request()).await.unwrap();
                 assert_eq!(found.decision.deferred(), planned.deferred());
                 let named = found.reasons.iter().filter(|reason| matches!(reason, Reason::Deferred(_))).count();
@@ -468,14 +469,14 @@ proptest! {
                 erase(&engine, *planned, first).await;
                 let after = dump();
                 assert_as_the_oracle_says(&rows, late, stockholm(first), &before, &after);
-                // Nothing is missing as long as every duty holds.
+                // While every duty lasts, nothing is missing.
                 let again = plan(&engine).await.unwrap_err();
                 assert!(again.contains("nothing is missing"), "{again}");
                 for deferred in engine.decide(&"1".into(), &Asked::request()).await.unwrap().deferred() {
                     assert!(again.contains(&deferred.to_string()), "{deferred} is missing in {again}");
                 }
             }
-            // Years later: what was deferred is due, and only that.
+            // Years later, only the deferred records are due.
             clock.turn(TimeDelta::days(wait));
             let freed = rows.iter().any(|row| {
                 let mut untils = vec![kept_until(row, late)];
@@ -506,7 +507,7 @@ proptest! {
     }
 }
 
-/// A treatment that was made with duties and is not dated keeps everything: nothing is erased by mistake.
+/// A treatment with duties but without a day keeps everything, so nothing is erased by mistake.
 #[tokio::test]
 async fn a_treatment_that_nobody_dated_keeps_everything_under_a_duty() {
     let row = Row {
@@ -533,8 +534,8 @@ async fn a_treatment_that_nobody_dated_keeps_everything_under_a_duty() {
     assert_eq!((tally.classes["invoice"].due, tally.kept.len()), (1, 0));
 }
 
-/// A field that holds the last day of the record's own fiscal year counts, and not the year of the tenant, which ends in
-/// June: by that, the first of these rows would be kept a year longer.
+/// The record has a field with the last day of its own fiscal year. This field counts, and not the tenant's fiscal
+/// year, which ends in June. With the tenant's year, the first of these rows would be kept a year longer.
 #[tokio::test]
 async fn the_fiscal_year_of_the_record_beats_that_of_the_tenant() {
     let policy = POLICY.replace("from = \"booked_on\"", "fiscal_year_ends = { field = \"booked_on\" }");
@@ -558,7 +559,8 @@ async fn the_fiscal_year_of_the_record_beats_that_of_the_tenant() {
     }
 }
 
-/// A host that does not say by which field records point at others cannot have them kept by the date of those.
+/// A host has to say which field of a record refers to other records. Otherwise a record cannot be kept by the date
+/// of those.
 #[test]
 fn a_date_that_no_field_leads_to_is_found_before_anything_runs() {
     let point = |fields: &[&str]| {
@@ -591,7 +593,8 @@ fn a_date_that_no_field_leads_to_is_found_before_anything_runs() {
     assert!(problems.contains("name in the data map the fields of line that point at invoice"), "{problems}");
 }
 
-/// Rows take their date from what they hang from, over several links, of a composite key, and of one kind of owner only.
+/// Rows take their date from the record to which they belong: over several links, with a composite key, and with only
+/// one kind of owner.
 #[tokio::test]
 async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
     let folder = tempfile::tempdir().unwrap();
@@ -686,7 +689,7 @@ async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
     assert_eq!(left, [2, 3, 4, 9, 10]);
 }
 
-/// What is found in the policy with one line replaced.
+/// The problems of the policy with one line replaced.
 fn faults(edits: &[(&str, &str)]) -> Vec<String> {
     let text = edits.iter().fold(POLICY.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
@@ -804,8 +807,9 @@ fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
     }
 }
 
-/// What a request asked for is done to the end: what a duty deferred is due by itself when the duty has ended, with the
-/// switch off and nobody asking, and only that. So it is on, trigger by trigger, until nothing is left.
+/// A request is carried out completely. The records that a duty deferred become due when the duty has ended, even
+/// with the switch off and without a new request. Nothing else becomes due. The same holds for every trigger, until
+/// nothing is left.
 #[tokio::test]
 async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
     let receipt = |booked: &str| Row {
@@ -848,7 +852,7 @@ async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
         assert_eq!(planned.deferred()[0].free_from, Some("2026-01-01".parse().unwrap()));
         erase(&engine, *planned, now).await;
         let requested = dump();
-        // Kept through the last day.
+        // The record is kept until the end of the last day.
         turn("2025-12-31T22:59:59Z");
         assert_eq!(said().await, "not yet: requested makes the customer due on 2026-01-01");
         let found = engine.decide(&"1".into(), &Asked::request()).await.unwrap();
@@ -868,7 +872,7 @@ async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
         let changed: Vec<_> = first.iter().filter(|(key, is)| requested.get(*key) != Some(*is)).collect();
         assert_eq!(changed.len(), 1, "one receipt, and nothing else: {changed:?}");
         assert!(!changed[0].1.contains("Maud") && changed[0].0.1 == "1");
-        // The rest of the rest.
+        // The last deferred records.
         turn("2027-12-31T12:00:00Z");
         assert_eq!(said().await, "not yet: requested makes the customer due on 2028-01-01");
         let now = turn("2028-01-01T12:00:00Z");
@@ -880,7 +884,7 @@ async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
     }
 }
 
-/// One who came back starts anew: what was deferred of them waits for a trigger or a request.
+/// If the customer has returned, everything starts again: the deferred records wait for a trigger or a request.
 #[tokio::test]
 async fn what_was_deferred_of_one_who_came_back_is_not_done_by_itself() {
     let receipt =
@@ -896,7 +900,7 @@ async fn what_was_deferred_of_one_who_came_back_is_not_done_by_itself() {
     let approval =
         Approval::new("op", [planned.tenant().clone()], planned.digest(), clock.now(), TimeDelta::hours(1));
     let approved = planned.approve(approval).unwrap();
-    // Between the approval and the execution somebody fills the record again.
+    // Between the approval and the execution, somebody writes new values into the record.
     let database = Connection::open(&path).unwrap();
     database.execute("UPDATE customers SET name = 'Maud Ashworth' WHERE id = 1", []).unwrap();
     let outcome = engine.erase(approved).await.unwrap();

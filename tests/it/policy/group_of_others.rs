@@ -1,8 +1,9 @@
-//! A smallest group counts what stays of the owner of a record, and nothing of somebody else in it.
+//! A smallest group counts the values of a record's owner that stay, and no values of other people in the record.
 
 use crate::shop::{CUSTOMERS, Shop};
 
-/// The date of birth of a husband who stayed was cleared in his wife's record, because too few customers shared it.
+/// A former bug: a husband's date of birth was cleared in his wife's record, although he stayed, because too few
+/// customers shared it.
 #[test]
 fn a_field_of_somebody_else_is_in_no_group() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, spouse INTEGER REFERENCES clients, spouse_born TEXT);";
@@ -20,7 +21,7 @@ fn a_field_of_somebody_else_is_in_no_group() {
         ),
         "{refused}"
     );
-    // Without a group it may stay.
+    // Without a smallest group it may stay.
     shop.policy = shop.policy.replace(", smallest_group = 3", "");
     shop.engine();
 }

@@ -1,4 +1,4 @@
-//! Guards: invoices, disputes, holds, and states of the host's own, from a real database to the refusal.
+//! Guards: invoices, disputes, holds, and the host's own states, from a real database to the refusal.
 
 use chrono::{DateTime, Utc};
 use relinquish::plan::{GuardFinding, decide};
@@ -80,7 +80,7 @@ fn checked(store: &SqliteStore, policy: &str) -> Policy {
     PolicyDocument::from_toml(policy).unwrap().check(store.data_map()).unwrap()
 }
 
-/// What blocks a request, with the ground of each refusal.
+/// The reasons that block a request, each with the ground of the refusal.
 fn blocked(policy: &Policy, customer: &Customer, asked: &Asked) -> Vec<String> {
     match decide(policy, customer, asked, &[], now()) {
         Decision::Due(_) => Vec::new(),
@@ -108,10 +108,10 @@ async fn a_refusal_names_its_guard_and_its_ground() {
         [
             vec![],
             vec!["not_white_label: Art. 17(1)(a) GDPR"],
-            // Nobody told: that forbids, too.
+            // An unknown state also forbids the erasure.
             vec!["not_white_label: Art. 17(1)(a) GDPR"],
             vec!["legal_claim: Art. 17(3)(e) GDPR"],
-            // Art. 18(2) is no exception from Art. 17.
+            // Art. 18(2) is not an exception from Art. 17.
             vec!["restriction: no ground", "authority_order: Art. 17(3)(b) GDPR"],
             vec!["a fact: no ground"],
             vec!["unpaid_invoice: Art. 17(3)(e) GDPR", "open_dispute: Art. 17(3)(e) GDPR"],
@@ -159,8 +159,8 @@ async fn a_guard_of_the_hosts_own_is_declared_and_has_a_ground() {
     }
 }
 
-/// What a gateway may tell is looked at even where the policy says nothing of it; what nobody tells is an error only
-/// where the policy asks for it.
+/// Facts that a gateway gives are checked even if the policy has no line for them. A fact that no source gives is an
+/// error only if the policy has a line for it.
 #[test]
 fn a_guard_that_nobody_tells_is_an_error_if_the_policy_asks_for_it() {
     let map = |map: &str| SqlMap::from_toml(map).unwrap();

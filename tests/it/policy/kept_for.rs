@@ -1,4 +1,5 @@
-//! Personal fields that stay only for a time: the last day is in certificate and letter, and after it they go by themselves.
+//! Personal fields that stay only for a time. The last day is in the certificate and in the letter. After this day
+//! they are erased automatically.
 
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ struct World {
     folder: TempDir,
 }
 
-/// An evening on which it is the next day already in Stockholm.
+/// An evening in UTC when it is already the next day in Stockholm.
 fn evening(day: &str) -> DateTime<Utc> {
     format!("{day}T23:30:00Z").parse().unwrap()
 }
@@ -86,7 +87,7 @@ impl World {
                     Approval::new("op-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
                 match self.engine.erase(plan.approve(approval).unwrap()).await.unwrap() {
                     Outcome::Erased(certificate) => {
-                        // The ledger says the same as the outcome.
+                        // The ledger and the outcome agree.
                         let read =
                             Certificate::read(&*self.ledger, certificate.case()).await.unwrap().unwrap();
                         assert_eq!(read.to_string(), certificate.to_string());
@@ -126,12 +127,13 @@ async fn a_field_that_is_kept_for_a_time_goes_by_itself_when_the_time_is_over() 
     let world = world(TWO_YEARS);
     let (_, first) = world.go("2026-11-28", &Asked::request()).await.unwrap();
     assert_eq!(world.guest().map(Option::unwrap_or_default)[1..], ["907 29", "Umeå"]);
-    // It was the 29th in Stockholm: the last day is the 28th, two years later.
+    // It was the 29th in Stockholm, so the last day is the 28th, two years later.
     assert_eq!(until(&first), ["postcode 2028-11-28"]);
     let text = first.to_string();
     assert!(text.contains("stays until 2028-11-28: where guests come from"), "{text}");
     assert!(text.contains("stays as long as the record: how far they travel"), "{text}");
-    // Not a day too early, whatever else comes up: a duty releases a bill in between, and keeps the day.
+    // The field is not erased a day too early, although a duty releases a bill in between. The last day stays the
+    // same.
     let not_yet = world.go("2027-12-30", &Asked::Sweep).await.unwrap_err();
     assert!(matches!(&not_yet, Decision::NotYet(not_yet) if not_yet.until == day("2028-01-01")), "{not_yet}");
     let (because, second) = world.go("2028-01-01", &Asked::Sweep).await.unwrap();
@@ -146,7 +148,7 @@ async fn a_field_that_is_kept_for_a_time_goes_by_itself_when_the_time_is_over() 
         (Some("90"), Some("Umeå")),
         "by the rule for its kind"
     );
-    // Nothing is due again, and the plan of the last case says nothing of the field any more.
+    // Nothing is due again, and the plan of the last case does not mention the field any more.
     for day in ["2028-11-29", "2040-01-01"] {
         let decision = world.go(day, &Asked::Sweep).await.unwrap_err();
         assert!(
@@ -161,7 +163,7 @@ async fn who_returns_and_leaves_again_starts_the_time_again() {
     let world = world(TWO_YEARS);
     world.go("2026-11-28", &Asked::request()).await.unwrap();
     world.execute("UPDATE guests SET name = 'Ylva', postcode = '111 22', state = 'active', seen = '2028-05-01' WHERE id = 7");
-    // The time of the first case is over, and the guest is a guest again: nothing goes by itself.
+    // The time of the first case is over, but the guest has returned, so nothing is erased automatically.
     let decision = world.go("2029-01-01", &Asked::Sweep).await.unwrap_err();
     assert!(!matches!(decision, Decision::Due(_)), "{decision}");
     let (_, again) = world.go("2029-01-02", &Asked::request()).await.unwrap();
@@ -185,13 +187,14 @@ async fn statement_and_letter_say_for_how_long_a_field_stays() {
     assert!(statement.contains(says), "{statement}");
     assert!(statement.contains("kept as long as the record. Reason: how far they travel."), "{statement}");
     let request = Request::new("R-1", day("2026-11-27"));
-    let letter = letter::confirmation(&english, Some(&request), &certificate.told()).unwrap().to_string();
+    let letter =
+        letter::confirmation(&english, Some(&request), &certificate.letter_facts()).unwrap().to_string();
     assert!(letter.contains("kept until 28 November 2028 at the latest, then removed."), "{letter}");
     let concept = Concept::of(policy, None, world.engine.data_map()).to_csv();
     assert!(concept.contains("2 years after the erasure"), "{concept}");
 }
 
-/// Each of them is found by the check, and the way out of the error is accepted.
+/// The check finds each of them, and accepts the correction that the error suggests.
 #[test]
 fn a_time_is_refused_where_nobody_could_find_the_field_later() {
     let map = DataMap::builder(
@@ -243,7 +246,7 @@ fn a_time_is_refused_where_nobody_could_find_the_field_later() {
         let problems = check(&format!("anonymise.city = {keep}\n{good}")).unwrap_err().to_string();
         assert!(problems.contains(what), "{keep}: {problems}");
     }
-    // What stays without an end is noted.
+    // A field that stays without an end is reported as a note.
     let policy = check(&format!(
         "anonymise = {{ name = 'remove', postcode = 'remove', city = {{ keep = 'why' }} }}\n{good}"
     ));

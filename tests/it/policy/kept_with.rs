@@ -47,6 +47,93 @@ async fn what_is_kept_with_an_order_leads_to_the_person_until_the_order_goes() {
     assert_eq!(shop.text("SELECT group_concat(id || street) FROM addresses"), "1Mill Lane 1,3Low Street 3");
 }
 
+const TWO_DUTIES: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+    CREATE TABLE places (id INTEGER PRIMARY KEY, town TEXT);
+    CREATE TABLE addresses (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, place INTEGER REFERENCES places,
+        street TEXT, placed TEXT);
+    CREATE TABLE orders (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, bill_to INTEGER REFERENCES addresses,
+        placed TEXT);
+    INSERT INTO clients VALUES (1, 'Maud Ash'), (2, 'Bob Elm');
+    INSERT INTO places VALUES (1, 'Ely'), (2, 'Hull');";
+
+/// A shop whose addresses are under a duty of their own, and are also kept with orders, and places with addresses.
+fn two_duties(rows: &str) -> Shop {
+    let map = format!(
+        "{CUSTOMERS}fields.name = 'username'
+         [records.address]\ntable = 'addresses'\nowner = 'client'\nends.place = 'clear'
+         fields = {{ street = 'address', placed = 'not personal' }}
+         [records.place]\ntable = 'places'\nshared = ['address.place']\nnobody = 'of the register'\nfields.town = 'address'
+         [records.order]\ntable = 'orders'\nowner = 'client'\nends.bill_to = 'clear'\nfields.placed = 'not personal'"
+    );
+    let sql = format!("{TWO_DUTIES}{rows}");
+    let treatment = "customer = 'anonymise'\norder = 'delete'\naddress = 'delete'\nplace = 'delete'";
+    let mut shop = Shop::new(&sql, &map, treatment);
+    shop.policy.push_str(
+        "\n[duties.books]\nclasses = ['order']\nneeds = ['order.bill_to', 'address.place']\nperiod = '7 years'\n\
+         start = 'calendar_year'\nlaw = 'the book-keeping act'\nground = '17(3)(b)'\nfrom = 'placed'\n\
+         [duties.tenancy]\nclasses = ['address']\nneeds = []\nperiod = '3 years'\nstart = 'calendar_year'\n\
+         law = 'the tenancy act'\nground = '17(3)(b)'\nfrom = 'placed'\n",
+    );
+    shop
+}
+
+/// What a duty keeps with an order was told with the end and the law of the class's own duty, four years too early.
+#[tokio::test]
+async fn what_is_kept_with_a_record_is_told_with_the_end_of_that_record() {
+    // The first address is under no duty of its own any more. The second one is under the duty of its class.
+    let (text, certificate) = shop_and_plan(
+        "INSERT INTO addresses VALUES (1, 1, 1, 'Mill Lane 1', '2010-01-01'), (2, 1, NULL, 'High Street 2', '2025-01-01');
+         INSERT INTO orders VALUES (1, 1, 1, '2025-05-05');",
+    )
+    .await;
+    assert!(text.contains("2 rows of address must be kept until 2032-12-31 at the latest"), "{text}");
+    assert!(text.contains("1 row of place must be kept until 2032-12-31 at the latest: books"), "{text}");
+    assert!(
+        certificate.contains("2 records kept as they are until 2032-12-31, by the duties: books, tenancy"),
+        "{certificate}"
+    );
+    // The place is kept over two links.
+    assert!(
+        certificate.contains("1 record kept as it is until 2032-12-31, by the duties: books"),
+        "{certificate}"
+    );
+
+    // Only the order of somebody else needs the address: the duty of its own class does not keep it.
+    let (text, certificate) = shop_and_plan(
+        "INSERT INTO addresses VALUES (1, 1, NULL, 'Mill Lane 1', '2010-01-01');
+         INSERT INTO orders VALUES (1, 2, 1, '2025-05-05');",
+    )
+    .await;
+    assert!(text.contains("1 row of address must be kept until 2032-12-31 at the latest: books"), "{text}");
+    assert!(!text.contains("tenancy"), "{text}");
+    assert!(
+        certificate.contains("1 record kept as it is until 2032-12-31, by the duties: books"),
+        "{certificate}"
+    );
+
+    // Nobody needs it: the duty of its own class alone counts, as before.
+    let (text, certificate) =
+        shop_and_plan("INSERT INTO addresses VALUES (1, 1, NULL, 'Mill Lane 1', '2025-01-01');").await;
+    assert!(text.contains("1 row of address must be kept until 2028-12-31 at the latest: tenancy"), "{text}");
+    assert!(
+        certificate.contains("1 record kept as it is until 2028-12-31, by the duties: tenancy"),
+        "{certificate}"
+    );
+}
+
+/// Plan and certificate of the first client, as texts.
+async fn shop_and_plan(rows: &str) -> (String, String) {
+    let shop = two_duties(rows);
+    let engine = shop.engine();
+    let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+    let text = plan.plan().to_string();
+    let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else {
+        panic!("not erased: {text}")
+    };
+    (text, certificate.to_string())
+}
+
 /// A field of somebody else's in such a record stays with it. The address on Maud's kept invoice lost the name of whoever had
 /// noted it down, when that one left: only what the leaving person has was looked at for who needs it.
 #[tokio::test]
@@ -81,15 +168,15 @@ async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_wh
     let head = Letterhead::new(&policy, Language::English, controller, authority, written).unwrap();
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
     let outcome = shop.erase("1").await;
-    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).told();
+    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).letter_facts();
     let request = Request::new("R-1", "2026-11-01".parse().unwrap());
     let text = letter::confirmation(&head, Some(&request), &told).unwrap().to_string();
     for part in [
         "# Your data were erased in part",
         "We have to refuse a part of your request.",
-        "* **address**: kept unchanged (records: 1), because other records that we keep need them. For those other records: We are required by law to keep them until \
+        "* **address** (1 record): kept unchanged, because other records that we keep need them. For those other records: We are required by law to keep them until \
          31 December 2032 at the latest:",
-        "* **order**: kept unchanged (records: 2). We are required by law to keep them until 31 December 2032 at the latest: 7 years \
+        "* **order** (2 records): kept unchanged. We are required by law to keep them until 31 December 2032 at the latest: 7 years \
          from the end of the calendar year of the record (the book-keeping act; Art. 17(3)(b) GDPR).",
         "* address, until 31 December 2032 at the latest",
         "Art. 77 GDPR",

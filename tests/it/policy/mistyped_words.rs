@@ -1,4 +1,4 @@
-//! A word of a short list with one letter too few or too many: the check names the word that was meant, once.
+//! A word of a short list has one letter too few or too many. The check names the intended word, once.
 
 use relinquish::{PolicyDocument, Problems, SqlMap};
 use toml::Value;

@@ -1,4 +1,4 @@
-//! What a policy says, and what follows from it: triggers, guards, duties, periods, treatments.
+//! Tests of policies and their effects: triggers, guards, duties, periods, treatments.
 
 pub(crate) mod after_duty;
 pub(crate) mod approved_keeps;

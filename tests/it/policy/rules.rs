@@ -1,4 +1,4 @@
-//! Policies from text to plan: grammar, check, decision, digest, approval.
+//! Policies from the text to the plan: grammar, check, decision, digest, approval.
 
 use crate::hosts::BuildCounted as _;
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ fn as_json() -> Json {
 
 const GUARDS: [Guard; 3] = [Guard::ActiveSubscription, Guard::SeveralTenants, Guard::NotArchived];
 
-/// The map, but with a number where the policy writes a text.
+/// The map, but with a column of numbers for which the policy writes a text.
 fn numeric_state() -> DataMap {
     let state = Field::plain("state").datatype(relinquish::data_map::Datatype::Integer);
     let root = RecordClass::new("customer")
@@ -136,7 +136,7 @@ fn numeric_state() -> DataMap {
     rest(DataMap::builder(root))
 }
 
-/// A document with a value put in, by JSON pointer.
+/// A document with one value replaced, by JSON pointer.
 fn with(mut document: Json, pointer: &str, value: Json) -> Json {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     document.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(key.to_owned(), value);
@@ -189,8 +189,8 @@ fn the_order_of_keys_and_what_is_written_around_them_change_no_digest() {
     assert_eq!(plain.map_digest(), data_map().digest());
 }
 
-/// RFC 8785 knows no whole number beyond 2^53: such a constant would have to be refused, or it shares a digest, and so
-/// an approval, with its neighbours.
+/// RFC 8785 has no whole numbers above 2^53. Without special care, such a constant would share its digest, and so its
+/// approval, with neighbouring numbers.
 #[test]
 fn constants_that_differ_never_share_a_digest() {
     let digests = |constant: i64| {
@@ -320,7 +320,7 @@ fn what_is_missing_is_an_error_with_its_path() {
     }
 }
 
-/// A fault in one line hides no other: not the one before it, not one beside it in the same table.
+/// An error in one line hides no other error, neither before it nor in the same table.
 #[test]
 fn every_fault_of_grammar_is_said_at_once() {
     let wrong = json!({
@@ -392,7 +392,7 @@ fn what_is_no_document_is_one_problem() {
     assert!(PolicyDocument::from_toml("sweep = true\nsweep = false").is_err(), "a key twice");
 }
 
-/// The second of two would silently win, and JSON keeps nobody from writing two.
+/// JSON allows two entries with the same name, and the second one would silently win.
 #[test]
 fn a_key_that_is_there_twice_is_an_error_in_json_too() {
     let twice = as_json().to_string().replacen("\"sweep\":true", "\"sweep\":false,\"sweep\":true", 1);
@@ -426,7 +426,7 @@ fn a_message_names_no_value_of_the_document() {
     assert!(!problems.to_string().contains("canary"), "{problems}");
 }
 
-// ---- check, from outside; the rest is beside the code ----
+// ---- the check from outside; its other tests are next to the code ----
 
 #[test]
 fn a_bad_policy_is_refused_whole_and_a_good_one_is_what_it_says() {
@@ -486,7 +486,7 @@ fn archived(dates: &[(&str, &str)]) -> Customer {
     customer
 }
 
-/// A decision in a line.
+/// A decision as one line of text.
 fn short(decision: &Decision) -> String {
     let name = |by: &BlockedBy| by.guard.as_ref().map_or_else(|| by.why.to_string(), Guard::to_string);
     match decision {
@@ -522,7 +522,7 @@ fn a_trigger_makes_a_customer_due_on_the_day_and_not_before() {
         (cancelled("2019-01-01"), "due cancelled clear since 2019-04-01"),
         (cancelled("2030-01-01"), "not yet cancelled until 2030-04-01"),
         (archived(&[]), "nothing NoDate"),
-        // The first of `since` that there is, not the earliest.
+        // The first date of `since` that exists counts, not the earliest one.
         (archived(&[("created", "2010-01-01")]), "due cancelled clear since 2010-04-01"),
         (
             archived(&[("created", "2010-01-01"), ("cancelled", "2026-05-31")]),
@@ -555,7 +555,7 @@ fn of_several_triggers_the_first_that_is_due_decides() {
         customer.status = Status::Deleted;
         assert_decided(&policy, &customer, &Asked::Sweep, wanted);
     }
-    // Somebody archived is not deleted, whatever dates there are.
+    // An archived customer does not count as deleted, whatever the dates are.
     assert_decided(&policy, &archived(&[("deleted", "2020-01-01")]), &Asked::Sweep, "nothing NoDate");
     let mut never = archived(&[]);
     never.dates.insert("cancelled".to_owned(), Moment::Day(NaiveDate::MAX));
@@ -644,7 +644,7 @@ fn a_guard_that_is_up_blocks_as_the_policy_says() {
     }
 }
 
-/// All guards block, but for those named.
+/// All guards block, except the named ones.
 fn guarded(rules: &BTreeMap<Guard, &str>) -> Policy {
     let rule = |guard| rules.get(&guard).copied().unwrap_or("\"block\"");
     policy(&[
@@ -806,7 +806,7 @@ proptest! {
     ) {
         let policy = ruled(rules.map(|rule| usize::from(rule % 3)));
         let later = at + TimeDelta::days(days);
-        // A date that lay too far ahead may be plausible by then.
+        // A date that was too far in the future may be plausible by then.
         let unreadable = |at: DateTime<Utc>| customer.unreadable_on(at.date_naive()).collect::<Vec<_>>();
         if unreadable(at) != unreadable(later) {
             return Ok(());
@@ -822,7 +822,7 @@ proptest! {
                     other => prop_assert!(false, "{}", other),
                 }
             }
-            // By which trigger nobody knew.
+            // The trigger was not known.
             Decision::Blocked(blocked) if blocked.trigger.is_none() => {
                 prop_assert!(matches!(second, Decision::Blocked(_)), "{}", second);
             }
@@ -889,7 +889,7 @@ proptest! {
 
 // ---- the plan's digest ----
 
-/// What a plan is made from.
+/// The input of a plan.
 struct Case {
     customer: Customer,
     notes: Vec<&'static str>,
@@ -984,8 +984,8 @@ async fn the_digest_of_a_plan_is_another_when_what_decides_is_another() {
     }
 }
 
-/// Anyone can compute the digest again from the JSON. All keys are ASCII and all numbers are small, so that sorted
-/// keys without blanks are the canonical form.
+/// Anybody can compute the digest again from the JSON. All keys are ASCII and all numbers are small. So the JSON with
+/// sorted keys and without blanks is the canonical form.
 #[tokio::test]
 async fn the_digest_of_a_plan_is_that_of_what_it_binds() {
     use sha2::Digest as _;

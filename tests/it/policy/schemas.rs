@@ -1,4 +1,4 @@
-//! The JSON Schemas that are shipped: current, and of one mind with the readers.
+//! The published JSON Schemas are current, and agree with the readers.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use relinquish::{PolicyDocument, SqlMap, policy};
 use serde_json::{Value, json};
 
-/// Whether an instance is valid. It knows the keywords that the schemas use, and no others.
+/// Whether a document is valid. The function supports only the keywords that the schemas use.
 fn valid(root: &Value, schema: &Value, instance: &Value) -> bool {
     if let Some(flag) = schema.as_bool() {
         return flag;
@@ -132,7 +132,7 @@ fn the_documents_that_are_shipped_are_valid() {
     }
 }
 
-/// Every place of a document, as a pointer.
+/// Every place of a document, as a JSON pointer.
 fn places(value: &Value, at: &str, list: &mut Vec<String>) {
     list.push(at.to_owned());
     let entries: Vec<(String, &Value)> = match value {
@@ -145,8 +145,7 @@ fn places(value: &Value, at: &str, list: &mut Vec<String>) {
     }
 }
 
-/// What the reader refuses, the schema refuses; what the schema refuses, the reader refuses. At every place of every
-/// document something else is put.
+/// Reader and schema refuse the same documents. The test puts another value at every place of every document.
 fn agree(documents: Vec<(String, Value)>, schema: &Value, reads: impl Fn(&str) -> Result<(), String>) {
     let wrong = [
         json!(7),

@@ -1,4 +1,4 @@
-//! The smallest group: what stays of a customer stays where enough others share it, and goes where they do not.
+//! The smallest group: values of a customer stay if enough other customers share them. Otherwise they are erased.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +33,7 @@ const MAP: &str = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenan
     deactivate = { state = 'archived' }\n\
     fields = { name = 'name', postcode = 'postcode', born = 'birth_date' }";
 
-/// Id, tenant, name, postcode, date of birth.
+/// The id, the tenant, the name, the postcode and the date of birth.
 type Person<'p> = (i64, &'p str, &'p str, Option<&'p str>, &'p str);
 
 fn create(path: &Path, people: &[Person<'_>]) {
@@ -101,8 +101,8 @@ fn engine(store: impl CustomerStore) -> Engine {
     builder(store, POLICY).counted().unwrap()
 }
 
-/// Four share a postcode and a year of birth, two another postcode, one is born in another year, one has no postcode
-/// and another tenant's are no company.
+/// Four customers share a postcode and a year of birth, and two share another postcode. One was born in another year,
+/// and one has no postcode. Customers of another tenant do not count.
 const CLUB: [Person<'_>; 9] = [
     (1, "a", "Maud", Some("SW1A 2AA"), "1984-05-12"),
     (2, "a", "Olle", Some("SW1A 2AA"), "1984-11-01"),
@@ -130,7 +130,7 @@ async fn what_stays_is_shared_by_enough_customers_of_the_tenant_and_the_plan_say
             "born + postcode: fewer than 3 customers share what would stay, so it goes: born: cleared, postcode: cleared",
         );
         assert!(shown.contains(if id < 5 { stays } else { goes }), "{id}: {shown}");
-        // The first line has the digest, in which any four digits may stand.
+        // The first line has the digest, which may contain any four digits.
         let (_, said) = shown.split_once('\n').unwrap();
         assert!(
             said.contains("stays as long as the record: reporting")
@@ -162,7 +162,7 @@ async fn what_stays_is_shared_by_enough_customers_of_the_tenant_and_the_plan_say
     }
 }
 
-/// Whoever reads back must see that there is something left to clear, and no more than once.
+/// Reading back must show that there is something left to clear, and only once.
 #[test]
 fn a_record_that_few_are_like_singles_out_until_what_stays_of_it_is_cleared() {
     let map = map(class()).counts_groups().build().unwrap();
@@ -179,14 +179,14 @@ fn a_record_that_few_are_like_singles_out_until_what_stays_of_it_is_cleared() {
         (record(None, None), false),
     ] {
         assert_eq!(treatment.singles_out(&record, Standing::Rare), left, "{record:?}");
-        // Where enough are alike, or a duty keeps it, it singles nobody out.
+        // If enough customers share the values, or a duty keeps the record, nobody is singled out.
         for standing in [Standing::Free, Standing::Kept, Standing::Needed] {
             assert!(!treatment.singles_out(&record, standing), "{standing:?} {record:?}");
         }
     }
 }
 
-/// One leaves, and the others are fewer than the policy wants: they are due again, for what is missing.
+/// One customer leaves, and now too few share the values. So the others are due again, for what is missing.
 #[tokio::test]
 async fn who_is_left_alone_later_is_due_again_and_a_count_voids_no_approval() {
     let folder = tempfile::tempdir().unwrap();
@@ -208,7 +208,7 @@ async fn who_is_left_alone_later_is_due_again_and_a_count_voids_no_approval() {
     for id in ["1", "2"] {
         let drafted = plan(&first, &id.into(), &Asked::request()).await;
         assert!(drafted.to_string().contains("fewer than 3 customers"), "{drafted}");
-        // An approval is used once, so this is another one, given a minute earlier.
+        // An approval can be used only once, so this is a different one, given a minute earlier.
         let given = hosts::now() - TimeDelta::minutes(1);
         let approval = Approval::new(
             "operator-7",
@@ -227,7 +227,8 @@ async fn erase(store: &dyn CustomerStore, ids: &[i64]) {
     erase_by(POLICY, store, ids).await;
 }
 
-/// What has to come of it, said in another way: for each of those who go, whoever is like them is counted.
+/// The expected result, computed in another way: for each erased customer, the customers with the same values are
+/// counted.
 fn oracle(people: &[Person<'_>], gone: &[i64]) -> Left {
     let like =
         |person: &Person<'_>| (person.1.to_owned(), person.3.map(str::to_owned), person.4[..4].to_owned());
@@ -258,7 +259,7 @@ fn in_memory(repository: &MemoryRepository, people: &[Person<'_>]) -> Left {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Both stores come to what the oracle says, and what comes out of those who go does not depend on their names.
+    /// Both stores give the result of the oracle. The values that erased customers get do not depend on their names.
     #[test]
     fn stores_and_oracle_agree_and_nothing_erased_has_a_say(
         drawn in prop::collection::vec((0..2_usize, 0..3_usize, 0..2_usize, any::<bool>()), 1..14),
@@ -289,7 +290,7 @@ proptest! {
     }
 }
 
-/// Of two customers with whom too few share what would stay, nobody can tell afterwards which was which.
+/// Two customers have values that too few share. Afterwards nobody can distinguish the two.
 #[tokio::test]
 async fn what_is_cleared_comes_out_the_same_whatever_it_was() {
     let mut seen = Vec::new();
@@ -305,7 +306,7 @@ async fn what_is_cleared_comes_out_the_same_whatever_it_was() {
     assert!(seen.iter().all(|rows| *rows == seen[0]), "{seen:?}");
 }
 
-/// The "Unknown Customer" is nobody, and a placeholder is where NULL is not allowed.
+/// The "Unknown Customer" does not count, and a placeholder replaces NULL where NULL is not allowed.
 #[tokio::test]
 async fn stand_ins_are_no_company_and_a_required_field_takes_a_placeholder() {
     let folder = tempfile::tempdir().unwrap();
@@ -410,7 +411,7 @@ fn a_group_that_cannot_be_is_refused_with_its_path() {
     }
 }
 
-/// What a strategy of the host's own makes general, only the host could compare.
+/// Only the host could compare values that its own strategy makes more general.
 #[test]
 fn a_group_is_not_counted_by_what_a_strategy_of_the_hosts_own_makes_general() {
     let map = map(class().field(Field::personal("card", "x_card".parse().unwrap()))).counts_groups();
@@ -428,7 +429,7 @@ fn a_group_is_not_counted_by_what_a_strategy_of_the_hosts_own_makes_general() {
     );
 }
 
-/// A repository that cannot count is found out before anything is touched.
+/// A repository that cannot count groups is refused before anything is touched.
 #[tokio::test]
 async fn a_repository_that_does_not_count_plans_nothing() {
     let repository = memory(&CLUB);
@@ -438,7 +439,7 @@ async fn a_repository_that_does_not_count_plans_nothing() {
     assert_eq!(repository.records(&"1".into())[0].get("name").as_text(), Some("Maud"));
 }
 
-/// Fewer answers than groups, and a failure.
+/// Two faults: fewer answers than groups, and an error.
 #[derive(Debug)]
 struct Lazy(bool);
 
@@ -476,7 +477,7 @@ async fn memory_goes_through_the_engine_too() {
     assert_eq!(left[&5], (None, None, None));
 }
 
-/// An operator keeps a field for one run, and demands that it singles nobody out.
+/// For one run, an operator keeps a field, and requires that it singles nobody out.
 #[tokio::test]
 async fn an_operator_may_demand_a_group_for_one_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -493,14 +494,14 @@ async fn an_operator_may_demand_a_group_for_one_run() {
     assert!(policy.treatments()["t"].class("customer").unwrap().smallest_group().is_none());
 }
 
-/// Both fields have a step: the outward code to its area, the month to its year.
+/// Both fields have a more general step: from the outward code to its area, from the month to the year.
 const LADDER: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
     guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
     guards.not_archived = { ignore = 'archived first' }\n\
     anonymise = { name = 'remove', postcode = { generalise = 'uk_postcode' }, birth_date = { generalise = 'month' } }\n\
     treatments.t.customer = { action = 'anonymise', smallest_group = 3 }";
 
-/// Erases them by the policy, and looks whether all that was to be done is done.
+/// Erases the customers by the policy, and checks that everything is done.
 async fn erase_by(policy: &str, store: &dyn CustomerStore, ids: &[i64]) {
     let policy = PolicyDocument::from_toml(policy).unwrap().check(store.data_map()).unwrap();
     let treatment = policy.treatments()["t"].clone();
@@ -521,7 +522,7 @@ async fn erase_by(policy: &str, store: &dyn CustomerStore, ids: &[i64]) {
     }
 }
 
-/// What the ladder has to come to, said in another way: who shares is counted among the values as they were.
+/// The expected result of the steps, computed in another way: sharing customers are counted with the original values.
 fn oracle_of_the_ladder(people: &[Person<'_>], gone: &[i64]) -> Left {
     let fine = |person: &Person<'_>| {
         let outward = person.3.map(|code| code.split(' ').next().unwrap().to_owned());
@@ -550,8 +551,8 @@ fn oracle_of_the_ladder(people: &[Person<'_>], gone: &[i64]) -> Left {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// All at once, one after the other and in the other order, in both stores: it comes to the same, and nobody is made
-    /// general twice.
+    /// The result is the same in both stores, in one batch, one after the other, and in the reverse order. No value
+    /// is made more general twice.
     #[test]
     fn one_step_more_general_comes_to_the_same_in_any_order_and_only_once(
         drawn in prop::collection::vec((0..3_usize, 0..4_usize, 0..4_usize, prop::bool::weighted(0.7)), 1..16),
@@ -582,7 +583,7 @@ proptest! {
     }
 }
 
-/// Two of SW1A and two of SW9 share the area and the year, one of E1 shares nothing.
+/// Two customers of SW1A and two of SW9 share the area and the year. One of E1 shares nothing.
 const LONDON: [Person<'_>; 5] = [
     (1, "a", "Maud", Some("SW1A 2AA"), "1984-05-12"),
     (2, "a", "Olle", Some("SW1A 2AA"), "1984-05-01"),
@@ -619,7 +620,7 @@ async fn a_small_group_is_made_more_general_first_and_plan_and_certificate_say_s
     assert_eq!(left[&5], (None, None, None));
 }
 
-/// What is kept as it is has a step only where the policy names one.
+/// A value that is kept unchanged has a more general step only if the policy names one.
 #[tokio::test]
 async fn a_policy_says_how_what_is_kept_is_made_more_general() {
     let policy = POLICY

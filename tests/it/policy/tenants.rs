@@ -1,4 +1,4 @@
-//! Customers who are connected to several tenants, and the operators who may act on them.
+//! Customers who are connected with several tenants, and the operators who may act on them.
 
 use crate::hosts::BuildCounted as _;
 use std::path::Path;
@@ -118,7 +118,7 @@ async fn an_operator_acts_on_those_whose_every_tenant_is_theirs() {
         assert_eq!(approve(&shared, &["bolt"]), other("acme"));
         assert_eq!(approve(&shared, &["acme", "bolt", "cusp"]), Ok(()));
     }
-    // The guard forbids it to everybody.
+    // The guard forbids it for every operator.
     let blocked = engine(&path, BY_NAME, "\"block\"").plan(&"1".into(), &Asked::request()).await.unwrap();
     assert!(matches!(blocked, Planned::Refused(_)));
 }
@@ -134,7 +134,7 @@ async fn one_more_tenant_after_the_approval_supersedes_the_plan() {
     database.execute("INSERT INTO accounts (viewer_id, broadcaster) VALUES (1, 'cusp')", []).unwrap();
     let outcome = engine.erase(approved).await.unwrap();
     assert!(matches!(&outcome, Outcome::Superseded { .. }), "{outcome}");
-    // Another one instead of it is another plan, too, though there are as many.
+    // If one tenant is replaced by another, the plan is different too, although the number is the same.
     database.execute("DELETE FROM accounts WHERE broadcaster = 'bolt'", []).unwrap();
     let again = plan(&engine, "1").await;
     assert_ne!(again.digest(), shared.digest());
@@ -158,7 +158,7 @@ async fn where_only_a_number_is_known_more_than_one_is_refused_unless_the_policy
     assert!(approve(&plan(&ignoring, "1").await, &["bolt"]).is_err());
 }
 
-/// Whoever waives a step or gives a case up acts on the customer, too.
+/// Waiving a step or cancelling a case is also an action on the customer.
 #[tokio::test]
 async fn a_case_is_cancelled_only_by_an_operator_of_every_tenant() {
     let folder = tempfile::tempdir().unwrap();
@@ -166,7 +166,7 @@ async fn a_case_is_cancelled_only_by_an_operator_of_every_tenant() {
     let engine = engine(&path, BY_NAME, IGNORE);
     let shared = plan(&engine, "1").await;
     let approved = shared.clone().approve(approval(&shared, &["acme", "bolt"])).unwrap();
-    // The records are out of reach for a while: the case stays open.
+    // The records are unavailable for a while, so the case stays open.
     let database = Connection::open(&path).unwrap();
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     let outcome = engine.erase(approved).await.unwrap();

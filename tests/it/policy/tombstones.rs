@@ -1,5 +1,5 @@
-//! What a kept row needs stays as a tombstone, and goes with the last of them: against a brute-force oracle, over real
-//! files and record by record.
+//! Rows that a kept row needs stay as tombstones, and are deleted with the last row that needs them. Compared with a
+//! brute-force oracle, on real files and record by record.
 
 use crate::hosts::BuildCounted as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +113,8 @@ const CLASSES: [(&str, &str); 6] = [
     ("comment", "comments"),
 ];
 
-/// Customers 1 and 2 leave, 3 stays. Each has orders and addresses ten times their number and one more, and a comment.
+/// Customers 1 and 2 leave, customer 3 stays. Customer `n` has the orders and addresses with the numbers `10 n` and
+/// `10 n + 1`, and a comment.
 const CUSTOMERS: [i64; 3] = [1, 2, 3];
 
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ struct Invoice {
     order: i64,
     address: Option<i64>,
     booked: Option<NaiveDate>,
-    /// Its one line, with a date and a duty of its own.
+    /// The invoice's only line, with its own date and its own duty.
     shipped: Option<NaiveDate>,
 }
 
@@ -139,12 +140,12 @@ impl Invoice {
         self.line_kept_until().is_some_and(|until| until >= today)
     }
 
-    /// Whether it stays: for its own sake, or for its line's.
+    /// Whether the invoice stays: because of its own duty, or because of its line.
     fn stays(&self, today: NaiveDate) -> bool {
         self.is_kept(today) || self.line_is_kept(today)
     }
 
-    /// One without a date is kept for ever, as far as anybody knows.
+    /// A record without a date is kept for ever, because no end is known.
     fn is_kept(&self, today: NaiveDate) -> bool {
         self.kept_until().is_none_or(|until| until >= today)
     }
@@ -283,7 +284,7 @@ fn engine_of(store: impl CustomerStore, policy: &str, clock: &Arc<ManualClock>) 
 /// Every row, by class and id.
 pub(crate) type Dump = BTreeMap<(&'static str, i64), BTreeMap<String, String>>;
 
-/// Every row of the tables of these classes, once it is sure that none points at one that is gone.
+/// Every row of the tables of these classes. It first checks that no row refers to a deleted one.
 pub(crate) fn dump_of(path: &Path, classes: &[(&'static str, &str)]) -> Dump {
     let database = Connection::open(path).unwrap();
     let violations: i64 =
@@ -404,7 +405,7 @@ async fn erase(engine: &Engine, plans: Vec<Plan>, now: DateTime<Utc>) -> Vec<Cer
         .collect()
 }
 
-/// What plan and certificate say of one customer.
+/// What plan and certificate say about one customer.
 fn assert_said(
     invoices: &[Invoice],
     customer: i64,
@@ -438,7 +439,7 @@ fn assert_said(
     }
 }
 
-/// Two customers leave together; years later what was deferred is done.
+/// Two customers leave together. Years later the deferred records are treated.
 async fn leave(
     engine: &Engine,
     invoices: &[Invoice],
@@ -489,7 +490,7 @@ proptest! {
     }
 }
 
-/// Path and fault of each problem of the policy with one line replaced.
+/// The path and the text of each problem of the policy with one line replaced.
 fn faults(from: &str, to: &str) -> Vec<String> {
     assert!(POLICY.contains(from), "{from}");
     let checked = PolicyDocument::from_toml(&POLICY.replacen(from, to, 1))
@@ -517,14 +518,14 @@ fn a_row_that_has_to_stay_and_cannot_be_anonymised_is_found_before_anything_runs
         assert!(found.iter().all(|fault| fault.contains(line)), "{found:#?}");
         assert!(found[0].contains("duty bookkeeping may keep that"), "{found:#?}");
     }
-    // Without a duty the row goes, and nothing has to be said of its fields.
+    // Without a duty the row is deleted, and no line for its fields is needed.
     let (without, _) = POLICY.split_once("[duties.bookkeeping]").unwrap();
     let without = without.replace("name = \"remove\"\n", "");
     assert!(PolicyDocument::from_toml(&without).unwrap().check(&memory_map()).is_ok());
 }
 
-/// What is left of a customer is deleted with the last record that needed it, by the sweep alone, and nobody asks again:
-/// when the duty has ended, or when the invoice has gone before because it expired.
+/// The sweep alone deletes what is left of a customer, together with the last record that needed it. No new request
+/// is needed. This happens when the duty has ended, or when the invoice has expired before.
 #[tokio::test]
 async fn a_tombstone_goes_by_the_sweep_alone_with_the_last_record_that_needs_it() {
     let expiring = format!(
@@ -554,7 +555,7 @@ async fn a_tombstone_goes_by_the_sweep_alone_with_the_last_record_that_needs_it(
         let there = |class: &str| rows(&dump_sqlite(&path)).contains(&class);
         assert!(there("customer") && there("invoice") && there("line"));
 
-        // Nine years and a half after: the invoice is free, and the line that needs it not yet.
+        // Nine and a half years later the invoice is free, but not the line that needs it.
         let sweep = || async {
             match engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() {
                 Planned::Plan(plan) => Ok(*plan),

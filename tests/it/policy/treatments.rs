@@ -1,4 +1,4 @@
-//! What the lines of a policy come to, field by field and record by record, with no store.
+//! What the lines of a policy mean for each field and each record class, without a store.
 
 use std::collections::BTreeSet;
 
@@ -79,7 +79,7 @@ fn policy() -> Policy {
     read(POLICY).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// The policy with an edit: what is wrong with it.
+/// The problems of the policy after an edit.
 #[track_caller]
 fn faults(from: &str, to: &str) -> String {
     assert!(POLICY.contains(from), "{from}");
@@ -96,7 +96,7 @@ fn now() -> DateTime<Utc> {
     "2026-06-01T12:00:00Z".parse().unwrap()
 }
 
-/// Each spelling of a rule is read, and means something of its own.
+/// Each spelling of a rule is read, and has its own meaning.
 #[test]
 fn no_two_rules_for_a_field_mean_the_same() {
     let mut meanings = BTreeSet::new();
@@ -143,7 +143,7 @@ fn no_two_rules_for_a_field_mean_the_same() {
         let problems = with_rule("note", rule).unwrap_err().to_string();
         assert!(problems.contains(part), "{rule}: {problems}");
     }
-    // Whether a document can be blank is a question of the field, and never one of grammar.
+    // Whether a document can be blank depends on the field, and not on the grammar.
     let blank =
         with_rule("note", "\"blank\"").err().map_or_else(String::new, |problems| problems.to_string());
     assert!(!blank.contains("is no rule for a field"), "{blank}");
@@ -221,7 +221,7 @@ fn what_a_tenant_makes_impossible_is_said_of_that_tenant() {
     let policy = POLICY.replacen("card = \"delete\"", "card = { keep = \"x\" }", 1);
     let found = read(&format!("{policy}{email}")).unwrap_err().to_string();
     assert!(found.contains("(for tenant acme)") && found.contains("its values must differ"), "{found}");
-    // One that is the same for everyone is said once, and there.
+    // A problem that is the same for everyone is reported once, in the policy for everyone.
     let wrong = policy.replacen("email = \"token\"", "email = { generalise = \"uk_postcode\" }", 1);
     let found = read(&format!("{wrong}[tenants.acme]\nsweep = true\n")).unwrap_err();
     assert_eq!(found.iter().count(), 1, "{found}");
@@ -276,7 +276,7 @@ fn a_period_is_shorter_only_if_it_is_in_every_month() {
     assert!(!shorter("1 month", "1 month") && shorter("1 month", "1 month 1 day"));
 }
 
-/// Who is due under both policies and treated in the same way is no change.
+/// A customer who is due under both policies and treated in the same way is not a change.
 #[test]
 fn an_impact_counts_only_what_changes() {
     let on = |after: &str| {

@@ -1,4 +1,4 @@
-//! Triggers, time zones, tenants, and what was done before: what the decision makes of each.
+//! How the decision depends on triggers, time zones, tenants and earlier treatments.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use relinquish::customer::{Moment, Status};
@@ -215,7 +215,7 @@ fn a_whole_tenant_goes_when_its_service_ended_and_its_data_were_handed_over() {
         now,
         "due (service_ended), treatment clear, since 2026-05-30",
     );
-    // A request does not wait for it.
+    // A request does not wait for the period.
     assert_says(&customer("x", &ended), &Asked::request(), now, "due (requested)");
 }
 
@@ -223,7 +223,7 @@ fn a_whole_tenant_goes_when_its_service_ended_and_its_data_were_handed_over() {
 fn days_are_those_of_the_policys_zone() {
     let mut customer = customer("x", &[("cancelled", "2026-02-28T23:30:00Z")]);
     customer.status = Status::Cancelled;
-    // It was 1 March in Stockholm already.
+    // In Stockholm it was already 1 March.
     assert_says(
         &customer,
         &Asked::Sweep,
@@ -304,13 +304,13 @@ fn what_is_in_force_is_printed_with_its_origin() {
     assert!(
         policy.effective(&"anybody".into()).to_string().starts_with("# in force for every tenant without")
     );
-    // What is printed can be read again, and means the same.
+    // The printed text can be read again, with the same meaning.
     let again = PolicyDocument::from_toml(&printed).unwrap().check(&map()).unwrap();
     assert_eq!(again.triggers(), acme.triggers());
     assert_eq!(again.treatments(), acme.treatments());
 }
 
-/// Another tenant's entry must not void what was approved for this one.
+/// An entry of another tenant must not invalidate an approval for this one.
 #[test]
 fn a_tenants_entry_touches_no_other_tenant() {
     let before = policy();
@@ -346,7 +346,7 @@ fn what_is_wrong_with_a_tenants_entry_is_said_where_it_is() {
         faults(&[("triggers.cancelled = \"off\"", "triggers.cancelled = \"of\"")]),
         ["tenants.acme.triggers.cancelled"]
     );
-    // Said once, and not once per tenant.
+    // It is reported once, and not once per tenant.
     assert_eq!(
         faults(&[(
             "[treatments.clear]\ncustomer = \"anonymise\"\ncall = \"delete\"",
@@ -360,7 +360,7 @@ fn what_is_wrong_with_a_tenants_entry_is_said_where_it_is() {
         ["triggers.service_ended.hand_over"],
         "not of those who have other triggers of their own"
     );
-    // Possible for everyone, and impossible with the tenant's own line.
+    // The policy is possible for everyone, but not with the tenant's own line.
     assert_eq!(
         faults(&[(
             "anonymise.postcode = { keep = \"theirs\" }",
@@ -432,19 +432,19 @@ fn who_was_treated_is_due_for_what_is_missing_and_only_that() {
         other => panic!("{other}"),
     };
     let is_due = |decision: &Decision| matches!(decision, Decision::Due(_));
-    // The same treatment, and nothing has come since.
+    // The treatment is the same, and no records were added since.
     let found = decided(&customer, "clear", &[treated(&policy, "clear", false)]);
     assert!(!is_due(&found), "{found}");
-    // A record has come since.
+    // A record was added since.
     let found = decided(&customer, "clear", &[treated(&policy, "clear", true)]);
     assert_eq!(missing(&found), Some(Missing::Changed), "{found}");
     // The treatment reaches further now.
     let found = decided(&customer, "clear", &[treated(&policy, "marketing", true)]);
     assert_eq!(missing(&found), Some(Missing::Grown), "{found}");
-    // Another treatment that finds nothing to do: a case that does nothing is none.
+    // Another treatment that has nothing to do, so there is no case.
     let found = decided(&customer, "clear", &[treated(&policy, "marketing", false)]);
     assert!(!is_due(&found), "{found}");
-    // But it reaches a gateway that the first one did not, and nobody counts there.
+    // But this treatment erases at a gateway that the first one did not name. Records at a gateway are not counted.
     customer.gateway_profiles.push(relinquish::customer::GatewayProfile::new("stripe", "cus_1"));
     let found = decided(&customer, "clear", &[treated(&policy, "marketing", false)]);
     assert_eq!(missing(&found), Some(Missing::Grown), "{found}");
@@ -458,8 +458,8 @@ fn who_was_treated_is_due_for_what_is_missing_and_only_that() {
     assert!(!is_due(&found), "{found}");
 }
 
-/// What a duty deferred waits for its day, needs neither trigger nor switch if a person had asked, and is told apart from
-/// what is chosen anew.
+/// Records that a duty deferred wait for their day. If a person had asked, they need neither a trigger nor the
+/// switch. The decision distinguishes them from a new choice.
 #[test]
 fn what_was_deferred_is_due_by_itself_unless_the_customer_came_back() {
     let policy = policy();
@@ -490,16 +490,17 @@ fn what_was_deferred_is_due_by_itself_unless_the_customer_came_back() {
         matches!(off, Decision::Nothing(Nothing::SweepOff)),
         "the switch is off, and nobody had asked: {off}"
     );
-    // A request chooses anew, for whatever is there.
+    // A request is a new choice, for all records that exist.
     let asked = decide(&policy, &one, &Asked::request(), &[of(Trigger::Requested, None)], at(now));
     assert!(matches!(&asked, Decision::Due(due) if !due.is_deferred() && due.again.is_some()), "{asked}");
     let first = decide(&policy, &one, &Asked::request(), &[], at(now));
     assert!(matches!(&first, Decision::Due(due) if !due.is_deferred()), "{first}");
-    // A later case under the same treatment has taken it up.
+    // A later case under the same treatment has taken over the deferred records.
     let later = TreatedBefore { case: "c-2".into(), rest: None, ..of(Trigger::Requested, None) };
     let taken = decided(&one, &[of(Trigger::Requested, None), later]);
     assert!(matches!(taken, Decision::Nothing(Nothing::SweepOff)), "{taken}");
-    // Archived no more; and, where the policy tells the inactive by a purchase, one later than the case.
+    // The customer has returned: no longer archived, or with a purchase after the case, if the policy recognises
+    // inactive customers by purchases.
     let back =
         explain(&policy, &customer("bolt", &[]), &Asked::Sweep, &[of(Trigger::Requested, None)], at(now));
     assert!(
@@ -513,7 +514,7 @@ fn what_was_deferred_is_due_by_itself_unless_the_customer_came_back() {
         let found = decided(&one, &[of(Trigger::Requested, None)]);
         assert_eq!(matches!(found, Decision::Due(_)), !comes_back, "{bought}: {found}");
     }
-    // A treatment that the policy has no more cannot be done, and is not forgotten either.
+    // A treatment that the policy no longer has cannot be carried out, but it is still reported.
     let gone = TreatedBefore { name: "wipe".into(), ..of(Trigger::Requested, None) };
     let found = decided(&one, &[gone]);
     assert!(matches!(&found, Decision::Nothing(Nothing::NoSuchTreatment { .. })), "{found}");
@@ -532,8 +533,8 @@ fn every_decision_says_why() {
         "inactive counts 3 years from last_transaction, 2020-02-29: due on 2023-02-28",
         "service_ended counts from service_ended, and the customer has no such date",
         "inactive chooses treatment clear, due since 2023-02-28",
-        "guard several_tenants is up: it forbids",
-        "guard not_archived is up: the policy does not look",
+        "guard several_tenants applies: it forbids",
+        "guard not_archived applies: the policy does not look",
         "so: refused: the account is connected to more than one tenant; disconnect the account",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");

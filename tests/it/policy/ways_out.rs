@@ -1,4 +1,4 @@
-//! Every way out that a problem names is one: the next check lets it pass.
+//! Every correction that a problem suggests works: the next check accepts it.
 
 use relinquish::{PolicyDocument, RecordStore as _};
 
@@ -28,7 +28,7 @@ fn passes(shop: &Shop) {
     policy.check(store.data_map()).unwrap_or_else(|problems| panic!("{problems}"));
 }
 
-/// "clear" was offered for a link that takes no NULL, and "goes", which works, was not.
+/// A former bug: "clear" was suggested for a link that is NOT NULL, and "goes", which works, was not.
 #[tokio::test]
 async fn a_link_is_offered_the_words_that_it_takes() {
     let treatment = "customer = 'anonymise'\ntopic = 'delete'\nnote = 'delete'\n";
@@ -47,14 +47,15 @@ async fn a_link_is_offered_the_words_that_it_takes() {
     passes(&clears);
     clears.erase("1").await;
     assert_eq!(clears.text("SELECT coalesce(topic, '-') || '' FROM notes"), "-");
-    // Where the customer's own record goes, the topic cannot stay.
+    // If the customer's own record is deleted, the topic cannot stay.
     let gone = treatment.replace("customer = 'anonymise'", "customer = 'delete'");
     let said = notes("NOT NULL", "{ keep = 'no need' }", &gone).policy_refused();
     assert!(!said.contains("anonymise this class"), "{said}");
     passes(&notes("NOT NULL", "'goes'", &gone));
 }
 
-/// "reassign" was offered where no "Unknown Customer" is mapped, and "anonymise" for what hangs from a record that goes.
+/// A former bug: "reassign" was suggested without an "Unknown Customer" in the map, and "anonymise" for a record that
+/// belongs to a deleted record.
 #[test]
 fn a_class_is_offered_the_actions_that_it_takes() {
     let said = notes("", "'clear'", "customer = 'delete'\ntopic = 'delete'\n").policy_refused();
@@ -72,7 +73,8 @@ fn a_class_is_offered_the_actions_that_it_takes() {
     }
 }
 
-/// For a document that takes no NULL, a placeholder was offered and "leave the field out: it is not personal".
+/// A former bug: for a document in a NOT NULL column, the error suggested a placeholder and "leave the field out: it
+/// is not personal".
 #[tokio::test]
 async fn a_document_that_cannot_be_read_becomes_a_document() {
     let treatment = |otherwise: &str| {
@@ -87,7 +89,7 @@ async fn a_document_that_cannot_be_read_becomes_a_document() {
     assert_eq!(shop.text("SELECT settings FROM clients WHERE id = 2"), "{}");
 }
 
-/// `shared = ["a+b", …]` was offered for a foreign key of two columns: there is no such column.
+/// A former bug: `shared = ["a+b", …]` was suggested for a foreign key of two columns, but there is no such column.
 #[test]
 fn a_key_of_several_columns_is_offered_no_column_of_a_joined_name() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -111,13 +113,13 @@ fn a_key_of_several_columns_is_offered_no_column_of_a_joined_name() {
     }
 }
 
-/// A small host of which a treatment is checked: what is in the map, and what is done to each class.
+/// A small host with a treatment to check: the content of the map, and the action for each class.
 #[derive(Clone, Debug)]
 struct Host {
     null: &'static str,
     unique: &'static str,
     unknown: bool,
-    /// What the map says of the owner links of topics and of notes.
+    /// The map's lines about the owner links of topics and of notes.
     owner_ends: [String; 2],
     topic_end: String,
     actions: [String; 3],
@@ -150,7 +152,7 @@ impl Host {
         (sql, map, treatment.concat())
     }
 
-    /// What is said, by path; None where the map itself does not fit.
+    /// The problems by path. `None` if the map itself does not fit.
     fn said(&self, known: &mut Known) -> Option<Vec<relinquish::Problem>> {
         let (sql, map, treatment) = self.texts();
         let place = format!("{sql}{map}");
@@ -170,7 +172,7 @@ impl Host {
         &mut self.actions[place.unwrap_or_else(|| panic!("{class}"))]
     }
 
-    /// The host after an alternative of a way out. Every alternative has to be of a form that is known here.
+    /// The host after a suggested correction. The test has to know the form of every correction.
     fn after(&self, (path, what): (&str, &str), alternative: &str) -> Self {
         let mut host = self.clone();
         if let Some((first, second)) = alternative.split_once(", and ") {
@@ -206,7 +208,7 @@ impl Host {
     }
 }
 
-/// The alternatives of a way out: `write "delete", { keep = "reason" } or "anonymise", or delete note`.
+/// The alternatives of a suggestion: `write "delete", { keep = "reason" } or "anonymise", or delete note`.
 fn alternatives(way_out: &str) -> Vec<String> {
     let plain = way_out.replace(", or ", "\n").replace("; or ", "\n").replace(" or ", "\n");
     let mut parts = vec![String::new()];
@@ -231,7 +233,7 @@ fn alternatives(way_out: &str) -> Vec<String> {
     bare.filter(|part| !part.is_empty()).collect()
 }
 
-/// Each alternative makes the problem go away, and leads to no other at the same place.
+/// Each alternative solves the problem, and causes no other problem at the same place.
 #[test]
 fn every_alternative_of_a_treatments_problem_lets_it_pass() {
     let actions = ["'delete'", "'anonymise'", "'reassign'", "{ keep = 'law' }", ""];
@@ -288,7 +290,8 @@ fn every_alternative_of_a_treatments_problem_lets_it_pass() {
     assert!(tried > 1_000, "{tried}");
 }
 
-/// "stand-in" was no way out of a link as long as the map had no "Unknown Customer", and nothing said what it takes.
+/// A former bug: "stand-in" was not suggested for a link while the map had no "Unknown Customer", and nothing said
+/// what is needed for it.
 #[test]
 fn the_stand_in_is_hinted_at_before_the_map_has_one() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, is_ghost INTEGER NOT NULL DEFAULT 0);

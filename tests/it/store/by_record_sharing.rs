@@ -1,4 +1,5 @@
-//! Repositories of a host's own in which several people have a record: somebody has to tell who else has it.
+//! A host's own repository in which several people share a record. The host has to implement the check for other
+//! owners.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use relinquish::{Asked, ByRecord, Customer, CustomerId, DataMap, Engine, Outcome
 
 use crate::hosts::{self, approved};
 
-/// Knows by key which records somebody else has as well.
+/// Knows by key which records also have another owner.
 #[derive(Debug, Default)]
 struct Others {
     keys: Mutex<BTreeSet<&'static str>>,
@@ -89,7 +90,8 @@ fn texts(repository: &MemoryRepository) -> Vec<String> {
         .collect()
 }
 
-/// A record that somebody else has too was treated with the first who left: nothing told the store whose else it was.
+/// A former bug: a shared record was treated when its first owner left, because nothing told the store about the
+/// other owners.
 #[tokio::test]
 async fn what_somebody_else_has_too_stays_with_that_one() {
     let (repository, others) = (repository(), Arc::new(Others::default()));
@@ -114,7 +116,7 @@ async fn what_somebody_else_has_too_stays_with_that_one() {
     assert_eq!(texts(&repository), ["a: from Vigdis Alm to Bo"]);
 }
 
-/// What stays with others is searched for the customer who leaves all the same.
+/// Shared records that stay are still searched for the customer who leaves.
 #[tokio::test]
 async fn a_text_that_stays_with_others_is_searched_for_the_one_who_leaves() {
     let (repository, others) = (repository(), Arc::new(Others::default()));
@@ -130,10 +132,10 @@ async fn an_answer_that_leaves_a_record_out_erases_nothing() {
     let others = Arc::new(Others { answers_too_little: true, ..Others::default() });
     let planned = engine(&repository(), &others).plan(&"1".into(), &Asked::request()).await;
     let said = planned.map(|_| ()).unwrap_err().to_string();
-    assert!(said.contains("not of every record was told who else has it"), "{said}");
+    assert!(said.contains("the adapter did not answer for every record"), "{said}");
 }
 
-/// Where nobody tells, the policy is refused when the engine is built, or the store refuses to work.
+/// Without this check for other owners, the policy is refused when the engine is built, or the store refuses to work.
 #[tokio::test]
 async fn a_map_with_shared_records_needs_somebody_who_tells() {
     let policy = |text: &str| PolicyDocument::from_toml(text).unwrap();
@@ -149,7 +151,7 @@ async fn a_map_with_shared_records_needs_somebody_who_tells() {
             .is_ok()
     );
     assert!(policy(POLICY).check(&map(true)).is_ok());
-    // The map says that somebody tells, and nobody was given.
+    // The map says that there is such a check, but the store was given none.
     let store = ByRecord::new(repository());
     let engine = Engine::builder(store, policy(POLICY), MemoryLedger::new(), hosts::keys())
         .clock(ManualClock::at(hosts::now()))

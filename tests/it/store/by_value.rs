@@ -1,4 +1,5 @@
-//! Records that a value leads to their customer: an order with an e-mail address, of a customer with an account or of a guest.
+//! Records that find their customer by a value: an order with an e-mail address, from a customer with an account or
+//! from a guest.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ const SCHEMA: &str = "
     CREATE TABLE tickets (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, contact TEXT, bought TEXT);
     INSERT INTO clients VALUES (1, 'Maud Ash', 'maud@ash.org'), (2, 'Bob Elm', 'bob@elm.org');";
 
-/// The orders of a test, a treatment of them, and what else the policy says.
+/// The orders of a test, their treatment, and other lines of the policy.
 fn shop(tickets: &str, treatment: &str, rules: &str) -> Shop {
     let map = format!(
         "{CUSTOMERS}fields = {{ name = 'name', email = 'email' }}
@@ -31,7 +32,7 @@ fn shop(tickets: &str, treatment: &str, rules: &str) -> Shop {
     shop
 }
 
-/// An engine that reaches records without an owner as well, on a day.
+/// An engine on a given day, which also treats records without an owner.
 fn engine_on(shop: &Shop, day: &str) -> (Engine, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(format!("{day}T12:00:00Z").parse().unwrap()));
     let store = Arc::new(shop.store().unwrap());
@@ -65,8 +66,9 @@ async fn expire_ownerless(engine: &Engine, clock: &ManualClock) -> (String, Expi
     expire(engine, clock, planned).await
 }
 
-/// The address in a record of the customer stayed if it was another one than the customer's own, and the certificate said that
-/// it was anonymised. The customer's address in somebody else's record was written, and counted nowhere.
+/// Two former bugs. An address in a customer's record stayed if it was not the customer's own address, but the
+/// certificate called the record anonymised. The customer's address in another person's record was erased, but not
+/// counted.
 #[tokio::test]
 async fn the_address_in_a_record_goes_with_the_record_and_with_the_person() {
     let shop = shop(
@@ -96,7 +98,8 @@ async fn the_address_in_a_record_goes_with_the_record_and_with_the_person() {
     assert_eq!(changed.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
-/// Two customers with the same address blocked one another over a record that names its customer by the account.
+/// A former bug: two customers with the same address blocked each other because of a record that names its customer
+/// by the account.
 #[tokio::test]
 async fn an_address_behind_an_account_blocks_nobody() {
     let shop = shop("(1, 1, 'maud@ash.org', NULL)", "anonymise", "");
@@ -109,7 +112,7 @@ async fn an_address_behind_an_account_blocks_nobody() {
     assert_eq!(shop.text("SELECT count(*) || '' FROM tickets WHERE contact LIKE '%ash.org'"), "0");
 }
 
-/// An order without an account still says unclear if two customers have its address.
+/// An order without an account is still unclear if two customers have its address.
 #[tokio::test]
 async fn an_address_without_an_account_blocks_both() {
     let shop = shop("(1, NULL, 'maud@ash.org', NULL)", "anonymise", "");
@@ -122,7 +125,8 @@ async fn an_address_without_an_account_blocks_both() {
     assert!(format!("{decision:?}").contains("contact"), "{decision:?}");
 }
 
-/// Beside `from` and `after`, `ownerless` deleted an order of three days ago. A guest's order expired by no age at all.
+/// A former bug: together with `from` and `after`, `ownerless` deleted an order that was three days old. A guest's
+/// order expired at any age.
 #[tokio::test]
 async fn a_guests_order_expires_by_its_age_and_not_before() {
     for beside in ["", "ownerless = 'gone or none', "] {
@@ -148,7 +152,7 @@ async fn a_guests_order_expires_by_its_age_and_not_before() {
     }
 }
 
-/// Whose tenant's a record is that nobody has, no one can tell: it waits for the longest age that a tenant says.
+/// Nobody knows to which tenant an ownerless record belongs. So it waits for the longest age that any tenant has.
 #[tokio::test]
 async fn a_guests_order_waits_for_the_longest_age_of_all_tenants() {
     let shop = shop(
@@ -164,8 +168,8 @@ async fn a_guests_order_waits_for_the_longest_age_of_all_tenants() {
     assert!(says.contains("2 rows, 1 expired, 1 to do"), "{says}");
 }
 
-/// The plan counted the field of a record and the record as two: "3 rows, 3 expired, 6 to do". A record of somebody else's that names
-/// the customer is none of the customer's here: it expires by its own age.
+/// A former bug: the plan counted a record and its field twice: "3 rows, 3 expired, 6 to do". A record of another
+/// person that names the customer does not belong to the customer here. It expires by its own age.
 #[tokio::test]
 async fn a_record_that_is_found_by_a_value_is_counted_once() {
     let shop = shop(
@@ -181,8 +185,8 @@ async fn a_record_that_is_found_by_a_value_is_counted_once() {
     assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "3");
 }
 
-/// The certificate said that one record was kept where the plan had said two. When the duty was over nothing found the guest's
-/// order, and the address stayed for ever.
+/// Two former bugs. The certificate said that one record was kept, but the plan said two. When the duty ended, the
+/// guest's order was not found, so the address stayed for ever.
 #[tokio::test]
 async fn what_a_duty_kept_is_found_when_the_duty_is_over() {
     let shop = shop(
@@ -207,7 +211,7 @@ async fn what_a_duty_kept_is_found_when_the_duty_is_over() {
     assert_eq!(shop.text("SELECT group_concat(id) FROM tickets"), "1,3");
 }
 
-/// `of` beside such a value turned the error round: the customer's own address stayed in a guest's order.
+/// A former bug: with `of` next to such a value, the customer's own address stayed in a guest's order.
 #[tokio::test]
 async fn a_value_that_leads_to_a_customer_is_of_no_other_link() {
     let mut shop = shop("(1, 1, 'maud@ash.org', NULL)", "anonymise", "");
@@ -217,7 +221,7 @@ async fn a_value_that_leads_to_a_customer_is_of_no_other_link() {
     assert!(says.contains("leave `of` out"), "{says}");
 }
 
-/// The records of nobody counted as expired, and no address in them was written.
+/// A former bug: records without an owner counted as expired, but their addresses were not erased.
 #[tokio::test]
 async fn the_address_of_a_guest_is_written_when_the_order_expires() {
     let shop = shop(
@@ -232,8 +236,9 @@ async fn the_address_of_a_guest_is_written_when_the_order_expires() {
     assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "2");
 }
 
-/// A field of the customer at another end was written when any record of that age was found from that customer: in a record
-/// of nobody, whose own age nobody had limited, and apart from the rest of its record.
+/// A former bug: a record without an owner has a field that belongs to a customer. No rule limited the age of this
+/// record. But the field was erased, separately from the rest of its record, when any other record of the customer
+/// had expired.
 #[tokio::test]
 async fn a_field_of_another_person_expires_with_its_record() {
     let mut shop = shop(
@@ -266,8 +271,8 @@ async fn a_field_of_another_person_expires_with_its_record() {
     );
 }
 
-/// A place is kept by a duty, and hangs from orders that are found by an address alone. The address is erased before, so nobody
-/// would find the place when the duty ends.
+/// A duty keeps a place. The place belongs to orders that are found only by an address. The address is erased
+/// earlier, so nobody could find the place when the duty ends.
 #[test]
 fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itself() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
@@ -299,7 +304,7 @@ fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itse
     let refused = |map: &str, class: &str, rules: String| {
         Shop::new(sql, map, &format!("{}{rules}", treatment(class))).policy_refused()
     };
-    // What is shared cannot expire.
+    // Shared records cannot expire.
     let said = refused(&places, "place", duty("'place'"));
     assert!(
         said.contains(
@@ -316,7 +321,7 @@ fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itse
     let mut shop = Shop::new(sql, &permits, &format!("{}{rules}", treatment("permit")));
     let policy = relinquish::PolicyDocument::from_toml(&shop.policy).unwrap();
     policy.check(shop.store().unwrap().data_map()).unwrap();
-    // Only a sweep lets records expire.
+    // Records expire only if the policy sweeps.
     shop.policy = shop.policy.replace("sweep = true", "sweep = false");
     let said = shop.policy_refused();
     assert!(

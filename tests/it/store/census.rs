@@ -1,4 +1,4 @@
-//! A census counts what nobody claims or owns, and nothing of it is left unsaid.
+//! A census counts the rows without class or owner, and reports all of them.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ async fn rows_that_no_class_claims_and_records_of_nobody_are_counted() {
     assert_eq!(census, again);
 }
 
-/// What the problems say can be written, and the problem is gone then.
+/// The lines that the problems suggest can be written into the map, and then the problem is gone.
 #[tokio::test]
 async fn each_way_out_leads_out() {
     let ignored = "nobody = { none = 'of visitors', gone = 'of clients who left' }\n[ignore]\nmeta = { rest = 'of goods' }";
@@ -95,7 +95,7 @@ async fn each_way_out_leads_out() {
     assert_eq!(census(&shop).await.tables["meta"].classes["other"].rows, 4);
 }
 
-/// A value may be anything where nobody said that the column holds nothing personal.
+/// A value is shown only if the map says that the column is not personal.
 #[tokio::test]
 async fn values_of_a_column_that_nobody_called_not_personal_are_not_shown() {
     for kind in ["", "k = 'free_text', "] {
@@ -121,11 +121,11 @@ async fn texts_that_cannot_be_searched_are_counted() {
     );
 }
 
-/// NUL characters between letters, broken data of PHP, bytes in a column without a type and documents that are no JSON block a
-/// customer as bytes do, and the census did not count them.
+/// A former bug: the census did not count values that block a customer like bytes do. These are NUL characters
+/// between letters, broken PHP data, bytes in a column without a type, and documents that are not JSON.
 #[tokio::test]
 async fn whatever_blocks_a_customer_is_counted() {
-    // The rest of a document may be personal, too. Then the column is a field beside the values within.
+    // The rest of a document may be personal, too. Then the column is a field in addition to the values inside it.
     for (rest, of_rest) in [("not personal", ""), ("free_text", ", settings = 'redact'")] {
         blocks_and_is_counted(rest, of_rest).await;
     }
@@ -165,7 +165,7 @@ async fn blocks_and_is_counted(rest: &str, of_rest: &str) {
         assert!(matches!(planned, Planned::Refused(_)), "{breaks}");
         assert!(matches!(shop.erase("2").await, Outcome::Erased(_)), "{breaks}");
     }
-    // What is empty, or a number, holds nothing.
+    // An empty value or a number contains nothing to search.
     let fine = [
         "INSERT INTO mails VALUES (1, 1, x'')",
         "INSERT INTO mails VALUES (1, 1, 7)",
@@ -180,7 +180,7 @@ async fn blocks_and_is_counted(rest: &str, of_rest: &str) {
     }
 }
 
-/// A record that several people have is nobody's when none of them is there.
+/// A shared record has no owner if none of its owners exists.
 #[tokio::test]
 async fn shared_records_that_nobody_has_are_counted() {
     let shop = Shop::new(
@@ -216,7 +216,7 @@ async fn shared_records_that_nobody_has_are_counted() {
     assert_eq!((message.rows, message.nobody.rows, message.gone.rows), (4, 1, 1));
 }
 
-/// An engine whose ledger has a census, if one was taken.
+/// An engine whose ledger has a census, if the test took one.
 async fn engine(shop: &Shop, last: Option<&Census>, now: DateTime<Utc>) -> Engine {
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
     let ledger = MemoryLedger::new();
@@ -252,8 +252,8 @@ async fn refused(engine: &Engine, why: &str) {
     assert!(error.to_string().contains(why), "{why} is missing in {error}");
 }
 
-/// Nobody has to ask for it: an engine that was told nothing of a census refused nothing, and rows that no class claims were
-/// left under a certificate.
+/// The census is always required. A former bug: an engine without a census refused nothing, so a certificate was
+/// issued although rows without a class were left.
 #[tokio::test]
 async fn nothing_is_planned_or_erased_without_a_recent_census_that_finds_no_problem() {
     let shop = shop(EXPLAINED);
@@ -270,7 +270,7 @@ async fn nothing_is_planned_or_erased_without_a_recent_census_that_finds_no_prob
     assert_eq!(in_time.last_census().await.unwrap().unwrap().at, taken.at, "the last one does");
     in_time.plan(&maud, &Asked::request()).await.unwrap();
 
-    // What was planned with a census is not executed without one.
+    // A plan that was made with a census is not executed without one.
     let plan = approved(&engine(&shop, Some(&taken), hosts::now()).await, &maud, &Asked::request()).await;
     let before = shop.cells();
     let late = engine(&shop, None, hosts::now()).await;
@@ -278,7 +278,7 @@ async fn nothing_is_planned_or_erased_without_a_recent_census_that_finds_no_prob
     assert!(matches!(error, Error::Census { .. }), "{error}");
     assert_eq!(before, shop.cells());
 
-    // A census with problems, and one of another schema.
+    // A census with problems, and a census of another schema.
     let unexplained = self::shop("");
     Connection::open(unexplained.path()).unwrap().execute_batch("UPDATE meta SET client_id = 9").unwrap();
     let found = census(&unexplained).await;
@@ -291,13 +291,14 @@ async fn nothing_is_planned_or_erased_without_a_recent_census_that_finds_no_prob
     refused(&engine(&shop, Some(&taken), hosts::now()).await, "under this data map").await;
 }
 
-/// What a census finds of a table stops the classes of that table, and those that hang from them. A decision is no act.
+/// A problem of a table stops the classes of this table and the classes that belong to them. A decision alone is
+/// still possible.
 #[tokio::test]
 async fn a_census_stops_only_the_classes_that_it_is_about() {
     let mut shop = shop("");
     let mend = |sql: &str| Connection::open(shop.path()).unwrap().execute_batch(sql).unwrap();
     let found = census(&shop).await;
-    // The rows belong to nobody who is there, so that only the census knows of them.
+    // The rows belong to a customer who does not exist, so that only the census finds them.
     mend("UPDATE meta SET client_id = NULL WHERE id > 4");
     let stopped = engine(&shop, Some(&found), hosts::now()).await;
     refused(&stopped, "no record class claims 4 rows").await;
@@ -314,7 +315,7 @@ async fn a_census_stops_only_the_classes_that_it_is_about() {
     );
 }
 
-/// A case that was interrupted waits for a census that does, and does not begin anything before.
+/// An interrupted case waits for a valid census, and does not begin any step before.
 #[tokio::test]
 async fn a_resumed_case_waits_for_a_census() {
     let shop = shop(EXPLAINED);
@@ -363,8 +364,8 @@ async fn a_census_stops_where_the_schema_has_changed_since_the_store_was_opened(
     assert!(matches!(error, StoreError::Drift { .. }), "{error}");
 }
 
-/// Where clients and their contacts divide one table, a client has no parent and is no contact without an owner: the invoices
-/// of clients were taken for records of nobody.
+/// A former bug: clients and their contacts are in one table. A client has no parent, but is not a contact without an
+/// owner. Still the invoices of clients counted as records without an owner.
 #[tokio::test]
 async fn records_of_those_who_share_a_table_with_others_have_an_owner() {
     let shop = Shop::new(
@@ -383,13 +384,13 @@ async fn records_of_those_who_share_a_table_with_others_have_an_owner() {
     );
     let census = census(&shop).await;
     let invoices = &census.tables["invoices"].classes["invoice"];
-    // Of a contact who is nobody's, and of no one.
+    // One belongs to a contact without a client, and one to nobody.
     assert_eq!((invoices.rows, invoices.nobody.rows, invoices.gone.rows), (4, 2, 0));
     let contacts = &census.tables["clients"].classes["contact"];
     assert_eq!((contacts.rows, contacts.nobody.rows), (2, 1));
 }
 
-/// A guest's order names nobody who has gone: with `ownerless = "gone"` it would have been deleted.
+/// A guest's order does not name a deleted customer. With `ownerless = "gone"` it would have been deleted.
 #[tokio::test]
 async fn an_address_that_no_customer_has_is_a_guests() {
     let shop = Shop::new(
@@ -410,8 +411,8 @@ async fn an_address_that_no_customer_has_is_a_guests() {
     assert_eq!((orders.rows, orders.nobody.rows, orders.gone.rows), (5, 2, 1));
 }
 
-/// A row of no class that came in after the census hangs from its customer: it would have stayed under a certificate that says
-/// that nothing is left.
+/// A row without a class was added after the census and belongs to the customer. It would have stayed although the
+/// certificate says that nothing is left.
 #[tokio::test]
 async fn a_row_of_no_class_that_came_in_since_blocks_its_customer_and_nobody_else() {
     let shop = shop("nobody = { none = 'of visitors', gone = 'of clients who left' }");
@@ -443,14 +444,14 @@ async fn a_row_of_no_class_that_came_in_since_blocks_its_customer_and_nobody_els
         .map(|((row, column), _)| format!("{row}.{column}"))
         .collect();
     assert_eq!(changed, ["clients[2].name", "meta[2].v"]);
-    // Where the treatment does nothing in the table, nothing of it is asked.
+    // If the treatment changes nothing in the table, the table is not checked.
     let map = format!("{CUSTOMERS}fields.name = 'name'\n{META}nobody = 'of others'");
     let kept = Shop::new(SCHEMA, &map, "customer = 'anonymise'\nphone = { keep = 'the law' }");
     let kept = self::engine(&kept, Some(&census(&kept).await), hosts::now()).await;
     assert!(matches!(kept.plan(&"1".into(), &Asked::request()).await, Ok(Planned::Plan(_))));
 }
 
-/// Dates that cannot be read make nothing due, so somebody has to hear of them.
+/// A date that cannot be read never makes a record due. So it has to be reported.
 #[tokio::test]
 async fn dates_that_cannot_be_read_are_counted() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, made TEXT);
@@ -474,7 +475,8 @@ async fn dates_that_cannot_be_read_are_counted() {
     );
 }
 
-/// Records in a circle each name an owner that is there, and nobody has them: they stayed, and no word was said of them.
+/// A former bug: records in a circle each name an existing owner, but nobody has them. They stayed and were not
+/// reported.
 #[tokio::test]
 async fn records_that_hang_from_one_another_in_a_circle_are_nobodys() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -494,7 +496,7 @@ async fn records_that_hang_from_one_another_in_a_circle_are_nobodys() {
     assert_eq!((posts.rows, posts.nobody.rows, posts.gone.rows), (6, 1, 3));
     let marks = &census.tables["marks"].classes["mark"];
     assert_eq!((marks.rows, marks.nobody.rows, marks.gone.rows), (3, 1, 1));
-    // Of what hangs from them nothing more has to be said.
+    // Records that belong to them need no separate reason.
     let problems = problems(&census);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(
@@ -504,7 +506,8 @@ async fn records_that_hang_from_one_another_in_a_circle_are_nobodys() {
     );
 }
 
-/// "nobody" was offered for records whose customer is there, written in another way. It would have made them nobody's.
+/// A former bug: the check suggested "nobody" for records whose customer exists but is spelled differently. That
+/// would have left them without an owner.
 #[tokio::test]
 async fn nobody_is_not_offered_where_the_owner_is_spelled_otherwise() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);
@@ -528,14 +531,14 @@ async fn nobody_is_not_offered_where_the_owner_is_spelled_otherwise() {
     );
     assert!(!said.contains("nobody"), "{said}");
     assert_eq!(says(&census(&shop("", ", compare = 'normalised'")).await), "");
-    // A guest is nobody's, however the values are compared.
+    // A guest has no owner, however the values are compared.
     let guest = "INSERT INTO tickets VALUES (4, 'guest@fir.org');";
     let said = says(&census(&shop(guest, "")).await);
     assert!(said.contains("compare = \"normalised\"") && said.contains("records.ticket.nobody = "), "{said}");
 }
 
-/// A shared record that stays after the last of its people is nobody's, and the next census stopped its class. Nothing had said so
-/// before.
+/// A former bug: a shared record that stays after its last owner has no owner, and the next census stopped its class.
+/// There was no earlier warning.
 #[tokio::test]
 async fn a_shared_record_that_loses_every_owner_is_pointed_out_before() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -580,7 +583,7 @@ async fn a_shared_record_that_loses_every_owner_is_pointed_out_before() {
         for who in ["1", "2"] {
             assert!(matches!(shop.erase(who).await, Outcome::Erased(_)), "{word}");
         }
-        // What was pointed out is what the next census finds, and nothing else.
+        // The note names exactly the records that the next census finds.
         let found = problems(&census(&shop).await);
         assert_eq!(found.len(), wanted.len(), "{word}: {found:#?}");
         assert!(

@@ -1,4 +1,4 @@
-//! CHECKs of a schema: what they refuse is found before anything runs, and what is written they accept.
+//! CHECK constraints: values that they refuse are found before anything runs, and they accept what is written.
 
 use chrono::NaiveDate;
 use relinquish::anonymise::Strategies;
@@ -11,7 +11,7 @@ use rusqlite::functions::FunctionFlags;
 use crate::shop::{CUSTOMERS, Shop};
 use crate::values::own_strategies::Void;
 
-/// A table with one column of this declaration, in which the customer has a value, and one rule for it.
+/// A table with one column of this declaration, a value of the customer, and one rule for the column.
 fn shop(declared: &str, value: &str, rule: &str) -> Shop {
     let strict = if declared.contains("/* strict */") { " STRICT" } else { "" };
     Shop::new(
@@ -26,7 +26,7 @@ fn shop(declared: &str, value: &str, rule: &str) -> Shop {
 
 #[tokio::test]
 async fn what_is_written_is_accepted_and_nobody_has_to_be_refused_for_it() {
-    // Declaration, value before, rule, and what is true of the value afterwards.
+    // The declaration, the value before, the rule, and a condition for the value afterwards.
     for (declared, value, rule, wanted) in [
         (
             "TEXT NOT NULL CHECK (code GLOB '[0-9]*' AND length(code) = 16)",
@@ -137,7 +137,7 @@ fn what_a_check_refuses_is_said_with_its_path_before_anything_runs() {
             "{ placeholder = 'gone {date}' }",
             "(\"gone {date}\"): CHECK",
         ),
-        // Only some of what is drawn has a vowel in its first place.
+        // Only some of the random values begin with a vowel.
         ("TEXT CHECK (code GLOB 'erased-[^ae]*')", "'erased-1'", "'token'", "refuses it"),
         (
             "TEXT CHECK (length(code) >= 5)",
@@ -173,7 +173,8 @@ fn what_a_check_refuses_is_said_with_its_path_before_anything_runs() {
     }
 }
 
-/// What several columns decide together, no rule for one of them can know: SQLite says so, and nothing is written.
+/// A constraint over several columns cannot be checked with the rule of one column. SQLite refuses the write, and
+/// nothing is written.
 #[tokio::test]
 async fn a_check_over_several_columns_blocks_the_case_and_nothing_is_written() {
     let shop = Shop::new(
@@ -191,7 +192,7 @@ async fn a_check_over_several_columns_blocks_the_case_and_nothing_is_written() {
     assert!(fields.iter().all(|field| field.checks().is_empty()));
 }
 
-/// A function that only the host's own program knows.
+/// A function that only the host's program has.
 #[tokio::test]
 async fn a_check_that_cannot_be_evaluated_is_not_known_and_blocks_the_case() {
     let shop = shop("TEXT NOT NULL", "'MAUD'", "'remove'");
@@ -235,7 +236,8 @@ fn map(field: Field) -> DataMap {
     DataMap::builder(class).knows(Fact::ActiveSubscriptions).knows(Fact::Status).build().unwrap()
 }
 
-/// The rules of a host's own code are held in the same way, by its own strategies too, and the map is another with them.
+/// The checks of a host's own code are tested in the same way, also with its own strategies. They change the map's
+/// digest.
 #[tokio::test]
 async fn a_host_without_sql_says_what_it_holds_its_values_to() {
     let field = || Field::personal("code", Kind::CustomerNumber).required();
@@ -263,7 +265,7 @@ async fn a_host_without_sql_says_what_it_holds_its_values_to() {
         let at = NaiveDate::from_ymd_opt(2026, 11, 25).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
         store.erase(&EraseRequest::new(vec![target.clone()], treatment, seed, at)).await.unwrap().remove(0)
     };
-    // Under a map that does not say so, the repository refuses.
+    // With a map without these checks, the repository refuses the write.
     let unaware =
         format!("{POLICY}anonymise.customer_number = 'remove'\ntreatments.t.customer = 'anonymise'");
     let unaware = PolicyDocument::from_toml(&unaware).unwrap().check(&map(field())).unwrap();
@@ -277,7 +279,7 @@ async fn a_host_without_sql_says_what_it_holds_its_values_to() {
     assert!(code.len() == 12 && code.starts_with("000"), "{code}");
 }
 
-/// A field that is shared by too few has to be cleared to something that is accepted.
+/// A field that too few customers share is cleared, and the cleared value has to be accepted.
 #[test]
 fn a_group_is_cleared_to_what_is_accepted_too() {
     let shop = Shop::new(
@@ -288,4 +290,49 @@ fn a_group_is_cleared_to_what_is_accepted_too() {
     let refused = shop.policy_refused();
     assert!(refused.contains("customer.keep.city: has to go where too few customers share it"), "{refused}");
     assert!(SqlMap::from_toml(&shop.map).is_ok());
+}
+
+/// A CHECK refuses the value that a link takes when its other end goes: every erasure was blocked after its approval, and the error
+/// named the treatment, which could not help.
+#[tokio::test]
+async fn a_check_that_refuses_what_a_cleared_link_takes_is_found_before_anything_runs() {
+    let shop = |declared: &str, gone: &str, customer: &str| {
+        let sql = format!(
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+             CREATE TABLE notes (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, by INTEGER {declared}, body TEXT);
+             INSERT INTO clients VALUES (1, 'Ragna'), (2, 'Bo'); INSERT INTO notes VALUES (1, 2, 1, 'a');"
+        );
+        let map = format!(
+            "{CUSTOMERS}fields.name = 'name'\n[records.note]\ntable = 'notes'\nowner = 'client'\n\
+             ends.by = {{ to = 'customer', gone = {gone} }}\nfields.body = 'free_text'\n"
+        );
+        Shop::new(&sql, &map, &format!("customer = '{customer}'\nnote = 'delete'\n"))
+    };
+    for (declared, gone, check) in [
+        ("NOT NULL CHECK (by > 0)", "{ clear = 0 }", "by > 0"),
+        ("CHECK (by IS NOT NULL)", "'clear'", "by IS NOT NULL"),
+    ] {
+        let said = shop(declared, gone, "delete").policy_refused();
+        for part in [
+            "treatments.x.customer",
+            "note.by",
+            check,
+            "anonymise this class",
+            "ends.by = \"goes\"",
+            "clear =",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        // The ways out: the customer stays, the map writes another value, or the record goes.
+        let other = shop("NOT NULL CHECK (by <> 0)", "{ clear = -1 }", "delete");
+        for (shop, by) in [
+            (shop(declared, gone, "anonymise"), "1"),
+            (other, "-1"),
+            (shop(declared, "'goes'", "delete"), ""),
+        ] {
+            let outcome = shop.erase("1").await;
+            assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+            assert_eq!(shop.text("SELECT group_concat(by) FROM notes"), by, "{declared}");
+        }
+    }
 }

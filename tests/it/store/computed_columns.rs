@@ -9,7 +9,8 @@ fn shop(fields: &str, treatment: &str) -> Shop {
     Shop::new(sql, &format!("{CUSTOMERS}fields = {{ {fields} }}"), treatment)
 }
 
-/// The check passed, the plan named no field, and the outcome was "anonymised": nothing was changed.
+/// A former bug: the check passed, the plan named no field, and the outcome was "anonymised", but nothing was
+/// changed.
 #[test]
 fn a_computed_column_is_refused_where_its_source_stays() {
     let plain = "doc = 'not personal', handle = 'username', email = 'email', loud = 'email'";
@@ -19,11 +20,11 @@ fn a_computed_column_is_refused_where_its_source_stays() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // A source that the policy keeps is kept, and so is what comes of it.
+    // If the policy keeps a source column, the computed column is kept too.
     let kept = "doc = 'free_text', handle = 'username', email = 'email', loud = 'not personal'";
     let said = shop(kept, "customer = { action = 'anonymise', keep = { doc = 'law' } }").policy_refused();
     assert!(said.contains("write a rule for doc"), "{said}");
-    // Another value of the document is not the one that is computed.
+    // Another value of the document is not the source of the computed column.
     let other = "doc = { json = { '/phone' = 'username' }, rest = 'not personal' }, handle = 'username', email = 'email', loud = 'email'";
     let said = shop(other, "customer = 'anonymise'").policy_refused();
     assert!(said.contains("treatments.x.customer.email"), "{said}");
@@ -54,7 +55,8 @@ async fn each_way_out_of_a_computed_column_works() {
     assert_eq!(Vec::from_iter(changes(&before, &keeps.cells())), ["clients[1].handle"]);
 }
 
-/// Of two columns from which a third is computed one was written, and the other went on naming the person in it.
+/// A former bug: a column is computed from two columns. Only one of them was erased, so the computed column still
+/// named the person.
 #[tokio::test]
 async fn a_computed_column_is_refused_where_one_of_its_sources_still_names_the_person() {
     let shop = |treatment: &str| {
@@ -73,7 +75,7 @@ async fn a_computed_column_is_refused_where_one_of_its_sources_still_names_the_p
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(said.lines().count(), 1, "{said}");
-    // Both ways out are, and a town that stays names nobody.
+    // Both suggested ways are accepted. A town that stays names nobody.
     for (treatment, label) in [
         ("customer = 'anonymise'", " Sunda"),
         (

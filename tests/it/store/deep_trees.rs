@@ -8,7 +8,7 @@ use relinquish::store::{CensusRequest, RecordStore as _, TakeCensus as _, TallyR
 use crate::hosts;
 use crate::shop::{CUSTOMERS, Shop};
 
-/// Posts that answer each other, the first one of customer 1.
+/// Posts that answer each other. The first one belongs to customer 1.
 fn thread(depth: u32, shape: &str) -> Shop {
     let sql = format!(
         "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -44,8 +44,8 @@ async fn took(depth: u32, shape: &str) -> Duration {
     took
 }
 
-/// Each round read all rows that the rounds before had found, or all rows that others may have, and the census went up from
-/// each row: a thread of 4,000 posts took two minutes to plan, and one that is four times as long sixteen times as much.
+/// Each round read all rows that the rounds before had found, or all rows that others may have. The census went up from each
+/// row. So the time grew with the square of the depth.
 #[tokio::test]
 async fn a_deep_tree_takes_time_as_it_is_deep() {
     for shape in [
@@ -58,7 +58,7 @@ async fn a_deep_tree_takes_time_as_it_is_deep() {
     }
 }
 
-/// Posts that answer each other in a circle have an owner each, and nobody has them. So has what hangs from them.
+/// Posts that answer each other in a circle have an owner each, and yet nobody has them, nor what hangs from them.
 #[tokio::test]
 async fn a_circle_that_no_customer_is_in_is_counted() {
     let shop = thread(6, "owner = { first = ['parent', 'author'] }");

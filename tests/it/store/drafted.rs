@@ -1,5 +1,5 @@
-//! Maps drafted from a schema: they open once a person has taken the marks away, they err on the safe side, and they hold no
-//! value of a row.
+//! Maps that are drafted from a schema. They open when a person has removed the marks, their guesses are cautious,
+//! and they contain no value of a row.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Database {
         SqliteStore::draft(self.path(), customers, samples).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Opens the store as after a person took all marks away.
+    /// Opens the store with the draft after all marks were removed.
     fn opens(&self, draft: &MapDraft) -> String {
         let map = looked_at(draft);
         let read = SqlMap::from_toml(&map).unwrap_or_else(|problems| panic!("{problems}\n{map}"));
@@ -37,7 +37,7 @@ impl Database {
     }
 }
 
-/// The draft as a person leaves it who finds every guess right.
+/// The draft after a person has accepted every guess.
 fn looked_at(draft: &MapDraft) -> String {
     draft.to_string().replace("?\"", "\"").replace("\"TODO\"", "\"a reason\"")
 }
@@ -81,13 +81,13 @@ fn a_draft_places_every_table_that_leads_to_a_person() {
         text.contains("# or, if each of them has the record: shared = [\"sender_id\", \"recipient_id\"]"),
         "{text}"
     );
-    // Who works there is no customer, and only a person can say why nothing of it is one's.
+    // An employee is not a customer. Only a person can give the reason why such a table has no data of customers.
     assert!(
         text.contains("staff = \"TODO\"  # nothing ties it to a customer, and it has first_name, phone"),
         "{text}"
     );
     assert!(!text.contains("goods"), "{text}");
-    // Whoever signed up for letters may be a member: by the address.
+    // A person on the mailing list may be a member, with the same address.
     assert!(
         text.contains("owner = { column = \"email?\", to = \"customer.mail\", compare = \"normalised\" }"),
         "{text}"
@@ -95,7 +95,7 @@ fn a_draft_places_every_table_that_leads_to_a_person() {
     database.opens(&draft);
 }
 
-/// What would do most harm is read first, and every guess says what speaks for it.
+/// The most dangerous guesses come first, and every guess gives its reason.
 #[test]
 fn the_riskiest_guesses_come_first_with_what_speaks_for_them() {
     let draft = Database::new(FORUM).draft("members", Samples::None);
@@ -127,7 +127,7 @@ fn nothing_starts_while_a_mark_remains() {
     assert!(refused.contains("take the ? at its end away where it is right"), "{refused}");
 }
 
-/// A draft without its marks is a map that opens, whatever the schema.
+/// For every schema, the draft without its marks is a map that opens.
 #[test]
 fn any_schema_is_drafted_into_a_map_that_opens() {
     let mut dice = Dice(2_026);
@@ -180,7 +180,7 @@ fn a_table_that_is_not_there_is_named_with_the_nearest() {
     assert!(refused("visits").contains("has no primary key"), "{}", refused("visits"));
 }
 
-/// What each column of each table is, as a map says it.
+/// What a map says about each column of each table.
 fn columns(connection: &Connection, map: &str) -> BTreeMap<(String, String), String> {
     let read: toml::Table = toml::from_str(map).unwrap();
     let mut classes: Vec<(String, toml::Table)> = Vec::new();
@@ -220,8 +220,8 @@ fn columns(connection: &Connection, map: &str) -> BTreeMap<(String, String), Str
     all
 }
 
-/// Beside the map that a person wrote for the shop in 45 tables: how many columns need no change, and how many personal ones a
-/// draft misses.
+/// Compares the draft with the map that a person wrote for the shop with 45 tables: how many columns need no change,
+/// and how many personal columns the draft misses.
 #[test]
 fn few_columns_of_a_draft_need_a_change_and_hardly_any_personal_one_is_missed() {
     let database = Database::new(super::shop45::SCHEMA);
@@ -233,7 +233,7 @@ fn few_columns_of_a_draft_need_a_change_and_hardly_any_personal_one_is_missed() 
     let (mut same, mut missed, mut personal, mut wrong) = (0, Vec::new(), 0, Vec::new());
     for (column, kind) in &by_hand {
         let guess = drafted.get(column);
-        // To treat more as personal is no mistake that leaves anything; the kind decides what is written.
+        // It is not a dangerous mistake to treat more columns as personal. The kind decides what is written.
         let fits = guess == Some(kind) || (guess.is_some_and(is_personal) && is_personal(kind));
         same += usize::from(fits);
         if !fits {

@@ -1,4 +1,5 @@
-//! A schema that changes while the store is open: what matters to the map stops the run before anything is touched.
+//! The schema changes while the store is open. A change that matters to the map stops the run before anything is
+//! touched.
 
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ impl Open {
         Self { shop, store, treatment }
     }
 
-    /// Somebody else changes the schema.
+    /// Another program changes the schema.
     fn change(&self, sql: &str) {
         Connection::open(self.shop.path()).unwrap().execute_batch(sql).unwrap();
     }
@@ -105,7 +106,7 @@ async fn a_new_column_stops_the_run() {
     let open = Open::new();
     open.change("ALTER TABLE clients ADD COLUMN email TEXT");
     open.stops("column clients.email is new").await;
-    // The way out works: classify the column, open again.
+    // The suggested way works: classify the column and open the store again.
     open.stops("customers.fields.email").await;
     let map = open.shop.map.replace("name = 'name'", "name = 'name', email = 'email'");
     let store = SqliteStore::open(open.shop.path(), &relinquish::SqlMap::from_toml(&map).unwrap()).unwrap();
@@ -207,8 +208,8 @@ async fn counting_deactivating_and_the_records_of_nobody_stop_as_well() {
     assert_eq!(before, open.shop.cells());
 }
 
-/// A column that a migration adds under `rest` is noticed while the store is open, and after it is opened again: the new column is
-/// listed, and nothing runs that was approved before.
+/// A migration adds a column that `rest` covers. This is noticed while the store is open, and also after it is opened
+/// again: the new column is listed, and earlier approvals are not carried out.
 #[tokio::test]
 async fn a_new_column_under_rest_is_noticed() {
     let open = Open::new();
@@ -227,7 +228,7 @@ async fn a_new_column_under_rest_is_noticed() {
     let before = approved(&builder(&open.shop).counted().unwrap(), &one, &asked).await;
     open.change("ALTER TABLE orders ADD COLUMN greeting TEXT");
     open.stops("column orders.greeting is new").await;
-    // Opened again, the map fits: `rest` covers the column.
+    // When the store is opened again, the map fits, because `rest` covers the column.
     let uncounted = builder(&open.shop).build().unwrap();
     let planned = uncounted.plan(&one, &asked).await;
     assert!(matches!(planned, Err(Error::Census { .. })), "the census was of other columns: {planned:?}");
@@ -239,7 +240,8 @@ async fn a_new_column_under_rest_is_noticed() {
     assert!(matches!(again.erase(plan).await.unwrap(), Outcome::Erased(_)));
 }
 
-/// A foreign key that leads elsewhere, or does something else on a deletion, decides what an erasure takes along.
+/// A foreign key decides which records an erasure deletes too. So a change of its target or of its `ON DELETE`
+/// matters.
 #[tokio::test]
 async fn a_changed_foreign_key_stops_the_run() {
     let remade = |client: &str, note: &str| {
@@ -278,7 +280,7 @@ async fn a_changed_foreign_key_stops_the_run() {
         open.change(&remade(client, note));
         open.stops(part).await;
     }
-    // The same table made anew is the same schema.
+    // If a table is dropped and created again in the same way, the schema is the same.
     let open = Open::new();
     open.change(&remade("client_id INTEGER REFERENCES clients", "note TEXT"));
     open.goes_on().await;
@@ -293,6 +295,6 @@ async fn a_new_table_that_a_trigger_fills_stops_the_run() {
          CREATE TRIGGER copied AFTER UPDATE ON orders BEGIN INSERT INTO audit VALUES (old.note); END",
     );
     open.stops("trigger copied on orders is new").await;
-    // It is said of the table as well, with a way out.
+    // The table is reported too, with what to do.
     open.stops("ignore.audit").await;
 }

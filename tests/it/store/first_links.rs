@@ -1,4 +1,4 @@
-//! Of several owner links the first that is not empty counts.
+//! Of several owner links, the first that is not empty counts.
 
 use relinquish::Outcome;
 
@@ -10,8 +10,8 @@ const TREE: &str = "
     INSERT INTO clients VALUES (1, 'Vigdis'), (2, 'Bo');
     INSERT INTO notes VALUES (1, NULL, 1, 'a'), (2, 1, 1, 'b'), (3, 2, NULL, 'c'), (4, NULL, 2, 'd'), (5, 4, 2, 'e');";
 
-/// The shape of the manual could not be deleted: the check said that a note stays while somebody else has it, though
-/// whoever has the note above it has it alone.
+/// A former bug: the check refused to delete in the shape from the manual. It said that a note stays while another
+/// person has it, although only the owner of the parent note has it.
 #[tokio::test]
 async fn a_tree_is_deleted_with_the_one_who_has_its_root() {
     let map = format!(
@@ -26,7 +26,7 @@ async fn a_tree_is_deleted_with_the_one_who_has_its_root() {
     assert_eq!(gone, ["- clients[1]", "- notes[1]", "- notes[2]", "- notes[3]"]);
 }
 
-/// Where a later link counts, a record may stay with the one whom an earlier link leads to.
+/// If a later link counts, a record may stay with the person to whom an earlier link leads.
 #[test]
 fn what_a_later_link_leads_to_cannot_go_before_the_record() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);

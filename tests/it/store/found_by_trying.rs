@@ -1,4 +1,4 @@
-//! What was found by trying maps, schemas and data that nobody had tried. Each test says what went wrong.
+//! Bugs that were found by trying new maps, schemas and data. Each comment describes the former bug.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ async fn erase(shop: &Shop, customer: &str) -> String {
     }
 }
 
-/// Each tenant's policy writes a placeholder of its own. Neither knew the other's, so a home that two customers of two tenants
-/// had stayed for good, and both plans said that it is somebody else's.
+/// The policy of each tenant writes its own placeholder, and neither recognised the placeholder of the other. So a
+/// home of two customers of two tenants stayed for ever, and both plans said that it belongs to somebody else.
 #[tokio::test]
 async fn a_customer_who_left_by_another_tenants_treatment_has_left() {
     let map = format!(
@@ -64,8 +64,8 @@ async fn a_customer_who_left_by_another_tenants_treatment_has_left() {
     }
 }
 
-/// The policy wrote other words when the first customer left than it writes today. A home that both had stayed for good, and
-/// the certificate said that it is somebody else's.
+/// When the first customer left, the policy wrote another text than today. So a home that two customers shared stayed
+/// for ever, and the certificate said that it belongs to somebody else.
 #[tokio::test]
 async fn a_customer_who_left_under_an_earlier_policy_has_left() {
     let map = format!("{CUSTOMERS}fields = {{ name = 'name', email = 'email', tenant = 'not personal' }}\n");
@@ -93,7 +93,7 @@ async fn a_customer_who_left_under_an_earlier_policy_has_left() {
     assert_eq!(shop.text("SELECT street FROM homes"), "");
 }
 
-/// A weaker treatment says nothing of leaving: whoever it was for may be a customer still.
+/// A weaker treatment does not mean that the customer has left.
 #[tokio::test]
 async fn a_customer_treated_by_a_weaker_treatment_has_not_left() {
     let map = format!("{CUSTOMERS}fields = {{ name = 'name', email = 'email', tenant = 'not personal' }}\n");
@@ -115,8 +115,8 @@ async fn a_customer_treated_by_a_weaker_treatment_has_not_left() {
     assert_eq!(shop.text("SELECT street FROM homes"), "Mill Lane 3", "Bo has only left the list for news");
 }
 
-/// An active customer without a name was taken for one who has left, because the policy writes an empty text to names. The
-/// home of that customer went with somebody else.
+/// An active customer without a name counted as having left, because the policy writes an empty text to names. The
+/// home of this customer was deleted with another customer.
 #[test]
 fn a_constant_is_no_sign_that_a_customer_has_left() {
     let map = format!("{CUSTOMERS}fields = {{ name = 'name', email = 'email', tenant = 'not personal' }}\n");
@@ -130,7 +130,7 @@ fn a_constant_is_no_sign_that_a_customer_has_left() {
     assert!(refused.contains("write a placeholder or a token to one of its fields"), "{refused}");
 }
 
-/// The certificate said that no record was left, and was silent about the records that stay with somebody else.
+/// The certificate said that no record was left, although records stay with another owner.
 #[tokio::test]
 async fn the_certificate_counts_what_stays_with_somebody_else() {
     let map = format!("{CUSTOMERS}fields = {{ name = 'name', email = 'email', tenant = 'not personal' }}\n");
@@ -152,7 +152,8 @@ async fn the_certificate_counts_what_stays_with_somebody_else() {
     assert_eq!(home(&last), Otherwise::default());
 }
 
-/// Two rows whose keys are spelled alike are two people. The id of both erased one of them, and on a retry the other.
+/// Two rows whose keys have the same spelling are two people. Their common id erased one of them, and on a retry the
+/// other.
 #[tokio::test]
 async fn an_id_that_two_customers_have_is_nobodys() {
     let sql = "CREATE TABLE clients (id PRIMARY KEY, name TEXT);
@@ -177,8 +178,8 @@ async fn an_id_that_two_customers_have_is_nobodys() {
 const HISTORY: &str = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, email TEXT);
     CREATE TABLE history (id INTEGER PRIMARY KEY, client, what TEXT);";
 
-/// A trigger wrote the old name to the history while the erasure ran. The history was searched before, so the name stayed
-/// under a certificate that said that nothing is left.
+/// A trigger wrote the old name to the history during the erasure. The history was searched before that. So the name
+/// stayed although the certificate said that nothing is left.
 #[test]
 fn a_text_that_a_trigger_writes_is_not_searched_too_early() {
     let sql = format!(
@@ -196,7 +197,7 @@ fn a_text_that_a_trigger_writes_is_not_searched_too_early() {
         refused.contains("treatments.x.history.what: is searched before the trigger writes the new text"),
         "{refused}"
     );
-    // The way out: without a search the new row is treated too.
+    // What to do: without a search, the new row is treated too.
     shop.policy = shop.policy.replace("free_text = 'redact'", "free_text = 'remove'");
     let refused = shop.store().map(|store| {
         let policy = relinquish::PolicyDocument::from_toml(&shop.policy).unwrap();
@@ -205,7 +206,8 @@ fn a_text_that_a_trigger_writes_is_not_searched_too_early() {
     assert_eq!(refused.unwrap().err(), None);
 }
 
-/// A row that a trigger wrote while the customer's address was erased was found by nobody: it stayed with name and address.
+/// A trigger wrote a row while the customer's address was erased. This row was not found and stayed, with name and
+/// address.
 #[test]
 fn a_row_that_a_trigger_writes_is_not_looked_for_by_an_erased_value() {
     let sql = format!(
@@ -225,7 +227,8 @@ fn a_row_that_a_trigger_writes_is_not_looked_for_by_an_erased_value() {
     );
 }
 
-/// A trigger of the host deleted the orders of everybody when one customer's row went, and the certificate counted one.
+/// When one customer's row was deleted, a trigger of the host deleted the orders of all customers, and the
+/// certificate counted one order.
 #[test]
 fn a_trigger_that_changes_rows_of_another_mapped_table_is_named() {
     for (statement, what) in [
@@ -252,8 +255,8 @@ fn a_trigger_that_changes_rows_of_another_mapped_table_is_named() {
     }
 }
 
-/// The orders of everybody who was erased on one day got the same placeholder in the column by which they are found. The
-/// second case waited for ever, because its orders led to two customers.
+/// The orders of all customers who were erased on one day got the same placeholder in the column by which they are
+/// found. The second case waited for ever, because its orders led to two customers.
 #[test]
 fn a_value_by_which_records_are_found_is_not_made_the_same_for_all() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
@@ -274,8 +277,8 @@ fn a_value_by_which_records_are_found_is_not_made_the_same_for_all() {
     policy.check(shop.store().unwrap().data_map()).unwrap();
 }
 
-/// The value that was written to a link of somebody who left was another customer's key: the message became that customer's.
-/// Nobody can tell the two apart, so nothing is written until the map says more.
+/// The value that was written into a link of an erased customer was the key of another customer. So the message
+/// became that customer's. The two cannot be distinguished, so nothing is written until the map says more.
 #[tokio::test]
 async fn a_value_that_clears_a_link_is_no_customers_key() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -289,7 +292,7 @@ async fn a_value_that_clears_a_link_is_no_customers_key() {
     );
     let mut shop = Shop::new(sql, &map, "customer = 'delete'\nmessage = 'anonymise'\n");
     let before = shop.cells();
-    // Customer 0 has what nobody has, and what leads to customer 1 would lead to customer 0.
+    // Customer 0 would own the records of nobody, and links to customer 1 would then lead to customer 0.
     for (customer, link) in [("0", "message.sender"), ("1", "message.sender")] {
         let engine = shop.engine();
         let refused =
@@ -301,7 +304,7 @@ async fn a_value_that_clears_a_link_is_no_customers_key() {
         assert!(refused.contains("customers.unknown_customer"), "{refused}");
     }
     assert_eq!(shop.cells(), before);
-    // The way out: the row is no customer.
+    // What to do: the map says that the row is not a customer.
     shop.map = shop.map.replace("fields.name", "when = { id = { not = 0 } }\nfields.name");
     shop.map.push_str("[ignore]\nclients = { rest = 'it stands for nobody' }\n");
     erase(&shop, "1").await;
@@ -315,8 +318,8 @@ async fn a_value_that_clears_a_link_is_no_customers_key() {
     assert_eq!(shop.text("SELECT name FROM clients"), "Zero");
 }
 
-/// The value that the map writes to a link was no row's key. Every case failed at its commit, after the approval, and the
-/// error named the customers' own class.
+/// The value that the map writes into a link was not the key of any row. Every case failed at its commit, after the
+/// approval, and the error named the customers' own class.
 #[tokio::test]
 async fn a_link_that_would_be_cut_to_a_row_that_does_not_exist_is_told_before_approval() {
     let sql = "PRAGMA foreign_keys = ON; CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -346,8 +349,8 @@ async fn a_link_that_would_be_cut_to_a_row_that_does_not_exist_is_told_before_ap
     assert_eq!(shop.text("SELECT group_concat(editor) FROM posts"), "1,0,0");
 }
 
-/// Two customers have the e-mail address above a diamond. Each end was asked for one of its owners, both times the same, so
-/// the record was somebody's. Oracle, seed 103667.
+/// Two customers have the e-mail address at the top of a diamond of links. For each end only one owner was read, both
+/// times the same one, so the record wrongly had one clear owner. Found by the oracle with seed 103667.
 #[tokio::test]
 async fn a_diamond_below_a_value_that_two_customers_have_is_unclear() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
@@ -371,7 +374,7 @@ async fn a_diamond_below_a_value_that_two_customers_have_is_unclear() {
     }
 }
 
-/// A stand-in was made for a link in a record that went as well. Nothing was handed over to it.
+/// A stand-in was created for a link in a record that was deleted too. No record was handed over to it.
 #[tokio::test]
 async fn no_stand_in_is_made_for_a_link_in_a_record_that_goes() {
     let sql = "PRAGMA foreign_keys = ON;
@@ -398,7 +401,8 @@ async fn no_stand_in_is_made_for_a_link_in_a_record_that_goes() {
     assert_eq!(shop.text("SELECT group_concat(id || ':' || opener) FROM threads"), "3:3");
 }
 
-/// A deactivated customer was no customer by the map's own words, and every case stopped after the first step.
+/// By the map's own condition, a deactivated customer was no longer a customer. So every case stopped after the first
+/// step.
 #[test]
 fn a_deactivation_does_not_take_a_customer_out_of_the_map() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, state TEXT);";
@@ -417,7 +421,7 @@ fn a_deactivation_does_not_take_a_customer_out_of_the_map() {
     assert!(!open.as_ref().is_err_and(|error| error.contains("excludes")), "{open:?}");
 }
 
-/// The first erasure left orders without an owner, and the next check refused the map. Nothing had said so before.
+/// The first erasure left orders without an owner, and the next check refused the map. There was no earlier warning.
 #[test]
 fn a_map_whose_erasures_leave_records_without_an_owner_gets_a_note() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);

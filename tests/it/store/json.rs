@@ -1,4 +1,4 @@
-//! Editing a JSON document: what the pointer leads to changes, and not a byte beside it.
+//! Editing a JSON document: only the value at the pointer changes, and no other byte.
 
 use proptest::prelude::*;
 use relinquish::anonymise::json::{Edit, Found, NotAPointer, Pointer, edit, redact, values};
@@ -19,7 +19,7 @@ fn without(text: &str, pointer: &str) -> Option<String> {
     edit(text, &at(pointer), |_| Some(Edit::Remove)).unwrap()
 }
 
-/// A document as it is spelled: each token with its own spelling, each gap with its own white space.
+/// A document with its exact spelling: each token as it is written, each gap with its white space.
 #[derive(Clone, Debug)]
 enum Spelled {
     Scalar(String),
@@ -27,7 +27,7 @@ enum Spelled {
     Object(Vec<Member>),
 }
 
-/// Gap, name as it is spelled and as it reads, gap with the colon, value, gap.
+/// The gap, the name as it is written and as it is read, the gap with the colon, the value, the gap.
 type Member = (String, (String, String), String, Spelled, String);
 
 impl Spelled {
@@ -69,7 +69,7 @@ impl Spelled {
         text
     }
 
-    /// Each scalar that is spelled so gets another spelling.
+    /// Replaces each scalar with this spelling by another spelling.
     fn swap(&mut self, old: &str, new: &str) {
         match self {
             Self::Scalar(token) if token == old => new.clone_into(token),
@@ -79,7 +79,7 @@ impl Spelled {
         }
     }
 
-    /// The model of a pointer with wildcards: every place, the tree in hand.
+    /// The model of a pointer with wildcards: it finds every place in the tree.
     fn places<'s>(&'s mut self, steps: &[&str], visit: &mut dyn FnMut(&mut Spelled)) {
         let Some((step, rest)) = steps.split_first() else { return visit(self) };
         match self {
@@ -106,7 +106,7 @@ fn space() -> impl Strategy<Value = String> {
     "[ \t\r\n]{0,2}"
 }
 
-/// A name, spelled in one of the ways in which it can be.
+/// A name, in one of its possible spellings.
 fn name() -> impl Strategy<Value = (String, String)> {
     prop_oneof![
         prop::sample::select(vec!["a", "b", "ä", "0", "1", ""])
@@ -156,7 +156,7 @@ fn steps() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(prop::sample::select(vec!["*", "*", "a", "b", "ä", "0", "1", "2", ""]), 0..4)
 }
 
-/// A member that is there twice is there once for `serde_json`.
+/// `serde_json` keeps only one of two members with the same name.
 fn has_twins(spelled: &Spelled) -> bool {
     match spelled {
         Spelled::Scalar(_) => false,
@@ -218,7 +218,7 @@ proptest! {
         let mut document = document;
         document.swap("\"x\"", MENTION);
         let text = document.text();
-        // A text with NUL characters between letters is one of another encoding, and blocks its customer.
+        // A text with NUL characters between letters has another encoding, and blocks its customer.
         prop_assume!(!text.contains("\\u0000"));
         document.places(&steps, &mut |place| place.swap(MENTION, r#""\/ [\"x\"]\u0020 \n""#));
         let expected = document.text();
@@ -277,7 +277,7 @@ proptest! {
         }
     }
 
-    /// One byte of a document goes, comes or changes: both agree whether it is JSON still.
+    /// One byte of a document is deleted, inserted or changed. Both parsers agree whether the result is still JSON.
     #[test]
     fn what_is_no_json_is_refused(document in spelled(), place in any::<prop::sample::Index>(), how in 0..3_u8, byte in "[\\]\\[{}\",:\\\\0-9eE.+ tfn\u{1}-]") {
         let mut chars: Vec<char> = document.text().chars().collect();
@@ -289,7 +289,7 @@ proptest! {
         }
         let text: String = chars.into_iter().collect();
         let expected = serde_json::from_str::<Json>(&text);
-        // What serde_json cannot hold is JSON all the same.
+        // Some values are JSON although `serde_json` cannot represent them.
         let is_spelling = expected.as_ref().is_err_and(|error| {
             let error = error.to_string();
             error.contains("out of range") || error.contains("surrogate") || error.contains("hex escape")
@@ -377,7 +377,7 @@ fn the_layout_stays_when_something_goes() {
     assert_eq!(without("[1]", "/3"), None);
 }
 
-/// Also where the pointer is found before the fault.
+/// Also if the value at the pointer comes before the error.
 #[test]
 fn half_a_document_is_never_edited() {
     for text in [
@@ -437,7 +437,8 @@ fn people_are_found_however_their_letters_are_spelled() {
         (r#""\nAshworth\tcalled""#, r#""\n[x]\tcalled""#),
         (r#""\"Ashworth\"""#, r#""\"[x]\"""#),
         (r#"["\ud83d\ude00 020\/7946\/0018", 2079460018]"#, r#"["\ud83d\ude00 [x]", "[x]"]"#),
-        // Names of members are texts as others are; each text is looked at alone, and no two names become the same.
+        // Names of members are searched like other texts. Each text is searched separately, and two names never
+        // become the same.
         (
             r#"{"Maud Ashworth": {"Ashworth": 1}, "Maud": "grace"}"#,
             r#"{"[x]": {"[x] 2": 1}, "Maud": "grace"}"#,

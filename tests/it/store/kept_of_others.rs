@@ -1,4 +1,5 @@
-//! What is a person's in records of others that a duty keeps: it is counted as deferred, and done when the duty has ended.
+//! A duty keeps records of other people that have fields of a person. These fields count as deferred, and are erased
+//! when the duty has ended.
 
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ fn turn_to(clock: &ManualClock, day: &str) {
     clock.turn(then - clock.now());
 }
 
-/// Nothing is due on a day, and the day on which it is looked at again.
+/// Nothing is due on this day, and the answer names the day of the next check.
 async fn not_yet(engine: &Engine) -> String {
     match engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() {
         Planned::NotYet(not_yet) => not_yet.until.to_string(),
@@ -65,8 +66,8 @@ async fn not_yet(engine: &Engine) -> String {
     }
 }
 
-/// Her name in a bill of somebody else was kept with the bill: the certificate said nothing of it, no sweep came back to it,
-/// and it stayed for good.
+/// A former bug: her name in another person's bill was kept with the bill. The certificate did not mention it, no
+/// sweep checked it again, and it stayed for ever.
 #[tokio::test]
 async fn a_field_in_somebody_elses_kept_record_is_deferred_and_goes_when_the_duty_has_ended() {
     let nick = ", checker_nick = { kind = 'username', of = 'checker' }";
@@ -106,8 +107,8 @@ async fn a_field_in_somebody_elses_kept_record_is_deferred_and_goes_when_the_dut
     assert!(matches!(engine.plan(&"1".into(), &Asked::Sweep).await.unwrap(), Planned::Nothing(_)));
 }
 
-/// A row that stayed, without anything personal, only because somebody else's kept record leads to it: no sweep came back to
-/// it, and the row stayed for good.
+/// A former bug: a row without personal values stayed only because another person's kept record leads to it. No sweep
+/// checked it again, and the row stayed for ever.
 #[tokio::test]
 async fn a_tombstone_that_somebody_elses_kept_record_needs_goes_with_that_record() {
     let shop = shop(", checker_nick = 'not personal'", "customer = 'delete'\nbill = 'delete'\n");
@@ -121,7 +122,7 @@ async fn a_tombstone_that_somebody_elses_kept_record_needs_goes_with_that_record
     assert!(text.contains("deleted with the last of them"), "{text}");
     assert!(matches!(engine.plan(&"1".into(), &Asked::Sweep).await.unwrap(), Planned::Nothing(_)));
 
-    // His bills go, years later.
+    // His bills are deleted years later.
     turn_to(&clock, "2030-01-01");
     rusqlite::Connection::open(shop.path()).unwrap().execute_batch("DELETE FROM bills").unwrap();
     engine.census().await.unwrap();

@@ -1,4 +1,4 @@
-//! Values that were erased and that a text which stays still holds: found inside the erasing transaction, and named.
+//! Erased values that are still in a text that stays. They are found inside the erasing transaction, and reported.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn policy(more: &str) -> String {
     )
 }
 
-/// A hotel with one guest, and copies where nobody expects them.
+/// A hotel with one guest, and copies of values in unexpected places.
 struct Hotel {
     folder: tempfile::TempDir,
     store: Arc<SqliteStore>,
@@ -102,7 +102,7 @@ fn listed(certificate: &Certificate) -> Listed {
         .collect()
 }
 
-/// Columns that stay, by the class that a certificate names.
+/// The columns that stay, by class, as the certificate names them.
 const STAY: [(&str, &str, &str, i64); 6] = [
     ("guests", "label", "customer", 7),
     ("stays", "room", "stay", 1),
@@ -113,7 +113,7 @@ const STAY: [(&str, &str, &str, i64); 6] = [
     ("bills", "memo", "bill", 2),
 ];
 
-/// Columns in which a value is no surprise: a duty keeps the record, or it is somebody else's.
+/// Columns in which such a value is expected, because a duty keeps the record, or it belongs to another person.
 const NO_SURPRISE: [(&str, &str, i64); 3] =
     [("bills", "memo", 1), ("guests", "label", 8), ("stays", "note", 3)];
 
@@ -131,7 +131,7 @@ fn without_value(rng: &mut Rng) -> String {
     (*rng.choice(&["", "late", "Nils Tornqvist", "umea.example is down", "Umeå"]).unwrap()).to_owned()
 }
 
-/// Plants copies, and says what a certificate has to list.
+/// Plants copies, and returns what a certificate has to list.
 fn plant(hotel: &Hotel, rng: &mut Rng) -> Listed {
     let mut wanted = Listed::new();
     for (table, column, class, id) in STAY {
@@ -148,7 +148,7 @@ fn plant(hotel: &Hotel, rng: &mut Rng) -> Listed {
     wanted
 }
 
-/// A store that does not tell what it has found, and is found out by the test.
+/// A broken store that does not report what it has found. The test has to notice this.
 #[derive(Debug)]
 struct Silent(Arc<SqliteStore>);
 
@@ -216,7 +216,7 @@ async fn every_copy_in_a_text_that_stays_is_listed_and_nothing_else() {
         let is_named = certificate.outcome().starts_with("erased in part");
         assert!(is_named || wanted.is_empty(), "seed {seed}: {}", certificate.outcome());
         copies += wanted.len();
-        // A store that finds them and does not say so.
+        // A broken store that does not report what it has found.
         let hotel = Hotel::new();
         let wanted = plant(&hotel, &mut Rng::with_seed(seed));
         let silent = hotel.certificate(Silent(Arc::clone(&hotel.store))).await;
@@ -239,7 +239,7 @@ async fn the_certificate_names_class_field_and_key_and_no_value() {
     for text in [text, json] {
         assert!(!text.contains("Sandelin") && !text.contains("sandelin"), "{text}");
     }
-    let told = certificate.told();
+    let told = certificate.letter_facts();
     assert_eq!(told.leftovers.values().sum::<u64>(), 2);
 }
 
@@ -254,13 +254,13 @@ async fn a_policy_can_undo_everything_when_a_copy_is_found() {
     assert!(reason.contains("stay.tags of record 1 stays and still holds a value"), "{reason}");
     assert!(!reason.contains("Sandelin"), "{reason}");
     assert_eq!(hotel.name().as_deref(), Some("Ylva Sandelin"), "everything was undone");
-    // The way out that the error names.
+    // The correction that the error names.
     hotel.write(("stays", "tags", 1), "sea");
     let outcome = hotel.erase(Arc::clone(&hotel.store), "leftovers = 'block'").await;
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
 }
 
-/// A bar in whose tables every text that stays is a status or a date, as the map says.
+/// A bar: in its tables every text that stays is a status or a date, according to the map.
 async fn bar(name: &str, day: &str) -> Certificate {
     let map = "version = 1\n[customers]\ntable = 'guests'\nkey = 'id'\ntenant = { is = 'bar' }\nregistered = 'since'\n\
         status = { column = 'state', active = 'regular', cancelled = 'gone' }\ndeactivate = { none = 'no such status' }\n\
@@ -306,7 +306,7 @@ async fn a_status_and_a_date_name_nobody_and_any_other_text_in_their_columns_may
         ("Ylva Sandelin", "", Listed::new()),
         ("Ylva Sandelin", "with Ylva Sandelin", found.clone()),
         ("Ylva Sandelin", "Ylva Sandelin", found),
-        // What the map calls a status is none of the names.
+        // A value that the map calls a status is not one of the searched names.
         ("Gone", "2024-05-02", Listed::new()),
     ] {
         let certificate = bar(name, day).await;

@@ -1,4 +1,5 @@
-//! Stores on hard schemas: whose a row is, constraints, triggers, what cannot be read, and the census.
+//! Tests of the stores on difficult schemas: the owner of a row, constraints, triggers, values that cannot be read,
+//! and the census.
 
 pub(crate) mod by_record_sharing;
 pub(crate) mod by_value;
@@ -8,6 +9,7 @@ pub(crate) mod computed_columns;
 pub(crate) mod deep_trees;
 pub(crate) mod drafted;
 pub(crate) mod drift;
+pub(crate) mod fields_of_others;
 pub(crate) mod first_links;
 pub(crate) mod found_by_trying;
 pub(crate) mod hard_schemas;
@@ -15,6 +17,7 @@ pub(crate) mod json;
 pub(crate) mod kept_of_others;
 pub(crate) mod leftovers;
 pub(crate) mod named_others;
+pub(crate) mod of_guests;
 pub(crate) mod other_tenants;
 pub(crate) mod own_connection;
 pub(crate) mod paste;

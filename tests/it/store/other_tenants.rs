@@ -1,5 +1,5 @@
-//! Records of another tenant's customer are neither deleted nor written to: the mandate for a customer covers the customer's own
-//! tenants.
+//! Records of another tenant's customer are neither deleted nor changed, because a mandate covers only the customer's
+//! own tenants.
 
 use relinquish::store::StoreError;
 use relinquish::{Asked, Engine, Error, Outcome, Planned};
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::hosts::{self};
 use crate::shop::{Shop, changes};
 
-/// Two tenants, 'north' and 'south', in one database. Client 9 is of both.
+/// Two tenants, 'north' and 'south', in one database. Client 9 belongs to both.
 const SQL: &str = "
     CREATE TABLE clients (id INTEGER PRIMARY KEY, club TEXT NOT NULL, clubs TEXT, name TEXT, helper INTEGER REFERENCES clients);
     CREATE TABLE follows (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients,
@@ -46,8 +46,8 @@ async fn erased(engine: &Engine, customer: &str) -> Outcome {
     engine.erase(plan.approve(approval).unwrap()).await.unwrap()
 }
 
-/// Records of another tenant's customer went along because their link led to the customer, under a mandate that did not cover that
-/// tenant.
+/// A former bug: records of another tenant's customer were deleted because their link led to the customer, although
+/// the mandate did not cover that tenant.
 #[tokio::test]
 async fn a_customer_who_reaches_records_of_another_tenant_is_blocked() {
     let cases = [
@@ -111,7 +111,7 @@ async fn a_customer_who_reaches_records_of_another_tenant_is_blocked() {
         assert!(changes(&before, &shop.cells()).is_empty(), "{what}");
         // Nobody else is blocked.
         assert!(matches!(erased(&engine, "2").await, Outcome::Erased(_)), "{what}");
-        // The other tenant's customer may leave first, and then there is nothing in the way.
+        // If the other tenant's customer leaves first, nothing forbids the erasure.
         assert!(matches!(erased(&engine, "3").await, Outcome::Erased(_)), "{what}");
         if treatment == DELETE {
             assert!(matches!(erased(&engine, "1").await, Outcome::Erased(_)), "{what}");
@@ -119,7 +119,7 @@ async fn a_customer_who_reaches_records_of_another_tenant_is_blocked() {
     }
 }
 
-/// What came in after the approval blocks the case, and nothing of the customer is touched.
+/// Records that were added after the approval block the case, and nothing of the customer is touched.
 #[tokio::test]
 async fn a_record_of_another_tenant_that_came_in_since_blocks_the_case() {
     let shop = shop("INSERT INTO follows VALUES (1, 2, 1, 'x');", DELETE);
@@ -141,7 +141,8 @@ fn approval_of(plan: &relinquish::Plan, tenants: &[&str]) -> relinquish::Approva
     relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), chrono::TimeDelta::hours(1))
 }
 
-/// The way out that the error names: where the map tells the other tenant, an approval has to cover it, and then the record goes.
+/// The correction that the error names: if the map names the other tenant, the approval has to cover this tenant, and
+/// then the record is deleted.
 #[tokio::test]
 async fn a_mandate_for_both_tenants_covers_the_records_of_both() {
     let rows = "INSERT INTO follows VALUES (1, 3, 9, 'x'), (2, 2, 9, 'x'), (3, 3, 2, 'x');";
@@ -155,7 +156,7 @@ async fn a_mandate_for_both_tenants_covers_the_records_of_both() {
     assert_eq!(gone, ["- clients[9]", "- follows[1]", "- follows[2]"]);
 }
 
-/// A record that a customer has together with another tenant's customer is this customer's as well.
+/// A record that a customer shares with another tenant's customer also belongs to this customer.
 #[tokio::test]
 async fn a_record_that_both_have_blocks_nobody() {
     let sql = "

@@ -1,4 +1,5 @@
-//! A store over a connection that the host has opened: what it needs of it, what it leaves alone, and what it refuses.
+//! A store on a connection that the host has opened: what the store requires, what it does not change, and what it
+//! refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,7 @@ async fn erase(shop: &Shop, store: SqliteStore, id: &str) -> Outcome {
     engine.erase(plan).await.unwrap()
 }
 
-/// What erases customer 1, without an engine.
+/// The request that erases customer 1, without an engine.
 async fn request(shop: &Shop, store: &SqliteStore) -> EraseRequest {
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap().check(store.data_map()).unwrap();
     let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
@@ -64,7 +65,7 @@ async fn a_customer_is_erased_in_a_database_that_lives_in_memory() {
     let name = format!("file:{}?mode=memory&cache=shared", shop.folder.path().display());
     let open =
         || Connection::open_with_flags(&name, OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI).unwrap();
-    // It lives as long as somebody has it open.
+    // An in-memory database exists as long as a connection is open.
     let beside = open();
     beside.execute_batch(SCHEMA).unwrap();
     let outcome = erase(&shop, over(&shop, open()).unwrap(), "1").await;
@@ -74,7 +75,7 @@ async fn a_customer_is_erased_in_a_database_that_lives_in_memory() {
     assert_eq!(left, "Ada");
 }
 
-/// The erasure relies on foreign keys: with them off, what breaks one would be written.
+/// The erasure relies on foreign keys. If they were off, a write that violates one would succeed.
 #[tokio::test]
 async fn foreign_keys_are_turned_on() {
     let schema =
@@ -96,7 +97,7 @@ async fn foreign_keys_are_turned_on() {
     assert_eq!(shop.text("SELECT state FROM clients WHERE id = 1"), "active");
 }
 
-/// What is deleted is overwritten, however the host's connection was set.
+/// Deleted bytes are overwritten, whatever the settings of the host's connection.
 #[tokio::test]
 async fn deleted_bytes_are_overwritten() {
     let shop = shop(SCHEMA);
@@ -108,7 +109,7 @@ async fn deleted_bytes_are_overwritten() {
         bytes.windows(text.len()).any(|window| window == text.as_bytes())
     };
     assert!(holds("Maud rang"));
-    // The engine scrubs the file besides; here only the erasure itself counts.
+    // The engine also scrubs the file. This test checks only the erasure itself.
     let request = request(&shop, &store).await;
     let answers = store.erase(&request).await.unwrap();
     assert!(answers[0].is_ok(), "{answers:?}");
@@ -147,8 +148,8 @@ fn a_connection_on_which_nothing_can_be_undone_or_kept_current_is_refused() {
     assert!(refused(&shop, no_triggers).contains("triggers are turned off"));
 }
 
-/// A temporary trigger would have written down what is erased, a temporary table would have been read in place of the host's,
-/// and setting `temp_store` drops both without a word.
+/// A temporary trigger could copy erased values, and a temporary table could be read instead of the host's table.
+/// Setting `temp_store` would delete both without a message.
 #[test]
 fn what_the_host_has_in_temp_is_not_dropped_silently() {
     let shop = shop(SCHEMA);
@@ -173,7 +174,8 @@ fn a_function_that_the_store_would_replace_is_refused() {
     assert!(refused(&shop, connection).contains("a function relinquish_value"));
 }
 
-/// A CHECK may call a function that only the host's program has: a connection of the store's own could write nothing there.
+/// A CHECK may call a function that only the host's program has. The store's own connection could not write to such a
+/// table.
 #[tokio::test]
 async fn a_function_of_the_hosts_goes_on_to_hold_a_check() {
     let host = |connection: &Connection| {
@@ -193,13 +195,14 @@ async fn a_function_of_the_hosts_goes_on_to_hold_a_check() {
     let outcome = erase(&shop, over(&shop, connection).unwrap(), "1").await;
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome:?}");
     assert_eq!(shop.text("SELECT group_concat(coalesce(name, 'none')) FROM clients"), "none,Ada");
-    // Without the function the database refuses whatever is written there.
+    // Without the function, the database refuses every write to the table.
     let without = erase(&shop, shop.store().unwrap(), "2").await;
     assert!(format!("{without:?}").contains("is_plain"), "{without:?}");
     assert_eq!(shop.text("SELECT name FROM clients WHERE id = 2"), "Ada");
 }
 
-/// The store set five seconds on its own connections. A host that wants to wait longer, or not at all, has said so.
+/// On its own connections the store waits five seconds for a lock. It does not change the setting of the host's
+/// connection.
 #[tokio::test]
 async fn the_time_out_of_the_host_stays() {
     let shop = shop(SCHEMA);
@@ -215,8 +218,8 @@ async fn the_time_out_of_the_host_stays() {
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }
 
-/// Facts of the map may come from a database that only the host's connection has; what is of the same name there is not taken
-/// for the host's own.
+/// Facts of the map may come from an attached database that only the host's connection has. A table with the same
+/// name there is not confused with the host's table.
 #[tokio::test]
 async fn attached_databases_can_be_read_and_are_left_alone() {
     let mut shop = shop(SCHEMA);

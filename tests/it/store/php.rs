@@ -1,4 +1,5 @@
-//! Texts that PHP serialised: redacted so that PHP can still read them, or their customer is blocked.
+//! Texts in PHP's serialisation: they are redacted so that PHP can still read them. If this is not possible, their
+//! customer is blocked.
 
 use relinquish::{Asked, Planned};
 
@@ -21,7 +22,7 @@ fn shop(text: &str, treatment: &str) -> Shop {
 const REDACT: &str =
     "customer = 'anonymise'\nnote = { action = 'anonymise', fields = { body = 'redact' } }\n";
 
-/// The length stayed as it was, and PHP could not read the value any more: `s:13:"[erased]"`.
+/// A former bug: the length was not changed, so PHP could not read the value any more: `s:13:"[erased]"`.
 #[tokio::test]
 async fn a_redacted_string_of_php_gets_its_new_length() {
     for (text, redacted) in [
@@ -48,7 +49,7 @@ async fn a_redacted_string_of_php_gets_its_new_length() {
     }
 }
 
-/// A value that only starts like serialised data was redacted all the same.
+/// A former bug: a value that only begins like serialised data was redacted as serialised data.
 #[tokio::test]
 async fn what_php_cannot_read_blocks_its_customer_until_the_policy_says_more() {
     for text in [
@@ -91,7 +92,7 @@ fn in_json(document: &str, treatment: &str) -> Shop {
 const REDACT_JSON: &str = "customer = 'anonymise'\n\
     note = { action = 'anonymise', fields = { body = 'redact', 'body/v' = 'redact' } }\n";
 
-/// Within a JSON document the lengths stayed as they were.
+/// A former bug: inside a JSON document the lengths were not changed.
 #[tokio::test]
 async fn a_redacted_string_of_php_within_json_gets_its_new_length() {
     for (text, redacted) in [
@@ -100,7 +101,7 @@ async fn a_redacted_string_of_php_within_json_gets_its_new_length() {
             r#"{"v": 1, "w": ["a:1:{i:0;s:13:\"ylva@ask.test\";}", "ylva@ask.test"]}"#,
             r#"{"v": 1, "w": ["a:1:{i:0;s:8:\"[erased]\";}", "[erased]"]}"#,
         ),
-        // A member's name, and escapes: the length counts the bytes of what is meant.
+        // A member's name, and escapes: the length counts the bytes of the decoded text.
         (r#"{"s:14:\"ylva@ask.test\u0020\";": 1}"#, r#"{"s:9:\"[erased] \";": 1}"#),
         (r#"{"v": "s:16:\"\u00e9 ylva@ask.test\";"}"#, r#"{"v": "s:11:\"é [erased]\";"}"#),
         (r#"{"v": "s:2:\"hi\";"}"#, r#"{"v": "s:2:\"hi\";"}"#),
@@ -111,7 +112,8 @@ async fn a_redacted_string_of_php_within_json_gets_its_new_length() {
     }
 }
 
-/// What PHP could not read any more, or nobody can search, passed for a text without a mention.
+/// A former bug: data that PHP could not read any more, or that cannot be searched, counted as a text without a
+/// mention.
 #[tokio::test]
 async fn a_text_within_json_that_cannot_be_searched_blocks_its_customer() {
     for (text, why) in [
@@ -122,7 +124,7 @@ async fn a_text_within_json_that_cannot_be_searched_blocks_its_customer() {
         let blocked = in_json(text, REDACT_JSON).engine().plan(&"1".into(), &Asked::request()).await.unwrap();
         let Planned::Refused(blocked) = blocked else { panic!("{text}: {blocked:?}") };
         let said = format!("{}; {}", blocked.by[0].why, blocked.by[0].way_out);
-        for part in ["of note", "a text within it cannot be searched", why, "otherwise = \"remove\""] {
+        for part in ["of note", "a text in it cannot be searched", why, "otherwise = \"remove\""] {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert!(!said.contains("ylva"), "{said}");

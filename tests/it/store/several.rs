@@ -1,5 +1,5 @@
-//! A root store and the stores beside it: call records in memory, an archive in SQLite, and a list in SQLite that knows a
-//! customer by the e-mail address alone.
+//! A root store and the stores beside it: call records in memory, an archive in SQLite, and a list in SQLite that
+//! knows a customer only by the e-mail address.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,7 +64,7 @@ fn calls_map() -> DataMap {
     DataMap::builder(RecordClass::new("customer").field(Field::key("id"))).class(call).build().unwrap()
 }
 
-/// Who has what. A letter names an address.
+/// The owners of the records. A letter stands for an address.
 #[derive(Clone, Debug, Default)]
 struct World {
     /// The e-mail address of each customer, from 1 on.
@@ -201,7 +201,8 @@ fn two() -> World {
     }
 }
 
-/// What an erasure of the first customer leaves: the rows of others byte for byte, and nothing of the customer's own.
+/// What an erasure of the first customer leaves: the rows of others stay byte for byte, and no row of the customer is
+/// left.
 fn judge(world: &World, before: &Rows, after: &Rows) -> Result<(), String> {
     let own_mail = world.customers.first().cloned().flatten();
     let mine = |row: &str| {
@@ -267,7 +268,7 @@ async fn a_customer_is_erased_in_every_store_and_nobody_else_is_touched() {
     assert!(!says.contains("maud"), "{says}");
 }
 
-/// The name in the root store is looked for in the archive, which does not have it anywhere else.
+/// The archive is searched for the name from the root store. The archive does not have the name in any field.
 #[tokio::test]
 async fn values_of_the_root_store_are_looked_for_in_the_texts_of_the_others() {
     let stores = Stores::of(&two());
@@ -308,7 +309,8 @@ async fn an_address_of_two_customers_blocks_both_and_touches_nothing() {
     assert_eq!(stores.rows(), before);
 }
 
-/// At rest: untouched with no case, or erased in every store with one entry in the ledger.
+/// Checks the final state: nothing was touched and there is no case, or the customer is erased in every store and the
+/// ledger has one entry.
 async fn check(stores: &Stores, before: &Rows, what: &str) -> bool {
     let ledger = SqliteLedger::open(stores.folder.path().join("ledger.sqlite")).unwrap();
     assert!(ledger.list(None, 10).await.unwrap().is_empty(), "{what}: working memory is wiped");
@@ -376,7 +378,8 @@ async fn a_case_over_several_stores_that_dies_at_any_boundary_is_finished_by_res
     assert!(deaths > 40, "{deaths} boundaries");
 }
 
-/// A customer who changes after another store was erased is not erased further, and nobody says that nothing was touched.
+/// A customer changes after another store was erased. The erasure stops, and the outcome does not say that nothing
+/// was touched.
 #[tokio::test]
 async fn a_customer_who_changes_between_two_stores_blocks_the_case() {
     let mut blocked = 0;
@@ -384,7 +387,7 @@ async fn a_customer_who_changes_between_two_stores_blocks_the_case() {
         let (stores, plan) = trial().await;
         let path = stores.folder.path().join("crm");
         let wire = Tripwire::meanwhile(at, async move {
-            // Somebody else has the row id from now on.
+            // From now on, another customer has the row id.
             Connection::open(path)
                 .unwrap()
                 .execute("UPDATE clients SET made = '2024-04-04' WHERE id = 1", [])
@@ -459,7 +462,7 @@ fn maps_that_do_not_fit_together_are_refused() {
     }
 }
 
-/// What only the root store could do is an error of the policy, before anything runs.
+/// A line that only the root store could carry out is an error of the policy, before anything runs.
 #[test]
 fn a_policy_that_asks_too_much_of_another_store_is_refused() {
     let stores = Stores::of(&two());
@@ -512,7 +515,7 @@ fn world() -> impl Strategy<Value = World> {
         })
 }
 
-/// Erases the first customer of a world, and holds every store against what has to be there.
+/// Erases the first customer of a world, and compares every store with the expected rows.
 fn run(world: &World, list: impl FnOnce(Beside<SqliteStore>) -> Arc<dyn StoreBeside>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stores = Stores::of(world);
@@ -543,15 +546,15 @@ proptest! {
 #[derive(Debug)]
 struct Boxed(Arc<dyn StoreBeside>);
 
-/// A store that does not do what it says.
+/// A store with false answers.
 #[derive(Debug)]
 struct Liar(Beside<SqliteStore>, Lie);
 
 #[derive(Clone, Copy, Debug)]
 enum Lie {
-    /// Says that it is done.
+    /// Reports an erasure without doing it.
     DoesNothing,
-    /// Takes the records of everybody who is known by some value.
+    /// Erases the records of all customers who are known by some value.
     TakesTheNext,
 }
 
@@ -624,7 +627,7 @@ impl RecordStore for Liar {
     }
 }
 
-/// Saboteurs: the law finds a store that does nothing, and one that takes another customer's records.
+/// Saboteurs: the law finds a store that does nothing, and a store that erases another customer's records.
 #[test]
 fn a_store_beside_that_breaks_its_word_is_found_out() {
     for lie in [Lie::DoesNothing, Lie::TakesTheNext] {
@@ -637,7 +640,8 @@ fn a_store_beside_that_breaks_its_word_is_found_out() {
     }
 }
 
-/// A whole store is asked as the engine asks it: the answers come in order, one poisoned customer fails nobody.
+/// The combined store gets the same calls as from the engine. The answers come in order, and a customer with an error
+/// does not affect the others.
 #[tokio::test]
 async fn one_customer_of_a_batch_fails_nobody_else() {
     let mut world = two();

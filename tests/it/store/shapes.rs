@@ -1,5 +1,5 @@
-//! Each page about a shape of ownership shows a database, a map, a treatment, and what an erasure changes. Here every page runs as
-//! it stands.
+//! Each page about a shape of ownership shows a database, a map, a treatment, and what an erasure changes. This test
+//! runs every page.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,7 @@ fn shop(page: &str) -> (Shop, Vec<(String, BTreeSet<String>)>) {
     shop.map.clone_from(map);
     shop.policy = shop.policy.replace("[anonymise]\n", "[anonymise]\naccess_token = 'remove'\n");
     let erasures = outcome.lines().map(|line| {
-        // An id may hold a colon.
+        // An id may contain a colon.
         let (who, changed) = line.strip_prefix("erase ").unwrap().split_once(": ").unwrap();
         let changed = split(changed).map(str::to_owned).collect();
         (who.to_owned(), changed)
@@ -49,7 +49,7 @@ fn shop(page: &str) -> (Shop, Vec<(String, BTreeSet<String>)>) {
     (shop, erasures.collect())
 }
 
-/// A list whose items are separated by commas. A key may hold a comma.
+/// A list with commas between its items. A key may contain a comma.
 fn split(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_i32;
     list.split(move |c: char| {
@@ -75,7 +75,7 @@ async fn every_page_about_a_shape_does_what_it_says() {
     }
 }
 
-/// Each page is in the list of pages, and the list has no other.
+/// The list of pages has exactly the pages that exist.
 #[test]
 fn every_page_about_a_shape_is_listed() {
     let list = fs::read_to_string(folder().join("mod.rs")).unwrap();
@@ -88,7 +88,7 @@ fn every_page_about_a_shape_is_listed() {
     assert_eq!(listed, pages.iter().map(|(name, _)| name.as_str()).collect());
 }
 
-/// A page that promises too much is found out.
+/// The test notices a page that promises too much.
 #[tokio::test]
 async fn a_page_that_says_something_else_is_found_out() {
     let (_, page) = pages().into_iter().find(|(name, _)| name == "address").unwrap();

@@ -1,4 +1,4 @@
-//! A map of a database: its grammar, and how it is held against real SQLite files.
+//! A map of a database: its grammar, and the check against real SQLite files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ fields.text = "free_text"
 
 type Edits<'a> = &'a [(&'a str, &'a str)];
 
-/// A text with some parts replaced by others. An empty part means: at the end.
+/// A text with some parts replaced. An empty part means that the new text is added at the end.
 fn edited(text: &str, edits: Edits<'_>) -> String {
     edits.iter().fold(text.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
@@ -98,7 +98,7 @@ fn open(schema: &str, map: &str) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path, &map)
 }
 
-/// Path and fault of each problem, in order of the paths.
+/// The path and the text of each problem, in the order of the paths.
 fn listed(problems: &Problems) -> Vec<String> {
     let mut list: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.path, p.what)).collect();
     list.sort();
@@ -251,7 +251,7 @@ fn the_nearest_name_is_suggested() {
     }
 }
 
-/// A fault in one line hides no other: not one below it, not one beside it in the same table or list.
+/// An error in one line hides no other error, neither below it nor in the same table or list.
 #[test]
 fn every_fault_of_a_map_is_said_at_once() {
     let wrong = json!({
@@ -329,7 +329,7 @@ fn a_map_that_fits_is_taken() {
     assert!(line.links().iter().any(|link| link.is_owner() && link.to().as_str() == "invoice"));
 }
 
-/// A law, what is changed in schema and map, and what the store says of it.
+/// A rule, the change of schema and map, and the store's answer.
 type Case<'a> = (&'a str, Edits<'a>, Edits<'a>, &'a [&'a str]);
 
 #[track_caller]
@@ -431,7 +431,7 @@ fn a_column_that_nobody_classified_is_found() {
     ]);
 }
 
-/// Names of columns are the same in any case, so these are two answers to one question.
+/// Column names are case-insensitive, so these are two lines for one column.
 #[test]
 fn a_column_that_is_classified_twice_is_found() {
     let found = faults(&[], &[("name = \"name\"", "name = \"name\"\nNAME = \"not personal\"")]);
@@ -528,7 +528,7 @@ fn a_key_tells_rows_apart() {
     assert!(found.contains(&tenant), "{found:?}");
 }
 
-/// It says nothing of the rows that it leaves out: two customers could have one id.
+/// The index does not cover all rows, so two customers could have the same id.
 #[test]
 fn an_index_over_some_of_the_rows_makes_no_key() {
     let schema = "CREATE TABLE calls (no INTEGER NOT NULL, client_id INTEGER NOT NULL REFERENCES clients, at TEXT);\n\
@@ -646,7 +646,7 @@ fn a_deactivation_that_would_not_work_is_found() {
     assert_eq!(*store.data_map().deactivation(), DeactivationSupport::None { reason: "a reason".to_owned() });
 }
 
-/// Else the customer is archived, the store cannot see it, and the case can go neither on nor back.
+/// Otherwise the store cannot see that the customer is archived, and the case can neither continue nor be undone.
 #[test]
 fn a_deactivation_that_does_not_read_as_archived_is_found() {
     let written = ("deactivate = { state = \"archived\"", "deactivate = { state = 'inactive'");
@@ -656,7 +656,7 @@ fn a_deactivation_that_does_not_read_as_archived_is_found() {
         assert_eq!(found.len(), 1, "{edit:?}: {found:?}");
         assert!(found[0].starts_with("customers.deactivate"), "{found:?}");
     }
-    // What SQL makes of it, nobody can tell beforehand.
+    // The result of an SQL expression is not known beforehand.
     let sql = ("column = \"state\"", "sql = \"iif(archived_at IS NULL, clients.state, 'archived')\"");
     assert!(
         faults(&[], &[elsewhere, sql, ("name = \"name\"", "name = 'name'\nstate = 'not personal'")])
@@ -715,7 +715,8 @@ fn an_unknown_customer_that_could_not_be_made_is_found() {
             &[],
         ),
     ]);
-    // SQLite takes NULL for every key but an INTEGER PRIMARY KEY, spelled so: a stand-in that nobody can point at.
+    // SQLite accepts NULL in every key except a column declared exactly `INTEGER PRIMARY KEY`. No link could lead to
+    // a stand-in with such a key.
     for key in ["TEXT PRIMARY KEY", "INT PRIMARY KEY", "INTEGER UNIQUE"] {
         let found =
             faults(&[("id INTEGER PRIMARY KEY,\n    tenant", &format!("id {key},\n    tenant"))], &[]);
@@ -784,7 +785,7 @@ fn everything_that_does_not_fit_is_said_at_once() {
 
 // ---- what is read from the database ----
 
-/// The constraints of each column of a table of its own.
+/// The constraints of a column, each in a separate table.
 fn constraints(columns: &str, fields: &str) -> Vec<(String, Constraints)> {
     let schema = format!(
         "{SCHEMA}CREATE TABLE things (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, {columns}"
@@ -800,7 +801,7 @@ fn constraints(columns: &str, fields: &str) -> Vec<(String, Constraints)> {
 #[test]
 fn constraints_are_those_of_the_database() {
     use Datatype::{Any, Blob, Integer, Numeric, Real, Text};
-    // Declaration, what the map adds, then: nullable, unique, longest text, type.
+    // The declaration and the addition of the map; then nullable, unique, maximum length and type.
     for (declared, kind, nullable, unique, max_chars, datatype) in [
         ("x TEXT)", "'name'", true, false, None, Text),
         ("x TEXT NOT NULL)", "'name'", false, false, None, Text),
@@ -860,7 +861,8 @@ fn constraints_of_quoted_columns_are_seen_as_well() {
     }
 }
 
-/// Only what the customer's own record is the end of: two keys that share a column lead to the same customer.
+/// Two keys that share a column lead to the same customer. This holds only for links that end at the customer's own
+/// record.
 #[test]
 fn a_foreign_key_of_several_columns_that_holds_the_owner_is_the_owners() {
     let schema = edited(
@@ -905,7 +907,8 @@ fn names_are_the_same_in_any_case() {
     assert_eq!(classes(&upper), classes(&lower), "the database's own spelling counts");
 }
 
-/// Tables and columns named by words of SQL, with blanks and quotation marks in them: opened, counted, erased.
+/// Tables and columns whose names are SQL keywords or contain blanks and quotation marks: they are opened, counted
+/// and erased.
 #[tokio::test]
 async fn reserved_and_quoted_names_are_names_like_any_other() {
     let (_folder, path) = database(
@@ -1040,7 +1043,7 @@ fn a_file_that_somebody_locks_is_busy_and_worth_another_try() {
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let error = SqliteStore::open(&path, &map).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }) && error.is_transient(), "{error}");
-    // Let go within the time for which a store waits.
+    // The lock is released within the time for which a store waits.
     let release = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         other.execute_batch("ROLLBACK").unwrap();

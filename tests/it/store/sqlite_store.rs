@@ -1,4 +1,4 @@
-//! The SQLite store on its own: paging, facts, identifiers, and how many statements a batch takes.
+//! The SQLite store alone: paging, facts, identifiers, and the number of statements per batch.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,7 +39,8 @@ async fn every_customer_is_on_exactly_one_page() {
     }
 }
 
-/// Everybody is on exactly one page, although whoever was on a page is gone before the next one is read; and the pages end.
+/// Every customer is on exactly one page, although the customers of a page are deleted before the next page is read.
+/// And the pages end.
 async fn skips_nobody(
     all: &[&str],
     page: impl AsyncFn(PageRequest) -> Page,
@@ -75,7 +76,7 @@ fn ten() -> Shop {
     )
 }
 
-/// A customer who was on a page is gone by the next page.
+/// A customer of one page is deleted before the next page.
 fn leaving(shop: &Shop) -> impl Fn(&CustomerId) {
     let connection = rusqlite::Connection::open(shop.path()).unwrap();
     move |id| {
@@ -92,7 +93,7 @@ async fn a_set_that_shrinks_between_pages_loses_nobody() {
     assert_eq!(skips_nobody(&TEN, page, leaving(&shop)).await, Ok(()));
 }
 
-/// Pages by offset skip those who moved up; and pages that begin anew each time never end where nobody leaves.
+/// Pages by offset skip customers who move up. Pages that always start at the beginning never end if nobody leaves.
 #[tokio::test]
 async fn a_store_that_pages_by_offset_is_found_out() {
     let shop = ten();
@@ -118,8 +119,9 @@ async fn a_store_that_pages_by_offset_is_found_out() {
     assert_eq!(said, "somebody is on two pages");
 }
 
-/// A page began behind an id. Where the id did not say which key it was, as with a number and the text of the same digits, or
-/// where the key was no text in UTF-8 and had no id, a page came again and again, or was an error.
+/// A former bug: a page began after an id. Some ids did not identify the key, such as a number and a text with the
+/// same digits. Some keys were not UTF-8 and had no id. Then the same page came again and again, or there was an
+/// error.
 #[tokio::test]
 async fn pages_end_and_leave_nobody_out_whatever_the_keys_hold() {
     let rows = "(1, 'x'), (1.5, 'x'), ('1', 'x'), ('', 'x'), ('é', 'x'), (CAST(x'ff' AS TEXT), 'x'), (CAST(x'fe' AS TEXT), 'x'),
@@ -246,7 +248,7 @@ async fn what_is_erased_already_stays_as_it_is() {
     let again = host.store.erase(&erase(2, 30)).await.unwrap();
     assert_eq!((host.dump)(), after, "no token is drawn and no placeholder dated anew");
     assert!(matches!(again[0], Ok(Erased::Done(_))), "{again:?}");
-    // With the same seed another database comes out the same.
+    // With the same seed, another database gets the same values.
     let twin = hosts::sqlite();
     twin.store.erase(&erase(1, 0)).await.unwrap();
     assert_eq!((twin.dump)(), after);

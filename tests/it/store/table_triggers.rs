@@ -1,4 +1,5 @@
-//! Triggers of mapped tables that forbid, swallow or rewrite what a treatment runs: named when the policy is checked.
+//! Triggers of mapped tables that forbid, ignore or rewrite the statements of a treatment. The check of the policy
+//! names them.
 
 use std::path::Path;
 
@@ -42,7 +43,7 @@ fn open(path: &Path, triggers: &str, map: &str) -> Result<SqliteStore, StoreErro
     SqliteStore::open(path, &SqlMap::from_toml(map).unwrap())
 }
 
-/// What is said of a policy, or nothing where it fits.
+/// The problems of a policy, or an empty text if it fits.
 fn said(triggers: &str, map: &str, customer: &str, note: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     match open(&folder.path().join("care.sqlite"), triggers, map) {
@@ -53,7 +54,8 @@ fn said(triggers: &str, map: &str, customer: &str, note: &str) -> String {
     }
 }
 
-/// A delete that a trigger turns into a mark was blamed on rows that belong to several customers, at run time.
+/// A former bug: a trigger turns a delete into a mark. At run time the error blamed rows that belong to several
+/// customers.
 #[test]
 fn a_trigger_that_swallows_a_delete_is_named_when_the_policy_is_checked() {
     let found = said(SOFT, MAP, "'anonymise'", "'delete'");
@@ -65,7 +67,7 @@ fn a_trigger_that_swallows_a_delete_is_named_when_the_policy_is_checked() {
     ] {
         assert!(found.contains(part), "{part}: {found}");
     }
-    // Every way out is one.
+    // Every suggested correction works.
     assert_eq!(said(SOFT, MAP, "'anonymise'", "'anonymise'"), "");
     assert_eq!(said(SOFT, MAP, "'anonymise'", "{ keep = 'care' }"), "");
     let ignored = format!("{MAP}[ignore]\ntriggers.soft = 'it is dropped for a run'\n");
@@ -95,7 +97,7 @@ fn a_trigger_counts_for_the_fields_that_are_written() {
         let found = said(&refusing(event), MAP, "'anonymise'", treatment);
         assert_eq!(found.contains("trigger no of table notes"), is_refused, "{event} {treatment}: {found}");
     }
-    // One that notes the day does no harm; one that writes the old text back does.
+    // A trigger that notes the day does no harm. A trigger that writes the old text back does.
     let setting = |column: &str| {
         format!(
             "CREATE TRIGGER back AFTER UPDATE ON notes BEGIN UPDATE notes SET {column} = old.body WHERE id = new.id; END;"
@@ -106,7 +108,7 @@ fn a_trigger_counts_for_the_fields_that_are_written() {
     assert!(found.contains("writes to body again"), "{found}");
 }
 
-/// The deactivation had run into it, and nobody had said so before.
+/// A former bug: the deactivation failed because of the trigger, and the check had not reported it.
 #[test]
 fn a_trigger_that_forbids_the_deactivation_is_named_when_the_store_is_opened() {
     let frozen =
@@ -167,7 +169,8 @@ fn a_host_without_sql_can_say_it_of_its_own_triggers() {
     assert!(found.contains("trigger no of table notes"), "{found}");
 }
 
-/// A name under `ignore.triggers` that no trigger has was accepted, while the check named the trigger that was meant.
+/// A former bug: a name under `ignore.triggers` that no trigger has was accepted, while the check reported the
+/// trigger that was meant.
 #[test]
 fn a_misspelled_trigger_that_is_ignored_is_an_error() {
     let ignored = |name: &str| format!("{MAP}[ignore.triggers]\n{name} = 'it is dropped for a run'\n");
@@ -175,7 +178,7 @@ fn a_misspelled_trigger_that_is_ignored_is_an_error() {
     for part in ["ignore.triggers.softt", "there is no such trigger", "did you mean soft?"] {
         assert!(found.contains(part), "{part}: {found}");
     }
-    // Where no name is near the check says so, and does not fail: a trigger may be dropped for a run.
+    // If no trigger has a similar name, there is only a note, because a trigger may be dropped for a run.
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("care.sqlite"), SOFT, &ignored("quite_another")).unwrap();
     let notes: Vec<String> = store.notes().iter().map(ToString::to_string).collect();
@@ -186,13 +189,14 @@ fn a_misspelled_trigger_that_is_ignored_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("care.sqlite"), SOFT, &ignored("SOFT")).unwrap();
     assert!(!store.notes().iter().any(|note| note.to_string().contains("ignore.triggers")));
-    // One that was dropped is none, unless another one has nearly its name and is not ignored.
+    // An ignored trigger that was dropped is not an error, unless another trigger has a similar name and is not
+    // ignored.
     assert_eq!(said("", &ignored("soft"), "'anonymise'", "'delete'"), "");
     let both = ignored("softt = 'dropped'\nsoft");
     assert_eq!(said(SOFT, &both, "'anonymise'", "'delete'"), "");
 }
 
-/// The way out of a trigger with a quote in its name was no TOML.
+/// A former bug: the suggested line for a trigger with a quote in its name was not valid TOML.
 #[test]
 fn a_trigger_of_any_name_can_be_ignored_as_it_is_said() {
     let odd = SOFT.replace("TRIGGER soft", "TRIGGER \"odd \"\"name\"");
@@ -203,7 +207,7 @@ fn a_trigger_of_any_name_can_be_ignored_as_it_is_said() {
     assert_eq!(said(&odd, &ignored, "'anonymise'", "'delete'"), "");
 }
 
-/// A trigger that calls a function of the host's own was "SQL logic error".
+/// A former bug: a trigger that calls a host's own function was reported only as "SQL logic error".
 #[tokio::test]
 async fn a_trigger_that_calls_an_unknown_function_is_named() {
     let calls = "CREATE TRIGGER odd BEFORE UPDATE ON notes BEGIN SELECT hosts_own(new.body); END;
@@ -224,8 +228,8 @@ async fn a_trigger_that_calls_an_unknown_function_is_named() {
     assert!(!found.contains("trigger fine"), "{found}");
 }
 
-/// What customers.deactivate writes was swallowed or written back, and the case came back as superseded for ever: the customer who
-/// was not archived was never seen to be.
+/// A former bug: a trigger ignored or reverted the values of customers.deactivate. The customer never became
+/// archived, so each case was superseded, for ever.
 #[tokio::test]
 async fn a_deactivation_that_comes_to_nothing_names_the_trigger() {
     let ignored = |names: &str| format!("{MAP}[ignore.triggers]\n{names}");
@@ -241,7 +245,7 @@ async fn a_deactivation_that_comes_to_nothing_names_the_trigger() {
             ignored("back = 'it lets this program pass'"),
             "trigger back of table people (AFTER UPDATE) writes to state again",
         ),
-        // A trigger of another table, which no check sees.
+        // A trigger of another table, which the check cannot see.
         (
             "CREATE TABLE log (person INTEGER);
              CREATE TRIGGER logs AFTER UPDATE OF state ON people BEGIN INSERT INTO log VALUES (new.id); END;
@@ -278,7 +282,7 @@ async fn a_deactivation_that_comes_to_nothing_names_the_trigger() {
             count("SELECT count(*) FROM notes") + count("SELECT count(*) FROM people WHERE name IS NOT NULL"),
             5
         );
-        // The way out is one.
+        // The suggested correction works.
         let drop = "DROP TRIGGER IF EXISTS held; DROP TRIGGER IF EXISTS back; DROP TRIGGER IF EXISTS far;";
         Connection::open(&path).unwrap().execute_batch(drop).unwrap();
         let again = engine.retry(case).await.unwrap();
@@ -286,7 +290,8 @@ async fn a_deactivation_that_comes_to_nothing_names_the_trigger() {
     }
 }
 
-/// A link that a trigger keeps was taken for one that had let go: where no foreign key holds it, it was left dangling.
+/// A former bug: a trigger keeps a link, but the store counted the link as cleared. Without a foreign key, the link
+/// was left dangling.
 #[tokio::test]
 async fn a_link_that_does_not_let_go_names_the_trigger() {
     let held = "CREATE TABLE links (id INTEGER PRIMARY KEY, person INTEGER NOT NULL REFERENCES people, note INTEGER, word TEXT);
@@ -315,7 +320,8 @@ async fn a_link_that_does_not_let_go_names_the_trigger() {
     }
 }
 
-/// A trigger that the map ignores for what it copies may also forbid the statements of an erasure. Nothing said so before it did.
+/// A former bug: the map ignores a trigger because of what it copies. But the trigger may also forbid the statements
+/// of an erasure, and there was no earlier warning.
 #[test]
 fn an_ignored_trigger_that_forbids_is_noted() {
     let folder = tempfile::tempdir().unwrap();

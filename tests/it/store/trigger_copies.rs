@@ -1,4 +1,4 @@
-//! What a trigger writes while a customer is erased: it is the customer's, or the erasure stops.
+//! Rows that a trigger writes while a customer is erased: they belong to the customer, or the erasure stops.
 
 use relinquish::{Asked, Outcome};
 use rusqlite::Connection;
@@ -31,8 +31,8 @@ fn shop(changed_by: &str, audit: &str, ignored: &str) -> Shop {
     shop
 }
 
-/// A trigger copied the name into a record of whoever had changed the row last, or of nobody: the certificate said that
-/// everything was erased, and the name was in the database anew.
+/// A former bug: a trigger copied the name into a record of the last editor of the row, or into a record of nobody.
+/// The certificate said that everything was erased, but the name was in the database again.
 #[tokio::test]
 async fn a_copy_that_is_not_the_customers_stops_the_erasure() {
     for (changed_by, audit) in [("2", "'anonymise'"), ("NULL", "'anonymise'"), ("1", "{ keep = 'books' }")] {
@@ -69,7 +69,7 @@ const ARCHIVE: &str = "
     CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, status TEXT NOT NULL DEFAULT 'on');
     INSERT INTO clients (id, name) VALUES (1, 'Quillon'), (2, 'Bo');";
 
-/// A host that is deactivated first, with an archive to which a trigger copies.
+/// A host with a deactivation, and an archive to which a trigger copies.
 fn archived(archive: &str, trigger: &str) -> Shop {
     let map = "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = { is = 'here' }\n\
          status = { column = 'status', active = 'on', archived = 'off' }\ndeactivate = { status = 'off' }\n\
@@ -81,8 +81,8 @@ fn archived(archive: &str, trigger: &str) -> Shop {
     shop
 }
 
-/// A copy had the number of its original, below those that the archive had already: nobody saw that it was new. And a table
-/// without row numbers was not looked at.
+/// Two former bugs: a copy had the number of its original, which was lower than the numbers in the archive, so it was
+/// not recognised as new. And a table without row numbers was not checked.
 #[tokio::test]
 async fn a_copy_is_seen_whatever_its_key_is() {
     for archive in [
@@ -103,7 +103,8 @@ async fn a_copy_is_seen_whatever_its_key_is() {
     }
 }
 
-/// The first step of an erasure fired a trigger as well, and nobody looked at what it wrote for others.
+/// A former bug: the first step of an erasure also fired a trigger, and the rows that it wrote for others were not
+/// checked.
 #[tokio::test]
 async fn a_copy_that_the_deactivation_makes_stops_it() {
     let archive =
@@ -118,7 +119,7 @@ async fn a_copy_that_the_deactivation_makes_stops_it() {
         let outcome = shop.erase("1").await;
         let says = outcome.to_string();
         if is_own {
-            // It is the customer's, and treated with the rest.
+            // The row belongs to the customer, and is treated with the other rows.
             assert!(matches!(outcome, Outcome::Erased(_)), "{says}");
             assert_eq!(shop.text("SELECT coalesce(group_concat(name), 'none') FROM archive"), "none");
             continue;

@@ -1,4 +1,5 @@
-//! Mentions that may mean the customer and are not certain: counted by plan and certificate, never replaced.
+//! Mentions that may mean the customer but are not certain: plan and certificate count them, and they are never
+//! replaced.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ const MAP: &str = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenan
     [records.note]\ntable = 'notes'\nkey = 'id'\nowner = 'person'\n\
     fields = { body = 'free_text', meta = { json = { '/said' = 'free_text' }, rest = 'not personal' } }";
 
-/// Whose, what, and what is said beside it.
+/// The owner, the text, and the other values of the record.
 const NOTES: [(i64, &str, Option<&str>); 5] = [
     (1, "With Grace and patience it Will be settled.", None),
     (1, "Grace Will called.", Some(r#"{"said":"by the Grace of God","by":"Grace"}"#)),
@@ -123,7 +124,8 @@ async fn plan_and_certificate_count_what_is_not_certain_and_it_stays() {
     assert_eq!(left[4], "Ms [erased], and then Grace again: Good Grace.");
 }
 
-/// Record by record, as over SQLite: what a JSON document says is read before it is counted, however it is spelled.
+/// The record-by-record store gives the same counts as SQLite: a JSON document is decoded before the mentions are
+/// counted, however it is spelled.
 #[tokio::test]
 async fn mentions_in_documents_of_a_host_with_its_own_repository_are_counted_too() {
     let note = RecordClass::new("note")
@@ -143,8 +145,8 @@ async fn mentions_in_documents_of_a_host_with_its_own_repository_are_counted_too
     assert_eq!(json["records"][1]["uncertain_mentions"]["meta"], 3);
 }
 
-/// A word that the treatment itself writes in place of a name says nothing of anybody: who is treated again is not looked
-/// for by it.
+/// A word that the treatment itself writes over a name identifies nobody. If the customer is treated again, this word
+/// is not searched.
 #[tokio::test]
 async fn nobody_is_looked_for_by_what_stands_in_place_of_their_name() {
     let policy = POLICY.replace("name = 'remove'", "name = { constant = 'Gregory Peckover' }");
@@ -186,7 +188,8 @@ async fn nobody_is_looked_for_by_what_stands_in_place_of_their_name() {
     }
 }
 
-/// Once the customer's own values are gone nobody can tell any more: it is recorded before, and a crash loses nothing.
+/// When the customer's own values are gone, the mentions cannot be found any more. So they are recorded before, and a
+/// crash loses nothing.
 #[tokio::test]
 async fn a_crash_does_not_lose_what_is_not_certain() {
     let mut deaths = 0;
@@ -224,7 +227,7 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
     assert!(deaths > 10, "{deaths}");
 }
 
-/// A person who was to look at the mentions could not tell in which records they are.
+/// A former bug: a person who had to check the mentions could not see in which records they are.
 #[tokio::test]
 async fn mentions_that_are_not_certain_are_listed_by_row() {
     let folder = tempfile::tempdir().unwrap();

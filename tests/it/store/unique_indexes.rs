@@ -1,4 +1,5 @@
-//! Unique indexes over expressions, computed columns or some of the rows: what they would refuse is said at the check.
+//! Unique indexes over expressions, over computed columns or over some of the rows: the check reports what they would
+//! refuse.
 
 use crate::shop::{CUSTOMERS, Shop};
 
@@ -20,7 +21,7 @@ fn profiles(columns: &str, index: &str, treatment: &str) -> Shop {
     Shop::new(&sql, &map, treatment)
 }
 
-/// The check passed, and the second customer and all after that one were blocked at run time.
+/// A former bug: the check passed, but the second customer and all later ones were blocked at run time.
 #[tokio::test]
 async fn a_hand_over_that_an_index_would_refuse_is_refused() {
     for (columns, index, named) in [
@@ -52,7 +53,7 @@ async fn a_hand_over_that_an_index_would_refuse_is_refused() {
         gone.erase("2").await;
         assert_eq!(gone.text("SELECT count(*) || '' FROM profiles"), "0", "{index}");
     }
-    // What the owner has no part in refuses nothing.
+    // An index without the owner's columns refuses nothing.
     let other = "CREATE UNIQUE INDEX u ON profiles(lower(nick))";
     let fine = profiles("", other, "customer = 'delete'\nprofile = 'reassign'\n");
     fine.erase("1").await;
@@ -73,7 +74,8 @@ fn clients(index: &str, rule: &str) -> Shop {
     )
 }
 
-/// "remove" wrote NULL to every row, which `coalesce` makes one value: the second customer was blocked.
+/// A former bug: "remove" wrote NULL to every row, and `coalesce` turned all of them into the same value. So the
+/// second customer was blocked.
 #[tokio::test]
 async fn what_is_removed_differs_where_null_collides() {
     for index in [
@@ -100,7 +102,7 @@ async fn what_is_removed_differs_where_null_collides() {
     }
 }
 
-/// NULLs differ in an index that a NULL makes NULL, or that leaves out such rows.
+/// NULLs do not conflict in an index whose expression is NULL for NULL, or that leaves out such rows.
 #[tokio::test]
 async fn values_are_cleared_where_null_does_not_collide() {
     for index in [
@@ -136,7 +138,7 @@ fn votes(end: &str, index: &str, treatment: &str) -> Shop {
     Shop::new(&sql, &map, treatment)
 }
 
-/// `{ clear = 0 }` made two rows of one customer the same, and the erasure was blocked at run time.
+/// A former bug: `{ clear = 0 }` made two rows of one customer equal, so the erasure was blocked at run time.
 #[tokio::test]
 async fn a_link_that_is_cleared_to_one_value_is_refused_under_unique() {
     let treatment = "customer = 'delete'\ntopic = 'delete'\nvote = 'delete'\n";
@@ -173,8 +175,9 @@ fn archived_by(columns: &str, more: &str, deactivate: &str) -> Shop {
     Shop::new(&sql, &map, "customer = 'anonymise'\n")
 }
 
-/// What deactivating writes was held against plain indexes and CHECKs of one column alone: with these the first customer was
-/// archived, and everybody after that was blocked, or nobody could be archived at all.
+/// A former bug: the values of a deactivation were checked only against plain indexes and CHECKs of one column. With
+/// other constraints, only the first customer was archived and all later ones were blocked, or nobody could be
+/// archived.
 #[tokio::test]
 async fn what_deactivating_writes_is_held_against_every_index_and_check_that_it_decides() {
     let twice = "refuses a second such row";
@@ -201,7 +204,7 @@ async fn what_deactivating_writes_is_held_against_every_index_and_check_that_it_
             together,
         ),
         (", level INTEGER, CHECK (state <> 'off' OR level > 3)", "", "{ state = 'off', level = 4 }", ""),
-        // Other rows of it are not known, so nothing is certain.
+        // The other rows of the index are not known, so nothing is certain.
         ("", "CREATE UNIQUE INDEX u ON clients(name) WHERE state = 'off'", "{ state = 'off' }", ""),
         (
             ", level INTEGER NOT NULL DEFAULT 5, CHECK (state <> 'off' OR level > 3)",
@@ -228,7 +231,8 @@ async fn what_deactivating_writes_is_held_against_every_index_and_check_that_it_
     }
 }
 
-/// The same of the "Unknown Customer": a CHECK over several of its columns was met when the first record was handed over.
+/// The same former bug with the "Unknown Customer": a CHECK over several of its columns failed only when the first
+/// record was handed over.
 #[test]
 fn the_unknown_customer_is_held_against_checks_of_several_columns() {
     let shop = |level: i64| {

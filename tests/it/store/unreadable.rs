@@ -1,5 +1,5 @@
-//! Values that cannot be read: bytes where a text is searched, text in another encoding, documents that are no JSON. They
-//! block their own customer and nobody else, or become what the policy says.
+//! Values that cannot be read: bytes where a text is searched, text in another encoding, documents that are not JSON.
+//! They block only their own customer, or become what the policy says.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Some rows more, and a treatment of customers and mails.
+    /// Some additional rows, and a treatment of customers and mails.
     fn new(rows: &str, customer: &str, mail: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let desk = Self {
@@ -107,7 +107,7 @@ fn text(value: &str) -> rusqlite::types::Value {
 
 const PLAIN: [&str; 2] = ["'anonymise'", "'anonymise'"];
 
-/// An empty text in a JSON column was a broken document, and its customer could never be erased.
+/// A former bug: an empty text in a JSON column counted as a broken document, so its customer could never be erased.
 #[tokio::test]
 async fn an_empty_document_holds_nothing() {
     for nothing in ["", " ", "\n\t"] {
@@ -123,7 +123,8 @@ async fn an_empty_document_holds_nothing() {
     }
 }
 
-/// A name in a BLOB, or in another encoding, stayed under a certificate, or stopped its customer with words of SQLite's.
+/// A former bug: a name in a BLOB or in another encoding stayed in spite of the certificate, or stopped its customer
+/// with an error of SQLite.
 #[tokio::test]
 async fn what_cannot_be_searched_blocks_its_customer_with_class_field_and_key() {
     for (body, why) in [
@@ -141,7 +142,7 @@ async fn what_cannot_be_searched_blocks_its_customer_with_class_field_and_key() 
         assert!(!said.contains("Sigrid"), "{said}");
         assert_eq!(desk.cells(), before);
         desk.erase("2").await;
-        // The way out is one.
+        // The suggested correction works.
         let mended = Desk {
             policy: desk
                 .policy
@@ -167,7 +168,7 @@ async fn a_number_is_searched_as_it_is_written_and_a_nul_beside_words_hides_noth
     assert_eq!(desk.value("SELECT body FROM mails WHERE id = 8"), text("So \0 says [erased]"));
 }
 
-/// Whatever is in the column, what is to be cleared is cleared.
+/// A field that the policy clears is cleared, whatever it contains.
 #[tokio::test]
 async fn a_field_that_is_not_searched_is_written_over_whatever_it_holds() {
     for body in ["CAST('Sigrid' AS BLOB)", "CAST(x'e4' AS TEXT)", "17", "1.5"] {
@@ -201,7 +202,7 @@ async fn a_document_that_is_no_json_becomes_what_the_policy_says() {
     for id in [7, 8] {
         assert_eq!(desk.value(&format!("SELECT meta FROM mails WHERE id = {id}")), text("{}"));
     }
-    // It can be said of a kind or a field, too.
+    // The line can also be for a kind or for a field.
     let mut desk = Desk::new(rows, "{ action = 'anonymise', otherwise = 'clear' }", PLAIN[1]);
     desk.policy = desk.policy.replace(
         "free_text = 'redact'",
@@ -241,7 +242,7 @@ fn what_the_policy_says_has_to_fit_the_field() {
     assert!(check("{ action = 'anonymise', otherwise = 'remove' }", PLAIN[1]).is_ok());
 }
 
-/// One broken record stopped the plans of everybody in its batch.
+/// A former bug: one broken record stopped the plans of all customers in its batch.
 #[tokio::test]
 async fn one_record_that_cannot_be_read_stops_one_customer_of_many() {
     let people: Vec<String> = (10..60).map(|id| format!("({id}, 'Person {id}', NULL)")).collect();
@@ -295,14 +296,14 @@ async fn what_a_duty_keeps_is_not_read() {
     assert_eq!(desk.value("SELECT hex(body) || meta FROM mails WHERE id = 7"), before);
 }
 
-/// A name that is bytes cannot be looked for, and its mentions would have stayed.
+/// A name stored as bytes cannot be searched, so its mentions would have stayed.
 #[tokio::test]
 async fn a_name_that_cannot_be_read_stops_the_search_for_it() {
     let desk =
         Desk::new("UPDATE people SET name = CAST(x'48e56b616e' AS TEXT) WHERE id = 1;", PLAIN[0], PLAIN[1]);
     let said = desk.blocked("1").await;
     assert!(said.contains("name of customer cannot be read: its text is not UTF-8"), "{said}");
-    // Bytes that are UTF-8 are a name.
+    // Bytes that are UTF-8 count as a name.
     let desk = Desk::new(
         "UPDATE people SET name = CAST('Sigrid Holmvik' AS BLOB) WHERE id = 1;",
         PLAIN[0],
@@ -310,7 +311,7 @@ async fn a_name_that_cannot_be_read_stops_the_search_for_it() {
     );
     desk.erase("1").await;
     assert_eq!(desk.value("SELECT body FROM mails WHERE id = 1"), text("Regards, [erased]"));
-    // Where nothing is searched, nobody has to read it.
+    // If nothing is searched, the value need not be read.
     let removed = "{ action = 'anonymise', fields = { body = 'remove', meta = 'remove' } }";
     let desk =
         Desk::new("UPDATE people SET name = CAST(x'48e56b616e' AS TEXT) WHERE id = 1;", PLAIN[0], removed);

@@ -1,4 +1,4 @@
-//! What the check says of a wrong link leads to a map that fits.
+//! The corrections that the check suggests for a wrong link lead to a map that fits.
 
 use relinquish::{PolicyDocument, RecordStore as _};
 
@@ -27,7 +27,8 @@ fn said(database: &Database, map: &str) -> String {
     problems[0].to_string()
 }
 
-/// A link that calls itself shared was "no key of this table", with a list of keys that help nobody.
+/// A former bug: a link that names itself in `shared` was reported as "no key of this table", with a useless list of
+/// keys.
 #[test]
 fn a_link_that_calls_itself_shared_is_told_where_that_is_said() {
     let database = Database::new(SCHEMA);
@@ -49,7 +50,7 @@ fn a_link_that_calls_itself_shared_is_told_where_that_is_said() {
     assert!(single.ends_with("write shared = [\"by_id\"] in place of owner"), "{single}");
 }
 
-/// An owner that names a link of another class was a column that does not exist.
+/// A former bug: an owner that names a link of another class was reported as a missing column.
 #[test]
 fn an_owner_that_is_a_link_of_another_class_is_told_to_be_shared() {
     let database = Database::new(SCHEMA);
@@ -57,7 +58,7 @@ fn an_owner_that_is_a_link_of_another_class_is_told_to_be_shared() {
     let wanted = "records.address.owner: order.billing_id is a link of order, and an owner is a link of the class itself; write \
                   shared = [\"order.billing_id\"] in place of owner";
     assert_eq!(said, wanted);
-    // The column of the other class is no link, and what follows is said with it.
+    // The column of the other class is not a link. The error also says what follows from this.
     let said = self::said(&database, &map("owner = 'order.seen_id'", "ends = { billing_id = 'clear' }"));
     assert!(
         said.contains("write shared = [\"order.seen_id\"] in place of owner; say where it leads"),
@@ -65,7 +66,8 @@ fn an_owner_that_is_a_link_of_another_class_is_told_to_be_shared() {
     );
 }
 
-/// A column of another class without a foreign key: the way out was a link that no list of `shared` takes.
+/// A former bug: for a column of another class without a foreign key, the error suggested a link that a `shared` list
+/// does not accept.
 #[test]
 fn a_shared_column_without_a_foreign_key_is_told_where_its_target_is_said() {
     let database = Database::new(SCHEMA);
@@ -85,7 +87,7 @@ fn a_shared_column_without_a_foreign_key_is_told_where_its_target_is_said() {
         let pasted = shared.replace("billing_id = 'clear'", &format!("billing_id = 'clear'\n{line}"));
         assert_eq!(database.problems(&pasted), [], "{pasted}");
     }
-    // An end without a target was sent to a link without a word for the end.
+    // A former bug: for an end without a target, the error suggested a link without a line for the end.
     let said = said(
         &database,
         &map("shared = ['order.seen_id', 'order.billing_id']", "ends = { seen_id = 'clear' }"),
@@ -95,7 +97,8 @@ fn a_shared_column_without_a_foreign_key_is_told_where_its_target_is_said() {
     assert_eq!(database.problems(&map("shared = ['order.seen_id', 'order.billing_id']", ends)), []);
 }
 
-/// The key of a table was taken for the customers' key in silence: every record belonged to whoever has the same number.
+/// A former bug: the key of a table was silently used as the customers' key. So every record belonged to the customer
+/// with the same number.
 #[test]
 fn a_tables_own_key_is_no_owner_unless_the_map_says_so() {
     let database = Database::new(SCHEMA);
@@ -115,7 +118,7 @@ fn a_tables_own_key_is_no_owner_unless_the_map_says_so() {
         )),
         []
     );
-    // Where a foreign key says so, nothing more is needed.
+    // If a foreign key says this, no other line is needed.
     let profiles = Database::new(&format!(
         "{SCHEMA}CREATE TABLE profiles (id INTEGER PRIMARY KEY REFERENCES clients, nick TEXT);"
     ));
@@ -126,7 +129,7 @@ fn a_tables_own_key_is_no_owner_unless_the_map_says_so() {
     assert_eq!(profiles.problems(&with_profile), []);
 }
 
-/// Lists of words where a table belongs were "not a table".
+/// A former bug: a list of words in the place of a table was reported only as "not a table".
 #[test]
 fn a_list_of_words_is_told_what_a_table_says() {
     let database = Database::new(SCHEMA);
@@ -153,7 +156,8 @@ fn a_list_of_words_is_told_what_a_table_says() {
     );
 }
 
-/// The records that expire had "delete favourite" as a way out, and no treatment deletes what expires.
+/// A former bug: for records that expire, the error suggested "delete favourite", but no treatment deletes records
+/// that expire.
 #[test]
 fn a_record_that_cannot_expire_is_told_of_rules_that_expire() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -175,7 +179,7 @@ fn a_record_that_cannot_expire_is_told_of_rules_that_expire() {
     policy.check(shop.store().unwrap().data_map()).unwrap_or_else(|problems| panic!("{problems}"));
 }
 
-/// "Treat hist without a search" was the way out, and nobody knew what to write.
+/// A former bug: the error suggested "treat hist without a search", but did not say what to write.
 #[test]
 fn a_search_that_comes_too_early_is_told_what_to_write() {
     let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
@@ -198,7 +202,7 @@ fn a_search_that_comes_too_early_is_told_what_to_write() {
     }
 }
 
-/// One mistake that many classes share was said of each of them.
+/// A former bug: one mistake that many classes share was reported for each of them.
 #[test]
 fn a_mistake_that_many_classes_share_is_said_once() {
     let database = Database::new(super::shop45::SCHEMA);
@@ -212,7 +216,7 @@ fn a_mistake_that_many_classes_share_is_said_once() {
         ),
         "{said}"
     );
-    // The shape of many tables, with its tables misspelled, gone, or of a wrong type.
+    // The shape with many tables, with tables that are misspelled, missing or of a wrong type.
     for (what, change) in
         [("text", toml::Value::Integer(7)), ("list", toml::Value::Array(vec![toml::Value::Integer(7)]))]
     {
@@ -233,7 +237,7 @@ fn a_mistake_that_many_classes_share_is_said_once() {
     let said = self::said(&database, &toml::to_string(&parsed).unwrap());
     assert!(said.starts_with("alike[1].fields: nobody classified these columns of"), "{said}");
     assert!(said.contains("; of order_items: "), "{said}");
-    // A key that nobody knows, and the key that is missing because of it.
+    // An unknown key, and the key that is missing because of it.
     let text = format!("version = 1\n{CUSTOMERS}fields = {{ mail = 'email' }}").replace("{ is =", "{ name =");
     let problems = relinquish::SqlMap::from_toml(&text).unwrap_err().to_string();
     assert_eq!(problems, "customers.tenant.name: is no key of this table; there is: is; missing here: is");

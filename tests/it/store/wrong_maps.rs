@@ -1,4 +1,4 @@
-//! Wrong maps at random: whatever a problem says to paste or to write is accepted by the next check.
+//! Random wrong maps: the next check accepts everything that a problem suggests to paste or to write.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,10 +8,10 @@ use toml::{Table, Value};
 
 use super::paste::{self, Database, Dice, filled_in};
 
-/// The place of a value in a map: keys, and numbers within lists.
+/// The path of a value in a map: keys, and positions in lists.
 type Place = Vec<String>;
 
-/// All places of a map, each with its value.
+/// All paths of a map, each with its value.
 fn places(value: &Value, at: &[String], found: &mut Vec<(Place, Value)>) {
     if !at.is_empty() {
         found.push((at.to_vec(), value.clone()));
@@ -32,7 +32,7 @@ fn place_of<'v>(value: &'v mut Value, at: &[String]) -> Option<&'v mut Value> {
     })
 }
 
-/// A word with one letter less, more, or other.
+/// A word with one letter removed, added or changed.
 fn slip(word: &str, dice: &mut Dice) -> String {
     let mut letters: Vec<char> = word.chars().collect();
     if letters.is_empty() {
@@ -48,10 +48,10 @@ fn slip(word: &str, dice: &mut Dice) -> String {
     letters.into_iter().collect()
 }
 
-/// A mistake in a map, and what can be said of it afterwards.
+/// A mistake in a map, and what the check is expected to say.
 struct Mistake {
     map: Value,
-    /// The place of a misspelled text, and what stood there.
+    /// The path of a misspelled text, and the original text.
     misspelled: Option<(Place, String)>,
     what: String,
 }
@@ -100,7 +100,7 @@ fn mistake(map: &Value, dice: &mut Dice) -> Mistake {
     Mistake { map: wrong, misspelled, what }
 }
 
-/// A map with lines set where their headers say.
+/// A map with lines inserted below their headers.
 fn with_lines(map: &Value, lines: &str) -> Value {
     let mut map = map.clone();
     let mut header: Place = Vec::new();
@@ -131,7 +131,8 @@ fn text(map: &Value) -> String {
     toml::to_string(map).unwrap()
 }
 
-/// Follows everything that the check says to paste, until it says nothing more to paste. Counts the lines that were pasted.
+/// Pastes everything that the check suggests, until there is nothing more to paste. Returns the number of pasted
+/// lines.
 fn follow(database: &Database, wrong: &Mistake, dice: &mut Dice) -> Result<u64, String> {
     let mut map = wrong.map.clone();
     for pasted in 0..8 {
@@ -161,7 +162,7 @@ fn follow(database: &Database, wrong: &Mistake, dice: &mut Dice) -> Result<u64, 
     Err(format!("{}: there are always more lines to paste", wrong.what))
 }
 
-/// Writes what a problem meant, and checks that the problem is gone.
+/// Writes the suggested word, and checks that the problem is gone.
 fn take_the_hint(database: &Database, wrong: &Mistake) -> Result<bool, String> {
     let problems = database.problems(&text(&wrong.map));
     let (Some((place, right)), [problem]) = (&wrong.misspelled, problems.as_slice()) else {
@@ -169,7 +170,7 @@ fn take_the_hint(database: &Database, wrong: &Mistake) -> Result<bool, String> {
     };
     let Some((_, hint)) = problem.way_out.split_once("did you mean ") else { return Ok(false) };
     let (hint, _) = hint.split_once('?').unwrap();
-    // Of `class.column` only the wrong half is meant.
+    // In `class.column` the suggestion is only for the wrong half.
     let halves = |text: &str| text.split_once('.').map(|(one, other)| (one.to_owned(), other.to_owned()));
     let meant = match halves(right) {
         Some((class, column)) if hint == column || hint == class => format!("{class}.{column}"),
@@ -226,7 +227,7 @@ fn whatever_is_said_of_a_wrong_map_leads_to_a_right_one() {
     assert!(pasted > times / 4 && hints > times / 8, "{pasted} lines were pasted, and {hints} hints taken");
 }
 
-/// Lines that lead into the next error are found out.
+/// The test notices suggested lines that cause the next error.
 #[test]
 fn lines_that_lead_into_the_next_error_are_found_out() {
     let database = Database::new(paste::SHOP);

@@ -1,4 +1,4 @@
-//! The backups of the house, and one saboteur per law.
+//! The backup adapters of this crate, and one saboteur per law.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -55,7 +55,7 @@ async fn whoever_breaks_a_law_is_caught_at_it() {
     for law in CAUGHT {
         let fresh = || async {
             let backups = Wrong { inner: memory_backups(), law: *law, asked: AtomicU32::new(0) };
-            // The one in memory sees nothing but copies.
+            // The adapter in memory has only copies.
             Copies::new(backups).stray(|| ())
         };
         assert_caught(*law, testing::backups(fresh).await);

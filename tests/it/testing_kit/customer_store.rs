@@ -1,4 +1,4 @@
-//! Customer stores: those of the house and of the example, and one saboteur per law.
+//! The customer stores of this crate and of the example, and one saboteur per law.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,14 +43,14 @@ pub(super) fn rows(repository: &MemoryRepository, customer: &CustomerId) -> BTre
     records.map(|record| (format!("{}/{}", record.class, record.key.as_str()), text(&record))).collect()
 }
 
-/// A record of which the map knows nothing.
+/// A record that the map does not know.
 pub(super) fn spoil(repository: &MemoryRepository, facts: Customer) {
     let mut records = repository.records(&facts.id);
     records.push(Record::new("note", "1").with("text", "maud was here"));
     repository.insert(facts, records);
 }
 
-/// A store over customers in memory, with all that a test can do there.
+/// A store over customers in memory, with all actions that a test needs.
 pub(super) fn stocked<S>(repository: &Arc<MemoryRepository>, adapter: S) -> Stocked<S> {
     let (read, spoilt) = (Arc::clone(repository), Arc::clone(repository));
     Stocked::new(adapter, PolicyDocument::from_toml(hosts::MEMORY_POLICY).unwrap())
@@ -67,7 +67,7 @@ async fn memory() {
     testing::customer_store(fresh).await.unwrap();
 }
 
-/// Nobody is ever archived here, and the map says so.
+/// This store never archives a customer, and the map says so.
 #[tokio::test]
 async fn a_store_without_a_status_is_not_failed_for_it() {
     use relinquish::data_map::{Fact, Field, RecordClass};
@@ -90,7 +90,7 @@ async fn a_store_without_a_status_is_not_failed_for_it() {
     testing::customer_store(fresh).await.unwrap();
 }
 
-/// Rows of a client's in the CRM: by the key of the client where there is one.
+/// The rows of a client in the CRM, found by the client's key if there is one.
 fn crm_rows(path: &std::path::Path, customer: &CustomerId) -> BTreeMap<String, String> {
     let connection = Connection::open(path).unwrap();
     let mut rows = BTreeMap::new();
@@ -116,7 +116,7 @@ fn crm_rows(path: &std::path::Path, customer: &CustomerId) -> BTreeMap<String, S
 
 #[tokio::test]
 async fn sqlite() {
-    // One client may be named in a table of their own, and is refused by the database then.
+    // One client may be named in a separate table. Then the database refuses this client.
     let spoilt = "CREATE TABLE spoilt (who TEXT);
         CREATE TRIGGER refuses BEFORE UPDATE OF email ON clients WHEN EXISTS (SELECT 1 FROM spoilt WHERE who = old.id)
           BEGIN SELECT raise(ABORT, 'no'); END;
@@ -126,7 +126,7 @@ async fn sqlite() {
         let host = hosts::sqlite_after(spoilt);
         let (path, written) = (host.path(), host.path());
         let policy = PolicyDocument::from_toml(&host.policy).unwrap();
-        // The folder lives as long as the closure.
+        // The folder exists as long as the closure.
         let folder = host.folder;
         Stocked::new(host.store, policy)
             .at(hosts::now())
@@ -237,7 +237,7 @@ impl Wrong {
         self.inner.facts(std::slice::from_ref(customer)).await.unwrap().pop()
     }
 
-    /// Writes to a record past everything.
+    /// Writes to a record directly, without the store.
     async fn write(&self, customer: &CustomerId, class: &str, field: &str, value: impl Into<Value>) {
         let Some(facts) = self.one(customer).await else { return };
         let mut records = self.repository.records(customer);
@@ -355,7 +355,7 @@ impl CustomerStore for Wrong {
             _ => {}
         }
         let mut page = self.inner.page(&request).await?;
-        // The last one of a full page is on none.
+        // The last customer of a full page is on no page.
         if self.is(Law::PagesHaveEachOnce) && request.limit == 2 && page.next.is_some() {
             page.customers.pop();
         }

@@ -1,4 +1,4 @@
-//! The injector of faults: a call that fails is said by the contract, and a case whose answer is lost is finished by a resume.
+//! The fault injector. The contract reports a call that fails, and a resume finishes a case whose answer is lost.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ async fn a_fixture_that_gives_too_little_is_said() {
     assert_caught(Law::FixtureSuffices, testing::own_strategy(&own, &[Value::from("SE-4711-3")]));
 }
 
-/// Of every call that takes effect, the answer is lost once.
+/// For every call that takes effect, the answer is lost once.
 #[tokio::test]
 async fn a_case_whose_answer_is_lost_is_finished_by_a_resume() {
     for call in ["deactivate", "erase", "open", "record", "close"] {
@@ -98,7 +98,7 @@ async fn a_case_whose_answer_is_lost_is_finished_by_a_resume() {
         if !matches!(outcome, Ok(Outcome::Erased(_))) {
             let resumed = engine.resumed().await;
             let is_erased = matches!(resumed.as_slice(), [Outcome::Erased(_)]);
-            // The close took effect: there is nothing left to resume.
+            // The close took effect, so there is nothing left to resume.
             assert!(
                 is_erased || (call == "close" && resumed.is_empty()),
                 "{call}: {outcome:?}, then {resumed:?}"
@@ -111,7 +111,7 @@ async fn a_case_whose_answer_is_lost_is_finished_by_a_resume() {
     }
 }
 
-/// A gateway that cannot be reached, and one whose answer does not come, are told apart.
+/// An unreachable gateway and a missing answer are distinguished.
 #[tokio::test]
 async fn a_fault_at_a_gateway_is_one_of_the_ports_own() {
     use relinquish::PaymentGatewayEraser as _;

@@ -1,4 +1,5 @@
-//! The gateway in memory, and one saboteur per law. The adapters over HTTP are held to the contract in `tests/gateways`.
+//! The gateway in memory, and one saboteur per law. `tests/gateways` tests that the adapters over HTTP keep the
+//! contract.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -184,7 +185,7 @@ impl PaymentGatewayEraser for Wrong {
 
 pub(super) const CAUGHT_LISTING: &[Law] = &[Law::ListedOnce, Law::ListedAll, Law::ListingEnds];
 
-/// Lists two profiles to a page, and breaks one law, or none.
+/// Lists two profiles per page, and breaks one law or none.
 #[derive(Debug)]
 struct Listing {
     name: GatewayName,

@@ -1,4 +1,4 @@
-//! The key rings of the house, and one saboteur per law.
+//! The key rings of this crate, and one saboteur per law.
 
 use std::fmt;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Ledgers: those of the house and of the example, and one saboteur per law.
+//! The ledgers of this crate and of the example, and one saboteur per law.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -115,10 +115,10 @@ struct Wrong {
     inner: MemoryLedger,
     law: Law,
     clock: Arc<ManualClock>,
-    /// What the lease clock shows, where it does not show the time.
+    /// The false time of the lease clock, if it has one.
     stopped: Arc<Mutex<Option<DateTime<Utc>>>>,
     seen: Mutex<Seen>,
-    /// Holds that come back otherwise than they were kept.
+    /// Holds that are returned in another form than they were stored.
     otherwise: Mutex<BTreeMap<HoldId, Hold>>,
     /// Requests as they were received.
     asked: Mutex<BTreeMap<RequestId, NewRequest>>,
@@ -149,7 +149,7 @@ impl Wrong {
         let (stopped, shown) = (Arc::<Mutex<Option<DateTime<Utc>>>>::default(), Arc::clone(&clock));
         let stopped_at = Arc::clone(&stopped);
         let now = move || stopped_at.lock().unwrap().unwrap_or_else(|| shown.now());
-        // One whose leases never end has a clock of its own.
+        // The saboteur whose leases never end has its own clock.
         let inner = MemoryLedger::new();
         let inner = if law == Law::LeaseEnds { inner } else { inner.lease_clock(now) };
         Self {
@@ -167,7 +167,7 @@ impl Wrong {
         self.law == law
     }
 
-    /// Numbers of claims, falling where they should rise.
+    /// The numbers of claims, which fall although they should rise.
     fn number(&self, fence: Fence) -> Fence {
         if self.is(Law::FencesRise) { Fence::new(1_000_000 - fence.get()) } else { fence }
     }
@@ -184,7 +184,7 @@ impl Wrong {
         self.inner.list(None, 100).await.unwrap()
     }
 
-    /// The claims under which a record or a release that is too late is let pass.
+    /// The claims for which a late record or release is accepted.
     fn also(&self) -> Option<Fence> {
         let seen = self.seen.lock().unwrap();
         match self.law {
@@ -329,7 +329,7 @@ impl Rations for Wrong {
             }
             Law::RationAllOrLeast => self.inner.take(rations, wanted, 0).await,
             Law::RationHoldsForAll if rations[0].name == "shared" => {
-                // It looks, waits, and then takes what it saw.
+                // It reads, waits, and then takes what it has read.
                 let Taken { left, .. } = self.inner.take(rations, 0, 0).await?;
                 tokio::task::yield_now().await;
                 let taken = wanted.min(left);
@@ -407,7 +407,7 @@ impl Ledger for Wrong {
         let mut entries = self.inner.entries(after, limit).await?;
         if self.is(Law::EntryKeptAsWritten) {
             for entry in &mut entries {
-                // Without what lies beside it.
+                // Without the data that are stored next to the entry.
                 let under = entry.closed().map(|case| Arc::clone(case.under()));
                 let text = entry.body.to_text()?;
                 entry.body = EntryBody::from_text::<LedgerError>(&text, None, |_| Ok(under))?;

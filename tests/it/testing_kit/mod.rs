@@ -1,5 +1,5 @@
-//! The contracts of the testing kit: every adapter of the house keeps them, and for every law there is a saboteur, an adapter
-//! that breaks just that law, and whom the contract names.
+//! The contracts of the testing kit. Every adapter of this crate keeps them. For every law there is a saboteur: an
+//! adapter that breaks only this law. The contract has to name the law.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,11 @@ mod recipient;
 mod repository;
 mod suppression;
 
-/// Persons of the tests, and of the contracts. No message shows any.
+/// People of the tests and of the contracts. No message may show any of them.
 const PERSONS: [&str; 6] =
     ["maud", "theo", "ines", "customer-of-the-contract", "profile-of-the-contract", "example.org"];
 
-/// A saboteur was caught at the law that it breaks, in two lines that show nobody.
+/// Checks that a saboteur was caught at the law that it breaks, in two lines that show no person.
 fn assert_caught(law: Law, answer: Result<(), Broken>) {
     let Err(broken) = answer else { panic!("nobody noticed: {law}") };
     assert_eq!(broken.law(), law, "another law is named: {broken}");
@@ -31,7 +31,7 @@ fn assert_caught(law: Law, answer: Result<(), Broken>) {
     }
 }
 
-/// Laws with a saboteur, by contract.
+/// The laws that have a saboteur, by contract.
 const CAUGHT: &[&[Law]] = &[
     faults::CAUGHT,
     backups::CAUGHT,
@@ -49,7 +49,7 @@ const CAUGHT: &[&[Law]] = &[
     own_strategy::CAUGHT_ELSEWHERE,
 ];
 
-/// Whether the port of a law is there with these features.
+/// Whether the port of a law exists with the enabled features.
 fn can_break(law: Law) -> bool {
     cfg!(feature = "checkpoints") || law.port() != "keeps_tree"
 }

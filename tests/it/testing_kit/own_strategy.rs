@@ -12,7 +12,7 @@ use super::assert_caught;
 pub(super) const CAUGHT: &[Law] =
     &[Law::StrategyNamed, Law::NothingRemembered, Law::ErasedStays, Law::SuitsSome];
 
-/// Caught by `a_strategy_that_leaks_or_breaks_its_word_in_another_way_is_caught`, which reads this list.
+/// The laws that `a_strategy_that_leaks_or_breaks_its_word_in_another_way_is_caught` tests, which reads this list.
 pub(crate) const CAUGHT_ELSEWHERE: &[Law] = &[
     Law::GeneralisationAlone,
     Law::KeepsLess,
@@ -26,7 +26,7 @@ pub(crate) const CAUGHT_ELSEWHERE: &[Law] = &[
 fn whoever_breaks_a_law_is_caught_at_it() {
     let values: Vec<Value> = ["maud-1", "theo-2", "ines-3"].map(Value::from).into();
     let wrong = |law| Wrong { law, asked: AtomicU32::new(0), held: AtomicU32::new(0) };
-    // Without a breach it keeps its word.
+    // Without a breach, the strategy keeps all laws.
     testing::own_strategy(&wrong(Law::FixtureSuffices), &values).unwrap();
     for law in CAUGHT {
         assert_caught(*law, testing::own_strategy(&wrong(*law), &values));
@@ -72,7 +72,7 @@ impl OwnStrategy for Wrong {
     fn write(&self, _: Option<&Value>, _: &Draw<'_>) -> Value {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
         match self.law {
-            // The first round of values comes out one way, everything later another.
+            // The first round of values has one result, and all later rounds have another.
             Law::NothingRemembered if asked < 3 => Value::from("erased-0"),
             Law::ErasedStays if self.held.load(Ordering::SeqCst) > 0 => Value::from("erased-1"),
             _ => Value::from("erased"),
@@ -81,7 +81,7 @@ impl OwnStrategy for Wrong {
 
     fn holds(&self, value: &Value) -> bool {
         let is_erased = value.as_text().is_some_and(|text| text.starts_with("erased"));
-        // Of what it wrote, it knows the first time that it is asked.
+        // It recognises its own values only the first time.
         let is_first = is_erased && self.held.fetch_add(1, Ordering::SeqCst) == 0;
         is_erased && (is_first || self.law != Law::ErasedStays)
     }

@@ -1,4 +1,4 @@
-//! Recipients in the host's own reach, and one saboteur per law. The webhook is held to the contract in `tests/gateways`.
+//! Recipients inside the host, and one saboteur per law. `tests/gateways` tests that the webhook keeps the contract.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -168,7 +168,7 @@ impl Recipient for Wrong {
         self.inner.recipient()
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         if self.law == Law::RecipientTakesSome { 0 } else { 3 }
     }
 

@@ -1,4 +1,4 @@
-//! Repositories: the one in memory and the example's, and one saboteur per law.
+//! The repository in memory and that of the example, and one saboteur per law.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Suppression lists: those of the house, and one saboteur per law.
+//! The suppression lists of this crate, and one saboteur per law.
 
 use std::sync::Mutex;
 
@@ -61,7 +61,7 @@ impl SuppressionList for Wrong {
         until: NaiveDate,
     ) -> Result<(), LedgerError> {
         if self.law == Law::SuppressedToLaterDay {
-            // The last day that was said counts.
+            // The last day that was given counts.
             self.inner.unsuppress(tokens).await?;
         }
         self.inner.suppress(key, tokens, until).await

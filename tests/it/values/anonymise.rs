@@ -1,4 +1,4 @@
-//! A value in, a value out: nothing of the old value comes out, and what came out is known again.
+//! For each strategy: the new value contains nothing of the old one, and the new value is recognised later.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use relinquish::data_map::{ClassName, FieldName, Record, RecordKey, Value};
 
 use crate::values::own_strategies::{Region, own};
 
-/// A place to draw for, with everything that a [`Draw`] borrows.
+/// A place with everything that a [`Draw`] borrows.
 #[derive(Clone, Debug)]
 struct Place {
     seed: Seed,
@@ -113,7 +113,7 @@ fn any_generalisation() -> impl Strategy<Value = Anonymise> {
         .prop_map(|(to, otherwise)| Anonymise::Generalise { to, otherwise: Box::new(otherwise) })
 }
 
-/// Postcodes, days, ages and addresses, few enough that two of them often have the same generalisation.
+/// Postcodes, days, ages and addresses. They are so few that two of them often have the same generalisation.
 fn general() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         "(SW1A|E1|m1) ?[0-9][A-Z]{2}",
@@ -255,7 +255,7 @@ proptest! {
         prop_assert!(value == strategy.apply(&Value::Null, &other.draw()), "a token bears no date");
     }
 
-    /// Two parts of a place that run into each other are still two.
+    /// Two parts of a place that are equal when joined are still different.
     #[test]
     fn no_two_places_draw_the_same(left in "[ab]{0,3}", right in "[ab]{0,3}", cut in 0..7_usize) {
         let text = format!("{left}{right}");
@@ -325,7 +325,8 @@ fn tokens_of_ten_thousand_records_are_all_different() {
     }
 }
 
-/// Thirty random bits: two in ten thousand may clash by chance, and are drawn again with the next attempt.
+/// There are thirty random bits. Two of ten thousand values may be equal by chance, and are drawn again with the next
+/// attempt.
 #[test]
 fn short_tokens_seldom_clash_and_another_attempt_is_another_token() {
     for (form, room) in [(TokenForm::Plain, 12), (TokenForm::Email, 18)] {
@@ -338,8 +339,8 @@ fn short_tokens_seldom_clash_and_another_attempt_is_another_token() {
     }
 }
 
-/// A number that passes for a token is left where it is, and reads as erased for ever after. So there is no token
-/// that is as short as a telephone number, and the checksum of the shortest is long enough.
+/// A number that looks like a token would be left in place and always count as erased. So no token is as short as a
+/// telephone number, and the checksum of the shortest token is long enough.
 #[test]
 fn no_number_of_a_person_and_no_user_name_passes_for_a_token() {
     let numbers =
@@ -358,8 +359,8 @@ fn no_number_of_a_person_and_no_user_name_passes_for_a_token() {
     }
 }
 
-/// Three zeros at the front, and the shapes of people's numbers: telephones as they are dialled and written, personal
-/// numbers, cards, accounts. Where a number is that short the checksum alone would not do.
+/// Tokens begin with three zeros. The test tries numbers of people: telephone numbers as they are dialled and
+/// written, personal numbers, cards and accounts. For such short numbers the checksum alone would not be enough.
 #[test]
 fn no_number_of_a_person_passes_for_digits_or_a_uuid() {
     let numbers = (0..50_000_u64).flat_map(|n| {

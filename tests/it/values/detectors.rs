@@ -1,4 +1,4 @@
-//! Detectors that a policy has taken out of texts, whoever's it is that they find.
+//! Detectors of a policy: what they find is removed from texts, whoever it belongs to.
 
 use std::collections::BTreeSet;
 
@@ -54,8 +54,8 @@ fn sqlite(folder: &std::path::Path) -> SqliteStore {
     SqliteStore::open(path, &SqlMap::from_toml(map).unwrap()).unwrap()
 }
 
-/// It was: who was known by a number in a column of numbers was looked for nowhere, text kept as bytes was passed over, and the
-/// certificate said that both were done.
+/// Two former bugs: a number in a column of numbers that identifies a person was not searched, and text stored as
+/// bytes was skipped. The certificate said that both were done.
 #[tokio::test]
 async fn numbers_of_number_columns_are_looked_for_and_bytes_that_are_text_are_searched() {
     let folder = tempfile::tempdir().unwrap();
@@ -112,7 +112,7 @@ fn memory() -> MemoryStore {
 }
 
 const ALSO: &str = "{ redact = '[x]', also = ['email', 'iban', 'card'] }";
-/// The card in the document is a number, and becomes a text.
+/// The card number in the document is a number, and becomes a text.
 const NOTE_LEFT: &str = "[x] called; pay [x] and tell [x], not 020 7946 0018.";
 const LOG_LEFT: &str = r#"{"v":1.0,"[x]":["[x]","to [x]"],"card":"[x]"}"#;
 
@@ -134,7 +134,7 @@ async fn what_the_detectors_find_goes_too_in_columns_and_documents_and_by_record
     let again = engine.plan(&"1".into(), &Asked::request()).await.unwrap();
     assert!(matches!(again, Planned::Nothing(_)), "there is nothing left to do");
 
-    // Whoever writes such a thing afterwards makes the customer due again, and nobody's name is needed for that.
+    // If such a value is written later, the customer is due again, even without a name.
     for (column, text) in [("note", "or carol@example.org"), ("log", r#"["GB29NWBK60161331926819"]"#)] {
         connection.execute(&format!("UPDATE people SET {column} = ?1"), [text]).unwrap();
         let again = engine.plan(&"1".into(), &Asked::request()).await.unwrap();
@@ -197,7 +197,7 @@ fn redacting(with: &str, also: BTreeSet<Detector>, max_chars: Option<u32>) -> An
     }
 }
 
-/// What is not certain stays, and is counted; what a detector takes with it does not stay.
+/// An uncertain mention stays and is counted, unless a detector removes it too.
 #[test]
 fn a_mention_that_goes_with_an_address_is_not_counted_as_uncertain() {
     let mut maud = Identifiers::new();
@@ -234,8 +234,8 @@ fn a_policy_may_say_that_a_name_alone_is_certain() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is put in its place, and whatever stands side by side then: nothing is left that would be found, once is
-    /// enough, and a text in which nothing is found stays as it is.
+    /// Whatever the replacement is, and whatever is next to it then: nothing is left that would be found, a second
+    /// run changes nothing, and a text without a finding stays the same.
     #[test]
     fn nothing_is_left_that_would_be_found(
         parts in prop::collection::vec(prop::sample::select(vec![

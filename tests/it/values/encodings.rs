@@ -1,4 +1,4 @@
-//! Texts that a field holds encoded, in a database: searched decoded, and every byte outside a mention as it was.
+//! Encoded texts in a database: they are searched in decoded form, and every byte outside a mention stays the same.
 
 use relinquish::anonymise::Seed;
 use relinquish::data_map::{Encoding, Fact, Field, Kind, Record, RecordClass};

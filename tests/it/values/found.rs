@@ -1,10 +1,10 @@
-//! Faults that were found by trying to break it, each with the test that would have found it.
+//! Bugs that were found by trying to break the crate, each with a test.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use relinquish::case::Because;
+use relinquish::case::SupersedeReason;
 use relinquish::customer::GatewayProfile;
 use relinquish::data_map::Record;
 use relinquish::gateway::{
@@ -70,7 +70,7 @@ fn ends_of_a_link_that_compare_otherwise_would_take_or_miss_rows() {
     }
 }
 
-/// Of several columns none is converted: the way out was a line that the next check refused.
+/// A former bug: for several columns none can be converted, and the next check refused the suggested line.
 #[test]
 fn ends_of_several_columns_get_a_way_out_that_works() {
     let map = format!(
@@ -109,7 +109,7 @@ fn a_key_of_text_has_to_be_classified_for_it_may_be_an_address() {
 
 #[test]
 fn what_other_rows_point_at_is_not_altered() {
-    // An update would cascade into rows of others, or leave children that nobody can find.
+    // An update would cascade into rows of other people, or leave child rows that cannot be found.
     let shop = Shop::new(
         "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT UNIQUE);
          CREATE TABLE mails (id INTEGER PRIMARY KEY, sent_to TEXT REFERENCES clients (email) ON UPDATE CASCADE);",
@@ -292,7 +292,7 @@ async fn one_customer_who_cannot_be_archived_stops_nobody_else() {
                 let approval = hosts::approval(&plan);
                 plans.push(plan.approve(approval).unwrap());
             }
-            // A date that is no UTF-8 blocks its own customer.
+            // A date that is not UTF-8 blocks its own customer.
             no_plan => assert_eq!(id.as_str(), "21", "{no_plan}"),
         }
     }
@@ -317,7 +317,7 @@ async fn an_approval_that_expired_while_the_case_waited_is_none() {
     clock.turn(TimeDelta::days(400));
     let outcomes = engine.resumed().await;
     let [Outcome::Superseded { because, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
-    assert!(matches!(because, Because::Mandate { expired: Some(_) }), "{because}");
+    assert!(matches!(because, SupersedeReason::Mandate { expired: Some(_) }), "{because}");
     assert_eq!((host.dump)(), before);
 }
 
@@ -336,7 +336,7 @@ async fn a_cancelled_approval_is_used_up() {
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     let outcome = engine.erase(plan).await.unwrap();
     let Outcome::Superseded { because, .. } = &outcome else { panic!("{outcome}") };
-    assert_eq!(*because, Because::Used);
+    assert_eq!(*because, SupersedeReason::Used);
     assert_eq!((host.dump)(), before);
 }
 
@@ -363,7 +363,7 @@ async fn a_guard_cannot_be_waived_at_a_gateway() {
     let by = Authority::new("op", [TenantId::from("acme")]);
     let error = engine.waive(case, step.clone(), &by, "no".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::NotWaivable { .. }), "{error}");
-    // When the subscription has ended, the rest is erased, each under a key of its own.
+    // When the subscription has ended, the rest is erased, each profile with its own idempotency key.
     gateway.insert("cus_1b", None, 0);
     assert!(engine.retry(case).await.unwrap().certificate().is_some());
     let keys = late.asked.lock().unwrap().clone();
@@ -421,7 +421,7 @@ impl PaymentGatewayEraser for Late {
 
 #[tokio::test]
 async fn a_profile_that_came_after_the_others_were_erased_is_erased_too() {
-    // The records refuse, after the profile at the gateway is gone.
+    // The erasure of the records fails after the profile at the gateway is gone.
     let host = hosts::sqlite_after(
         "CREATE TRIGGER no BEFORE DELETE ON call_records BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
@@ -494,7 +494,7 @@ async fn a_store_compares_the_tenant_too() {
     assert!(matches!(answers[..], [Ok(Erased::Changed)]), "{answers:?}");
 }
 
-/// A service runs the engine on whatever thread is free.
+/// A service runs the engine on any free thread.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engines_futures_can_be_spawned() {
     let host = hosts::sqlite();

@@ -1,4 +1,4 @@
-//! What becomes of single values: strategies, texts, PDFs.
+//! Tests of single values: strategies, texts, PDFs.
 
 pub(crate) mod anonymise;
 pub(crate) mod detectors;
@@ -12,3 +12,4 @@ pub(crate) mod pdf;
 pub(crate) mod pdf_producers;
 pub(crate) mod strategies;
 pub(crate) mod text;
+pub(crate) mod verbatim;

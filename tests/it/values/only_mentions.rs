@@ -1,4 +1,4 @@
-//! Only what belongs to a mention is taken out of a text: words beside a mention, and whatever stands between two, stay.
+//! Only the parts of a mention are removed from a text. Words next to a mention and text between two mentions stay.
 
 use proptest::prelude::*;
 use relinquish::anonymise::text::Matcher;
@@ -13,7 +13,7 @@ fn person(values: &[(Kind, &str)]) -> Identifiers {
     all
 }
 
-/// No letter of what stands between the mentions is an initial of theirs.
+/// No letter between the mentions is an initial of the person.
 fn zdenka() -> Identifiers {
     person(&[
         (Kind::Name, "Zdenka"),
@@ -30,7 +30,7 @@ fn left(who: &[&Identifiers], text: &str) -> String {
     matcher.redact(text, "\u{1}").text.unwrap_or_else(|| text.to_owned())
 }
 
-/// Signs that part two mentions, even two names of one person.
+/// Characters that separate two mentions, even two names of one person.
 const SIGNS: [&str; 14] = [
     " -- ",
     "; ",
@@ -47,7 +47,7 @@ const SIGNS: [&str; 14] = [
     " \u{2013} ",
     "\u{201d} \u{201c}",
 ];
-/// Words and signs that belong to no mention.
+/// Words and characters that belong to no mention.
 const WORDS: [&str; 16] = [
     "a", "b", "i", "\\", "--", "\u{e9}", "{", "de", "och", "and", "y", "ring", "bei", "at", "\u{44f}", "<br>",
 ];
@@ -62,7 +62,7 @@ fn between() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// It was: a backslash and single letters between two names went with them.
+    /// A former bug: a backslash and single letters between two names were removed with them.
     #[test]
     fn every_character_between_two_mentions_stays(
         gap in between(),
@@ -76,7 +76,7 @@ proptest! {
         prop_assert_eq!(left(&[&zdenka()], &text), format!("(\u{1}{gap}\u{1})"));
     }
 
-    /// Two people beside each other are two mentions, whatever stands between them.
+    /// Two people next to each other are two mentions, whatever is between them.
     #[test]
     fn what_stands_between_two_people_stays(gap in prop::sample::select(vec![" ", ", ", " E. ", "-", ",", " van ", ". "])) {
         let rupert = person(&[(Kind::Name, "Rupert Vexley")]);
@@ -85,11 +85,11 @@ proptest! {
     }
 }
 
-/// Kinds of streets and small words of many languages, which people also write for something else before an address.
+/// Kinds of streets and small words of many languages that may also come before an address with another meaning.
 const BEFORE: &str = "ring ringer till bei at an to hos chez en presso przy na der die via way all al close court place st dr ch \
     po cl pl tie ut al auf im am på vid i by near from för mot ul la el os rue von nach the of grand cross green ring";
 
-/// It was: *ring* went with *Södra Vägen 3*, because a street may be called a ring.
+/// A former bug: *ring* was removed with *Södra Vägen 3*, because a street may be called a ring.
 #[test]
 fn words_beside_a_mention_stay() {
     let addresses = [
@@ -176,7 +176,8 @@ fn initials_are_those_that_are_written_as_such() {
     assert_eq!(left(&[&who], "and Ashworth I will go"), "and \u{1} I will go");
 }
 
-/// It was: a sister with the second given name and the surname, or somebody with the same two given names, was replaced.
+/// A former bug: a sister with the second given name and the surname was replaced, and so was a person with the same
+/// two given names.
 #[test]
 fn a_part_of_a_name_beside_another_name_is_reported() {
     let who = person(&[(Kind::Name, "Pedro Henrique"), (Kind::Name, "Vieira")]);
@@ -198,10 +199,10 @@ fn a_part_of_a_name_beside_another_name_is_reported() {
     let marie = person(&[(Kind::Name, "Marie"), (Kind::Name, "Eriksson")]);
     assert_eq!(left(&[&marie], "med Maria Eriksson nu"), "med Maria Eriksson nu");
     assert_eq!(left(&[&marie], "med Marie Erikssons bil"), "med \u{1} bil");
-    // Two values of two words are two whole names.
+    // Two values with two words each are two whole names.
     let both = person(&[(Kind::Name, "Ylva Sandelin"), (Kind::Name, "Tuvalina Wikandersson")]);
     assert_eq!(left(&[&both], "Ring Ylva Sandelin; Tuvalina Wikandersson"), "Ring \u{1}; \u{1}");
-    // Names that are both words, in small letters, may be a sentence.
+    // If both names are also words, they may be a sentence in lower case.
     let will = person(&[(Kind::Name, "Will Grant")]);
     let matcher = Matcher::new([&will]).unwrap();
     let found = matcher.redact("they will grant it", "\u{1}");
@@ -217,7 +218,7 @@ fn marks_that_are_letters_tell_two_words_apart() {
     }
 }
 
-/// It was: each of these was missed in silence.
+/// A former bug: each of these was missed without a report.
 #[test]
 fn who_is_written_otherwise_is_found_or_reported() {
     for (kind, stored, text) in [

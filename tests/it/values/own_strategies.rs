@@ -1,4 +1,5 @@
-//! Strategies of a host's own: found by name, bound by plans, missed when they are missing, and held to their word.
+//! A host's own strategies: they are found by name, bound by plans, reported when they are missing, and checked
+//! against their promises.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,7 +63,7 @@ impl OwnStrategy for Region {
     }
 }
 
-/// A number that no scanner reads, another one for everybody.
+/// A number that no scanner reads, different for every customer.
 #[derive(Debug)]
 pub(crate) struct Void;
 
@@ -244,8 +245,8 @@ fn a_strategy_that_nobody_has_or_that_does_not_suit_is_refused_with_its_path() {
     assert_eq!(twice, ["strategy void: is the name of two strategies; give one of them another name"]);
 }
 
-/// Dies at every boundary; a program without the strategies comes up, then one with another version of them, then the
-/// right one. The wrong ones touch nothing, and never end in a panic.
+/// The process dies at every boundary. Then a program without the strategies starts, then one with another version of
+/// them, then the right one. The wrong ones touch nothing and never panic.
 #[tokio::test]
 async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
     let without = POLICY.replace("x_card = { own = 'card_region' }", "x_card = 'remove'");
@@ -278,7 +279,7 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
         drop(first);
         let dead = rows(&path);
         assert!(engine(POLICY, Strategies::new(), &calm).is_err(), "it does not even start");
-        // By turns: a policy that asks for no such strategy, and another version of them.
+        // The test alternates between a policy without such strategies and another version of them.
         let wrong = if dies_at % 2 == 0 {
             engine(&without, Strategies::new(), &calm).unwrap()
         } else {
@@ -292,7 +293,7 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
                     assert_eq!(dead, before, "it had not begun: {because}");
                     assert!(because.to_string().contains("no strategy card_region, version 1"), "{because}");
                 }
-                // It had not begun, and waits for an engine that runs the policy.
+                // The case had not begun, and waits for an engine with its policy.
                 Outcome::OtherRules { .. } => {
                     left_alone += 1;
                     assert_eq!(dead, before);
@@ -318,7 +319,7 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
     assert!(blocked > 0 && finished == blocked, "{blocked} {finished}");
 }
 
-/// A treatment that was saved and is read back holds no code, and a store does not take it.
+/// A treatment that was saved and read back contains no code, so a store refuses it.
 #[tokio::test]
 async fn a_store_refuses_a_treatment_whose_strategies_are_missing() {
     let folder = tempfile::tempdir().unwrap();
@@ -354,10 +355,10 @@ proptest! {
     }
 }
 
-/// How the region's strategy can break its word.
+/// The ways in which the region's strategy can break its promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Breach {
-    /// Passes the card on, past the generalisation.
+    /// Passes the card number on, without the generalisation.
     Remembers,
     /// Its generalisation is a digest of the whole card.
     Digests,
@@ -365,9 +366,9 @@ enum Breach {
     KeepsAll,
     /// Does not know what it wrote.
     Forgets,
-    /// Writes NULL where it says that it suits a field that takes none.
+    /// Writes NULL, although it says that it suits a NOT NULL field.
     WritesNull,
-    /// Writes the same for all where values must differ.
+    /// Writes the same value for all, although values must be unique.
     Repeats,
     /// Is longer than it says.
     Overflows,
@@ -499,7 +500,7 @@ impl OwnStrategy for Careless {
     }
 }
 
-/// What a strategy says that it suits is held against what it writes, before a run is blocked by it.
+/// Whether a strategy suits a field is checked against what it writes, before a run is blocked by it.
 #[test]
 fn a_strategy_that_writes_what_the_field_does_not_take_is_refused_by_the_check() {
     let field = || Field::personal("card", Kind::Custom("x_card".to_owned()));

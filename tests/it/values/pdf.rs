@@ -1,4 +1,4 @@
-//! Blank PDFs, judged by readers that nobody here wrote: qpdf and poppler, over files of several producers.
+//! Blank PDFs of files from several producers, checked with independent readers: qpdf and poppler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use relinquish::anonymise::document::{NotBlanked, blank, is_blank};
 
 pub(super) const CANARY: &str = "CANARYASHWORTH";
 
-/// Runs a tool of the distribution; a test that cannot run says what is missing.
+/// Runs a tool of the distribution. If the tool is missing, the test says so.
 pub(super) fn run(tool: &str, arguments: &[&str]) -> (bool, Vec<u8>) {
     let output = Command::new(tool).args(arguments).output().unwrap_or_else(|error| {
         panic!("{tool}: {error}; install it: apt-get install qpdf poppler-utils ghostscript (or run .ci/run)")
@@ -27,7 +27,7 @@ pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Four pages of three sizes, one of them turned, with somebody's name on each.
+/// Four pages of three sizes, one of them rotated, with a person's name on each.
 fn postscript() -> String {
     let page = |width: u32, height: u32, name: &str| {
         format!(
@@ -44,8 +44,8 @@ fn postscript() -> String {
     )
 }
 
-/// A file with everything in it that must not survive, and everything that says how large a page is: inherited boxes,
-/// numbers behind references, a unit of its own.
+/// A file with everything that must not survive, and with every way to give the size of a page: inherited boxes,
+/// numbers behind references, and its own unit.
 fn with_everything() -> Vec<u8> {
     let objects = [
         "<</Type/Catalog/Pages 2 0 R/OpenAction 8 0 R/Names<</EmbeddedFiles<</Names[(a) 9 0 R]>>>>\
@@ -134,7 +134,7 @@ fn produced(folder: &Path) -> Vec<PathBuf> {
     all.to_vec()
 }
 
-/// Number, sizes, boxes and turns of all pages, as poppler sees them.
+/// The number, sizes, boxes and rotations of all pages, according to poppler.
 pub(super) fn pages(path: &Path) -> Vec<String> {
     ok("pdfinfo", &["-box", "-f", "1", "-l", "9999", text(path)])
         .lines()
@@ -154,7 +154,7 @@ fn a_blank_pdf_has_the_same_pages_and_nothing_of_the_original() {
         let path = folder.path().join("blank.pdf");
         fs::write(&path, &blanked).unwrap();
         assert_eq!(pages(&path), pages(&original), "{name}");
-        // Valid, and to the last byte what it says: qpdf warns of anything else.
+        // The file is completely valid. qpdf warns of anything else.
         let (is_valid, report) = run("qpdf", &["--check", text(&path)]);
         assert!(is_valid, "{name}: {}", String::from_utf8_lossy(&report));
         assert_eq!(ok("pdftotext", &[text(&path), "-"]).trim(), "", "{name}");
@@ -191,7 +191,7 @@ fn a_blank_pdf_has_the_same_pages_and_nothing_of_the_original() {
     }
 }
 
-/// Two invoices that differ in all but their pages come out the same.
+/// Two invoices that differ in everything except the sizes of their pages give the same blank file.
 #[test]
 fn what_comes_out_depends_on_the_pages_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -206,8 +206,8 @@ fn what_comes_out_depends_on_the_pages_alone() {
     assert!(blank(cairo).is_ok());
 }
 
-/// Where only the strings and streams are encrypted, the page tree can be read; where the objects stand in encrypted
-/// streams, it is said that they do.
+/// If only the strings and streams are encrypted, the page tree can be read. If the objects are inside encrypted
+/// streams, the error says so.
 #[test]
 fn an_encrypted_pdf_is_blanked_or_said_to_be_encrypted() {
     let folder = tempfile::tempdir().unwrap();
@@ -224,7 +224,7 @@ fn an_encrypted_pdf_is_blanked_or_said_to_be_encrypted() {
     }
 }
 
-/// A file that was cut off, or whose table of offsets is wrong, is read as far as its objects are there.
+/// A file that was cut off, or that has a wrong table of offsets, is read as far as its objects exist.
 #[test]
 fn a_damaged_pdf_is_blanked_as_far_as_its_pages_are_there() {
     let whole = with_everything();
@@ -264,7 +264,7 @@ fn a_damaged_pdf_is_blanked_as_far_as_its_pages_are_there() {
     assert!(is_blank(b"") && !is_blank(b" "));
 }
 
-/// It was: a child of the page tree that cannot be read was left out, and the blank file had fewer pages.
+/// A former bug: a child of the page tree that cannot be read was left out, so the blank file had fewer pages.
 #[test]
 fn no_page_is_left_out_in_silence() {
     let page = "<</Type/Page/MediaBox[0 0 100 100]>>";
@@ -285,8 +285,8 @@ fn no_page_is_left_out_in_silence() {
     assert!(blank(&hostile(&empty)).is_ok());
 }
 
-/// It was: a stream whose length is an object of its own ended at the first `endstream` in it, which may be that of a file
-/// within the file, and then the objects of the inner file replaced those of the outer one.
+/// A former bug: the length of a stream may be a separate object. Such a stream ended at the first `endstream` in it,
+/// which may belong to an embedded file. Then the objects of the inner file replaced those of the outer one.
 #[test]
 fn a_pdf_within_a_pdf_is_stepped_over() {
     let page = |width: u32| format!("<</Type/Page/MediaBox[0 0 {width} 100]>>");
@@ -324,8 +324,8 @@ fn latin(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
 }
 
-/// It was: objects in a stream with a predictor or several filters, behind a token that is no value, or behind deep nesting were
-/// not read, and the page was missed.
+/// A former bug: some objects were not read, so a page was missed. These were objects in a stream with a predictor or
+/// several filters, after a token that is not a value, or after deep nesting.
 #[test]
 fn streams_of_objects_are_read_with_predictors_and_several_filters() {
     let page = b"3 0 <</Type/Page/MediaBox[0 0 321 123]>>";
@@ -431,12 +431,12 @@ fn a_hostile_pdf_is_answered_within_bounds() {
     // Kids without end.
     let many = format!("<</Kids[{}]>>", "3 0 R ".repeat(30_000));
     assert_eq!(blank(&hostile(&[catalog, &many, page])), Err(NotBlanked::TooManyPages));
-    // A text that never ends, begun anew by each object: the square of the file's size if it is read each time.
+    // Each object begins a text that never ends. Reading it each time would take quadratic time.
     let square = [b"%PDF-1.7\n".as_slice(), &b"1 0 obj (".repeat(300_000)].concat();
     assert_eq!(blank(&square), Err(NotBlanked::TooMuchWork));
 }
 
-/// 64 MiB and no more are inflated, whatever the streams hold.
+/// At most 64 MiB are decompressed, whatever the streams contain.
 #[test]
 fn a_bomb_of_object_streams_is_defused() {
     let zeros = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b' '; 90 << 20], 6);
@@ -455,7 +455,7 @@ fn a_bomb_of_object_streams_is_defused() {
     assert_eq!(blank(&file), Err(NotBlanked::TooMuchWork));
 }
 
-/// Judged by poppler too: each of them is put into a PDF and drawn.
+/// Also checked with poppler: each of them is put into a PDF and drawn.
 #[test]
 fn an_image_becomes_a_white_pixel_of_its_type() {
     let folder = tempfile::tempdir().unwrap();
@@ -498,8 +498,8 @@ fn an_image_becomes_a_white_pixel_of_its_type() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
-    /// Bytes of a real file, some of them changed, taken out or doubled: an answer, and if a document then one that is
-    /// blank and stays so.
+    /// Some bytes of a real file are changed, removed or doubled. There is always an answer. If it is a document, it
+    /// is blank, and a second run does not change it.
     #[test]
     fn no_file_makes_it_panic_and_what_comes_out_is_blank(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..12),

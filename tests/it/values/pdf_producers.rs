@@ -1,4 +1,4 @@
-//! Many PDFs of many producers, blanked, and judged by qpdf and poppler.
+//! Many PDFs of many producers are blanked, and checked with qpdf and poppler.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,14 +11,14 @@ use super::pdf::{CANARY, assemble, ok, pages, run, stream, text};
 /// Documents of each producer.
 const EACH: u32 = 18;
 
-/// A page: its width and height in points, and how far it is turned.
+/// A page: its width and height in points, and its rotation.
 struct Sheet {
     width: f64,
     height: f64,
     turned: u32,
 }
 
-/// One to seven pages: paper sizes and odd ones, in another order for each number.
+/// One to seven pages with usual and unusual sizes, in another order for each number.
 fn sheets(number: u32) -> Vec<Sheet> {
     let sizes = [
         (595.0, 842.0),
@@ -49,7 +49,8 @@ fn postscript(sheets: &[Sheet]) -> String {
     all
 }
 
-/// A file as programs write it that leave sizes to the nodes above: two levels of nodes, numbers in objects of their own.
+/// A file as written by programs that put the sizes into parent nodes: two levels of nodes, and numbers in separate
+/// objects.
 fn by_hand(sheets: &[Sheet]) -> Vec<u8> {
     let first = 6;
     let kids: String = (0..sheets.len()).fold(String::new(), |mut kids, n| {
@@ -77,7 +78,7 @@ fn by_hand(sheets: &[Sheet]) -> Vec<u8> {
     assemble(&objects, &format!("/Info<</Title({CANARY})>>"))
 }
 
-/// One document of twelve producers: five programs, each in the ways in which it writes.
+/// One document from twelve producers: five programs, each with its different ways of writing.
 fn produced(folder: &Path, number: u32) -> Vec<(&'static str, PathBuf)> {
     let sheets = sheets(number);
     let at = |name: &str| folder.join(format!("{name}.pdf"));
@@ -121,7 +122,7 @@ fn produced(folder: &Path, number: u32) -> Vec<(&'static str, PathBuf)> {
     all
 }
 
-/// It was: of some producers' files pages were left out, or had the size of US Letter.
+/// A former bug: in files of some producers, pages were left out or had the size of US Letter.
 #[test]
 fn documents_of_twelve_producers_keep_their_pages_and_nothing_else() {
     let (mut documents, mut producers) = (0, std::collections::BTreeSet::new());

@@ -1,4 +1,4 @@
-//! Every strategy through policy, check and stores: what is written, what stays, and what counts as erased.
+//! Every strategy, through policy, check and stores: what is written, what stays, and what counts as erased.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use relinquish::{Customer, CustomerStore, DataMap, MemoryStore, PolicyDocument, 
 
 use crate::hosts;
 
-/// Field, declared type, kind, rule, what the first customer has, what becomes of it (a prefix), what the second has,
-/// which nothing can read.
+/// The field, its declared type, kind and rule; the first customer's value and its result (a prefix); and the second
+/// customer's value, which cannot be read.
 const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 13] = [
     (
         "postcode",
@@ -139,7 +139,7 @@ fn memory() -> MemoryStore {
     MemoryStore::new(repository)
 }
 
-/// Erases both, and says what was due before and after.
+/// Erases both, and returns what was due before and after.
 async fn erase(store: &dyn CustomerStore) -> (u64, u64) {
     let policy = policy().check(store.data_map()).unwrap();
     let treatment = policy.treatments()["t"].clone();
@@ -232,7 +232,7 @@ fn a_rule_that_is_none_is_refused_with_the_way_out() {
     }
 }
 
-/// What a column demands, against what a rule would write there.
+/// The constraints of a column, against the value that a rule would write.
 #[test]
 fn a_rule_that_the_column_cannot_take_is_refused_before_anything_runs() {
     let with = |field: Field, rule: &str| {
@@ -276,7 +276,7 @@ fn a_rule_that_the_column_cannot_take_is_refused_before_anything_runs() {
     }
 }
 
-/// An invoice as PDF, a scan, a spreadsheet, and one that is gone already.
+/// An invoice as PDF, a scan, a spreadsheet, and a file that does not exist any more.
 #[cfg(feature = "pdf")]
 #[tokio::test]
 async fn documents_in_a_column_become_blank_and_stay_readable() {
@@ -348,7 +348,7 @@ async fn documents_in_a_column_become_blank_and_stay_readable() {
     assert_eq!((read(5).1, read(5).2), (Some(Vec::new()), Vec::new()), "an empty text is a valid one");
 }
 
-/// `blank` says what becomes of a file that cannot be blanked, for a class and for a field.
+/// `blank` says what happens to a file that cannot be blanked, for a class and for a field.
 #[cfg(feature = "pdf")]
 #[tokio::test]
 async fn a_policy_says_what_becomes_of_a_file_that_cannot_be_blanked() {
@@ -445,8 +445,8 @@ const PEOPLE: [(i64, &str, &str, &str); 3] = [
     (3, "Gisbert Löwenthal", "gisbert@example.org", "+49 30 123456"),
 ];
 
-/// Each customer's own identifiers, taken out of each customer's own texts: the standing text of their invoices on
-/// their card, and the comments. Issued invoices stay as they are.
+/// Each customer's identifiers are removed from the customer's own texts: the invoice text on the customer's card,
+/// and the comments. Issued invoices do not change.
 #[tokio::test]
 async fn customers_are_taken_out_of_the_texts_of_their_own_records() {
     let folder = tempfile::tempdir().unwrap();
@@ -479,7 +479,7 @@ async fn customers_are_taken_out_of_the_texts_of_their_own_records() {
          fields = { addressee = 'name' }";
     let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
     let due = erase_notes(&store).await;
-    // Two cards and three of the notes speak of their customers before.
+    // Before, two cards and three of the notes mention their customers.
     assert_eq!(due, [(2, 3), (0, 0)]);
     let read = |sql: &str| -> Vec<String> {
         let mut statement = connection.prepare(sql).unwrap();
@@ -495,7 +495,7 @@ async fn customers_are_taken_out_of_the_texts_of_their_own_records() {
     assert_eq!(read("SELECT addressee FROM invoices ORDER BY id"), PEOPLE.map(|(_, name, ..)| name));
 }
 
-/// Erases the first two, and says what was due of cards and notes before and after.
+/// Erases the first two customers, and returns how many cards and notes were due before and after.
 async fn erase_notes(store: &dyn CustomerStore) -> [(u64, u64); 2] {
     let policy = PolicyDocument::from_toml(&format!("{GUARDS}{NOTES_POLICY}")).unwrap();
     let treatment = policy.check(store.data_map()).unwrap().treatments()["t"].clone();
@@ -569,7 +569,7 @@ async fn so_are_they_record_by_record() {
                     record.get("body").as_text().unwrap().to_owned(),
                 )),
                 "invoice" => assert_eq!(record.get("addressee").as_text(), Some(name)),
-                // Too short for more than an asterisk.
+                // The column is so short that only an asterisk fits.
                 _ if id < 3 => assert_eq!(record.get("invoice_text").as_text(), Some("Att: *, net 30")),
                 _ => assert_eq!(record.get("name").as_text(), Some(name)),
             }
@@ -580,7 +580,8 @@ async fn so_are_they_record_by_record() {
     assert_eq!(bodies, expected);
 }
 
-/// A repository says which of its fields hold documents; one that is none fails its customer and nobody else.
+/// A repository says which of its fields contain documents. A value that is not a document fails only its own
+/// customer.
 #[tokio::test]
 async fn documents_stay_documents_record_by_record() {
     let person = RecordClass::new("customer")

@@ -125,13 +125,19 @@ async fn write(
         Ok(head) => head,
         Err(error) => return Ok(Err(error)),
     };
-    let about = letter::Request::new(request.new.id.as_str(), request.new.received_on);
+    let about = letter::Request::new(request.new.id.as_str(), request.clock.received_on());
     Ok(match kind {
-        LetterKind::Extension => extension(&head, request.new.id.as_str(), &request.clock, engine.holidays()),
+        LetterKind::Extension => {
+            let rules = match &request.new.tenant {
+                Some(tenant) => engine.policy().effective(tenant),
+                None => engine.policy().everyone(),
+            };
+            extension(&head, request.new.id.as_str(), rules, &request.clock, engine.holidays())
+        }
         LetterKind::Confirmation => match &request.erased {
             Some(case) => {
                 let certificate = engine.certificate(case).await?.ok_or(Failure::NotFound)?;
-                confirmation(&head, Some(&about), &certificate.told())
+                confirmation(&head, Some(&about), &certificate.letter_facts())
             }
             None => Err(LetterError::NothingRefused),
         },
@@ -157,7 +163,7 @@ pub(crate) async fn sent(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure>
     };
     let note = Note::Send { kind, language, digest: None };
     let id: &RequestId = &request.new.id;
-    visit.console.engine.note(id, &note, visit.today(), visit.operator.authority()).await?;
+    visit.console.engine.note(id, &note, visit.today_for(&request), visit.operator.authority()).await?;
     Ok(visit.see(&path(id)))
 }
 
@@ -168,7 +174,8 @@ pub(crate) async fn of_case(visit: &Visit<'_>, id: &str) -> Result<Answer, Failu
     let certificate = visit.console.engine.certificate(&CaseId::new(id)).await?.ok_or(Failure::NotFound)?;
     visit.over(certificate.tenant())?;
     let (_, language) = asked(visit);
-    let written = head(visit, language)?.and_then(|head| confirmation(&head, None, &certificate.told()));
+    let written =
+        head(visit, language)?.and_then(|head| confirmation(&head, None, &certificate.letter_facts()));
     if visit.query.get("file").is_some()
         && let Ok(letter) = &written
     {

@@ -159,8 +159,18 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
             }
         }
         for link in &class.links {
+            let refuses = |(column, value): &(String, Value)| {
+                let checks = table.column(column).into_iter().flat_map(|column| &column.checks);
+                checks.into_iter().find(|check| check.accepts(value) == Some(false)).cloned()
+            };
+            let refusing = link.cleared.iter().find_map(refuses);
             for described in links_of(link, classes) {
-                built = built.link(described);
+                let described = match &refusing {
+                    Some(check) => described.refused_by(check.text()),
+                    None => described,
+                };
+                let may_be_nobodys = class.nobody.none.is_some() || class.nobody.gone.is_some();
+                built = built.link(if may_be_nobodys { described.perhaps_nobodys() } else { described });
             }
         }
         let written = written_from(map, schema, &class.table);

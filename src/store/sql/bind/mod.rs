@@ -49,8 +49,10 @@ pub(crate) struct BoundClass {
     /// Fields that are values inside a JSON document.
     pub(crate) json: BTreeMap<FieldName, JsonField>,
     /// Fields that belong to the person at the far end of the named link, and that are written only for that person.
+    /// The value of a link that is no way is such a field, too.
     pub(crate) of: BTreeMap<FieldName, String>,
-    /// Columns whose value leads to a customer, and fields of that customer, each with the link's name.
+    /// Columns whose value leads to an owner of the record, and fields of that owner, each with the link's name. They
+    /// are written with their record, too.
     pub(crate) values: BTreeSet<(FieldName, String)>,
     /// Whether triggers of other mapped tables write to this table. If so, it is treated again after those tables.
     pub(crate) is_written_by_triggers: bool,
@@ -488,8 +490,16 @@ fn own_fields(
 ) -> OwnFields {
     let (mut json, mut of) = (BTreeMap::new(), BTreeMap::new());
     let mut values: BTreeSet<(FieldName, String)> = BTreeSet::new();
+    // Whoever a value leads to owns the record, unless the link is no way. Then the value is that person's alone.
+    let mut put = |field: FieldName, link: &BoundLink| {
+        if link.by_value && link.role != LinkRole::End {
+            values.insert((field, link.name.clone()));
+        } else {
+            of.insert(field, link.name.clone());
+        }
+    };
     for link in links.iter().filter(|link| link.by_value) {
-        values.extend(link.columns.iter().map(|column| (column.as_str().into(), link.name.clone())));
+        link.columns.iter().for_each(|column| put(column.as_str().into(), link));
     }
     for (column, field) in fields {
         let Some(own) = foot.table.column(column) else { continue };
@@ -502,24 +512,18 @@ fn own_fields(
         let Some(link) = &field.of else { continue };
         let leads = |link: &&BoundLink| link.by_value && link.columns.contains(&own.name);
         if let Some(leads) = links.iter().find(leads) {
-            // The value is erased with its record, or when the person is erased to whom it leads. Another link cannot
-            // change that.
+            // The value is erased when the person is erased to whom it leads. Another link cannot change that.
             if !leads.name.eq_ignore_ascii_case(link) {
                 reader.problem(
                     join(&join(&join(&foot.path, "fields"), column), "of"),
                     format!("is said of the value by which {} finds its customer", leads.name),
-                    "leave `of` out: the value is written with its record, and when the person leaves to whom it leads",
+                    "leave `of` out: the value is written when the person leaves to whom it leads",
                 );
             }
             continue;
         }
         if let Some(known) = links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
-            if known.by_value {
-                // Without this value the customer could not be found: the field is written together with the value.
-                values.insert((own.name.as_str().into(), known.name.clone()));
-            } else {
-                of.insert(own.name.as_str().into(), known.name.clone());
-            }
+            put(own.name.as_str().into(), known);
         } else {
             let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
             reader.problem(

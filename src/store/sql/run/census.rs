@@ -126,7 +126,7 @@ impl Frame {
         );
         let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read_among(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
+            for fact in self.facts.read(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
             Ok(())
@@ -233,21 +233,7 @@ impl Frame {
             };
             found.classes.insert(class.name.clone(), class_found);
         }
-        for Counts { class, .. } in &classes {
-            let Some(counted) = found
-                .classes
-                .get_mut(&class.name)
-                .filter(|counted| counted.nobody.rows + counted.gone.rows > 0)
-            else {
-                continue;
-            };
-            for (link, sql) in self.spelled_otherwise(class) {
-                let rows = Self::number(session, &sql)?;
-                if rows > 0 {
-                    counted.spelled_otherwise.insert(link, rows);
-                }
-            }
-        }
+        self.count_spelled_otherwise(session, &classes, &mut found)?;
         if found.unclaimed.rows > 0 {
             for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
                 let values = values(&self.bound, session, table, &column, &is_unclaimed)?;
@@ -257,12 +243,34 @@ impl Frame {
         Ok(found)
     }
 
+    /// Counts the records whose owner exists and is spelled in another way, in classes with records of nobody.
+    fn count_spelled_otherwise(
+        &self,
+        session: &mut dyn Session,
+        classes: &[Counts<'_>],
+        found: &mut TableCensus,
+    ) -> Result<(), Trouble> {
+        for Counts { class, .. } in classes {
+            let counted = found.classes.get_mut(&class.name);
+            let of_nobody = counted.filter(|counted| counted.nobody.rows + counted.gone.rows > 0);
+            let Some(counted) = of_nobody else { continue };
+            for (link, sql) in self.spelled_otherwise(class) {
+                let rows = Self::number(session, &sql)?;
+                if rows > 0 {
+                    counted.spelled_otherwise.insert(link, rows);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// For each link to whose far end fields of a record belong: the condition that such a field of the row `x` is filled, and
     /// that the link leads nowhere.
     fn nobodys_fields(&self, class: &BoundClass) -> Vec<(String, String)> {
         let ways = Ways { bound: &self.bound };
         let mut list = Vec::new();
-        // Whether a customer exists, a store beside the root store cannot tell. The value of a link is the link itself.
+        // Whether a customer exists, a store beside the root store cannot tell. Values are not compared here: that would take every
+        // record with every customer.
         let links = class.links.iter().filter(|link| self.bound.people.is_none() && !link.by_value);
         for link in links {
             let fields =

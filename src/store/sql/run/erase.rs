@@ -197,8 +197,6 @@ impl Frame {
                 }
             }
         }
-        // Counted before anything is written: afterwards links may be cut, and no value leads to a customer any more.
-        Self::count_of_others(session, classes, counts)?;
         for class in classes.iter().filter(|class| class.theirs.is_some()) {
             for (n, counted) in self.count_theirs(session, class, readings)? {
                 if let Some(counts) = counts.get_mut(n).filter(|_| counted.rows > 0) {
@@ -206,6 +204,8 @@ impl Frame {
                 }
             }
         }
+        // Counted before anything is written: afterwards links may be cut, and no value leads to a customer any more.
+        Self::count_of_others(session, classes, counts)?;
         for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
             for write in &class.fields_of_others {
                 if readings.is_empty(write.from) {

@@ -9,14 +9,16 @@ use crate::anonymise::json::Pointer;
 use crate::anonymise::readable::IDENTIFIER_WAY_OUT;
 use crate::anonymise::text::Matcher;
 use crate::customer::{CustomerId, Identifiers};
-use crate::data_map::{ClassName, Datatype, Kind, Value};
+use crate::data_map::{ClassName, Datatype, Field, Kind, Value};
+use crate::store::sql::bind::BoundClass;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::Script;
 use crate::store::sql::session::{Purpose, Row, Session};
-use crate::store::sql::spelling::quoted;
-use crate::store::sql::values::{self, People, Slot, Unreadable, identifier, key_of, texts};
-use crate::store::sql::whose::Touched;
+use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::values::{self, People, Searched, Slot, Unreadable, identifier, key_of, texts};
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{From, Touched, Toward, Ways};
 use crate::store::{Batch, Known, StoreError};
 use crate::treatment::Treatment;
 
@@ -25,6 +27,66 @@ use crate::treatment::Treatment;
 pub(super) struct Unread {
     value: Option<String>,
     document: Option<String>,
+}
+
+/// A field whose values identify a person.
+struct Identifying<'f> {
+    kind: &'f Kind,
+    name: &'f str,
+    column: &'f str,
+    /// The place in the column's document.
+    pointer: Option<&'f Pointer>,
+    is_binary: bool,
+}
+
+impl<'f> Identifying<'f> {
+    fn of(class: &'f BoundClass, field: &'f Field) -> Option<Self> {
+        let json = class.json.get(field.name());
+        let (kind, name) = (field.kind()?, field.name().as_str());
+        kind.is_searched_for().then_some(Self {
+            kind,
+            name,
+            column: json.map_or(name, |json| &json.column),
+            pointer: json.map(|json| &json.pointer),
+            is_binary: field.constraints().datatype == Datatype::Blob,
+        })
+    }
+
+    /// Reads the values of a row that count.
+    fn read(
+        &self,
+        class: &ClassName,
+        value: Cell<'_>,
+        counts: impl Fn(&Value) -> bool,
+        found_here: &mut Vec<(&'f Kind, String)>,
+        unread: &mut Unread,
+    ) {
+        let found = match self.pointer {
+            Some(pointer) => texts(value, pointer),
+            None => identifier(value).map(|text| text.into_iter().collect()).map_err(|why| why.to_string()),
+        };
+        match found {
+            Ok(texts) => {
+                // Whether it counts is asked of the value as it is stored.
+                let is_text = self.pointer.is_some() || matches!(value, Cell::Text(_) | Cell::Blob(_));
+                let stored =
+                    |text: &String| if is_text { Value::Text(text.clone()) } else { value.to_value() };
+                let texts = texts.into_iter().filter(|text| counts(&stored(text)));
+                found_here.extend(texts.map(|text| (self.kind, text)));
+            }
+            // A column of bytes contains no text by which a person is found.
+            Err(_) if self.is_binary => {}
+            Err(_) if self.pointer.is_none() && !counts(&value.to_value()) => {}
+            Err(why) => {
+                let place = if self.pointer.is_some() { &mut unread.document } else { &mut unread.value };
+                place.get_or_insert_with(|| format!("{} of {class} cannot be read: {why}", self.name));
+            }
+        }
+    }
+}
+
+fn columns_of(fields: &[&Identifying<'_>]) -> Vec<String> {
+    fields.iter().map(|field| field.column.to_owned()).collect()
 }
 
 impl Frame {
@@ -47,7 +109,8 @@ impl Frame {
         Ok(list.into_iter().map(answer).collect())
     }
 
-    /// The identifiers of every customer in the batch. `counts` says which values of a field to use.
+    /// The identifiers of every customer in the batch: in the customer's own records, and in fields that belong to the
+    /// customer in the records of others. `counts` says which values of a field to use.
     pub(super) fn batch_identifiers(
         &self,
         session: &mut dyn Session,
@@ -62,70 +125,42 @@ impl Frame {
         for (number, class) in own_first.chain(numbered().filter(|(_, class)| !class.is_root)) {
             let mut of_class: Vec<Vec<(&Kind, String)>> = vec![Vec::new(); customers];
             let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
-            let fields: Vec<(&Kind, &str, Option<&Pointer>, &str, bool)> = described
-                .fields()
-                .iter()
-                .filter_map(|field| {
-                    let json = class.json.get(field.name());
-                    let column = json.map_or(field.name().as_str(), |json| &json.column);
-                    let is_binary = field.constraints().datatype == Datatype::Blob;
-                    Some((
-                        field.kind()?,
-                        column,
-                        json.map(|json| &json.pointer),
-                        field.name().as_str(),
-                        is_binary,
-                    ))
-                })
-                .filter(|(kind, _, _, field, _)| kind.is_searched_for() && !class.is_of_others(field))
-                .collect();
-            if fields.is_empty() {
-                continue;
+            let fields: Vec<Identifying<'_>> =
+                described.fields().iter().filter_map(|field| Identifying::of(class, field)).collect();
+            let own: Vec<&Identifying<'_>> =
+                fields.iter().filter(|field| !class.is_of_others(field.name)).collect();
+            let mut reads = Vec::new();
+            if !own.is_empty() {
+                let gives = listed(&quoted(&class.table), &columns_of(&own));
+                let held = Touched::by_link(&self.bound, class, number).held(&gives, false);
+                reads.push((held, own));
             }
-            let table = quoted(&class.table);
-            let columns: Vec<String> =
-                fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
-            let sql = Touched::by_link(&self.bound, class, number).held(&columns.join(", "), false);
-            session.query(&sql, &[], &mut |row| {
-                let customer = row.natural::<usize>(0)?;
-                let (Some((_, unread)), Some(found_here)) =
-                    (list.get_mut(customer), of_class.get_mut(customer))
-                else {
-                    return Ok(());
-                };
-                for (n, (kind, _, pointer, field, is_binary)) in fields.iter().enumerate() {
-                    let counts = |value: &Value| counts(class.name.as_str(), field, value);
-                    let value = row.cell(n + 1)?;
-                    let found = match pointer {
-                        Some(pointer) => texts(value, pointer),
-                        None => identifier(value)
-                            .map(|text| text.into_iter().collect())
-                            .map_err(|why| why.to_string()),
-                    };
-                    match found {
-                        Ok(texts) => {
-                            // Whether it counts is asked of the value as it is stored.
-                            let is_text = pointer.is_some() || matches!(value, Cell::Text(_) | Cell::Blob(_));
-                            let stored = |text: &String| {
-                                if is_text { Value::Text(text.clone()) } else { value.to_value() }
-                            };
-                            let texts = texts.into_iter().filter(|text| counts(&stored(text)));
-                            found_here.extend(texts.map(|text| (*kind, text)));
-                        }
-                        // A column of bytes contains no text by which a person is found.
-                        Err(_) if *is_binary => {}
-                        Err(_) if pointer.is_none() && !counts(&value.to_value()) => {}
-                        Err(why) => {
-                            let place =
-                                if pointer.is_some() { &mut unread.document } else { &mut unread.value };
-                            place.get_or_insert_with(|| {
-                                format!("{field} of {} cannot be read: {why}", class.name)
-                            });
-                        }
-                    }
+            for link in &class.links {
+                // The value of a link is the value that it leads to.
+                let is_link = |name: &str| link.by_value && link.columns.iter().any(|column| column == name);
+                let is_of = |field: &&Identifying<'_>| class.is_of(field.name, link) && !is_link(field.name);
+                let of_link: Vec<&Identifying<'_>> = fields.iter().filter(is_of).collect();
+                if !of_link.is_empty() {
+                    let gives = listed("x", &columns_of(&of_link));
+                    let found = self.rows_of_due(class, link, &gives).into_iter();
+                    reads.extend(found.map(|sql| (sql, of_link.clone())));
                 }
-                Ok(())
-            })?;
+            }
+            for (sql, fields) in reads {
+                session.query(&sql, &[], &mut |row| {
+                    let customer = row.natural::<usize>(0)?;
+                    let (Some((_, unread)), Some(found_here)) =
+                        (list.get_mut(customer), of_class.get_mut(customer))
+                    else {
+                        return Ok(());
+                    };
+                    for (place, field) in (1..).zip(&fields) {
+                        let counts = |value: &Value| counts(class.name.as_str(), field.name, value);
+                        field.read(&class.name, row.cell(place)?, counts, found_here, unread);
+                    }
+                    Ok(())
+                })?;
+            }
             for ((identifiers, _), mut found) in list.iter_mut().zip(of_class) {
                 found.sort();
                 for (kind, value) in found {
@@ -134,6 +169,20 @@ impl Frame {
             }
         }
         Ok(list)
+    }
+
+    /// For each class to which a link leads: the rows `x` whose link leads to a due record, with the customer's number.
+    fn rows_of_due(&self, class: &BoundClass, link: &BoundLink, gives: &str) -> Vec<String> {
+        let ways = Ways { bound: &self.bound };
+        let heads = self.bound.classes.iter().enumerate().filter(|(_, head)| link.heads.contains(&head.name));
+        let rows = heads.map(|(number, head)| {
+            let (from, place) = From::due(&self.bound, link, number, head);
+            // A record of others that is erased together with another one says nothing of the customer.
+            let from = if place.is_some() { from.which("relinquish_r.beside = 0") } else { from };
+            let gives = format!("relinquish_r.n, {gives}");
+            ways.along(link, class, head, Toward::Foot, &from, &gives, None).sql
+        });
+        rows.collect()
     }
 
     /// Prepares the search of the batch's texts, if the treatment searches texts. At this time the customers' own
@@ -172,24 +221,31 @@ impl Frame {
         let matchers: Result<Vec<Matcher>, _> =
             identifiers.iter().map(|(one, _)| Matcher::new([one])).collect();
         let matchers = matchers.map_err(|error| Fault::Other(error.to_string()))?;
-        let mut owners: HashMap<(ClassName, String), Vec<usize>> = HashMap::new();
+        let mut owners: HashMap<Searched, Vec<usize>> = HashMap::new();
         for (number, class) in self.bound.classes.iter().enumerate() {
-            if !script.slots.iter().filter(redacted).any(|slot| slot.class == class.name) {
-                continue;
-            }
+            let of_class = script.slots.iter().filter(redacted).filter(|slot| slot.class == class.name);
+            let links: BTreeSet<Option<&str>> = of_class.map(|slot| slot.of.as_deref()).collect();
             let at = Trouble::at(&class.name);
-            let table = quoted(&class.table);
-            let key: Vec<String> =
-                class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
-            let sql = Touched::by_link(&self.bound, class, number).held(&key.join(", "), true);
             let read = |row: &dyn Row| {
                 let n: usize = row.natural(0)?;
                 let values: Result<Vec<Cell<'_>>, Fault> =
-                    (1..=key.len()).map(|column| row.cell(column)).collect();
+                    (1..=class.key.len()).map(|column| row.cell(column)).collect();
                 Ok((n, key_of(values?.into_iter())))
             };
-            for (n, key) in session.rows(&sql, &[], read).map_err(&at)? {
-                owners.entry((class.name.clone(), key)).or_default().push(n);
+            for of in links {
+                let selects = match of.and_then(|of| class.links.iter().find(|link| link.name == of)) {
+                    Some(link) => self.rows_of_due(class, link, &listed("x", &class.key)),
+                    None => vec![
+                        Touched::by_link(&self.bound, class, number)
+                            .held(&listed(&quoted(&class.table), &class.key), true),
+                    ],
+                };
+                for sql in selects {
+                    for (n, key) in session.rows(&sql, &[], read).map_err(&at)? {
+                        let searched = (class.name.clone(), of.map(str::to_owned), key);
+                        owners.entry(searched).or_default().push(n);
+                    }
+                }
             }
         }
         // If the root store is elsewhere, it says nothing of a customer who is erased.

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::kept::Kept;
 use super::others::FieldsOfOthers;
 use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
-use super::{Act, ClassScript, Due, GroupScript, Left, Says, Statement, Tombstone};
+use super::{Act, ClassScript, DatedRows, Due, GroupScript, KeepersScript, Left, Says, Statement, Tombstone};
 use crate::anonymise::Strategy;
-use crate::data_map::{Field, FieldName, LinkRole};
+use crate::data_map::{ClassName, Field, FieldName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::map::Source;
 use crate::store::sql::spelling::{count_if, flag, quoted};
@@ -16,6 +16,14 @@ use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Touched, Toward, Ways, is_one_persons, is_row};
 use crate::treatment::{ClassTreatment, RecordAction, Treatment};
+
+/// Records of a class for whose sake others are kept, by the handle of those: with the day of each of the fields (`d0`, …), and
+/// whether it cannot be read (`u0`, …).
+struct KeptWith<'b> {
+    class: &'b ClassName,
+    fields: Vec<FieldName>,
+    rows: String,
+}
 
 /// Writes the statements of the classes.
 pub(super) struct Writer<'b> {
@@ -74,11 +82,12 @@ impl Writer<'_> {
         let had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
         // Records that a duty keeps are not read.
         let is_whole = touched.is_whole();
-        let are_due = match (&is_whole, pending_now.as_str()) {
-            (None, "TRUE") => Due::All,
-            (None, "FALSE") => Due::Nothing,
+        let unless_kept = match pending_now.as_str() {
+            "TRUE" => Due::All,
+            "FALSE" => Due::Nothing,
             _ => Due::Counted,
         };
+        let are_due = if is_whole.is_none() { unless_kept } else { Due::Counted };
         let deferred = self.kept.get(&number).filter(|_| treated.is_deferred());
         // If rows are found without a set, each row itself says whether a duty keeps it.
         let at_once = deferred.filter(|_| touched.is_without_set()).zip(is_whole.as_ref());
@@ -93,13 +102,14 @@ impl Writer<'_> {
             Due::All | Due::Nothing => touched.each_has("TRUE"),
             Due::Counted => match at_once {
                 Some((kept, is_whole)) => {
-                    let is_due = match pending_now.as_str() {
-                        "TRUE" => "1".to_owned(),
-                        "FALSE" => "0".to_owned(),
-                        _ => format!("CASE WHEN {is_whole} THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END"),
+                    let is_due = match unless_kept {
+                        Due::All | Due::Nothing => String::new(),
+                        Due::Counted => {
+                            format!(", CASE WHEN {is_whole} THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END")
+                        }
                     };
                     let dates: Vec<String> = kept.dates(&self.ways, &table).map(|(_, date)| date).collect();
-                    format!("SELECT relinquish_r.n, {is_due}, {} {from}", dates.join(", "))
+                    format!("SELECT relinquish_r.n, {}{is_due} {from}", dates.join(", "))
                 }
                 None => {
                     format!(
@@ -125,7 +135,7 @@ impl Writer<'_> {
         });
         let dated = at_once.map(|(kept, _)| {
             let each = kept.duties.iter().map(|(number, field, _)| (*number, field.clone()));
-            each.collect()
+            DatedRows { duties: each.collect(), due: unless_kept }
         });
         let kept = deferred.filter(|_| at_once.is_none()).map(|kept| {
             // NULL for a record that this duty does not keep.
@@ -152,9 +162,18 @@ impl Writer<'_> {
             (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
         });
         let keepers = match &kept {
-            Some((_, fields)) if fields.is_empty() => self.dates_of_keepers(number, class),
+            Some(_) if self.is_kept_with_others(class) => self.dates_of_keepers(number, class),
             Some(_) | None => Vec::new(),
         };
+        let kept_for_others = kept.as_ref().filter(|_| self.is_kept_with_others(class)).map(|_| {
+            let by_duty = self.kept.get(&number).map(|kept| kept.is_kept(&self.ways, &table));
+            let others = by_duty.map_or_else(String::new, |by_duty| format!(" AND NOT {by_duty}"));
+            let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+            let sql = format!(
+                "SELECT relinquish_r.n, count(*), 0 {from} WHERE relinquish_r.whole = 1{had}{others} GROUP BY relinquish_r.n"
+            );
+            Statement { sql, parameters: Vec::new() }
+        });
         let redacted: Vec<Target<'_>> = fields
             .iter()
             .filter(|field| class.is_shared && matches!(field.strategy, Strategy::Redact { .. }))
@@ -213,6 +232,7 @@ impl Writer<'_> {
             });
         let FieldsOfOthers { writes: fields_of_others, theirs } =
             self.fields_of_others(number, class, treated, slots, &own_pending);
+        let others = class.is_shared.then(|| self.had_by_others(number, class, theirs.as_ref()));
         let nobodys_fields = self.nobodys_fields(number, class, treated, slots);
         let let_go = if goes || treated.or_deletes() {
             self.let_go(number, class, treated, &free)
@@ -226,11 +246,7 @@ impl Writer<'_> {
             are_due,
             dated,
             theirs,
-            others: class.is_shared.then(|| {
-                format!(
-                    "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had = 1 GROUP BY relinquish_r.n"
-                )
-            }),
+            others,
             named_others: self.named_others(number, class, treated),
             nobodys_fields,
             mentioned,
@@ -240,6 +256,7 @@ impl Writer<'_> {
             group,
             kept,
             keepers,
+            kept_for_others,
             tombstone,
             distinct: touched.distinct(&due),
             adds_up: is_one_persons(self.bound, class, &mut BTreeSet::new()),
@@ -315,62 +332,104 @@ impl Writer<'_> {
     }
 
     pub(super) fn is_kept_with_others(&self, class: &BoundClass) -> bool {
-        !self.needed_over(class).is_empty()
+        let all = self.treatment.kept_together();
+        all.into_iter().any(|needs| !self.needed_over(class, needs).is_empty())
     }
 
-    /// The links over which a kept record needs rows of the class: the number of the set of needs, the class of the
-    /// link, and the link.
-    fn needed_over(&self, class: &BoundClass) -> Vec<(usize, usize, &BoundLink)> {
+    /// The links over which a record that is kept with these needs keeps rows of the class, each with the number of its own
+    /// class.
+    fn needed_over(
+        &self,
+        class: &BoundClass,
+        needs: &BTreeSet<(ClassName, String)>,
+    ) -> Vec<(usize, &BoundLink)> {
         let mut links = Vec::new();
-        for (group, needs) in self.treatment.kept_together().into_iter().enumerate() {
-            for (number, foot) in self.bound.classes.iter().enumerate() {
-                let leads = foot.links.iter().filter(|link| link.heads.contains(&class.name));
-                let is_named = |link: &&BoundLink| {
-                    needs.iter().any(|(name, known)| *name == foot.name && *known == link.name)
-                };
-                links.extend(leads.filter(is_named).map(|link| (group, number, link)));
-            }
+        for (number, foot) in self.bound.classes.iter().enumerate() {
+            let leads = foot.links.iter().filter(|link| link.heads.contains(&class.name));
+            let is_named = |link: &&BoundLink| {
+                needs.iter().any(|(name, known)| *name == foot.name && *known == link.name)
+            };
+            links.extend(leads.filter(is_named).map(|link| (number, link)));
         }
         links
     }
 
-    /// Per customer of the batch: the first and last date of the records for whose sake rows of the class are kept.
-    /// Empty if those records are kept for the sake of others: then the dates are unknown.
-    fn dates_of_keepers(&self, number: usize, class: &BoundClass) -> Vec<(Statement, Vec<FieldName>)> {
-        let mut statements = Vec::new();
-        for (group, at, link) in self.needed_over(class) {
-            let Some(foot) = self.bound.classes.get(at) else { continue };
-            let Some(kept) = self.kept.get(&at).filter(|_| !self.is_kept_with_others(foot)) else {
-                return Vec::new();
-            };
-            let handle = class.handle.iter().enumerate();
-            let mut gives: Vec<String> =
-                handle.map(|(part, column)| format!("x.{} AS h{part}", quoted(column))).collect();
+    /// Per customer of the batch: the first and last date of the records for whose sake rows of the class are kept. Empty if
+    /// such records may lead to each other in a circle: then the dates are unknown.
+    fn dates_of_keepers(&self, number: usize, class: &BoundClass) -> Vec<KeepersScript> {
+        let mut all = Vec::new();
+        for (group, needs) in self.treatment.kept_together().into_iter().enumerate() {
+            match self.keepers_of(class, (group, needs), &mut vec![number]) {
+                Some(found) => all.extend(found.into_iter().map(|found| (needs, found))),
+                None => return Vec::new(),
+            }
+        }
+        let same = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part} = w.h{part}"));
+        let same = same.collect::<Vec<_>>().join(" AND ");
+        let touched = Set::Touched.of(self.bound, number);
+        let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+        let scripts = all.into_iter().map(|(needs, KeptWith { class, fields, rows })| {
             let mut dates = String::new();
-            for (n, (day, is_unreadable)) in kept.days(&self.ways, "y").into_iter().enumerate() {
-                gives.push(format!("{day} AS d{n}"));
-                gives.push(format!("{} AS u{n}", flag(&is_unreadable)));
+            for n in 0..fields.len() {
                 // Writing to a String never fails.
                 let _ = write!(dates, ", max(w.d{n}), min(w.d{n}), sum(w.u{n})");
             }
-            let keepers =
-                From::set(self.bound, Set::Whole, at).which(&format!("relinquish_r.needs = {group}"));
-            let rows =
-                self.ways.along(link, foot, class, Toward::Head, &keepers, &gives.join(", "), None).sql;
-            let same = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part} = w.h{part}"));
             let sql = format!(
-                "SELECT relinquish_r.n, 0{dates} FROM ({rows}) AS w{} WHERE relinquish_r.whole = 1 \
+                "SELECT relinquish_r.n, 0{dates} FROM ({rows}) AS w{} WHERE relinquish_r.whole = 1{had} \
                  GROUP BY relinquish_r.n",
-                self.bound.dialect.then(
-                    &Set::Touched.of(self.bound, number),
-                    "relinquish_r",
-                    &same.collect::<Vec<_>>().join(" AND ")
-                ),
+                self.bound.dialect.then(&touched, "relinquish_r", &same),
             );
-            let fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
-            statements.push((Statement { sql, parameters: Vec::new() }, fields));
+            let statement = Statement { sql, parameters: Vec::new() };
+            KeepersScript { class: class.clone(), needs: needs.clone(), statement, fields }
+        });
+        scripts.collect()
+    }
+
+    /// The records for whose sake rows of a class are kept, directly or over other records. `None` if that leads in a circle.
+    fn keepers_of(
+        &self,
+        class: &BoundClass,
+        (group, needs): (usize, &BTreeSet<(ClassName, String)>),
+        seen: &mut Vec<usize>,
+    ) -> Option<Vec<KeptWith<'_>>> {
+        let mut found = Vec::new();
+        let handle: Vec<String> = class
+            .handle
+            .iter()
+            .enumerate()
+            .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
+            .collect();
+        for (at, link) in self.needed_over(class, needs) {
+            let foot = self.bound.classes.get(at)?;
+            if seen.contains(&at) {
+                return None;
+            }
+            let along = |from: &From, dates: Vec<[String; 2]>| {
+                let dates = dates.into_iter().enumerate();
+                let dates =
+                    dates.map(|(n, [day, is_unreadable])| format!("{day} AS d{n}, {is_unreadable} AS u{n}"));
+                let gives: Vec<String> = handle.iter().cloned().chain(dates).collect();
+                self.ways.along(link, foot, class, Toward::Head, from, &gives.join(", "), None).sql
+            };
+            let days = self.kept.get(&at).map_or_else(Vec::new, |kept| kept.days_by(&self.ways, "y", needs));
+            if !days.is_empty() {
+                let from =
+                    From::set(self.bound, Set::Whole, at).which(&format!("relinquish_r.needs = {group}"));
+                let (fields, days): (Vec<_>, Vec<_>) = days.into_iter().unzip();
+                let days = days.into_iter().map(|(day, is_unreadable)| [day, flag(&is_unreadable)]);
+                found.push(KeptWith { class: &foot.name, fields, rows: along(&from, days.collect()) });
+            }
+            seen.push(at);
+            for KeptWith { class, fields, rows } in self.keepers_of(foot, (group, needs), seen)? {
+                let from = From::select(self.bound, &rows, at);
+                let days =
+                    (0..fields.len()).map(|n| [format!("relinquish_r.d{n}"), format!("relinquish_r.u{n}")]);
+                let rows = along(&from, days.collect());
+                found.push(KeptWith { class, fields, rows });
+            }
+            seen.pop();
         }
-        statements
+        Some(found)
     }
 
     /// The fields that are written with a row. Leaves out the value by which another person, who stays, has the row.

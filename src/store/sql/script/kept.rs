@@ -65,6 +65,18 @@ impl<'b> Kept<'b> {
         days.collect()
     }
 
+    /// The same for the duties with these needs, each with its field.
+    pub(super) fn days_by(
+        &self,
+        ways: &Ways<'b>,
+        alias: &str,
+        needs: &BTreeSet<(ClassName, String)>,
+    ) -> Vec<(FieldName, (String, String))> {
+        let fields = self.duties.iter().map(|(_, field, _)| field.clone());
+        let all = fields.zip(self.days(ways, alias)).zip(&self.needs);
+        all.filter(|(_, own)| *own == needs).map(|(dated, _)| dated).collect()
+    }
+
     /// The condition that one of the duties with these needs keeps a row.
     pub(super) fn is_kept_by(
         &self,

@@ -53,14 +53,15 @@ pub(crate) struct ClassScript {
     pub(crate) nobodys_fields: Vec<(String, Statement)>,
     /// Per customer: shared rows whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
-    /// Set if the tally returns single rows: the customer, whether there is something to do if no duty keeps the row,
-    /// and a date for each of these duties. Rust then counts by the dates. `None` if the database counts.
-    pub(crate) dated: Option<Vec<(usize, FieldName)>>,
+    /// Set if the tally returns single rows. Rust then counts by their dates. `None` if the database counts.
+    pub(crate) dated: Option<DatedRows>,
     /// Per customer: rows that a duty keeps, with their first and last date by each of the fields. `None` if there is
     /// no duty, or if the tally returns this.
     pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
-    /// The dates of the records for whose sake rows are kept that have no duty of their own.
-    pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
+    /// The records for whose sake rows are kept.
+    pub(crate) keepers: Vec<KeepersScript>,
+    /// Per customer: rows that are kept only for the sake of others. `None` if there can be none.
+    pub(crate) kept_for_others: Option<Statement>,
     /// Per customer: uncertain mentions, by each of the fields. `None` if no text is searched.
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// The same per row: by field, and then the parts of its key, with their number. Used for one customer at a time.
@@ -102,6 +103,17 @@ impl ClassScript {
     }
 }
 
+/// How the dates of records are read for whose sake others are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct KeepersScript {
+    pub(crate) class: ClassName,
+    /// The links over which their duty keeps others: class and link.
+    pub(crate) needs: BTreeSet<(ClassName, String)>,
+    /// Per customer: the first and last date by each of the fields.
+    pub(crate) statement: Statement,
+    pub(crate) fields: Vec<FieldName>,
+}
+
 /// How texts that stay are read: the customer, the texts, and then the parts of the key.
 #[derive(Clone, Debug)]
 pub(crate) struct Left {
@@ -134,6 +146,15 @@ impl Says {
             Self::Date(form) => form.read_stored(value.stored(), None).moment().is_some(),
         }
     }
+}
+
+/// How single rows are read: the customer, a date for each duty, and then, if it is counted, whether there is something to
+/// do if no duty keeps the row.
+#[derive(Clone, Debug)]
+pub(crate) struct DatedRows {
+    pub(crate) duties: Vec<(usize, FieldName)>,
+    /// How many of the rows that no duty keeps have something to do.
+    pub(crate) due: Due,
 }
 
 /// How many rows have something to do.

@@ -7,7 +7,7 @@ use crate::store::sql::bind::BoundClass;
 use crate::store::sql::spelling::{is_blank, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{From, Set, Toward, batch, is_due};
+use crate::store::sql::whose::{From, Set, Toward, batch, handle_names, is_due};
 use crate::treatment::{ClassTreatment, RecordAction};
 
 impl Writer<'_> {
@@ -77,10 +77,15 @@ impl Writer<'_> {
             return Vec::new();
         }
         let stays = if goes { " AND relinquish_r.needed = 1" } else { "" };
-        let (all, table) = (treated.field_strategies(), quoted(&class.table));
+        let all = treated.field_strategies();
         let reading = Reading::new(self.bound, class, treated);
         let touched = self.touched(number, class);
         let (rows, due) = (touched.rows(), touched.is_due());
+        let from = From::set(self.bound, Set::Touched, number).which(&due);
+        let parts =
+            |part: &dyn Fn(usize) -> String| (0..class.handle.len()).map(part).collect::<Vec<_>>().join(", ");
+        let handle = parts(&|part| format!("relinquish_r.h{part}"));
+        let gives = parts(&|part| format!("relinquish_r.h{part} AS h{part}"));
         let mut list = Vec::new();
         for link in class.links.iter().filter(|link| class.of.values().any(|name| *name == link.name)) {
             let of_link = all.iter().filter(|(field, _)| class.of.get(**field) == Some(&link.name));
@@ -89,12 +94,13 @@ impl Writer<'_> {
             if fields.is_empty() {
                 continue;
             }
-            // A later one of several owner links leads to a person, too.
-            let link = BoundLink { unless: Vec::new(), ..link.clone() };
             let heads = link.heads.iter().filter_map(|name| self.bound.class(name));
             let nowhere = heads.fold(String::new(), |sql, head| {
-                let ends = (table.as_str(), "relinquish_end");
-                format!("{sql} AND {} IS NULL", self.ways.scalar(&link, class, head, ends, "1"))
+                let found = self.ways.along(link, class, head, Toward::Head, &from, &gives, None).sql;
+                format!(
+                    "{sql} AND ({handle}) NOT IN (SELECT {} FROM ({found}) AS found)",
+                    handle_names(class)
+                )
             });
             let mut statement = Statement::default();
             // An empty field names nobody.

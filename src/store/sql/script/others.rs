@@ -7,7 +7,7 @@ use super::class::Writer;
 use super::targets::{Reading, assignments, pending, targets};
 use super::{Elsewhere, Lands, LetGo, Statement, Theirs};
 use crate::data_map::{TriggerEffect, TriggerOn, Value, WhenGone};
-use crate::store::sql::bind::{BoundClass, Rows};
+use crate::store::sql::bind::BoundClass;
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
@@ -57,7 +57,9 @@ impl Writer<'_> {
         for link in class.links.iter().filter(|link| class.has_fields_of(link)) {
             let of_link = all.iter().filter(|(field, _)| class.is_of(field.as_str(), link));
             let of_link = of_link.map(|(field, strategy)| (*field, *strategy));
+            let known = slots.len();
             let fields = targets(class, &reading, of_link, slots);
+            slots.iter_mut().skip(known).for_each(|slot| slot.of = Some(link.name.clone()));
             if fields.is_empty() {
                 continue;
             }
@@ -65,13 +67,7 @@ impl Writer<'_> {
                 if !link.heads.contains(&head.name) {
                     continue;
                 }
-                let (from, place) = if head.is_root && !link.by_value {
-                    (From::batch(self.bound), None)
-                } else {
-                    let set = From::set(self.bound, Set::Touched, head_number);
-                    let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
-                    (set, Some((Set::Touched, head_number)))
-                };
+                let (from, place) = From::due(self.bound, link, head_number, head);
                 let is_kept = self.is_kept_whole(number, class, "x");
                 let further =
                     is_kept.as_ref().map_or_else(String::new, |is_kept| format!(" AND NOT {is_kept}"));
@@ -165,6 +161,23 @@ impl Writer<'_> {
         Theirs { place: (Set::Theirs, number), fills, rows, kept }
     }
 
+    /// Per customer: the number of rows that somebody else has too. Rows that are counted with the fields of the customer in
+    /// them are left out. The set of those rows has to be filled.
+    pub(super) fn had_by_others(&self, number: usize, class: &BoundClass, fields: Option<&Theirs>) -> String {
+        let known = self.touched(number, class).known();
+        let besides = fields.map_or_else(String::new, |_| {
+            format!(
+                " AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE t.n = relinquish_r.n AND t.due <> {} AND {})",
+                Set::Theirs.of(self.bound, number),
+                standing::KEPT,
+                same_parts("t", "relinquish_r", class.handle.len()),
+            )
+        });
+        format!(
+            "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had = 1{besides} GROUP BY relinquish_r.n"
+        )
+    }
+
     /// The condition that a duty keeps a row, for its own sake or with another. `None` if no duty can keep one.
     fn is_kept_whole(&self, number: usize, class: &BoundClass, alias: &str) -> Option<String> {
         let by_duty = self.kept.get(&number).map(|kept| kept.is_kept(&self.ways, alias));
@@ -224,10 +237,9 @@ impl Writer<'_> {
                     continue;
                 }
                 let from = From::set(self.bound, Set::Touched, number).which(&deleted);
-                let every = self.with_unclaimed(foot);
                 let gives = listed("x", &foot.handle);
-                let along = self.ways.along(link, &every, class, Toward::Foot, &from, &gives, None);
-                let counted = self.count_let_go(link, (at, foot), (&every, class), &from);
+                let along = self.ways.along(link, foot, class, Toward::Foot, &from, &gives, None);
+                let counted = self.count_let_go(link, (at, foot), class, &from);
                 // Nothing is handed over that is deleted itself: that may be all, and then no stand-in is made.
                 let stays =
                     hands_over.then(|| self.goes(at, foot)).flatten().map_or_else(String::new, |goes| {
@@ -309,14 +321,14 @@ impl Writer<'_> {
         &self,
         link: &BoundLink,
         (number, foot): (usize, &BoundClass),
-        (every, head): (&BoundClass, &BoundClass),
+        head: &BoundClass,
         from: &From,
     ) -> (String, Option<Reads>) {
         let names: Vec<String> = (0..foot.handle.len()).map(|part| format!("h{part}")).collect();
         let gives =
             foot.handle.iter().zip(&names).map(|(column, name)| format!("x.{} AS {name}", quoted(column)));
         let gives = format!("relinquish_r.n AS n, {}", gives.collect::<Vec<_>>().join(", "));
-        let along = self.ways.along(link, every, head, Toward::Foot, from, &gives, None);
+        let along = self.ways.along(link, foot, head, Toward::Foot, from, &gives, None);
         let stays = self.goes(number, foot).map_or_else(String::new, |goes| {
             let table = quoted(&foot.table);
             format!(
@@ -359,20 +371,6 @@ impl Writer<'_> {
                 && trigger.on() == TriggerOn::Update
                 && *trigger.effect() != TriggerEffect::Forbids
         })
-    }
-
-    /// The class together with the unclaimed rows of its table: their links are cut like those of the class.
-    fn with_unclaimed(&self, class: &BoundClass) -> BoundClass {
-        let of_table: Vec<&BoundClass> =
-            self.bound.classes.iter().filter(|other| other.table == class.table).collect();
-        let covers = |class: &&BoundClass| class.rows.with.is_empty();
-        let mut wide = class.clone();
-        if !of_table.iter().any(covers) {
-            let others = of_table.into_iter().filter(|other| other.name != class.name);
-            wide.rows =
-                Rows { with: Vec::new(), without: others.map(|other| other.rows.with.clone()).collect() };
-        }
-        wide
     }
 }
 

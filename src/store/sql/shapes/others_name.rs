@@ -42,3 +42,4 @@
 //! ```
 //!
 //! * `of` names the link that leads to the person. No other erasure writes the field, unless the whole row goes.
+//! * The link may also compare a value, such as the editor's address. Then the address is the editor's, too.

@@ -7,7 +7,7 @@ mod unreadable;
 mod working;
 
 pub(crate) use json_fields::texts;
-pub(crate) use people::People;
+pub(crate) use people::{People, Searched};
 pub(crate) use unreadable::{Unreadable, identifier, readable_text};
 #[cfg(feature = "postgres")]
 pub(crate) use working::version;

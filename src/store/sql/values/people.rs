@@ -15,11 +15,15 @@ use crate::store::sql::cell::Cell;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct People {
     pub(crate) matchers: Arc<[Matcher]>,
-    /// The owners by class and key. A shared record is searched for all of its owners.
-    pub(crate) owners: Arc<HashMap<(ClassName, String), Vec<usize>>>,
+    /// Whom a text is searched for: everybody of the batch who has the record, or who is at the far end of the link to
+    /// which the field belongs.
+    pub(crate) owners: Arc<HashMap<Searched, Vec<usize>>>,
     /// Customers whose own values are erased: nobody can search for them.
     pub(crate) erased: Arc<BTreeSet<usize>>,
 }
+
+/// The texts of a record that are searched for the same people: by class, link ([`Slot::of`]) and key.
+pub(crate) type Searched = (ClassName, Option<String>, String);
 
 /// A text, or a document's texts, without a person. `None` if it stays unchanged.
 fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, NotJson> {
@@ -36,7 +40,7 @@ impl People {
     }
 
     fn owners<'p>(&'p self, slot: &Slot, key: String) -> impl Iterator<Item = usize> + 'p {
-        self.owners.get(&(slot.class.clone(), key)).into_iter().flatten().copied()
+        self.owners.get(&(slot.class.clone(), slot.of.clone(), key)).into_iter().flatten().copied()
     }
 
     /// Whether one of a record's owners is such a customer.

@@ -118,7 +118,7 @@ impl Slot {
         place: Option<Place>,
     ) -> Self {
         let (class, field) = (class.clone(), field.clone());
-        Self { class, field, strategy, place, otherwise: None, after_duty: None, shows_key: false }
+        Self { class, field, strategy, of: None, place, otherwise: None, after_duty: None, shows_key: false }
     }
 
     /// Whether an unreadable value is already the replacement.

@@ -28,6 +28,8 @@ pub(crate) struct Slot {
     pub(crate) class: ClassName,
     pub(crate) field: FieldName,
     pub(crate) strategy: Strategy,
+    /// The link to whose far end the field belongs, if it is written for that end. `None`: it is written with the record.
+    pub(crate) of: Option<String>,
     /// The place in the column's JSON document, if the field is inside one.
     pub(crate) place: Option<Place>,
     /// What replaces a value that cannot be read. `None`: such a value blocks its customer.

@@ -44,6 +44,27 @@ impl From {
         Self { table, which, has: has.collect(), hangs: false, is_batch: true, changes: false }
     }
 
+    /// The rows of a class that a select returns by their handle, with whatever else it returns.
+    pub(crate) fn select(bound: &Bound, select: &str, class: usize) -> Self {
+        Self { table: format!("({select})"), ..Self::set(bound, Set::Whole, class) }
+    }
+
+    /// The due rows of a class to which a link leads, and the place of their set. A customer's key is known without
+    /// the customer's row.
+    pub(crate) fn due(
+        bound: &Bound,
+        link: &BoundLink,
+        number: usize,
+        head: &BoundClass,
+    ) -> (Self, Option<(Set, usize)>) {
+        if head.is_root && !link.by_value {
+            return (Self::batch(bound), None);
+        }
+        let set = Self::set(bound, Set::Touched, number);
+        let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
+        (set, Some((Set::Touched, number)))
+    }
+
     /// Follows only links by which rows hang.
     pub(crate) fn hanging(mut self) -> Self {
         self.hangs = true;

@@ -1,4 +1,5 @@
-//! A store against the oracle, on the same world: cell by cell, in turn and at once. [`Base`] says in which database.
+//! Compares a store with the oracle on the same world, cell by cell. The customers are erased one after the other,
+//! and in one batch. [`Base`] is the kind of database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,14 +19,14 @@ use super::oracle::{Fate, Ids, Oracle};
 use super::world::{Action, CUSTOMERS, Id, Shape, To, World};
 use super::written::{self, Cells, Written};
 
-/// What came of a world.
+/// The result of the comparison in one world.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// Every cell is as the oracle says. So many customers were blocked.
+    /// Every cell is as the oracle says. The number is that of the blocked customers.
     Agrees {
         blocked: usize,
     },
-    /// Map or policy are refused.
+    /// The map or the policy is refused, with this message.
     Refused(String),
     Differs(String),
 }
@@ -34,23 +35,23 @@ fn now() -> DateTime<Utc> {
     "2026-06-01T12:00:00Z".parse().unwrap()
 }
 
-/// A kind of database in which worlds are made, each under a name.
+/// A kind of database. It creates a database for each world, under a name.
 pub(super) trait Base {
     type Store: CustomerStore;
 
     fn create(&self, world: &World, written: &Written, name: &str);
 
-    /// Opens a store over a world's database.
+    /// Opens a store on a world's database.
     async fn open(&self, written: &Written, name: &str) -> Result<Self::Store, String>;
 
-    /// Dates every record so long ago that no duty keeps it.
+    /// Sets the date of every record so far in the past that no duty keeps the record.
     fn end_duties(&self, shape: &Shape, name: &str);
 
     /// Every cell of a world's database.
     fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String>;
 }
 
-/// SQLite files in a folder.
+/// Databases as SQLite files in a folder.
 pub(super) struct Sqlite<'f>(pub(super) &'f Path);
 
 impl Base for Sqlite<'_> {
@@ -99,7 +100,7 @@ async fn open<B: Base>(base: &B, written: &Written, name: &str) -> Result<(B::St
     Ok((store, treatments))
 }
 
-/// Why a shape is refused. None: it is not.
+/// Why a shape is refused. `None` if it is accepted.
 pub(super) async fn refused<B: Base>(base: &B, world: &World, written: &Written) -> Option<String> {
     base.create(world, written, "refused");
     open(base, written, "refused").await.err()
@@ -116,7 +117,7 @@ impl<'b, B: Base> Host<'b, B> {
         self.base.read(&self.shape, self.name)
     }
 
-    /// The customers, by the row that their facts are of.
+    /// The store's facts of all customers, by their row.
     async fn facts(&self) -> Result<BTreeMap<Id, Customer>, String> {
         let page = PageRequest::new(100);
         let facts = self.store.page(&page).await.map_err(|error| error.to_string())?;
@@ -270,7 +271,7 @@ async fn in_turn<B: Base>(
     Ok(())
 }
 
-/// When the duties have ended, those who left are treated again.
+/// The duties end, and the customers who left are treated again.
 async fn when_duties_end<B: Base>(host: &Host<'_, B>, world: &World, leave: &Ids) -> Result<(), String> {
     host.base.end_duties(&host.shape, host.name);
     let (later, before) = (world.without_duties(), host.cells()?);
@@ -282,7 +283,7 @@ async fn when_duties_end<B: Base>(host: &Host<'_, B>, world: &World, leave: &Ids
     written::compare(&later, &expected, &before, &host.cells()?)
 }
 
-/// The plan counts what the oracle says, class by class, for each customer alone.
+/// For each single customer, the plan has the counts that the oracle expects, class by class.
 async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), String> {
     let oracle = Oracle::new(world);
     let blocked = oracle.blocked();
@@ -321,7 +322,7 @@ async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), Strin
             let any = |_: &Id| true;
             let rows = count(&|id| fates.due.contains(id)) + theirs(false, &any);
             let should = Said {
-                // Who else has a record of a class that is kept is not asked.
+                // For a class that is kept, the store does not ask who else has the record.
                 rows: if acts { rows } else { said.rows },
                 due: count(&|id| due.contains(&fates.fate[id]) && is_written(id))
                     + theirs(false, &is_written),
@@ -338,7 +339,7 @@ async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), Strin
     Ok(())
 }
 
-/// What a plan says of the records of a class.
+/// The counts of one class in a plan.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     rows: u64,
@@ -363,7 +364,7 @@ impl Said {
     }
 }
 
-/// The erasure of a customer counts what the plan has counted, class by class.
+/// The erasure of a customer has the same counts as the plan, class by class.
 fn counted_alike(shape: &Shape, plan: &Tally, done: &Counts) -> Result<(), String> {
     for class in &shape.classes {
         let name = class.name.as_str();

@@ -1,4 +1,5 @@
-//! The laws, said of a world before and after an erasure. They ask how the world is, never how the erasure was worked out.
+//! The laws compare a world before and after an erasure. They look only at the two worlds, and not at how the erasure
+//! was worked out.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use fastrand::Rng;
 use super::oracle::{Ids, Oracle, reach};
 use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, World};
 
-/// Erases some customers from a world: gives what is left, and who was blocked.
+/// Erases some customers from a world. The answer is the world that is left, and the blocked customers.
 pub(super) type Erase<'e> = &'e dyn Fn(&World, &Ids) -> (World, Ids);
 
 macro_rules! ensure {
@@ -19,7 +20,7 @@ macro_rules! ensure {
     };
 }
 
-/// Every law, for some customers of a world.
+/// Checks every law for some customers of a world.
 pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'_>) -> Result<(), String> {
     let (after, blocked) = erase(world, customers);
     a_batch_is_its_customers_in_any_order(world, customers, rng, erase, (&after, &blocked))?;
@@ -123,7 +124,7 @@ fn a_batch_is_its_customers_in_any_order(
     Ok(())
 }
 
-/// What differs between two worlds, row by row.
+/// The differences between two worlds, row by row.
 pub(super) fn difference(one: &World, other: &World) -> String {
     let ids: BTreeSet<&Id> = one.rows.keys().chain(other.rows.keys()).collect();
     let differ = ids.into_iter().filter(|id| one.rows.get(id) != other.rows.get(id));
@@ -131,16 +132,16 @@ pub(super) fn difference(one: &World, other: &World) -> String {
     said.collect()
 }
 
-/// A world, and the same after some customers left.
+/// A world, and the same world after some customers left.
 struct Left<'w> {
     oracle: Oracle<'w>,
     before: &'w World,
     after: &'w World,
-    /// Records with `goes` or `same` at one who left, or at a row that is gone.
+    /// Records whose `goes` or `same` link leads to a customer who left, or to a deleted row.
     along: Ids,
-    /// What hangs from those who left, and from what went along.
+    /// The records that belong to the customers who left, or to a record that went along.
     touched: Ids,
-    /// What somebody who stays still has, over rows that are there.
+    /// The records that somebody who stays still has, through rows that still exist.
     had: Ids,
     whole: Ids,
     needed: Ids,
@@ -169,18 +170,26 @@ impl<'w> Left<'w> {
         self.along.contains(&id) || (self.touched.contains(&id) && !self.had.contains(&id))
     }
 
-    /// Somebody who stays has the record by the value of a link: without the value nobody would know that any more.
+    /// Whether somebody who stays has the record by the value of this link. Without the value, nobody could see any
+    /// more that this person has the record.
     fn waits(&self, id: Id, nth: usize) -> bool {
         let link = &self.before.shape.classes[id.class].links[nth];
         let heads = self.oracle.heads(id, nth);
         link.role != Role::End && self.oracle.counts(id, nth) && heads.iter().any(|head| !self.is_due(*head))
     }
 
+    /// Whether a value goes with its record: records hang by its link, and nobody who stays has the record by it.
+    fn goes_with_record(&self, id: Id, nth: usize) -> bool {
+        let link = &self.before.shape.classes[id.class].links[nth];
+        link.role != Role::End && self.is_due(id) && !self.waits(id, nth)
+    }
+
     fn action(&self, id: Id) -> Action {
         self.before.shape.action(id)
     }
 
-    /// A cell changes only in a due record, in a field of what is due, or in a link to a deleted row.
+    /// A cell changes only in three cases: its record is due, its field belongs to somebody who is due, or it is a
+    /// link to a deleted row.
     fn nobody_elses(&self) -> Result<(), String> {
         for (id, was) in &self.before.rows {
             let due = self.is_due(*id);
@@ -193,7 +202,7 @@ impl<'w> Left<'w> {
             let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
             for (n, field) in class.fields.iter().enumerate() {
                 let of_value = field.of.is_some_and(|nth| class.links[nth].value.is_some());
-                let with_value = |nth| of_due(nth) || (of_value && due && !self.waits(*id, nth));
+                let with_value = |nth| of_due(nth) || (of_value && self.goes_with_record(*id, nth));
                 let may = field.of.map_or(due, with_value)
                     && class.action != Action::Keep
                     && !self.before.shape.keeps(*id, n);
@@ -208,7 +217,7 @@ impl<'w> Left<'w> {
                 let handed =
                     due && matches!(class.action, Action::Reassign { .. }) && link.role == Role::Owner;
                 let may = if link.value.is_some() {
-                    (of_due(nth) || (due && !self.waits(*id, nth))) && class.action != Action::Keep
+                    (of_due(nth) || self.goes_with_record(*id, nth)) && class.action != Action::Keep
                 } else {
                     gone || handed
                 };
@@ -218,7 +227,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// What is due is treated, unless a duty or the policy keeps it.
+    /// Everything that is due is treated, unless a duty or the policy keeps it.
     fn complete(&self) -> Result<(), String> {
         for (id, is) in &self.after.rows {
             let class = &self.before.shape.classes[id.class];
@@ -239,10 +248,10 @@ impl<'w> Left<'w> {
             for (nth, link) in class.links.iter().enumerate() {
                 let is_there = matches!(is.to[nth], To::Value(_));
                 ensure!(!is_there || !of_due(nth), "{} of {id:?} still names who left", link.name);
-                // Whoever has the record by the value, and stays, needs it.
-                let hangs = link.role != Role::End && self.oracle.counts(*id, nth);
-                let waits = hangs
-                    && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
+                // The value stays if nothing hangs by it, or if somebody who stays has the record by it.
+                let waits = link.role == Role::End
+                    || self.oracle.counts(*id, nth)
+                        && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
                 ensure!(!is_there || !due || waits, "{} of {id:?} is still there", link.name);
                 let handed = due && !needed && matches!(class.action, Action::Reassign { .. });
                 ensure!(
@@ -254,7 +263,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// What a duty keeps is there letter by letter, and so is what it needs.
+    /// A record that a duty keeps is unchanged. A record that it needs still exists, with its links.
     fn what_a_duty_keeps_is_whole(&self) -> Result<(), String> {
         for id in &self.whole {
             let (was, is) = (&self.before.rows[id], self.after.rows.get(id));
@@ -270,7 +279,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// A link leads to no deleted row, unless the map says that it may.
+    /// No link leads to a deleted row, unless the map allows it.
     fn no_link_dangles(&self) -> Result<(), String> {
         for (id, row) in &self.after.rows {
             for (nth, link) in self.before.shape.classes[id.class].links.iter().enumerate() {
@@ -286,7 +295,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// Where it is unclear whose a record is, nothing of it is touched, nor of anything that it leads to.
+    /// If it is unclear whose a record is, the record is not changed. No record to which it leads is changed either.
     fn what_is_unclear_stays(&self, blocked: &Ids, customers: &Ids) -> Result<(), String> {
         let mut chains = self.oracle.leading();
         chains.extend(self.oracle.hanging().iter().map(|(a, b)| (*b, *a)));
@@ -303,7 +312,8 @@ impl<'w> Left<'w> {
     }
 }
 
-/// What duties keep whole, and what that needs: record by record, along the links.
+/// The records that duties keep whole, and the records that those need. They are found record by record, along the
+/// links.
 fn what_duties_keep(world: &World) -> (Ids, Ids) {
     let heads = |id: Id, nth: usize| match &world.rows[&id].to[nth] {
         To::Row(head) if world.rows.contains_key(head) => Some(*head),

@@ -84,6 +84,11 @@
 //! end of such a chain *has* the record. Several customers may have one record. The record stays as long as one of them stays, and the
 //! plan counts the record as also somebody else's. It is treated with the last of them.
 //!
+//! A customer *has left*, for an erasure under one treatment, if one of these is true: the own record is gone; it shows what this treatment
+//! writes there; or it shows what a treatment writes that leaves nothing personal there. A weak treatment keeps something personal in the
+//! own record. Whoever left under it has not left for the others. A record that two such customers share is treated under the treatment
+//! of the last who leaves. If an earlier erasure left it to somebody who has left since, the next sweep finds it due.
+//!
 //! A link is a foreign key, or the map writes it out: `{ column = "owner_id", to = "customer" }`. `to` is a class, or a column of a class
 //! (`to = "customer.email"`). A link with `to` leads to rows of that class alone. A foreign key, or a link with `table` and `key`, leads to
 //! the rows of every class of the table.

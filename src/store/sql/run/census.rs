@@ -80,6 +80,7 @@ struct Counts<'b> {
     nobodys: Vec<String>,
     /// Whether to count separately which ownerless rows hang from ownerless records.
     may_hang: bool,
+    circle: Option<Circle>,
 }
 
 impl Frame {
@@ -155,15 +156,16 @@ impl Frame {
                 texts: self.personal_texts(class),
                 nobodys: Vec::new(),
                 may_hang: false,
+                circle: None,
             })
             .collect();
         let is_claimed: Vec<String> =
             classes.iter().map(|counts| claims(&self.bound, counts.class)).collect();
         let is_unclaimed = format!("NOT ({})", is_claimed.join(" OR "));
         let mut columns = vec!["count(*)".to_owned(), count_if(&is_unclaimed)];
-        for Counts { class, texts, nobodys, may_hang } in &mut classes {
+        for Counts { class, texts, nobodys, may_hang, circle } in &mut classes {
             let is_claimed = claims(&self.bound, class);
-            let Nobodys { none, gone, by_itself } = self.nobodys(class);
+            let Nobodys { none, gone, by_itself, circle: may_circle } = self.nobodys(class);
             *may_hang = by_itself.is_some();
             columns.push(count_if(&is_claimed));
             for nobodys in [none, gone] {
@@ -172,6 +174,10 @@ impl Frame {
                     columns.push(count_if(&format!("{is_claimed} AND {nobodys} AND {by_itself}")));
                 }
             }
+            *circle = may_circle;
+            columns.extend(
+                circle.iter().map(|circle| count_if(&format!("{is_claimed} AND {}", circle.have_one))),
+            );
             for (_, column, read_as) in texts {
                 let value = format!("x.{}", quoted(column));
                 let unsearchable = Computed::Unsearchable { value: &value, read_as: *read_as };
@@ -199,14 +205,19 @@ impl Frame {
         let map = &self.watch.map;
         let mut found = TableCensus { rows: next(), ..TableCensus::default() };
         found.unclaimed = Counted { rows: next(), hanging: 0, reason: ignored_rest(map, table) };
-        for Counts { class, texts, nobodys, may_hang } in &classes {
+        for Counts { class, texts, nobodys, may_hang, circle } in &classes {
             let rows = next();
             let mut counted = |reason: &Option<String>| {
                 let rows = next();
                 let by_itself = if *may_hang { next() } else { rows };
                 Counted { rows, hanging: rows.saturating_sub(by_itself), reason: reason.clone() }
             };
-            let (nobody, gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
+            let (nobody, mut gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
+            if let Some(circle) = circle {
+                let to_nobody = next().saturating_sub(Self::number(session, &circle.led)?);
+                gone.rows += to_nobody;
+                gone.hanging += if circle.is_in_one { 0 } else { to_nobody };
+            }
             let unsearchable: Vec<_> = texts.iter().map(|(field, ..)| (field.clone(), next())).collect();
             let own = dates.iter().filter(|date| date.class == class.name && counts(date));
             let unreadable: Vec<_> = own.map(|date| (date.field.to_string(), next())).collect();
@@ -362,7 +373,12 @@ impl Frame {
     fn nobodys_beside(&self, class: &BoundClass, ways: &Ways<'_>) -> Nobodys {
         let owner = class.links.iter().find(|link| link.role == LinkRole::Owner);
         let Some(link) = owner.filter(|_| !class.is_root) else {
-            return Nobodys { none: "FALSE".to_owned(), gone: "FALSE".to_owned(), by_itself: None };
+            return Nobodys {
+                none: "FALSE".to_owned(),
+                gone: "FALSE".to_owned(),
+                by_itself: None,
+                circle: None,
+            };
         };
         let is_there = link.columns.iter().map(|column| format!(" AND x.{} IS NOT NULL", quoted(column)));
         let is_there = is_there.collect::<String>() + &leads(&self.bound, "x", link, true);
@@ -377,7 +393,7 @@ impl Frame {
         } else {
             format!("({names} AND coalesce({}, 0) = 0)", found.join(", "))
         };
-        Nobodys { none: format!("(NOT {names})"), gone, by_itself: None }
+        Nobodys { none: format!("(NOT {names})"), gone, by_itself: None, circle: None }
     }
 
     /// The conditions that a row has no owner.
@@ -387,7 +403,7 @@ impl Frame {
             return self.nobodys_beside(class, &ways);
         }
         if class.links.iter().any(|link| link.role == LinkRole::Owner) {
-            let mut gone = ways.is_ownerless(class, "x", false, 0);
+            let gone = ways.is_ownerless(class, "x", false, 0);
             let either = ways.is_ownerless(class, "x", true, 0);
             // This skips all classes above, so only the row's own links are checked.
             let own = ways.is_ownerless(class, "x", true, self.bound.classes.len());
@@ -395,16 +411,10 @@ impl Frame {
             // In a cycle every row has an owner, but no row leads to a customer.
             let is_in_one = self.is_in_a_circle(class);
             let may_be = is_in_one || self.above(class).iter().any(|above| self.is_in_a_circle(above));
-            let mut by_itself = own;
-            if let Some(person) = may_be.then(|| ways.of_person(class, "x", "1")).flatten() {
-                let leads_to_nobody = format!("(NOT {either} AND {person} IS NULL)");
-                gone = format!("({gone} OR {leads_to_nobody})");
-                if is_in_one {
-                    by_itself = format!("({by_itself} OR {leads_to_nobody})");
-                }
-            }
+            let led = may_be.then(|| ways.number_of_persons(class)).flatten();
+            let circle = led.map(|led| Circle { have_one: format!("(NOT {either})"), led, is_in_one });
             let hangs = self.above(class).iter().any(|above| !above.is_root);
-            return Nobodys { none, gone, by_itself: hangs.then_some(by_itself) };
+            return Nobodys { none, gone, by_itself: hangs.then_some(own), circle };
         }
         let own: Vec<&BoundLink> = class.links.iter().filter(|link| link.role == LinkRole::Shared).collect();
         let holders: Vec<(&BoundClass, &BoundLink)> = self
@@ -417,7 +427,12 @@ impl Frame {
         let cannot_be_told =
             holders.iter().any(|(_, link)| !link.hops.is_empty() || link.compare != Compare::Exact);
         if class.is_root || cannot_be_told || (own.is_empty() && holders.is_empty()) {
-            return Nobodys { none: "FALSE".to_owned(), gone: "FALSE".to_owned(), by_itself: None };
+            return Nobodys {
+                none: "FALSE".to_owned(),
+                gone: "FALSE".to_owned(),
+                by_itself: None,
+                circle: None,
+            };
         }
         let is_held = holders.iter().map(|(foot, link)| is_held(&self.bound, foot, link));
         let leads = own.iter().flat_map(|link| {
@@ -441,6 +456,7 @@ impl Frame {
             none: format!("({is_nobodys} AND NOT ({names_one}))"),
             gone: format!("({is_nobodys} AND ({names_one}))"),
             by_itself: None,
+            circle: None,
         }
     }
 
@@ -476,6 +492,19 @@ struct Nobodys {
     /// One of these is true by a link of the row itself, and not by a link of a record from which it hangs. `None` if
     /// this is always so, because the links lead to customers. Then the check per row is not needed.
     by_itself: Option<String>,
+    /// What tells the rows whose owners form a circle that no customer is in.
+    circle: Option<Circle>,
+}
+
+/// Where rows of a class may hang from each other: each of them has an owner, and yet it may lead to no customer. Such rows
+/// are the difference of two numbers, because a way from each row up takes the square of the depth.
+struct Circle {
+    /// The condition that the row `x` has an owner.
+    have_one: String,
+    /// The select of the number of rows that lead to a customer.
+    led: String,
+    /// Rows of the class itself form circles.
+    is_in_one: bool,
 }
 
 /// The condition that a link of the row `x` leads to the "Unknown Customer". The map says "stand-in" for it, so the row is

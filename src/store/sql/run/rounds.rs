@@ -9,10 +9,12 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, Value};
 use crate::store::HeldCustomers;
 use crate::store::sql::cell::Cell;
-use crate::store::sql::fault::Trouble;
+use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::session::{Row, Session};
 use crate::store::sql::spelling::{json_rows, listed, quoted};
-use crate::store::sql::whose::{Fill, Finding, Place, Reads, Set, batch, handle_names, of_class, picked};
+use crate::store::sql::whose::{
+    FEW, Few, Fill, Finding, Place, Reads, Set, batch, handle_names, of_class, picked,
+};
 
 /// What was found so far, and which tables were read for it.
 #[derive(Debug, Default)]
@@ -323,7 +325,12 @@ impl Frame {
                     let before = readings.before.insert((phase, n), there).unwrap_or(0);
                     Value::Integer(i64::try_from(before).unwrap_or(i64::MAX))
                 });
-                let added = self.run(session, sql, parameters.as_slice(), fill.into.1)?;
+                let parameters = parameters.as_slice();
+                let sql = match &fill.few {
+                    Some(few) if self.feet(session, few, parameters, fill.into.1)? < FEW => &few.sql,
+                    _ => sql,
+                };
+                let added = self.run(session, sql, parameters, fill.into.1)?;
                 if added > 0 {
                     *readings.added.entry(fill.into).or_default() += added;
                     let grown = &mut readings.grown.of;
@@ -339,6 +346,17 @@ impl Frame {
                 return Ok(());
             }
         }
+    }
+
+    /// The number of feet that a round has, up to [`FEW`].
+    fn feet(
+        &self,
+        session: &mut dyn Session,
+        few: &Few,
+        parameters: &[Value],
+        class: usize,
+    ) -> Result<u64, Trouble> {
+        session.one(&few.count, parameters, |row| row.natural(0)).map_err(|fault| self.at(class, fault))
     }
 
     /// Picks the rows of a table that a statement needs, together with the rows that other statements will need, in
@@ -393,10 +411,14 @@ impl Frame {
         parameters: &[Value],
         class: usize,
     ) -> Result<u64, Trouble> {
-        session.execute(sql, parameters).map_err(|fault| match self.bound.classes.get(class) {
+        session.execute(sql, parameters).map_err(|fault| self.at(class, fault))
+    }
+
+    fn at(&self, class: usize, fault: Fault) -> Trouble {
+        match self.bound.classes.get(class) {
             Some(class) => Trouble::at(&class.name)(fault),
             None => Trouble::from(fault),
-        })
+        }
     }
 
     pub(super) fn empty(&self, session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trouble> {

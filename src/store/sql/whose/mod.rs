@@ -21,7 +21,7 @@ mod ways;
 
 pub(crate) use find::{Expression, Fill, Finder, Finding, Place, same_handle};
 pub(crate) use touched::{Touched, is_due, is_one_persons, need_no_set, need_no_set_for};
-pub(crate) use ways::{From, Reads, Toward, Ways, picked};
+pub(crate) use ways::{FEW, Few, From, Reads, Toward, Ways, picked};
 
 /// The temporary table with the customers of a batch.
 pub(crate) fn batch(bound: &Bound) -> String {

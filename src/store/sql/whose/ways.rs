@@ -136,7 +136,21 @@ pub(crate) struct Along {
     pub(crate) sql: String,
     /// If the select reads the whole table of the feet: how it avoids that.
     pub(crate) reads: Option<Reads>,
+    /// If the select reads all rows among which the feet are: how it avoids that where the source has few feet.
+    pub(crate) few: Option<Few>,
 }
+
+/// A select from a source to its feet by an index, where an index leads to them. Most of the feet may be rows that do not
+/// count, so their number is looked at first.
+#[derive(Clone, Debug)]
+pub(crate) struct Few {
+    /// Counts the feet of the source, up to [`FEW`].
+    pub(crate) count: String,
+    pub(crate) sql: String,
+}
+
+/// A source with fewer feet has few.
+pub(crate) const FEW: u64 = 1_000;
 
 /// A table that is read completely, because no index leads to the feet of a link. If several selects need that, one
 /// reading [picks](picked) the rows that matter to any of them.
@@ -210,7 +224,9 @@ impl Ways<'_> {
     ) -> Along {
         match toward {
             Toward::Foot => self.to_feet(link, foot, head, from, gives, among),
-            Toward::Head => Along { sql: self.to_heads(link, foot, head, from, gives), reads: None },
+            Toward::Head => {
+                Along { sql: self.to_heads(link, foot, head, from, gives), reads: None, few: None }
+            }
         }
     }
 
@@ -238,26 +254,27 @@ impl Ways<'_> {
             let table = dialect.then(&bound.table(&head.table), "y", &from.is_row("y"));
             (table, link.to_columns.iter().map(|column| format!("y.{}", quoted(column))).collect())
         };
+        let is_among = |set: &str| {
+            format!(" AND EXISTS (SELECT 1 FROM {set} AS picked WHERE {})", is_row(foot, "x", "picked"))
+        };
         if !link.hops.is_empty() {
             let (hops, arrives) = hops_from_head(bound, link, &far);
             let same: Vec<String> =
                 near.iter().zip(arrives).map(|(near, far)| format!("{near} = {far}")).collect();
-            let among = among.map_or_else(String::new, |set| {
-                format!(" AND EXISTS (SELECT 1 FROM {set} AS picked WHERE {})", is_row(foot, "x", "picked"))
-            });
+            let among = among.map_or_else(String::new, is_among);
             let sql = format!(
                 "SELECT {gives} FROM {r}{heads}{hops} JOIN {} AS x ON {} WHERE TRUE{which}{among}",
                 bound.table(&foot.table),
                 same.join(" AND ")
             );
-            return Along { sql, reads: None };
+            return Along { sql, reads: None, few: None };
         }
         let is_made = matches!(link.compare, Compare::NoCase | Compare::Normalised);
         let same = self.same(link, foot, &near, &far);
         let is_indexed = !is_made && link.columns.first().is_some_and(|column| foot.is_indexed(column));
+        let by_index = format!("FROM {r}{heads}{} WHERE TRUE{which}", then_feet(&same));
         if is_indexed && among.is_none() {
-            let sql = format!("SELECT {gives} FROM {r}{heads}{} WHERE TRUE{which}", then_feet(&same));
-            return Along { sql, reads: None };
+            return Along { sql: format!("SELECT {gives} {by_index}"), reads: None, few: None };
         }
         let may_be = may_lead(dialect, link, &near, &far, &format!("{r}{heads}"));
         // Starts from the feet, whichever they are. The compared values are computed or looked up once.
@@ -287,13 +304,17 @@ impl Ways<'_> {
         };
         let of = |set: &str| format!("{set} AS picked{}", then_feet(&is_row(foot, "x", "picked")));
         if let Some(set) = among {
-            return Along { sql: over(&of(set)), reads: None };
+            let few = is_indexed.then(|| Few {
+                count: format!("SELECT count(*) FROM (SELECT 1 {by_index} LIMIT {FEW}) AS feet"),
+                sql: format!("SELECT {gives} {by_index}{}", is_among(set)),
+            });
+            return Along { sql: over(&of(set)), reads: None, few };
         }
         let sql = over(&format!("{} AS x", bound.table(&foot.table)));
         let is_own = |class: &BoundClass| class.table.eq_ignore_ascii_case(&foot.table);
         let table = bound.classes.iter().position(is_own);
         let reads = table.map(|table| Reads { table, may_be, of_picked: over(&of(&picked(bound, table))) });
-        Along { sql, reads }
+        Along { sql, reads, few: None }
     }
 
     fn to_heads(
@@ -368,21 +389,8 @@ impl Ways<'_> {
     /// expression. The customer's row has the alias `person`. `None` if no such chain exists.
     pub(crate) fn of_person(&self, class: &BoundClass, alias: &str, value: &str) -> Option<String> {
         let classes = &self.bound.classes;
-        let number = |name: &ClassName| classes.iter().position(|class| class.name == *name);
-        let start = number(&class.name)?;
-        let mut above = BTreeSet::from([start]);
-        let mut steps = Vec::new();
-        let mut todo = vec![start];
-        while let Some((at, foot)) = todo.pop().and_then(|at| Some((at, classes.get(at)?))) {
-            for link in foot.links.iter().filter(|link| link.role == LinkRole::Owner) {
-                for head in link.heads.iter().filter_map(number) {
-                    steps.push((at, link, head));
-                    if above.insert(head) {
-                        todo.push(head);
-                    }
-                }
-            }
-        }
+        let start = classes.iter().position(|own| own.name == class.name)?;
+        let (above, steps) = self.steps_up(start);
         // A chain may end before it reaches the customers, but the statement still asks for their key.
         let root = classes.iter().position(|class| class.is_root)?;
         let of_each = above.iter().chain([&root]).filter_map(|at| classes.get(*at));
@@ -434,6 +442,84 @@ impl Ways<'_> {
             row(start, class, alias),
             self.bound.dialect.steps("up", &each),
             then(root, "person", &is_up(root, "person")),
+        ))
+    }
+
+    /// The owner links by which rows of a class hang, over any number of records, and the classes on these ways.
+    fn steps_up(&self, start: usize) -> (BTreeSet<usize>, Vec<(usize, &BoundLink, usize)>) {
+        let classes = &self.bound.classes;
+        let number = |name: &ClassName| classes.iter().position(|class| class.name == *name);
+        let (mut above, mut steps, mut todo) = (BTreeSet::from([start]), Vec::new(), vec![start]);
+        while let Some((at, foot)) = todo.pop().and_then(|at| Some((at, classes.get(at)?))) {
+            for link in foot.links.iter().filter(|link| link.role == LinkRole::Owner) {
+                for head in link.heads.iter().filter_map(number) {
+                    steps.push((at, link, head));
+                    if above.insert(head) {
+                        todo.push(head);
+                    }
+                }
+            }
+        }
+        (above, steps)
+    }
+
+    /// The number of a class's rows that hang from a customer through owner links, over any number of records. The select
+    /// reads each table once, whatever the depth. `None` if no such chain exists.
+    pub(crate) fn number_of_persons(&self, class: &BoundClass) -> Option<String> {
+        let classes = &self.bound.classes;
+        let start = classes.iter().position(|own| own.name == class.name)?;
+        let root = classes.iter().position(|class| class.is_root)?;
+        let (above, steps) = self.steps_up(start);
+        let of_each = above.iter().chain([&root]).filter_map(|at| classes.get(*at));
+        let parts = of_each.map(|class| class.handle.len()).max()?;
+        let row = |class: &BoundClass, alias: &str, name: &str| {
+            let columns = class.handle.iter().map(|column| format!("{alias}.{}", quoted(column)));
+            let own = columns.map(|column| self.bound.dialect.untyped(&column));
+            let own = own.chain(std::iter::repeat("''".to_owned())).take(parts).enumerate();
+            own.map(|(part, value)| format!("{value} AS {name}{part}")).collect::<Vec<_>>().join(", ")
+        };
+        let names =
+            |prefix: &str| (0..parts).map(|part| format!("{prefix}{part}")).collect::<Vec<_>>().join(", ");
+        let mut pairs = Vec::with_capacity(steps.len());
+        for (at, link, to) in steps {
+            let (foot, head) = (classes.get(at)?, classes.get(to)?);
+            let near = link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
+            let far: Vec<String> =
+                link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
+            let (hops, leaves) = hops_from_foot(self.bound, link, near);
+            pairs.push(format!(
+                "SELECT {at} AS foot, {}, {to} AS head, {} FROM {} AS below{hops}{} WHERE TRUE{}{}{}{}",
+                row(foot, "below", "f"),
+                row(head, "higher", "g"),
+                self.bound.table(&foot.table),
+                self.bound.dialect.then(
+                    &self.bound.table(&head.table),
+                    "higher",
+                    &self.same(link, foot, &leaves, &far)
+                ),
+                leads(self.bound, "below", link, true),
+                of_class(self.bound, "below", &foot.rows),
+                of_class(self.bound, "higher", &head.rows),
+                self.is_somebody(head, "higher"),
+            ));
+        }
+        if pairs.is_empty() {
+            return None;
+        }
+        let (at, root) = (root, classes.get(root)?);
+        let same: Vec<String> = (0..parts).map(|part| format!("pairs.g{part} = down.h{part}")).collect();
+        Some(format!(
+            "WITH RECURSIVE pairs AS MATERIALIZED ({}), down(class, {}) AS (SELECT {at}, {} FROM {} AS person WHERE TRUE{}{} \
+             UNION SELECT pairs.foot, {} FROM down CROSS JOIN pairs WHERE pairs.head = down.class AND {}) \
+             SELECT count(*) FROM down WHERE class = {start}",
+            pairs.join(" UNION ALL "),
+            names("h"),
+            row(root, "person", "h"),
+            self.bound.table(&root.table),
+            of_class(self.bound, "person", &root.rows),
+            self.is_somebody(root, "person"),
+            names("pairs.f"),
+            same.join(" AND "),
         ))
     }
 

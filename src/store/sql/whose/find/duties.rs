@@ -149,6 +149,7 @@ impl<'b> Finder<'b> {
                         from: Some((set, number)),
                         into,
                         is_by_rounds: false,
+                        few: None,
                     });
                 }
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{From, Reads, Set, Toward, Ways, batch, handle_names, in_circles, is_row, of_class};
+use super::{Few, From, Reads, Set, Toward, Ways, batch, handle_names, in_circles, is_row, of_class};
 use crate::data_map::{ClassName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::spelling::{flag, listed, quoted};
@@ -33,6 +33,8 @@ pub(crate) struct Fill {
     pub(crate) into: Place,
     /// Whether it reads only the rows of the set that came after a number of others, which is its parameter.
     pub(crate) is_by_rounds: bool,
+    /// The same statement for a round whose rows have few feet.
+    pub(crate) few: Option<Few>,
 }
 
 impl Fill {
@@ -334,7 +336,9 @@ impl<'b> Finder<'b> {
         let table = into.of(self.bound, at);
         let insert = |select: &str| self.bound.dialect.add(&table, &columns, &format!("{select}{further}"));
         let reads = select.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
-        Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at), is_by_rounds })
+        // In a single round, reading all rows among which the feet are costs no more.
+        let few = select.few.filter(|_| is_by_rounds).map(|few| Few { sql: insert(&few.sql), ..few });
+        Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at), is_by_rounds, few })
     }
 
     /// The set of a class. For the customers, the batch itself if their keys are enough.
@@ -377,6 +381,7 @@ impl<'b> Finder<'b> {
                 from: None,
                 into: (Set::Touched, root),
                 is_by_rounds: false,
+                few: None,
             });
         }
         let hanging = self.in_order(self.hanging());

@@ -41,6 +41,7 @@ impl Finder<'_> {
                 from: Some((Set::Touched, number)),
                 into: (Set::Above, number),
                 is_by_rounds: false,
+                few: None,
             });
         }
         let mut hanging = self.in_order(self.hanging());
@@ -98,6 +99,7 @@ impl Finder<'_> {
                 from: Some((Set::Above, root)),
                 into: (Set::Had, root),
                 is_by_rounds: false,
+                few: None,
             };
             sharing.stay.push(people(&in_batch));
             sharing.anybody.push(people(""));

@@ -131,6 +131,7 @@ impl Finder<'_> {
             from: Some((Set::Touched, at)),
             into,
             is_by_rounds: false,
+            few: None,
         }
     }
 
@@ -250,6 +251,7 @@ impl Finder<'_> {
             from: place,
             into,
             is_by_rounds: false,
+            few: None,
         })
     }
 }

@@ -62,6 +62,7 @@ impl Finder<'_> {
                 from: Some((Set::Touched, root)),
                 into: (Set::Unclear, root),
                 is_by_rounds: false,
+                few: None,
             };
             unclear.near.insert(0, start);
         }

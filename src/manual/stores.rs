@@ -29,6 +29,9 @@
 //! Only the root store can tell who else has a record. So each class has one owner, and every other link stays as it is:
 //! `ends.called = { keep = "reason" }`. Recipients and texts of others are in the map of the root store.
 //!
+//! Values are compared exactly, as the root store tells its customers apart. A column that takes different values for equal
+//! (`COLLATE NOCASE`, `citext`, or a whole number where the root store has a text) is refused.
+//!
 //! # The store
 //! [`WithStores`](crate::store::WithStores) joins the stores. The engine, the policy, plans and certificates see one data map. Each
 //! class has a name of its own, whichever store it is in.

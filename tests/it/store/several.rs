@@ -523,12 +523,15 @@ fn keys_of_another_type_are_refused() {
     let stores = Stores::of(&two());
     let crm = Connection::open(stores.folder.path().join("crm")).unwrap();
     crm.execute_batch(
-        "DROP TABLE notes; DROP TABLE clients; CREATE TABLE clients (id TEXT PRIMARY KEY NOT NULL, name TEXT, email TEXT, made TEXT);
-         CREATE TABLE notes (id INTEGER PRIMARY KEY, client TEXT REFERENCES clients, body TEXT)",
+        "DROP TABLE notes; DROP TABLE clients; CREATE TABLE clients (id TEXT PRIMARY KEY NOT NULL, name TEXT, email TEXT, made TEXT)",
     )
     .unwrap();
-    let refused =
-        WithStores::around(stores.crm()).store("archive", stores.archive()).unwrap_err().to_string();
+    let map = format!(
+        "version = 1\n{CUSTOMERS}registered = 'made'\nfields = {{ id = 'customer_number', name = 'name', email = 'email' }}"
+    );
+    let crm = SqliteStore::open(stores.folder.path().join("crm"), &SqlMap::from_toml(&map).unwrap());
+    let root = crm.unwrap_or_else(|error| panic!("{error}"));
+    let refused = WithStores::around(root).store("archive", stores.archive()).unwrap_err().to_string();
     assert!(
         refused.contains(
             "store archive: customer.id: is a text in the root store and a whole number in archive"

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClassName, DataMap, FieldName, IgnoredPart, Link, NotCovered, RecordClass, Role, StoreName, builder,
+    ClassName, DataMap, Datatype, Field, FieldName, IgnoredPart, Link, NotCovered, RecordClass, Role,
+    StoreName, builder,
 };
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
@@ -30,9 +31,9 @@ impl DataMap {
     /// which that store knows a customer. All other facts about customers come from the map of the root store.
     ///
     /// # Errors
-    /// [`Problems`] if the customers' class has another name or another number of key fields. Also if the root
-    /// store's customers lack a field by which the other store knows them, or if both stores have a class with the
-    /// same name.
+    /// [`Problems`]: the customers' class has another name or another number of key fields, the root store's customers lack
+    /// a field by which the other store knows them, the other store holds a value in a type in which different values become
+    /// one, or both stores have a class of one name.
     pub fn with_store(mut self, name: &StoreName, other: &Self) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let at = format!("store {name}");
@@ -60,6 +61,7 @@ impl DataMap {
             ));
         }
         let own = self.class(self.root.as_str());
+        problems.extend(self.unlike_types(name, other));
         for field in other.asks_for() {
             if own.and_then(|own| own.find(field.as_str())).is_none() {
                 problems.push(Problem::new(
@@ -100,8 +102,45 @@ impl DataMap {
         Ok(self)
     }
 
-    /// Whether the records of a class are found only by a value of the customer instead of a key. This may be direct,
-    /// or over other records.
+    /// The fields of the customers that the other store holds in a type in which different values become one: the texts
+    /// `007` and `7` are one number.
+    fn unlike_types(&self, name: &StoreName, other: &Self) -> Vec<Problem> {
+        let of =
+            |map: &Self| map.class(map.root.as_str()).map(|root| root.fields.clone()).unwrap_or_default();
+        let (own, theirs) = (of(self), of(other));
+        let keys = |fields: &[Field]| -> Vec<Field> {
+            fields.iter().filter(|field| field.role == Role::Key).cloned().collect()
+        };
+        let asked = other.asks_for();
+        let by_name = theirs.iter().filter(|field| asked.contains(&field.name)).filter_map(|field| {
+            Some((own.iter().find(|own| own.name == field.name)?.clone(), field.clone()))
+        });
+        let pairs = keys(&own).into_iter().zip(keys(&theirs)).chain(by_name);
+        let is_number =
+            |datatype: Datatype| matches!(datatype, Datatype::Integer | Datatype::Real | Datatype::Numeric);
+        let differ =
+            pairs.filter(|(own, theirs)| match (own.constraints.datatype, theirs.constraints.datatype) {
+                (own, theirs) if is_number(theirs) => !is_number(own),
+                (own, Datatype::Text) => own == Datatype::Blob,
+                _ => false,
+            });
+        let problem = |(own, theirs): (Field, Field)| {
+            Problem::new(
+                format!("store {name}: {}.{}", self.root, own.name),
+                format!(
+                    "is {} in the root store and {} in {name}, where different values become one: records of several customers \
+                     would be taken for one's",
+                    of_type(own.constraints.datatype),
+                    of_type(theirs.constraints.datatype)
+                ),
+                format!("give the columns of {name} that hold it the type that it has in the root store"),
+            )
+        };
+        differ.map(problem).collect()
+    }
+
+    /// Whether the records of a class are found only by a value of the customer that is no key, directly or through the
+    /// records from which they hang.
     pub(crate) fn is_found_by_value(&self, class: &ClassName) -> bool {
         let (mut todo, mut seen) = (vec![class], std::collections::BTreeSet::new());
         while let Some(name) = todo.pop() {
@@ -120,7 +159,18 @@ impl DataMap {
     }
 }
 
-/// Adds the store's name to a part that the store's map leaves out.
+/// A type in words.
+fn of_type(datatype: Datatype) -> &'static str {
+    match datatype {
+        Datatype::Text => "a text",
+        Datatype::Integer => "a whole number",
+        Datatype::Real | Datatype::Numeric => "a number",
+        Datatype::Blob => "bytes",
+        Datatype::Any => "of any type",
+    }
+}
+
+/// A part of another store that its map leaves out.
 fn ignored_in(store: &StoreName, part: &IgnoredPart) -> IgnoredPart {
     let of = |name: &String| format!("{store}.{name}");
     match part {

@@ -30,6 +30,9 @@
 //! Only the root store knows who else owns a record. So each class here has one owner, and every other link stays
 //! unchanged: `ends.called = { keep = "reason" }`. Recipients and texts of others are in the map of the root store.
 //!
+//! Values are compared exactly, as the root store tells its customers apart. A column that takes different values for equal
+//! (`COLLATE NOCASE`, `citext`, or a whole number where the root store has a text) is refused.
+//!
 //! # The store
 //! [`WithStores`](crate::store::WithStores) combines the stores. The engine, the policy, plans and certificates see
 //! one data map. Class names must be different across all stores.

@@ -64,10 +64,12 @@ impl<T: RecordStore + ReadRecords> StoreBeside for T {}
 /// A store may know a customer by an e-mail address. The value is read from the root store for each request.
 /// * If two customers of the root store have the same value, the owner of the records is unknown. Both customers are
 ///   blocked.
-/// * The values are compared exactly. `Ann@example.org` and `ann@example.org` are two addresses.
-/// * Such a store is read back before the root store is erased, because afterwards the value is gone.
-/// * After the root store is erased, records in such a store cannot be found any more. So a policy must not keep some
-///   of them for a time. A replay after a restore of only this store finds nothing.
+/// * The values are compared exactly. `Ann@example.org` and `ann@example.org` are two addresses. So a column with a
+///   collation (`NOCASE`, `citext`), or of a type in which different values become one, is refused.
+/// * An erased value, such as a placeholder, leads to no record.
+/// * Such a store is read back before the root store is erased. Afterwards nobody knows the value.
+/// * After the root store is erased, records in such a store cannot be found any more. So a policy must not keep some of them
+///   for a time, and a replay after a restore of this store alone finds nothing.
 #[derive(Debug)]
 pub struct WithStores<S> {
     root: S,
@@ -150,11 +152,25 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
     ) -> Result<Batch<Known>, StoreError> {
         let asks: BTreeSet<FieldName> = self.others.iter().flat_map(|other| &other.asks).cloned().collect();
         let there: Vec<CustomerId> = customers.iter().filter(|id| facts.contains_key(*id)).cloned().collect();
-        let values = if asks.is_empty() || there.is_empty() {
+        let mut values = if asks.is_empty() || there.is_empty() {
             HashMap::new()
         } else {
             self.values(&there, &asks).await?
         };
+        // An erased value leads nowhere, and may be the same for everybody who is erased.
+        if let Some(treatment) = treatment {
+            let root = self.map.root().as_str();
+            let is_erased = |field: &FieldName, value: &Value| {
+                treatment.is_erased(root, field.as_str(), value)
+                    || treatment
+                        .other_signs
+                        .iter()
+                        .any(|signs| signs.get(field).is_some_and(|sign| sign.holds(value)))
+            };
+            for own in values.values_mut() {
+                own.retain(|field, value| !is_erased(field, value));
+            }
+        }
         let shared = self.shared(&asks, &values).await?;
         let searched = treatment.filter(|treatment| {
             let is_searched = |other: &Other| {

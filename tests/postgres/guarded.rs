@@ -128,7 +128,22 @@ async fn a_trigger_that_changes_rows_of_others_stops_the_erasure() {
     }
 }
 
-/// The first step of an erasure also fires triggers.
+/// Other rows of the trigger's own table are others' rows, too.
+#[tokio::test]
+async fn a_trigger_that_changes_other_rows_of_its_own_table_stops_the_erasure() {
+    let none = "deactivate = { none = 'no status' }";
+    let before = ["1|Maud|on", "2|Theo|on"];
+    for statement in ["DELETE FROM clients WHERE id = 3", "UPDATE clients SET status = 'x' WHERE id = 2"] {
+        let shop = archived("name", statement, none, "").await;
+        shop.database.run("INSERT INTO clients VALUES (3, 'Ida')");
+        let error = error_of(shop.try_erase(&["1"]).await).to_string();
+        assert!(error.contains("changed or deleted 1 row of customer"), "{statement}: {error}");
+        let lines = shop.database.lines("SELECT id, name, status FROM clients WHERE id < 3 ORDER BY id");
+        assert_eq!(lines, before, "{statement}");
+    }
+}
+
+/// The first step of an erasure fires triggers, too.
 #[tokio::test]
 async fn a_copy_that_the_deactivation_makes_is_the_customers_or_stops_it() {
     let writes =

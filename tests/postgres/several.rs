@@ -186,3 +186,36 @@ async fn a_case_over_two_kinds_of_stores_that_dies_is_finished_by_resume() {
     }
     assert!(deaths > 12, "{deaths} boundaries");
 }
+
+/// PostgreSQL takes ann@x.org and Ann@x.org for one address there, and the root store has two customers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_takes_different_values_for_equal_is_refused() {
+    for (create, kind) in [
+        ("CREATE EXTENSION IF NOT EXISTS citext", "citext"),
+        (
+            "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+            "text COLLATE loose",
+        ),
+    ] {
+        let list = Database::with(&format!("{create}; {}", LIST.replace("varchar(80)", kind)));
+        let map = SqlMap::from_toml(LIST_MAP).unwrap();
+        let refused = PostgresStore::beside(list.pool(), &map).await.map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("letters.mail takes different values for equal"), "{kind}: {refused}");
+    }
+    let list = Database::with(
+        &LIST
+            .replace("mail varchar(80)", "mail integer")
+            .replace("'maud@ash.org'", "7")
+            .replace("'bob@elm.org'", "8")
+            .replace("'guest@fir.org'", "9"),
+    );
+    let crm = Database::with(CRM);
+    let map = |text: &str| SqlMap::from_toml(text).unwrap();
+    let list = PostgresStore::beside(list.pool(), &map(LIST_MAP)).await.unwrap();
+    let crm = PostgresStore::over(crm.pool(), &map(CRM_MAP)).await.unwrap();
+    let refused = WithStores::around(crm).store("list", list).unwrap_err().to_string();
+    assert!(
+        refused.contains("customer.email: is a text in the root store and a whole number in list"),
+        "{refused}"
+    );
+}

@@ -79,11 +79,12 @@ struct OwnerlessRule {
 impl OwnerlessRule {
     /// Records whose customer is found by a value may have no customer: guests never had one, and the value of an
     /// erased customer leads to nobody. No tenant reaches such records. So the class's rule for age or duty applies
-    /// to them here.
+    /// to them here. A store beside the root store cannot tell who has no customer; plan and certificate say so.
     fn of(rules: &Rules, name: &ClassName, map: &DataMap) -> Option<Self> {
         let rule = rules.expire.get(name)?;
         let implied = || {
-            (rule.after.is_some() && is_by_value(map, name, &mut BTreeSet::new()))
+            let is_beside = map.class(name.as_str()).is_some_and(|class| class.store().is_some());
+            (rule.after.is_some() && !is_beside && is_by_value(map, name, &mut BTreeSet::new()))
                 .then_some(Ownerless::GoneOrNone)
         };
         Some(Self {

@@ -71,6 +71,10 @@ impl Dialect for PostgresDialect {
         None
     }
 
+    fn note_changed(&self, _: usize, _: &str, _: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
     fn parameter(&self, n: usize) -> String {
         format!("${n}")
     }

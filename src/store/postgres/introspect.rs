@@ -165,8 +165,10 @@ fn columns(session: &mut PostgresSession<'_>, tables: &mut Tables) -> Result<(),
                 CASE WHEN base.typmod >= 0 THEN base.typmod ELSE a.atttypmod END,
                 a.attnotnull OR base.is_not_null, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
                 pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.format_type(a.atttypid, a.atttypmod),
-                (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid)
-         FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+                (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid),
+                CASE WHEN t.typname = 'citext' THEN 'citext' WHEN NOT l.collisdeterministic THEN l.collname::text END
+         FROM pg_catalog.pg_attribute AS a LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
+         JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          JOIN base ON base.oid = a.atttypid JOIN pg_catalog.pg_type AS t ON t.oid = base.top AND t.typtype <> 'd'
          LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -191,7 +193,8 @@ fn columns(session: &mut PostgresSession<'_>, tables: &mut Tables) -> Result<(),
             computed_from: if computed { words(&row.text(9)) } else { Vec::new() },
             has_default: row.is(7) && !computed,
             default: if computed { None } else { constant(&row.text(9)) },
-            collation: None,
+            // Such a column takes different texts for equal.
+            collation: row.maybe(12),
             checks: of.check().into_iter().collect(),
         });
         Ok(())

@@ -12,7 +12,7 @@ use super::map::{FieldMap, Ignored, SqlMap};
 use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
 use super::run::{INBOX, MARK};
-use super::schema::{ForeignKey, Schema, Table};
+use super::schema::{ForeignKey, Replaces, Schema, Table, Trigger};
 use super::tokens::{TriggerEvent, takes_words_out};
 use super::way::{Binder, IS_NO_CLASS};
 use crate::data_map::{ClassName, Datatype, is_reserved};
@@ -351,28 +351,80 @@ fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema, is_said: &
     }
 }
 
-/// Reports triggers that change or delete rows of another mapped table while an erasure runs. Which rows these are, and
-/// whose, is in the trigger's own words. No plan counts them.
+/// Reports triggers that change or delete rows of a mapped table while an erasure runs. Which rows these are, and whose,
+/// is in the trigger's own words. No plan counts them.
 fn check_changes(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     let is_said = |trigger: &str| map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(trigger));
-    for table in schema.tables().filter(|table| is_mapped(map, &table.name)) {
-        for trigger in table.triggers.iter().filter(|trigger| !is_said(&trigger.name)) {
-            let fires = matches!(trigger.event, Some(TriggerEvent::Update | TriggerEvent::Delete));
-            for changed in trigger.text.changes.iter().filter(|changed| fires && is_mapped(map, changed)) {
-                reader.problem(
-                    format!("{}.{}", table.name, trigger.name),
-                    format!(
-                        "the trigger changes or deletes rows of {changed} {}, and no plan can say whose these are",
-                        trigger.text.when.to_ascii_lowercase()
-                    ),
-                    format!(
-                        "drop the trigger for the run, or, if the rows are those of the same customer or hold nothing of a person, \
-                         write ignore.triggers.{} = \"reason\"",
-                        key(&trigger.name)
-                    ),
-                );
-            }
+    for (table, trigger) in reached(map, schema).into_iter().filter(|(_, trigger)| !is_said(&trigger.name)) {
+        // A constraint may let any statement that adds or changes a row delete another one.
+        let replaced =
+            trigger.writes.iter().map(|written| written.to_ascii_lowercase()).filter(|written| {
+                schema.table(written).is_some_and(|table| table.replaces != Replaces::None)
+            });
+        let changes: BTreeSet<String> = trigger.text.changes.iter().cloned().chain(replaced).collect();
+        for changed in changes.iter().filter(|changed| is_mapped(map, changed)) {
+            let name = schema.table(changed).map_or(changed.as_str(), |table| &table.name);
+            reader.problem(
+                format!("{table}.{}", trigger.name),
+                format!(
+                    "the trigger changes or deletes rows of {name} {}, and no plan can say whose these are",
+                    trigger.text.when.to_ascii_lowercase()
+                ),
+                format!(
+                    "drop the trigger for the run, or, if the rows are those of the same customer or hold nothing of a person, \
+                     write ignore.triggers.{} = \"reason\"",
+                    key(&trigger.name)
+                ),
+            );
         }
+    }
+    for table in
+        schema.tables().filter(|table| table.replaces == Replaces::Unique && is_mapped(map, &table.name))
+    {
+        reader.problem(
+            table.name.clone(),
+            format!(
+                "a unique constraint of {} says ON CONFLICT REPLACE: a new value would delete somebody's row without a word",
+                table.name
+            ),
+            "create the table without this clause: then a value that is taken is an error",
+        );
+    }
+}
+
+/// The triggers that run while an erasure writes to mapped tables, each with its table: those of the mapped tables, and
+/// those of every table and view to which triggers write.
+fn reached<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<(&'s str, &'s Trigger)> {
+    let of_views = || schema.of_views.iter().map(|(view, trigger)| (view.as_str(), trigger));
+    let of_tables =
+        schema.tables().flat_map(|table| table.triggers.iter().map(|one| (table.name.as_str(), one)));
+    let all: Vec<(&str, &Trigger)> = of_tables.chain(of_views()).collect();
+    // An erasure updates and deletes rows, and may add an "Unknown Customer". A trigger may do anything.
+    let is_first = |table: &str, trigger: &Trigger| match trigger.event {
+        Some(TriggerEvent::Update | TriggerEvent::Delete) => is_mapped(map, table),
+        Some(TriggerEvent::Insert) => {
+            map.customers.unknown.is_some() && map.customers.table.eq_ignore_ascii_case(table)
+        }
+        None => false,
+    };
+    let mut runs: Vec<bool> = all.iter().map(|(table, trigger)| is_first(table, trigger)).collect();
+    loop {
+        let written: BTreeSet<String> = all
+            .iter()
+            .zip(&runs)
+            .filter(|(_, runs)| **runs)
+            .flat_map(|((_, trigger), _)| &trigger.writes)
+            .map(|name| name.to_ascii_lowercase())
+            .collect();
+        let now: Vec<bool> = all
+            .iter()
+            .zip(&runs)
+            .map(|((table, _), runs)| *runs || written.contains(&table.to_ascii_lowercase()))
+            .collect();
+        if now == runs {
+            return all.into_iter().zip(runs).filter_map(|(one, runs)| runs.then_some(one)).collect();
+        }
+        runs = now;
     }
 }
 

@@ -31,6 +31,10 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// table. `None` for a database whose session [counts](super::session::Session::by_triggers) them. `name` is unique.
     fn note_added(&self, name: &str, table: &str, into: &str, handle: &[String]) -> Option<String>;
 
+    /// The statements that let the database note each row of a host's table that is added, changed or deleted, whoever does
+    /// it. [`by_triggers`](super::session::Session::by_triggers) reads them. Empty for a database that counts such rows itself.
+    fn note_changed(&self, number: usize, table: &str, handle: &[String]) -> Vec<String>;
+
     /// The n-th parameter, counted from 1. In PostgreSQL `$1`.
     fn parameter(&self, n: usize) -> String;
 

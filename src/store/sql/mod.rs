@@ -273,6 +273,7 @@
 //! | a polymorphic owner | `owner = { column = "owner_id", to = "customer" }` and `when = { owner_type = "client" }`; the table may be mapped again for another type |
 //! | a trigger that writes to another table | map that table, or ignore it with a reason; it is treated after the trigger has run |
 //! | a trigger that refuses a statement, leaves rows as they are (`RAISE(IGNORE)`), or writes to its own table again | nothing: a policy that runs into the trigger is refused. Where you know that the trigger lets these rows pass: `ignore.triggers.name = "reason"` |
+//! | a trigger that changes or deletes rows of a mapped table (by `UPDATE`, `DELETE`, `REPLACE` or `ON CONFLICT DO UPDATE`), directly or through other triggers; the row for which it runs does not count | nothing: the map is refused, and what no text shows undoes the transaction in which it happens. Where the rows are the same customer's: `ignore.triggers.name = "reason"` |
 //! | a computed column with personal data | a kind for the columns from which it is computed; a policy that writes nothing there is refused |
 //! | a unique index over an expression, a computed column or some of the rows | nothing: a policy that runs into the index is refused. "remove" writes a token where NULL collides: `coalesce(name, 'x')` |
 //! | text that PHP serialised | nothing: each string is redacted for itself and gets its new length. A text that only starts like such data blocks its customer, until the policy says `otherwise = "remove"` |
@@ -395,9 +396,7 @@ pub(crate) use schema::{
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};
-#[cfg(feature = "postgres")]
-pub(crate) use session::ByTriggers;
-pub(crate) use session::{Purpose, Row, Session};
+pub(crate) use session::{ByTriggers, Purpose, Row, Session};
 #[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;
@@ -410,4 +409,4 @@ pub(crate) use tokens::{
 #[cfg(feature = "postgres")]
 pub(crate) use triggers::TriggerText;
 #[cfg(feature = "sqlite")]
-pub(crate) use triggers::trigger_text;
+pub(crate) use triggers::{replaces, trigger_text};

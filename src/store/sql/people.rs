@@ -181,7 +181,8 @@ pub(super) fn with_people(map: &SqlMap, schema: Schema) -> Schema {
             computed_from: Vec::new(),
             has_default: false,
             default: None,
-            collation: like.and_then(|like| like.collation.clone()),
+            // The root store compares values exactly, so a column with a collation does not compare alike.
+            collation: None,
             checks: Vec::new(),
         }
     };

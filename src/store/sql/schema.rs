@@ -130,6 +130,19 @@ pub(crate) struct Table {
     pub(crate) without_rowid: bool,
     /// Whether the primary key is the row number.
     pub(crate) key_is_rowid: bool,
+    /// Which of its constraints delete the rows that are in the way of a new value.
+    pub(crate) replaces: Replaces,
+}
+
+/// Constraints with `ON CONFLICT REPLACE`, which only SQLite has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Replaces {
+    #[default]
+    None,
+    /// The primary key, which an erasure does not write.
+    Key,
+    /// A unique constraint that an erasure may write.
+    Unique,
 }
 
 /// A trigger of a table.
@@ -305,12 +318,15 @@ pub(crate) struct Schema {
     tables: BTreeMap<String, Table>,
     /// Virtual tables, such as full-text indexes.
     pub(crate) others: Vec<VirtualTable>,
+    /// The triggers of views, with the view's name.
+    pub(crate) of_views: Vec<(String, Trigger)>,
 }
 
 impl Schema {
     pub(crate) fn new(tables: impl IntoIterator<Item = Table>, others: Vec<VirtualTable>) -> Self {
         Self {
             others,
+            of_views: Vec::new(),
             tables: tables.into_iter().map(|table| (table.name.to_ascii_lowercase(), table)).collect(),
         }
     }

@@ -70,11 +70,9 @@ pub(crate) trait Session {
     /// A number that changes with each change of the schema.
     fn schema_version(&mut self) -> Result<i64, Fault>;
 
-    /// What triggers did to tables of the host in this transaction, as far as the database counts it: the rows beyond those
-    /// that statements of this session wrote, for each of these tables. Tables to which triggers did nothing are left out.
-    fn by_triggers(&mut self, _tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault> {
-        Ok(Vec::new())
-    }
+    /// What triggers and foreign keys did to tables of the host in this transaction: the rows beyond those that statements
+    /// of this session wrote, for each of these tables. Tables to which they did nothing are left out.
+    fn by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault>;
 
     /// A foreign key of a table that leads nowhere at present, by its columns. For an error at the end of a
     /// transaction, while the transaction is open. A database whose own error names the table has no need of this.

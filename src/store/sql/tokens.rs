@@ -60,7 +60,13 @@ fn places(sql: &str) -> Vec<(Token, usize)> {
                     }
                     text.push(inner);
                 }
-                list.push((if c == '\'' { Token::Text } else { Token::Name(text) }, at));
+                // Where a table has to stand, SQLite takes a text for its name.
+                let names_table = list.last().is_some_and(|(before, _): &(Token, usize)| {
+                    ["UPDATE", "INTO", "FROM", "REPLACE", "IGNORE", "ABORT", "FAIL", "ROLLBACK"]
+                        .iter()
+                        .any(|word| before.is(word))
+                });
+                list.push((if c == '\'' && !names_table { Token::Text } else { Token::Name(text) }, at));
             }
             c if is_word(c) => {
                 let mut word = String::from(c);
@@ -394,9 +400,9 @@ mod tests {
             BEGIN -- INSERT INTO comment
               INSERT OR IGNORE INTO \"audit log\" (what) VALUES (old.name || '; DELETE FROM y');
               /* UPDATE z */ UPDATE OR REPLACE [orders] SET note = old.name WHERE id IN (SELECT id FROM other);
-              DELETE FROM `seen`; REPLACE INTO last VALUES (1); SELECT RAISE(IGNORE);
+              DELETE FROM `seen`; REPLACE INTO last VALUES (1); SELECT RAISE(IGNORE); UPDATE OR FAIL 'it''s' SET x = 1;
             END";
-        assert_eq!(written_by_trigger(sql), ["audit log", "orders", "seen", "last"]);
+        assert_eq!(written_by_trigger(sql), ["audit log", "orders", "seen", "last", "it's"]);
         assert_eq!(trigger_event(sql), Some(TriggerEvent::Update));
         assert_eq!(
             trigger_event("CREATE TRIGGER t BEFORE DELETE ON x BEGIN SELECT 1; END"),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::bind::Bound;
 use super::links::When;
 use super::map::{DeactivateMap, SqlMap, Written};
-use super::schema::{Schema, Table, Trigger};
+use super::schema::{Replaces, Schema, Table, Trigger};
 use super::tokens::{Token, TriggerEvent, tokens};
 use crate::data_map::{ClassName, FieldName, TableTrigger, TriggerEffect, TriggerOn};
 use crate::document::{Reader, key, nearest};
@@ -27,14 +27,15 @@ pub(crate) struct TriggerText {
     pub(crate) sets: Vec<String>,
     /// Whether it adds rows to its own table.
     pub(crate) adds: bool,
-    /// Other tables of which it changes or deletes rows that are there.
+    /// Tables of which it changes or deletes rows that are there, in lower case. Its own table counts if it deletes rows or
+    /// may change another row than the one for which it runs.
     pub(crate) changes: BTreeSet<String>,
     /// The functions that it calls, in lower case.
     pub(crate) calls: BTreeSet<String>,
 }
 
-/// Reads the text of a trigger on a table.
-pub(crate) fn trigger_text(sql: &str, table: &str) -> TriggerText {
+/// Reads the text of a trigger on a table, whose rows these columns identify. The row number identifies them, too.
+pub(crate) fn trigger_text(sql: &str, table: &str, key: &[String]) -> TriggerText {
     let tokens = tokens(sql);
     let opens = |n: usize| tokens.get(n + 1) == Some(&Token::Sign('('));
     let called = tokens.iter().enumerate().filter(|(n, _)| opens(*n)).filter_map(|(_, token)| token.name());
@@ -56,22 +57,101 @@ pub(crate) fn trigger_text(sql: &str, table: &str) -> TriggerText {
     let body = body.get(1..).unwrap_or_default();
     for statement in body.split(|token| *token == Token::Sign(';')) {
         let Some(first) = statement.first() else { continue };
+        let name = |at: usize| statement.get(at).and_then(Token::name).map(str::to_ascii_lowercase);
+        // `REPLACE` deletes the rows that are in its way, and runs no trigger for them.
+        let replaces = first.is("REPLACE")
+            || (statement.get(1).is_some_and(|token| token.is("OR"))
+                && statement.get(2).is_some_and(|token| token.is("REPLACE")));
         if first.is("UPDATE") {
             let at = if statement.get(1).is_some_and(|token| token.is("OR")) { 3 } else { 1 };
-            if own(statement.get(at)) {
+            let is_own = own(statement.get(at));
+            if is_own {
                 text.sets.extend(set_columns(statement));
-            } else {
-                text.changes.extend(statement.get(at).and_then(Token::name).map(str::to_ascii_lowercase));
+            }
+            if replaces || !is_own || !is_of_own_row(statement, table, key) {
+                text.changes.extend(name(at));
             }
         } else if first.is("DELETE") {
-            let from = statement.get(2).filter(|_| !own(statement.get(2)));
-            text.changes.extend(from.and_then(Token::name).map(str::to_ascii_lowercase));
-        } else if first.is("INSERT") || first.is("REPLACE") {
-            let into = statement.iter().position(|token| token.is("INTO"));
-            text.adds |= into.is_some_and(|into| own(statement.get(into + 1)));
+            text.changes.extend(name(2));
+        } else if (first.is("INSERT") || first.is("REPLACE"))
+            && let Some(into) = statement.iter().position(|token| token.is("INTO"))
+        {
+            text.adds |= own(statement.get(into + 1));
+            let does_update = statement
+                .windows(2)
+                .any(|pair| matches!(pair, [one, two] if one.is("DO") && two.is("UPDATE")));
+            if replaces || does_update {
+                text.changes.extend(name(into + 1));
+            }
         }
     }
     text
+}
+
+/// Which constraints of a table's statement delete the rows that are in the way of a new value.
+pub(crate) fn replaces(statement: &str) -> Replaces {
+    let tokens = tokens(statement);
+    let kinds = tokens.windows(4).filter_map(|four| match four {
+        [before, on, conflict, replace]
+            if on.is("ON") && conflict.is("CONFLICT") && replace.is("REPLACE") && !before.is("NULL") =>
+        {
+            // Of a constraint over several columns only its brackets stand before it.
+            let is_unique = before.is("UNIQUE") || *before == Token::Sign(')');
+            Some(if is_unique { Replaces::Unique } else { Replaces::Key })
+        }
+        _ => None,
+    });
+    kinds.max().unwrap_or_default()
+}
+
+/// Whether an `UPDATE` of the trigger's own table changes only the row for which the trigger runs: `WHERE id = new.id`.
+fn is_of_own_row(statement: &[Token], table: &str, key: &[String]) -> bool {
+    let (mut depth, mut outside) = (0_u32, Vec::new());
+    for token in statement {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        outside.push((depth == 0, token));
+    }
+    let is = |(is_outside, token): &(bool, &Token), word: &str| *is_outside && token.is(word);
+    let Some(from) = outside.iter().position(|token| is(token, "WHERE")) else { return false };
+    let condition = outside.get(from + 1..).unwrap_or_default();
+    // `a OR b`, and the words inside a CASE, are no list of conditions.
+    if condition.iter().any(|token| is(token, "OR") || is(token, "CASE")) {
+        return false;
+    }
+    let number =
+        |name: &str| ["rowid", "_rowid_", "oid"].iter().any(|other| other.eq_ignore_ascii_case(name));
+    let dot = Token::Sign('.');
+    let mut same: BTreeSet<String> = BTreeSet::new();
+    for each in condition.split(|token| is(token, "AND")) {
+        let each: Vec<&Token> = each.iter().map(|(_, token)| *token).collect();
+        let sides: Vec<&[&Token]> = each
+            .split(|token| **token == Token::Sign('=') || token.is("IS"))
+            .filter(|side| !side.is_empty())
+            .collect();
+        let column = |side: &[&Token], of: &dyn Fn(&str) -> bool| match side {
+            [of_table, sign, column] if **sign == dot && of_table.name().is_some_and(of) => {
+                column.name().map(str::to_ascii_lowercase)
+            }
+            _ => None,
+        };
+        let of_row = |side: &[&Token]| {
+            column(side, &|name| ["new", "old"].iter().any(|row| row.eq_ignore_ascii_case(name)))
+        };
+        let of_own = |side: &[&Token]| match side {
+            [only] => only.name().map(str::to_ascii_lowercase),
+            side => column(side, &|name| name.eq_ignore_ascii_case(table)),
+        };
+        let [one, other] = sides.as_slice() else { continue };
+        for (own, row) in [(of_own(one), of_row(other)), (of_own(other), of_row(one))] {
+            same.extend(own.filter(|own| Some(own) == row.as_ref()));
+        }
+    }
+    let is_key = |column: &String| same.iter().any(|name| name.eq_ignore_ascii_case(column));
+    same.iter().any(|name| number(name)) || (!key.is_empty() && key.iter().all(is_key))
 }
 
 fn when(head: &[Token]) -> &'static str {
@@ -298,7 +378,7 @@ mod tests {
     use super::*;
 
     fn text(sql: &str) -> TriggerText {
-        trigger_text(sql, "notes")
+        trigger_text(sql, "notes", &["id".to_owned()])
     }
 
     #[test]
@@ -330,5 +410,39 @@ mod tests {
             "CREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT OR REPLACE INTO notes (b) VALUES (old.b); END",
         );
         assert!(kept.adds && kept.sets.is_empty());
+    }
+
+    #[test]
+    fn a_trigger_tells_of_which_rows_it_changes_some() {
+        let changes = |body: &str| {
+            let text = text(&format!("CREATE TRIGGER t AFTER UPDATE ON notes BEGIN {body}; END"));
+            text.changes.into_iter().collect::<Vec<_>>().join(" ")
+        };
+        for own in [
+            "UPDATE notes SET at = 1 WHERE id = new.id",
+            "UPDATE notes SET at = (SELECT max(x) FROM y WHERE a OR b) WHERE notes.id == OLD.id AND (at < 1 OR at > 2)",
+            "UPDATE OR IGNORE \"Notes\" SET at = 1 WHERE at IS NOT 1 AND new.rowid = rowid",
+            "INSERT INTO last VALUES (1)",
+            "INSERT OR IGNORE INTO last VALUES (replace(old.a, 'OR', 'x')) ON CONFLICT DO NOTHING",
+        ] {
+            assert_eq!(changes(own), "", "{own}");
+        }
+        for other in [
+            "UPDATE notes SET at = 1",
+            "UPDATE notes SET at = 1 WHERE id = new.friend",
+            "UPDATE notes SET at = 1 WHERE friend = new.id",
+            "UPDATE notes SET at = 1 WHERE id = new.id OR 1",
+            "UPDATE notes SET at = 1 WHERE NOT id = new.id",
+            "UPDATE notes SET at = 1 WHERE CASE WHEN 0 AND id = new.id AND 1 THEN 0 ELSE 1 END",
+            "UPDATE notes SET at = 1 WHERE (id = new.id OR 1)",
+            "UPDATE OR REPLACE notes SET at = 1 WHERE id = new.id",
+            "DELETE FROM notes WHERE id = 2",
+            "REPLACE INTO notes VALUES (1)",
+            "INSERT OR REPLACE INTO notes VALUES (1)",
+            "INSERT INTO notes VALUES (1) ON CONFLICT (id) DO UPDATE SET at = 1",
+        ] {
+            assert_eq!(changes(other), "notes", "{other}");
+            assert_eq!(changes(&other.replace("notes", "\"Last\"")), "last", "{other}");
+        }
     }
 }

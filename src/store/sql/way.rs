@@ -10,6 +10,7 @@ use super::draft::{self, Way};
 use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{Ends, SqlMap};
 use super::paste;
+use super::people::PEOPLE;
 use super::schema::{Column, ForeignKey, OnDelete, Schema, Table};
 use crate::data_map::{ClassName, LinkRole, Value, WhenGone};
 use crate::document::{Problem, Reader, join, suggest};
@@ -902,13 +903,27 @@ fn compare_alike(
     (to, to_columns): (&Table, &[String]),
     compare: Compare,
 ) -> Option<()> {
-    if compare != Compare::Exact {
+    // The root store looks for its customers by exact values, so the texts of another store have to be compared exactly, too.
+    let is_beside = to.name == PEOPLE;
+    if compare != Compare::Exact && !(is_beside && compare == Compare::Text) {
         return Some(());
     }
     for (near, far) in columns.iter().zip(to_columns) {
         let (near, far) = (table.column(near)?, to.column(far)?);
         let same_collation = is_same_collation(near, far);
-        if near.datatype != far.datatype || !same_collation {
+        if is_beside && !same_collation {
+            reader.problem(
+                path,
+                format!(
+                    "{}.{} takes different values for equal, by its collation or type, and the root store tells its customers apart \
+                     by them: records of several customers would be taken for one's",
+                    table.name, near.name
+                ),
+                "let the column compare exactly, or name the customer in another column",
+            );
+            return None;
+        }
+        if (compare == Compare::Exact && near.datatype != far.datatype) || !same_collation {
             let differ =
                 if same_collation { "they differ in type" } else { "one of them has another collation" };
             let word = if same_collation { Compare::Text } else { Compare::NoCase }.as_str();

@@ -4,6 +4,14 @@ use crate::data_map::{Datatype, Value};
 use crate::hex;
 use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, PEOPLE, quoted};
 
+/// The rows that were added in a transaction, by table.
+pub(super) const CAME: &str = "relinquish_came";
+/// The rows that were changed or deleted by a statement and by what it set off, by table.
+pub(super) const SEEN: &str = "relinquish_seen";
+/// What was done to a row of [`SEEN`].
+pub(super) const CHANGED: &str = "1";
+pub(super) const GONE: &str = "2";
+
 /// SQLite's dialect.
 #[derive(Debug)]
 pub(super) struct SqliteDialect;
@@ -57,6 +65,41 @@ impl Dialect for SqliteDialect {
             names.join(", "),
             values.join(", ")
         ))
+    }
+
+    /// Temporary triggers run whoever writes a row: our statements, the host's triggers and foreign keys. A row that
+    /// `REPLACE` deletes runs none, so the check of the map refuses triggers that replace rows.
+    fn note_changed(&self, number: usize, table: &str, handle: &[String]) -> Vec<String> {
+        let host = self.literal(&Value::from(table));
+        let noted = |event: &str, into: &str, row: &str, of: &str| {
+            let row: Vec<String> =
+                handle.iter().map(|column| format!("quote({row}.{})", quoted(column))).collect();
+            let (row, also) = (row.join(" || ',' || "), if of.is_empty() { "" } else { ", op" });
+            let (value, same) = if of.is_empty() {
+                (String::new(), String::new())
+            } else {
+                (format!(", {of}"), format!(" AND op = {of}"))
+            };
+            // Without a conflict clause: the clause of the statement that ran the trigger would stand in its place.
+            format!(
+                "CREATE TEMP TRIGGER IF NOT EXISTS {into}_{}_{number} AFTER {event} ON {table} BEGIN \
+                 INSERT INTO {into} (host, row{also}) SELECT {host}, {row}{value} WHERE NOT EXISTS \
+                 (SELECT 1 FROM {into} WHERE host = {host} AND row = {row}{same}); END",
+                event.to_ascii_lowercase()
+            )
+        };
+        vec![
+            format!(
+                "CREATE TABLE IF NOT EXISTS temp.{CAME} (host TEXT, row TEXT, PRIMARY KEY (host, row)) WITHOUT ROWID"
+            ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS temp.{SEEN} (host TEXT, op INTEGER, row TEXT, PRIMARY KEY (host, op, row)) \
+                 WITHOUT ROWID"
+            ),
+            noted("INSERT", CAME, "new", ""),
+            noted("UPDATE", SEEN, "old", CHANGED),
+            noted("DELETE", SEEN, "old", GONE),
+        ]
     }
 
     fn parameter(&self, n: usize) -> String {
@@ -243,7 +286,7 @@ mod tests {
     fn a_parameter_holds_rows() {
         let connection = Connection::open_in_memory().unwrap();
         functions::register(&connection, &Bench::default()).unwrap();
-        let session: &mut dyn Session = &mut SqliteSession { connection: &connection };
+        let session: &mut dyn Session = &mut SqliteSession::new(&connection);
         let values = [
             Value::Null,
             Value::Integer(i64::MIN),
@@ -274,7 +317,7 @@ mod tests {
     #[test]
     fn a_constant_is_spelled_so_that_it_comes_back() {
         let connection = Connection::open_in_memory().unwrap();
-        let session: &mut dyn Session = &mut SqliteSession { connection: &connection };
+        let session: &mut dyn Session = &mut SqliteSession::new(&connection);
         for value in [
             Value::Null,
             Value::Integer(-7),

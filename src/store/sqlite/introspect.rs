@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::checks::{Held, check_of_several, index_of_several};
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    collation, constant, datatype, declared_chars, generated_from, indexed_columns, trigger_event,
+    collation, constant, datatype, declared_chars, generated_from, indexed_columns, replaces, trigger_event,
     trigger_text, virtual_table, written_by_trigger,
 };
 
@@ -35,7 +35,29 @@ pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let others = others
         .query_map([], |row| Ok(virtual_of(row.get(0)?, &row.get::<_, String>(1)?)))?
         .collect::<Result<_, _>>()?;
-    Ok(Schema::new(schema, others))
+    let mut schema = Schema::new(schema, others);
+    schema.of_views = triggers_of_views(connection)?;
+    Ok(schema)
+}
+
+fn triggers_of_views(connection: &Connection) -> rusqlite::Result<Vec<(String, Trigger)>> {
+    let mut triggers = connection.prepare(
+        "SELECT t.name, t.sql, v.name FROM main.sqlite_schema AS t
+         JOIN main.sqlite_schema AS v ON v.type = 'view' AND v.name = t.tbl_name COLLATE NOCASE
+         WHERE t.type = 'trigger' ORDER BY t.name",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| {
+        let (sql, view): (String, String) = (row.get(1)?, row.get(2)?);
+        let trigger = trigger(row.get(0)?, sql, &view, &[]);
+        Ok((view, trigger))
+    };
+    triggers.query_map([], read)?.collect()
+}
+
+fn trigger(name: String, sql: String, table: &str, key: &[String]) -> Trigger {
+    let (event, writes) = (trigger_event(&sql), written_by_trigger(&sql));
+    let text = trigger_text(&sql, table, key);
+    Trigger { name, event, sql, writes, text }
 }
 
 fn virtual_of(name: String, sql: &str) -> VirtualTable {
@@ -90,13 +112,10 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     let mut triggers = connection.prepare_cached(
         "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
     )?;
-    let trigger = |row: &rusqlite::Row<'_>| {
-        let sql: String = row.get(1)?;
-        let (event, writes) = (trigger_event(&sql), written_by_trigger(&sql));
-        let text = trigger_text(&sql, &table.name);
-        Ok(Trigger { name: row.get(0)?, event, sql, writes, text })
-    };
-    table.triggers = triggers.query_map([&table.name], trigger)?.collect::<Result<_, _>>()?;
+    let read =
+        |row: &rusqlite::Row<'_>| Ok(trigger(row.get(0)?, row.get(1)?, &table.name, &table.primary_key));
+    table.triggers = triggers.query_map([&table.name], read)?.collect::<Result<_, _>>()?;
+    table.replaces = replaces(sql);
     Ok(table)
 }
 

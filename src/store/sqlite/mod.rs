@@ -81,7 +81,7 @@ impl SqliteStore {
     pub fn draft(path: impl AsRef<Path>, customers: &str, samples: Samples) -> Result<MapDraft, StoreError> {
         let doing = "drafting a map";
         let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
-        draft(&mut SqliteSession { connection: &connection }, customers, samples, doing)
+        draft(&mut SqliteSession::new(&connection), customers, samples, doing)
     }
 
     /// Uses a connection that the host has opened: in memory, encrypted, with its own VFS, or with pragmas, functions
@@ -152,7 +152,7 @@ impl SqliteStore {
         connection::take_over(&connection, doing)?;
         let failed = |error: rusqlite::Error| Fault::from(error).into_error(doing);
         connection.set_prepared_statement_cache_capacity(1_024);
-        let frame = Frame::new(&mut SqliteSession { connection: &connection }, map, doing)?;
+        let frame = Frame::new(&mut SqliteSession::new(&connection), map, doing)?;
         functions::register(&connection, &frame.bench).map_err(failed)?;
         functions::register_census(&connection, &frame.bound).map_err(failed)?;
         let worker = Worker::spawn(connection).map_err(|fault| fault.into_error(doing))?;
@@ -171,7 +171,8 @@ impl SqliteStore {
         doing: &'static str,
         work: impl FnOnce(&Frame, &mut dyn Session) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.call_connection(doing, |frame, connection| work(frame, &mut SqliteSession { connection })).await
+        self.call_connection(doing, |frame, connection| work(frame, &mut SqliteSession::new(connection)))
+            .await
     }
 
     /// The same, for work that needs SQLite's own connection.

@@ -1,17 +1,56 @@
 //! An SQLite connection as a [`Session`].
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-use super::dialect::SqliteDialect;
+use super::dialect::{CAME, GONE, SEEN, SqliteDialect};
 use super::introspect;
 use crate::data_map::Value;
 use crate::sqlite::{Fault, unprepared};
-use crate::store::sql::{Cell, Dialect, Purpose, Row, Schema, Session};
+use crate::store::sql::{ByTriggers, Cell, Dialect, Purpose, Row, Schema, Session};
 
 /// The connection, on the thread that owns it.
 pub(super) struct SqliteSession<'c> {
-    pub(super) connection: &'c Connection,
+    connection: &'c Connection,
+    /// Whether the database [notes](Dialect::note_changed) what is written, once that is known.
+    is_noted: Option<bool>,
+    /// What triggers did in this transaction, by table: rows beyond those that our statements changed or deleted.
+    beyond: BTreeMap<String, u64>,
+    /// The rows that our statements added in this transaction, by table.
+    added: BTreeMap<String, u64>,
+}
+
+/// What a statement of ours does to rows of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    Adds,
+    Changes,
+    Deletes,
+}
+
+/// The first column of a row: the name of a table.
+fn host(row: &dyn Row) -> Result<String, Fault> {
+    let name = row.cell(0)?.to_value();
+    name.as_text().map(str::to_owned).ok_or_else(|| Fault::Other("a note names no table".to_owned()))
+}
+
+/// What a statement does to which table of the host.
+fn written(sql: &str) -> Option<(Writes, &str)> {
+    let kinds =
+        [("INSERT INTO ", Writes::Adds), ("UPDATE ", Writes::Changes), ("DELETE FROM ", Writes::Deletes)];
+    let (writes, rest) =
+        kinds.into_iter().find_map(|(begins, writes)| Some((writes, sql.strip_prefix(begins)?)))?;
+    let name = rest.strip_prefix("main.\"")?;
+    // A quote within the name is doubled.
+    let mut quotes = name.match_indices('"').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if_eq(&(at + 1)).is_none() {
+            return Some((writes, rest.get(.."main.\"".len() + at + 1)?));
+        }
+    }
+    None
 }
 
 impl Session for SqliteSession<'_> {
@@ -23,6 +62,11 @@ impl Session for SqliteSession<'_> {
         self.connection.execute_batch(sql)?;
         if purpose == Purpose::Erase {
             self.defer_foreign_keys()?;
+        }
+        if purpose != Purpose::Read && self.is_noted()? {
+            (self.beyond, self.added) = (BTreeMap::new(), BTreeMap::new());
+            self.run(&format!("DELETE FROM temp.{CAME}"), &[])?;
+            self.run(&format!("DELETE FROM temp.{SEEN}"), &[])?;
         }
         Ok(())
     }
@@ -39,9 +83,13 @@ impl Session for SqliteSession<'_> {
     }
 
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(unprepared)?;
-        bind(&mut statement, parameters)?;
-        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(u64::MAX))
+        let rows = self.run(sql, parameters)?;
+        if let Some((writes, table)) = written(sql)
+            && self.is_noted()?
+        {
+            self.look_beyond(writes, table, rows)?;
+        }
+        Ok(rows)
     }
 
     fn query(
@@ -66,6 +114,25 @@ impl Session for SqliteSession<'_> {
     /// SQLite counts the changes of a schema. VACUUM counts as a change.
     fn schema_version(&mut self) -> Result<i64, Fault> {
         Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
+    }
+
+    fn by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault> {
+        if !self.is_noted()? {
+            return Ok(Vec::new());
+        }
+        let mut by = BTreeMap::<String, ByTriggers>::new();
+        let session: &mut dyn Session = self;
+        let sql = format!("SELECT host, count(*) FROM temp.{CAME} GROUP BY host");
+        let counted: Vec<(String, u64)> = session.rows(&sql, &[], |row| Ok((host(row)?, row.natural(1)?)))?;
+        for (table, came) in counted {
+            let own = self.added.get(&table).copied().unwrap_or_default();
+            by.entry(table).or_default().added = came.saturating_sub(own);
+        }
+        for (table, changed) in &self.beyond {
+            by.entry(table.clone()).or_default().changed = *changed;
+        }
+        by.retain(|table, by| tables.contains(table) && *by != ByTriggers::default());
+        Ok(by.into_iter().collect())
     }
 
     /// SQLite says only that some foreign key leads nowhere.
@@ -101,7 +168,66 @@ impl Session for SqliteSession<'_> {
     }
 }
 
-impl SqliteSession<'_> {
+impl<'c> SqliteSession<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, is_noted: None, beyond: BTreeMap::new(), added: BTreeMap::new() }
+    }
+
+    fn run(&self, sql: &str, parameters: &[Value]) -> Result<u64, Fault> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(unprepared)?;
+        bind(&mut statement, parameters)?;
+        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(u64::MAX))
+    }
+
+    /// Whether the database notes what is written.
+    fn is_noted(&mut self) -> Result<bool, Fault> {
+        if let Some(is_noted) = self.is_noted {
+            return Ok(is_noted);
+        }
+        let mut tables = self
+            .connection
+            .prepare_cached("SELECT 1 FROM temp.sqlite_schema WHERE type = 'table' AND name = ?1")?;
+        let is_noted = tables.exists([SEEN])?;
+        self.is_noted = Some(is_noted);
+        Ok(is_noted)
+    }
+
+    /// Counts the rows that were changed or deleted with a statement of ours and that it did not change or delete itself.
+    ///
+    /// A statement writes a row once, so as many rows were noted as it wrote, unless something else wrote another one. A
+    /// trigger may write the same rows again, such as the date of the last change; and rows that triggers have added.
+    fn look_beyond(&mut self, writes: Writes, table: &str, own: u64) -> Result<(), Fault> {
+        if writes == Writes::Adds {
+            *self.added.entry(table.to_owned()).or_default() += own;
+        }
+        // A row that was changed and then deleted is a deleted one.
+        let sql = format!(
+            "SELECT s.host, s.op = {GONE}, count(*), \
+             count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM temp.{CAME} AS c WHERE c.host = s.host AND c.row = s.row)) \
+             FROM temp.{SEEN} AS s WHERE s.op = {GONE} OR NOT EXISTS \
+             (SELECT 1 FROM temp.{SEEN} AS g WHERE g.host = s.host AND g.op = {GONE} AND g.row = s.row) GROUP BY s.host, s.op"
+        );
+        let session: &mut dyn Session = self;
+        let seen: Vec<(String, bool, u64, u64)> = session
+            .rows(&sql, &[], |row| Ok((host(row)?, row.flag(1)?, row.natural(2)?, row.natural(3)?)))?;
+        for (host, is_gone, all, old) in &seen {
+            let is_own = host == table
+                && match writes {
+                    Writes::Adds => false,
+                    Writes::Changes => !is_gone,
+                    Writes::Deletes => *is_gone,
+                };
+            let beyond = if is_own { all.saturating_sub(own) } else { *old };
+            if beyond > 0 {
+                *self.beyond.entry(host.clone()).or_default() += beyond;
+            }
+        }
+        if !seen.is_empty() {
+            self.run(&format!("DELETE FROM temp.{SEEN}"), &[])?;
+        }
+        Ok(())
+    }
+
     /// Lets SQLite check foreign keys when the transaction commits. SQLite resets this at the end of the transaction.
     ///
     /// SQLite sets a flag already when it prepares the pragma. Running the pragma also makes SQLite prepare all
@@ -161,11 +287,109 @@ mod tests {
     fn with(work: impl FnOnce(&Connection, &mut dyn Session)) {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
-        work(&connection, &mut SqliteSession { connection: &connection });
+        work(&connection, &mut SqliteSession::new(&connection));
     }
 
     fn rows(session: &mut dyn Session) -> u64 {
         session.one("SELECT count(*) FROM t", &[], |row| row.natural(0)).unwrap()
+    }
+
+    /// The guard: what a statement of ours does is its own, and whatever a trigger or a foreign key does besides is seen.
+    #[test]
+    fn what_triggers_do_beyond_a_statement_is_counted() {
+        let tables = "PRAGMA foreign_keys = ON;
+            CREATE TABLE a (id INTEGER PRIMARY KEY, x, friend INTEGER, at);
+            CREATE TABLE b (code TEXT PRIMARY KEY, a INTEGER REFERENCES a ON DELETE CASCADE, x) WITHOUT ROWID;
+            CREATE TABLE q (e);
+            CREATE VIEW v AS SELECT * FROM b;
+            INSERT INTO a VALUES (1, 'x', 2, 0), (2, 'y', 1, 0), (3, 'z', NULL, 0);
+            INSERT INTO b VALUES ('b1', 1, 'x'), ('b2', 2, 'y'); INSERT INTO q VALUES ('e');";
+        let seen = |triggers: &str, sql: &str| {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(&format!("{tables}{triggers}")).unwrap();
+            let session: &mut dyn Session = &mut SqliteSession::new(&connection);
+            for (n, (table, key)) in [("main.\"a\"", "id"), ("main.\"b\"", "code")].into_iter().enumerate() {
+                for create in SqliteDialect.note_changed(n, table, &[key.to_owned()]) {
+                    session.execute(&create, &[]).unwrap();
+                }
+            }
+            let mut transaction = session.transaction(Purpose::Write).unwrap();
+            transaction.execute(sql, &[]).unwrap();
+            let names = ["main.\"a\"".to_owned(), "main.\"b\"".to_owned()];
+            let by = transaction.by_triggers(&names).unwrap();
+            let by = by.iter().map(|(table, by)| format!("{table} +{} ~{}", by.added, by.changed));
+            by.collect::<Vec<_>>().join(", ").replace(['"'], "").replace("main.", "")
+        };
+        let renames = "UPDATE main.\"a\" SET x = 'new' WHERE id = 1";
+        let trigger = |body: &str| format!("CREATE TRIGGER t AFTER UPDATE OF x ON a BEGIN {body}; END;");
+        for (body, wanted) in [
+            ("SELECT 1", ""),
+            ("UPDATE a SET at = 1 WHERE id = new.id", ""),
+            ("UPDATE a SET at = 1 WHERE id = new.friend", "a +0 ~1"),
+            ("UPDATE a SET at = 1", "a +0 ~2"),
+            ("DELETE FROM a WHERE id = new.id", "a +0 ~1, b +0 ~1"),
+            ("DELETE FROM a WHERE id = 3", "a +0 ~1"),
+            ("UPDATE b SET x = old.x WHERE code = 'b2'", "b +0 ~1"),
+            (
+                "INSERT INTO b VALUES ('b2', 1, old.x) ON CONFLICT (code) DO UPDATE SET x = excluded.x",
+                "b +0 ~1",
+            ),
+            (
+                "INSERT INTO b VALUES ('b3', 1, old.x) ON CONFLICT (code) DO UPDATE SET x = excluded.x",
+                "b +1 ~0",
+            ),
+            ("INSERT OR IGNORE INTO b VALUES ('b2', 1, old.x)", ""),
+            (
+                "INSERT INTO b VALUES ('b3', 1, old.x); UPDATE OR ABORT b SET x = 1 WHERE code = 'b3'",
+                "b +1 ~0",
+            ),
+            (
+                "UPDATE OR ABORT a SET at = 1 WHERE id = new.id; UPDATE OR ABORT a SET at = 2 WHERE id = new.id",
+                "",
+            ),
+            ("UPDATE q SET e = old.x", ""),
+        ] {
+            assert_eq!(seen(&trigger(body), renames), wanted, "{body}");
+        }
+        let through =
+            "CREATE TRIGGER vv AFTER UPDATE ON q BEGIN UPDATE b SET x = new.e WHERE code = 'b2'; END;";
+        assert_eq!(seen(&format!("{through}{}", trigger("UPDATE q SET e = old.x")), renames), "b +0 ~1");
+        let view = "CREATE TRIGGER vv INSTEAD OF UPDATE ON v BEGIN UPDATE b SET x = new.x WHERE code = old.code; END;";
+        assert_eq!(seen(&format!("{view}{}", trigger("UPDATE v SET x = old.x")), renames), "b +0 ~2");
+        let deletes = "DELETE FROM main.\"a\" WHERE id = 1";
+        assert_eq!(seen("", deletes), "b +0 ~1", "the foreign key deletes it");
+        let soft = "CREATE TRIGGER t BEFORE DELETE ON a BEGIN UPDATE a SET at = 1 WHERE id = old.id; END;";
+        assert_eq!(seen(soft, "DELETE FROM main.\"a\" WHERE id = 3"), "");
+        let adds = "INSERT INTO main.\"a\" (id) SELECT 9";
+        assert_eq!(
+            seen(
+                "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET at = 1 WHERE id = new.id; END;",
+                adds
+            ),
+            ""
+        );
+        assert_eq!(
+            seen("CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET at = 1; END;", adds),
+            "a +0 ~3"
+        );
+    }
+
+    #[test]
+    fn a_statement_tells_to_which_table_it_writes() {
+        assert_eq!(
+            written("UPDATE main.\"a \"\" b\" SET x = \"y\""),
+            Some((Writes::Changes, "main.\"a \"\" b\""))
+        );
+        assert_eq!(written("DELETE FROM main.\"a\" WHERE x"), Some((Writes::Deletes, "main.\"a\"")));
+        assert_eq!(written("INSERT INTO main.\"a\" (x) SELECT 1"), Some((Writes::Adds, "main.\"a\"")));
+        for other in [
+            "INSERT INTO temp.a SELECT 1",
+            "SELECT 1",
+            "UPDATE main.\"a",
+            "INSERT OR IGNORE INTO temp.x (a) SELECT 1",
+        ] {
+            assert_eq!(written(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) mod shop45;
 pub(crate) mod sql_map;
 pub(crate) mod sqlite_store;
 pub(crate) mod table_triggers;
+pub(crate) mod trigger_changes;
 pub(crate) mod trigger_copies;
 pub(crate) mod uncertain_mentions;
 pub(crate) mod unclaimed_rest;

@@ -73,6 +73,8 @@ struct World {
     calls: Vec<u8>,
     receipts: Vec<u8>,
     letters: Vec<String>,
+    /// The collation of a letter's address.
+    collation: &'static str,
 }
 
 struct Stores {
@@ -99,7 +101,11 @@ impl Stores {
             connection.execute_batch(schema).unwrap();
             connection
         };
-        let (crm, archive, list) = (open("crm", CRM), open("archive", ARCHIVE), open("list", LIST));
+        let (crm, archive, list) = (
+            open("crm", CRM),
+            open("archive", ARCHIVE),
+            open("list", &LIST.replace("mail TEXT", &format!("mail TEXT {}", world.collation))),
+        );
         let calls = Arc::new(MemoryRepository::new(calls_map()));
         for (n, email) in (1..).zip(&world.customers) {
             crm.execute(
@@ -147,8 +153,7 @@ impl Stores {
     }
 
     fn list(&self) -> Beside<SqliteStore> {
-        let map = SqlMap::from_toml(LIST_MAP).unwrap();
-        SqliteStore::beside(self.folder.path().join("list"), &map).unwrap()
+        self.try_list().unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn all(&self) -> WithStores<SqliteStore> {
@@ -161,6 +166,11 @@ impl Stores {
             .and_then(|all| all.store("archive", self.archive()))
             .and_then(|all| all.store("list", list))
             .unwrap()
+    }
+
+    /// The list, unless its map does not fit.
+    fn try_list(&self) -> Result<Beside<SqliteStore>, StoreError> {
+        SqliteStore::beside(self.folder.path().join("list"), &SqlMap::from_toml(LIST_MAP).unwrap())
     }
 
     /// Every row of every store.
@@ -180,9 +190,13 @@ impl Stores {
     }
 
     fn engine(&self, store: impl CustomerStore) -> Engine {
+        self.engine_of(store, POLICY)
+    }
+
+    fn engine_of(&self, store: impl CustomerStore, policy: &str) -> Engine {
         let ledger = self.folder.path().join("ledger.sqlite");
         let keys = hosts::keys_beside(&ledger);
-        let policy = PolicyDocument::from_toml(POLICY).unwrap();
+        let policy = PolicyDocument::from_toml(policy).unwrap();
         Engine::builder(store, policy, SqliteLedger::open(&ledger).unwrap(), keys)
             .clock(ManualClock::at(hosts::now()))
             .worker("one")
@@ -198,6 +212,7 @@ fn two() -> World {
         calls: vec![1, 2, 1],
         receipts: vec![2, 1],
         letters: ["maud@ash.org", "bob@elm.org", "Maud@ash.org", "guest@fir.org"].map(str::to_owned).to_vec(),
+        collation: "",
     }
 }
 
@@ -462,7 +477,121 @@ fn maps_that_do_not_fit_together_are_refused() {
     }
 }
 
-/// A line that only the root store could carry out is an error of the policy, before anything runs.
+/// The list compared without case, and the root store told its customers apart exactly: the letters of ann@x.org went with Ann@x.org.
+#[test]
+fn a_column_that_takes_different_values_for_equal_is_refused() {
+    for (schema, owner, says) in [
+        (
+            "mail TEXT COLLATE NOCASE",
+            "{ column = 'mail', to = 'customer.email' }",
+            "letters.mail takes different values for equal",
+        ),
+        (
+            "mail TEXT COLLATE NOCASE",
+            "{ column = 'mail', to = 'customer.email', compare = 'text' }",
+            "letters.mail takes different values for equal",
+        ),
+        (
+            "mail TEXT COLLATE RTRIM",
+            "{ column = 'mail', to = 'customer' }",
+            "letters.mail takes different values for equal",
+        ),
+        (
+            "mail INTEGER",
+            "{ column = 'mail', to = 'customer.email' }",
+            "store list: customer.email: is a text in the root store and a whole number in list",
+        ),
+        (
+            "mail NUMERIC",
+            "{ column = 'mail', to = 'customer.email', compare = 'text' }",
+            "store list: customer.email: is a text in the root store and a number in list",
+        ),
+    ] {
+        let stores = Stores::of(&two());
+        let list = Connection::open(stores.folder.path().join("list")).unwrap();
+        list.execute_batch(&format!("DROP TABLE letters; {}", LIST.replace("mail TEXT", schema))).unwrap();
+        let map = LIST_MAP.replace("{ column = 'mail', to = 'customer.email' }", owner);
+        let list = SqliteStore::beside(stores.folder.path().join("list"), &SqlMap::from_toml(&map).unwrap());
+        let refused = match list {
+            Err(error) => error.to_string(),
+            Ok(list) => WithStores::around(stores.crm()).store("list", list).unwrap_err().to_string(),
+        };
+        assert!(refused.contains(says), "{schema} {owner}: {refused}");
+    }
+}
+
+/// A key of texts in the root store, and of numbers beside it: 007 and 7 were one customer there.
+#[test]
+fn keys_of_another_type_are_refused() {
+    let stores = Stores::of(&two());
+    let crm = Connection::open(stores.folder.path().join("crm")).unwrap();
+    crm.execute_batch(
+        "DROP TABLE notes; DROP TABLE clients; CREATE TABLE clients (id TEXT PRIMARY KEY NOT NULL, name TEXT, email TEXT, made TEXT)",
+    )
+    .unwrap();
+    let map = format!(
+        "version = 1\n{CUSTOMERS}registered = 'made'\nfields = {{ id = 'customer_number', name = 'name', email = 'email' }}"
+    );
+    let crm = SqliteStore::open(stores.folder.path().join("crm"), &SqlMap::from_toml(&map).unwrap());
+    let root = crm.unwrap_or_else(|error| panic!("{error}"));
+    let refused = WithStores::around(root).store("archive", stores.archive()).unwrap_err().to_string();
+    assert!(
+        refused.contains(
+            "store archive: customer.id: is a text in the root store and a whole number in archive"
+        ),
+        "{refused}"
+    );
+}
+
+/// Both customers had the same placeholder after they were erased. It was taken for an address of two, so both cases waited for
+/// ever.
+#[tokio::test]
+async fn a_placeholder_that_everybody_gets_leads_to_nobodys_records() {
+    for email in ["{ placeholder = 'Anonymised {date}' }", "{ constant = '' }", "'remove'"] {
+        let stores = Stores::of(&two());
+        let engine =
+            stores.engine_of(stores.all(), &POLICY.replace("email = 'token'", &format!("email = {email}")));
+        engine.ensure_census().await.unwrap();
+        for id in ["1", "2"] {
+            let plan = approved(&engine, &id.into(), &Asked::request()).await;
+            let outcome = engine.erase(plan).await.unwrap();
+            assert!(matches!(outcome, Outcome::Erased(_)), "{email} {id}: {outcome}");
+        }
+        let left = stores.rows().into_iter().filter(|(row, _)| row.starts_with("letters")).count();
+        assert_eq!(left, 2, "{email}: those of nobody");
+    }
+}
+
+/// `expire` with an age asked the list which of its letters have no customer, and every expiry of all classes failed.
+#[tokio::test]
+async fn a_letter_that_expires_by_its_age_stops_no_other_class() {
+    let stores = Stores::of(&two());
+    let rules = "[expire]\nletter = { from = 'sent', after = '2 years', action = 'delete' }\n\
+        note = { ownerless = 'gone', action = 'delete' }\n";
+    let policy = format!("{POLICY}{rules}");
+    let store = Arc::new(stores.all());
+    let engine = Engine::builder(
+        Arc::clone(&store),
+        PolicyDocument::from_toml(&policy).unwrap(),
+        relinquish::ledger::MemoryLedger::new(),
+        hosts::keys(),
+    )
+    .ownerless(Arc::new(stores.crm()))
+    .clock(ManualClock::at(hosts::now()))
+    .build()
+    .unwrap_or_else(|problems| panic!("{problems}"));
+    engine.ensure_census().await.unwrap();
+    Connection::open(stores.folder.path().join("crm"))
+        .unwrap()
+        .execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO notes VALUES (77, 99, 'left behind')")
+        .unwrap();
+    let planned = engine.plan_ownerless().await.unwrap();
+    let relinquish::engine::PlannedExpiry::Plan(plan) = planned else { panic!("nothing expires") };
+    let says = plan.to_string();
+    assert!(says.contains("note") && !says.contains("letter"), "{says}");
+}
+
+/// What only the root store could do is an error of the policy, before anything runs.
 #[test]
 fn a_policy_that_asks_too_much_of_another_store_is_refused() {
     let stores = Stores::of(&two());
@@ -497,7 +626,9 @@ fn a_policy_that_asks_too_much_of_another_store_is_refused() {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let mail = || prop_oneof![Just("a@x"), Just("b@x"), Just("A@x"), Just("c@x")].prop_map(str::to_owned);
+    let mail = || {
+        prop_oneof![Just("a@x"), Just("b@x"), Just("A@x"), Just("B@x"), Just("c@x")].prop_map(str::to_owned)
+    };
     let of = || prop::collection::vec(1_u8..4, 0..5);
     (
         prop::collection::vec(prop::option::of(mail()), 3),
@@ -505,13 +636,15 @@ fn world() -> impl Strategy<Value = World> {
         of(),
         of(),
         prop::collection::vec(mail(), 0..6),
+        prop_oneof![3 => Just(""), 1 => Just("COLLATE NOCASE"), 1 => Just("COLLATE BINARY")],
     )
-        .prop_map(|(customers, notes, calls, receipts, letters)| World {
+        .prop_map(|(customers, notes, calls, receipts, letters, collation)| World {
             customers,
             notes,
             calls,
             receipts,
             letters,
+            collation,
         })
 }
 
@@ -522,7 +655,13 @@ fn run(world: &World, list: impl FnOnce(Beside<SqliteStore>) -> Arc<dyn StoreBes
     let before = stores.rows();
     let own = world.customers[0].as_ref();
     let is_shared = own.is_some() && world.customers.iter().filter(|mail| mail.as_ref() == own).count() > 1;
-    let outcome = runtime.block_on(erase(&stores, stores.with(Boxed(list(stores.list())))));
+    let beside = match stores.try_list() {
+        Ok(beside) => beside,
+        // The list would take two addresses for one.
+        Err(_) if world.collation == "COLLATE NOCASE" => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let outcome = runtime.block_on(erase(&stores, stores.with(Boxed(list(beside)))));
     match (outcome, is_shared) {
         (Err(_), true) if stores.rows() == before => Ok(()),
         (_, true) => Err("an address of two customers is nobody's".to_owned()),

@@ -245,12 +245,12 @@ async fn a_deactivation_that_comes_to_nothing_names_the_trigger() {
             ignored("back = 'it lets this program pass'"),
             "trigger back of table people (AFTER UPDATE) writes to state again",
         ),
-        // A trigger of another table, which the check cannot see.
+        // A trigger of another table, for which the map has a reason.
         (
             "CREATE TABLE log (person INTEGER);
              CREATE TRIGGER logs AFTER UPDATE OF state ON people BEGIN INSERT INTO log VALUES (new.id); END;
              CREATE TRIGGER far AFTER INSERT ON log BEGIN UPDATE people SET state = 'on' WHERE id = new.person; END;",
-            format!("{MAP}[ignore]\nlog = 'numbers only'\n"),
+            format!("{MAP}[ignore]\nlog = 'numbers only'\ntriggers.far = 'it lets this program pass'\n"),
             "look for triggers of other tables",
         ),
     ];

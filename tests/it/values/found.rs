@@ -260,7 +260,7 @@ async fn a_stand_in_that_is_not_found_again_is_no_owner() {
     let shop = Shop::new(
         "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, code TEXT);
          CREATE TABLE orders (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients);
-         CREATE TRIGGER small AFTER INSERT ON clients BEGIN UPDATE clients SET code = lower(code); END;
+         CREATE TRIGGER small AFTER INSERT ON clients BEGIN UPDATE clients SET code = lower(code) WHERE id = new.id; END;
          INSERT INTO clients VALUES (1, 'Ann', NULL); INSERT INTO orders VALUES (1, 1)",
         &format!(
             "{CUSTOMERS}unknown_customer = {{ find = {{ code = 'UNKNOWN' }} }}\nfields = {{ name = 'name', code = 'not personal' }}\n\

@@ -146,6 +146,8 @@ pub(crate) struct Bound {
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, including triggers that the map
     /// ignores.
     pub(crate) triggers: Vec<TableTrigger>,
+    /// Whether a mapped table has a trigger. Then the session watches what is written beyond our own statements.
+    pub(crate) has_triggers: bool,
     /// Tables to which triggers write that the map ignores, in lower case.
     pub(crate) ignored_writes: BTreeSet<String>,
     /// Triggers with the functions that they call.
@@ -245,6 +247,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
         .filter(|other| other.is_full_text() && other.content.as_deref().is_some_and(is_mapped))
         .map(|other| other.name.clone())
         .collect();
+    let has_triggers = schema.tables().any(|table| !table.triggers.is_empty() && is_mapped(&table.name));
     let classes = feet_first(classes);
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
@@ -260,6 +263,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
         classes,
         indexes,
         triggers,
+        has_triggers,
         ignored_writes,
         calls,
         people: people::columns(map, schema),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Frame;
-use super::echoes::During;
+use super::echoes::{During, Shrunk};
 use super::rounds::Readings;
 use super::status::written;
 use super::tally::Count;
@@ -109,11 +109,11 @@ impl Frame {
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
             let before = self.watch_triggers(&mut *transaction)?;
-            self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
+            let shrunk = self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
             let is_treated = |name: &ClassName| {
                 work.script.classes.iter().any(|class| class.class == *name && class.is_treated())
             };
-            self.triggers_did_nothing(&mut *transaction, &before, During::Erasing, is_treated)?;
+            self.triggers_did_nothing(&mut *transaction, &before, During::Erasing, &shrunk, is_treated)?;
             if let Some(sought) = sought {
                 Self::look_for_leftovers(&mut *transaction, &sought, work, &mut counts)?;
             }
@@ -159,7 +159,7 @@ impl Frame {
         work: &Work,
         readings: &mut Readings<'_>,
         counts: &mut [Counts],
-    ) -> Result<(), Trouble> {
+    ) -> Result<Shrunk, Trouble> {
         let classes = &work.script.classes;
         let mut found: Vec<(&ClassScript, u64)> = Vec::new();
         let mut hands_over = false;
@@ -223,7 +223,7 @@ impl Frame {
         if hands_over {
             self.stand_ins(session, targets, work.at)?;
         }
-        self.treat(session, &found, readings, Some(counts))?;
+        let shrunk = self.treat(session, &found, readings, Some(counts))?;
         // Treats what triggers have written in the meantime. These rows are not counted, because their number may
         // depend on erased values.
         if classes.iter().any(|class| class.again && class.is_treated()) {
@@ -236,7 +236,7 @@ impl Frame {
             self.write(session, &again)?;
             self.delete(session, &again)?;
         }
-        Ok(())
+        Ok(shrunk)
     }
 
     /// Counts, by customer, the records that somebody else has too, the treated records that name somebody else, and those
@@ -288,14 +288,14 @@ impl Frame {
     }
 
     /// Treats the found rows, each class with their number, and checks the number of changed rows. On request, rows
-    /// that are not treated by the action of their class are counted by customer.
-    pub(crate) fn treat(
+    /// that are not treated by the action of their class are counted by customer. Returns the rows that were gone already.
+    pub(super) fn treat(
         &self,
         session: &mut dyn Session,
         found: &[(&ClassScript, u64)],
         readings: &mut Readings<'_>,
         mut counts: Option<&mut [Counts]>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Shrunk, Trouble> {
         let mut done = self.write(session, found)?;
         for (class, _) in found {
             if let (Some(counts), Some(Act::HandOver { delete: Some(instead), .. })) =
@@ -328,6 +328,7 @@ impl Frame {
         for (done, deleted) in done.iter_mut().zip(self.delete(session, found)?) {
             *done += deleted;
         }
+        let mut shrunk = Shrunk::new();
         for ((class, expected), changed) in found.iter().zip(done) {
             if changed != *expected && !(class.may_shrink && changed < *expected) {
                 let what = format!(
@@ -337,8 +338,11 @@ impl Frame {
                 );
                 return Err(Fault::Other(what).into());
             }
+            if let Some(bound) = self.bound.class(&class.class).filter(|_| changed < *expected) {
+                *shrunk.entry(bound.table.clone()).or_default() += *expected - changed;
+            }
         }
-        Ok(())
+        Ok(shrunk)
     }
 
     /// Counts the rows that stay and whose link is cut, by customer.

@@ -124,7 +124,8 @@ impl Frame {
         let at = Trouble::at(&class.class);
         let rows = Self::number(session, &class.distinct).map_err(at)?;
         if rows > 0 {
-            self.treat(session, &[(class, rows)], readings, None)?;
+            let shrunk = self.treat(session, &[(class, rows)], readings, None)?;
+            self.triggers_changed_nothing(session, &shrunk)?;
         }
         Ok(rows)
     }

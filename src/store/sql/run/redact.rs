@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Frame;
+use super::echoes::Shrunk;
 use super::ownerless::Place;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Datatype, Value};
@@ -322,6 +323,7 @@ impl Page<'_> {
         let mut transaction = session.transaction(Purpose::Write)?;
         let written = transaction.execute(&sql, &[json_rows(rows)]).map_err(&at)?;
         if usize::try_from(written).is_ok_and(|written| written == changes.len()) {
+            self.frame.triggers_changed_nothing(&mut *transaction, &Shrunk::new())?;
             transaction.commit().map_err(at)?;
             return Ok(true);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::Frame;
-use super::echoes::{Before, During};
+use super::echoes::{Before, During, Shrunk};
 use crate::data_map::Value;
 use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Constraint, ConstraintKind, Fault, Trouble};
@@ -218,7 +218,7 @@ impl Frame {
     /// Stops if a trigger has added a row that is not the batch's: no erasure would find it as the customer's.
     fn only_own_rows_added(&self, session: &mut dyn Session, before: &Before) -> Result<(), Trouble> {
         self.find_held(session)?;
-        self.triggers_did_nothing(session, before, During::Deactivating, |_| true)
+        self.triggers_did_nothing(session, before, During::Deactivating, &Shrunk::new(), |_| true)
     }
 
     /// Finds the records of the batch, if triggers may add some.

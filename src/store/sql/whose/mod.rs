@@ -4,7 +4,7 @@
 //! statement reads one set and adds to another; [`rounds`](super::run) says how often it runs. The *foot* of a link
 //! is the row that has the link, and its *head* is the row at the other end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::bind::{Bound, BoundClass, Rows};
@@ -147,6 +147,13 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
             let (name, table) = (format!("relinquish_notes_{number}"), bound.table(&class.table));
             let into = Set::Added.of(bound, number);
             tables.extend(bound.dialect.note_added(&name, &table, &into, &class.handle));
+        }
+    }
+    if bound.has_triggers {
+        let hosts = bound.classes.iter().filter(|class| !(class.is_root && bound.people.is_some()));
+        let hosts: BTreeMap<&str, &BoundClass> = hosts.map(|class| (class.table.as_str(), class)).collect();
+        for (number, (name, class)) in hosts.into_iter().enumerate() {
+            tables.extend(bound.dialect.note_changed(number, &bound.table(name), &class.handle));
         }
     }
     tables

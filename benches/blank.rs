@@ -1,6 +1,6 @@
 //! How fast documents are blanked: `cargo bench --bench blank`.
 
-// It is a program that prints figures, and rounds them.
+// This program prints rounded figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use relinquish::anonymise::document::{blank, is_blank};
 
-/// An invoice of so many pages, with a font and a picture of 200 KiB that are stepped over.
+/// An invoice with the given number of pages. It has a font and a picture of 200 KiB, which the search skips.
 fn invoice(pages: usize) -> Vec<u8> {
     let mut file = b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n".to_vec();
     let kids: Vec<String> = (0..pages).map(|n| format!("{} 0 R", n * 2 + 4)).collect();

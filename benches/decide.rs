@@ -1,12 +1,14 @@
-//! How fast the policy decides, beside a chain of `if`s written by hand for this one policy; what a customer who is not
-//! due costs; and how much memory the impact of a change takes over a million customers.
+//! Measures three things: how fast the policy decides, compared with a chain of `if`s that is written by hand for
+//! this one policy; what a customer who is not due costs; and how much memory the impact of a policy change needs for
+//! a million customers.
 //!
-//! `cargo bench --bench decide`; `CUSTOMERS=10000` in the environment for a short look.
+//! Run it with `cargo bench --bench decide`. Set `CUSTOMERS=10000` in the environment for a short run.
 //!
-//! The policy is a realistic one: 5 triggers, 12 record classes, 4 duties, 3 guards that block, 50 tenants with an entry of
-//! their own. The chain knows the same rules, reads the same facts, and says the same of every customer; that is checked.
+//! The policy is realistic: 5 triggers, 12 record classes, 4 duties, 3 guards that block, and 50 tenants with their
+//! own lines. The chain has the same rules and reads the same facts. The program checks that both answers agree for
+//! every customer.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -27,7 +29,7 @@ use relinquish::data_map::{Fact, Field, Kind, RecordClass};
 use relinquish::plan::{Deferred, decide, impact};
 use relinquish::{Asked, Customer, DataMap, Decision, Policy, PolicyDocument};
 
-/// Counts what is allocated, and the most that was held at once.
+/// Counts the allocated memory and its peak.
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
@@ -45,7 +47,7 @@ const CLASSES: [&str; 11] = [
     "document",
 ];
 
-/// What has to be kept: name, class, and for how many years from the end of the calendar year.
+/// The duties: name, class, and the number of years from the end of the calendar year.
 const DUTIES: [(&str, &str, i32); 4] =
     [("bookkeeping", "invoice", 7), ("tax", "payment", 10), ("orders", "order", 7), ("calls", "call", 1)];
 
@@ -130,7 +132,7 @@ fn customer(n: u64) -> Customer {
 /// What the chain says.
 #[derive(Debug, PartialEq, Eq)]
 enum ByHand {
-    /// Since when, and by class until when duties may defer it.
+    /// The day since when the customer is due; and for each class, the day until which a duty may defer it.
     Due(NaiveDate, Vec<(&'static str, NaiveDate)>),
     NotYet(NaiveDate),
     Blocked(Vec<(&'static str, NaiveDate)>),
@@ -143,7 +145,7 @@ fn deferred_by_hand(today: NaiveDate) -> Vec<(&'static str, NaiveDate)> {
     DUTIES.iter().map(|(_, class, years)| (*class, until(*years))).collect()
 }
 
-/// The same policy as code: what somebody would write who has this one policy for ever.
+/// The same policy as code, written only for this policy.
 fn by_hand(days: &HashMap<String, u64>, customer: &Customer, at: DateTime<Utc>) -> ByHand {
     let zone = chrono_tz::Europe::Stockholm;
     let day = |moment: &Moment| match moment {
@@ -184,13 +186,13 @@ fn by_hand(days: &HashMap<String, u64>, customer: &Customer, at: DateTime<Utc>) 
     }
 }
 
-/// Whether a decision says of every duty what the chain says.
+/// Whether the decision and the chain have the same day for every duty.
 fn same_days(deferred: &[Deferred], until: &[(&str, NaiveDate)]) -> bool {
     let said = |class: &str| deferred.iter().find(|deferred| deferred.class.as_str() == class)?.until;
     deferred.len() == until.len() && until.iter().all(|(class, day)| said(class) == Some(*day))
 }
 
-/// A million customers, none of whom is held.
+/// Measures the memory of an impact over `count` customers. No customer is kept in memory.
 fn weigh(policy_now: &Policy, count: u64) {
     let stricter = policy("3 years");
     let held = ALLOCATOR.allocated();
@@ -208,14 +210,14 @@ fn weigh(policy_now: &Policy, count: u64) {
 fn main() {
     let count: u64 = std::env::var("CUSTOMERS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
     let policy_now = policy("4 years");
-    // First, so that the most that was held is held by nothing else.
+    // This runs first, so that nothing else counts towards the peak.
     weigh(&policy_now, count);
     let days: HashMap<String, u64> = (0..50).map(|tenant| (format!("t{tenant}"), 60 + tenant)).collect();
     let customers: Vec<Customer> = (0..20_000).map(customer).collect();
     let at = now();
     let said = |customer: &Customer| decide(&policy_now, customer, &Asked::Sweep, &[], at);
 
-    // Both say the same of everyone.
+    // Both decide the same for every customer.
     let mut kinds = [0_u64; 4];
     for customer in &customers {
         let (decision, hand) = (said(customer), by_hand(&days, customer, at));
@@ -239,7 +241,8 @@ fn main() {
     }
     println!("due, not yet, blocked, nothing: {kinds:?} of {}", customers.len());
 
-    // Many short rounds, and the best of each: what else the machine does lengthens rounds, and shortens none.
+    // Many short rounds, of which the fastest counts. Other work on the machine can only make a round slower, never
+    // faster.
     let passes = 10;
     let mut best = [f64::MAX; 3];
     let mut time = |which: usize, work: &dyn Fn(&Customer)| {
@@ -254,7 +257,7 @@ fn main() {
         time(0, &|customer| drop(black_box(said(customer))));
         time(2, &|customer| drop(black_box(by_hand(&days, customer, at))));
     }
-    // A figure for people: it is rounded anyway.
+    // The figure is rounded when it is printed.
     #[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
     let decided = (passes * customers.len()) as f64;
     let by_hand_best = best[1].min(best[2]);

@@ -1,16 +1,16 @@
-//! How fast customers are erased from an SQLite file, beside SQL written by hand.
+//! How fast customers are erased from an SQLite file, compared with SQL that is written by hand.
 //!
-//! `cargo bench --bench erase`; `CUSTOMERS=1000 ROUNDS=3` in the environment for a short look.
+//! Run it with `cargo bench --bench erase`. Set `CUSTOMERS=1000 ROUNDS=3` in the environment for a short run.
 //!
-//! Half of the customers are erased, the others are bystanders; each has 2 addresses, 10 invoices and 100 call records.
-//! Every run starts from a fresh synced copy of the same file. The baselines use the same pragmas and the same batches:
+//! Half of the customers are erased. Each customer has 2 addresses, 10 invoices and 100 call records. Every run
+//! starts from a fresh synced copy of the same file. The two baselines use the same pragmas and the same batches:
 //!
 //! * *careful* reads the facts, deactivates with compare-and-set, erases, verifies by count, checkpoints once at the end;
 //! * *bare* erases.
 //!
-//! Ours goes from approved plans to certificates, with the ledger in a file of its own.
+//! The crate's run goes from approved plans to certificates, with the ledger in a separate file.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -118,7 +118,8 @@ fn main() {
         let bare = timed(&folder.path().join("bare.sqlite"), &original, |path| bare(path, customers));
         let ours = ours(&runtime, folder.path(), &original, customers);
         let second = careful_first();
-        // Both baselines around ours, so that a drift of the machine shows in A/A and not in the ratio.
+        // The baselines run before and after the crate's run. If the speed of the machine changes, this shows in A/A
+        // and not in the ratio.
         let middle = Took { wall: (first.wall + second.wall) / 2, cpu: (first.cpu + second.cpu) / 2 };
         figures.careful.push(ratio(ours.0.wall, middle.wall));
         figures.bare.push(ratio(ours.0.wall, bare.wall));
@@ -171,7 +172,7 @@ fn median(figures: &mut [f64]) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// CPU time of this process so far, in the kernel's ticks of 10 ms. Zero where there is no `/proc`.
+/// CPU time of this process so far, in the kernel's ticks of 10 ms. Zero if there is no `/proc`.
 fn cpu() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
@@ -219,7 +220,7 @@ fn create(path: &Path, customers: usize) {
         let mut call = transaction
             .prepare("INSERT INTO calls (customer_id, called, seconds) VALUES (?1, ?2, ?3)")
             .unwrap();
-        // Those to be erased and the bystanders alternate, as in life.
+        // Every second customer is to be erased.
         for id in 1..=2 * i64::try_from(customers).unwrap() {
             let due = id % 2 == 1;
             let (name, street) =
@@ -245,7 +246,7 @@ fn create(path: &Path, customers: usize) {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
 }
 
-/// What every variant has to have done.
+/// Checks the result, which has to be the same for every variant.
 fn check(path: &Path) {
     let connection = Connection::open(path).unwrap();
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
@@ -271,6 +272,7 @@ fn open(path: &Path) -> Connection {
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
     connection.pragma_update(None, "foreign_keys", true).unwrap();
     connection.pragma_update(None, "secure_delete", true).unwrap();
+    connection.pragma_update(None, "cache_size", -16_384).unwrap();
     connection
 }
 
@@ -354,7 +356,7 @@ fn careful(path: &Path, customers: usize) {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
 }
 
-/// From approved plans to certificates; and how long a scrub takes afterwards.
+/// The time from approved plans to certificates, and the time of a scrub afterwards.
 fn ours(
     runtime: &tokio::runtime::Runtime,
     folder: &Path,

@@ -1,11 +1,12 @@
-//! How fast records are exported as CSV, and how much memory that takes: beside a bare reading of the same rows with rusqlite.
+//! How fast records are exported as CSV, and how much memory this needs. It is compared with reading the same rows
+//! directly with rusqlite.
 //!
-//! `cargo bench --bench export --features export`; `ROWS=100000` in the environment for a short look.
+//! Run it with `cargo bench --bench export --features export`. Set `ROWS=100000` in the environment for a short run.
 //!
-//! The records are those of one class of all customers, and those of one customer who has them all. What is counted is what
-//! Rust allocates.
+//! There are two exports: all records of one class, and all records of one customer, who owns every record. Only
+//! memory that Rust allocates is counted.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -25,7 +26,7 @@ use relinquish::plan::Authority;
 use relinquish::{Engine, FileKeyRing, MemoryLedger, PolicyDocument, SqlMap, SqliteStore};
 use rusqlite::{Connection, params};
 
-/// Counts what is allocated, and the most that was held at once.
+/// Counts the allocated memory and its peak.
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
@@ -109,7 +110,7 @@ fn create(path: &Path, rows: u32) {
     transaction.commit().unwrap();
 }
 
-/// The time in which rusqlite reads every value of the rows.
+/// The time that rusqlite needs to read every value of the rows.
 fn bare(path: &Path) -> Duration {
     let connection = Connection::open(path).unwrap();
     let read = || {
@@ -131,7 +132,7 @@ fn bare(path: &Path) -> Duration {
     (0..3).map(|_| read()).min().unwrap()
 }
 
-/// The time of an export, and the most that it held at once beyond what was there before.
+/// The time of an export, and its peak of memory beyond the memory that was in use before.
 fn exported(path: &Path, export: &Export, rows: u32) -> (Duration, usize) {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap());

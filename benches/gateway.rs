@@ -1,16 +1,17 @@
-//! How much of what a gateway allows is used, and what an erasure there costs this machine.
+//! How much of a gateway's rate limit is used, and how much CPU time an erasure at a gateway needs.
 //!
-//! `cargo bench --bench gateway --features stripe`; `PROFILES=300` in the environment for a short look.
+//! Run it with `cargo bench --bench gateway --features stripe`. Set `PROFILES=300` in the environment for a short
+//! run.
 //!
-//! An imitation of Stripe runs in a process of its own on loopback and answers after 50 ms. A request over its limit is
-//! answered with 429; the client is told the same limit. Each profile is erased as a case does it: its state is read
-//! (the customer, its subscriptions, invoices and charges), it is looked at and deleted, and read back.
+//! An imitation of Stripe runs in a separate process on loopback and answers after 50 ms. It answers a request over
+//! its limit with 429, and the client knows the same limit. Each profile is erased as in a case: first its state is
+//! read (the customer, its subscriptions, invoices and charges). Then the profile is checked, deleted and read back.
 //!
-//! * *erasures*: the imitation allows 100 deletions per second, and as many reads as anyone likes;
-//! * *requests*: it allows 100 requests per second, whatever they are;
+//! * *erasures*: the imitation allows 100 deletions per second, and any number of reads;
+//! * *requests*: it allows 100 requests per second of any kind;
 //! * *cases*: whole cases under the first limit, from approved plans to certificates, in memory.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -45,7 +46,7 @@ mod fakes;
 
 const ALLOWED: u32 = 100;
 const LATENCY: Duration = Duration::from_millis(50);
-/// How many profiles are under way at once.
+/// The number of profiles that are processed at the same time.
 const TOGETHER: usize = 64;
 
 fn main() {
@@ -62,7 +63,7 @@ fn main() {
     });
 }
 
-/// The imitation, until its input ends.
+/// Runs the imitation until its input ends.
 async fn serve(limited: &str) {
     let server = fakes::stripe::start().await;
     for n in 0..number("PROFILES", 1500) {
@@ -116,7 +117,7 @@ impl Drop for Imitation {
     }
 }
 
-/// The client that ships, counted.
+/// The normal HTTP client, which also counts its requests.
 #[derive(Debug)]
 struct Counting {
     inner: HttpClient,
@@ -134,7 +135,7 @@ impl Transport for Counting {
     }
 }
 
-/// Asks until there is an answer, as a case does.
+/// Retries until there is an answer, as a case does.
 async fn answer<T, F: Future<Output = Result<T, GatewayError>>>(ask: impl Fn() -> F) -> T {
     loop {
         match ask().await {
@@ -163,7 +164,7 @@ async fn erase_all(stripe: &Stripe, profiles: usize) -> (f64, f64) {
     (start.elapsed().as_secs_f64(), (cpu_time().saturating_sub(cpu)).as_secs_f64())
 }
 
-// Figures for people: they are rounded anyway.
+// The figures are rounded when they are printed.
 #[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
 async fn erasures(profiles: usize) {
     let imitation = Imitation::start("erasures");
@@ -176,7 +177,7 @@ async fn erasures(profiles: usize) {
     println!("requests per erasure: {:.1}", requests as f64 / profiles as f64);
 }
 
-// Figures for people: they are rounded anyway.
+// The figures are rounded when they are printed.
 #[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
 async fn requests(profiles: usize) {
     let imitation = Imitation::start("requests");
@@ -200,7 +201,7 @@ customer = "delete"
 gateway.stripe = "erase"
 "#;
 
-// Figures for people: they are rounded anyway.
+// The figures are rounded when they are printed.
 #[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
 async fn cases(profiles: usize) {
     let imitation = Imitation::start("erasures");
@@ -245,7 +246,7 @@ async fn cases(profiles: usize) {
     println!("429 answers: {}", counted.too_many.load(Ordering::Relaxed));
 }
 
-/// What this process used so far, in user and system time. Linux counts in hundredths of a second.
+/// The user and system time of this process so far. Linux counts in hundredths of a second.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let ticks: u64 = stat

@@ -1,12 +1,12 @@
-//! How much memory erasing takes while plans come one after the other: it is a matter of the batch, not of how many
-//! customers there are.
+//! How much memory erasing needs while plans arrive one after the other. It depends on the size of a batch, not on
+//! the number of customers.
 //!
-//! `cargo bench --bench memory`; `CUSTOMERS=5000` in the environment for a short look.
+//! Run it with `cargo bench --bench memory`. Set `CUSTOMERS=5000` in the environment for a short run.
 //!
-//! One thread plans and approves page by page, a channel holds one page, another thread executes. What is counted is
-//! what Rust allocates; SQLite keeps a page cache of 2 MiB a connection beside it.
+//! One thread plans and approves page by page. A channel holds one page, and another thread executes. Only memory
+//! that Rust allocates is counted. SQLite also has a page cache of 2 MiB for each connection.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ use relinquish::{
 };
 use rusqlite::{Connection, params};
 
-/// Counts what is allocated, and the most that was held at once.
+/// Counts the allocated memory and its peak.
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
@@ -61,7 +61,7 @@ treatments.clear = { customer = "anonymise", invoice = "anonymise" }
 
 fn main() {
     let most = std::env::var("CUSTOMERS").ok().and_then(|text| text.parse().ok()).unwrap_or(50_000_usize);
-    // Enough for every place along the way to be taken.
+    // The small run has enough customers to fill every page and the channel.
     let few = most.div_ceil(10).max(6 * PAGE);
     let [few_bytes, most_bytes] = [few, most].map(|customers| {
         let bytes = peak(customers);
@@ -78,8 +78,8 @@ fn mebibytes(bytes: usize) -> f64 {
     bytes / f64::from(1 << 20)
 }
 
-/// The most that was held at once while so many customers were erased. What an earlier run held at once is held
-/// against a later one too, so the small run comes first.
+/// The peak of memory while this number of customers is erased. The peak of an earlier run also counts for a later
+/// one, so the small run comes first.
 fn peak(customers: usize) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.sqlite");

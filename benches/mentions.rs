@@ -1,10 +1,11 @@
-//! One pass over the texts of others: `cargo bench --bench mentions`.
+//! How fast one pass over the texts of other people is: `cargo bench --bench mentions`.
 //!
-//! 10,000 people and 1,000,000 comments of about 200 bytes in an SQLite file, one in fifty of which mentions somebody. The pass is held
-//! against reading the same rows with the same statement, text by text, and doing nothing with them.
-//! `RELINQUISH_BENCH_COMMENTS` takes another number of comments. The peak of the memory is that of the process.
+//! There are 10,000 people and 1,000,000 comments of about 200 bytes in an SQLite file. One in fifty comments
+//! mentions somebody. The pass is compared with a loop that reads the same rows with the same statement and does
+//! nothing with them. `RELINQUISH_BENCH_COMMENTS` sets another number of comments. The peak of memory is that of the
+//! whole process.
 
-// It is a program that prints figures, and rounds them.
+// This program prints rounded figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -118,7 +119,7 @@ fn create(path: &Path, comments: usize, people: &[Identifiers]) -> usize {
     planted
 }
 
-/// Reads every text as the pass does, page by page, and does nothing with it. The best of three.
+/// Reads every text page by page, as the pass does, and does nothing with it. The fastest of three rounds counts.
 fn read(path: &Path) -> f64 {
     let connection = Connection::open(path).unwrap();
     let sql = "SELECT id, NULL, body FROM comments WHERE id > ?1 ORDER BY id LIMIT 2000";

@@ -1,20 +1,21 @@
-//! What one customer costs, in databases of 1,000, 20,000 and 200,000 customers.
+//! How much CPU time one customer costs, in databases of 1,000, 20,000 and 200,000 customers.
 //!
-//! `cargo bench --bench one`; `SIZES=1000,20000` and `CUSTOMERS=5` in the environment for a short look.
+//! Run it with `cargo bench --bench one`. Set `SIZES=1000,20000` and `CUSTOMERS=5` in the environment for a short
+//! run.
 //!
-//! The shop has orders with lines, addresses that orders and customers share, follows that go with either end, comments
-//! that answer one another, and invoices that a duty keeps together with their address. Nobody has run `ANALYZE`. There
-//! are three variants of the same rows:
+//! The shop has orders with lines, addresses that orders and customers share, and follows that go when either
+//! customer goes. It also has comments that answer other comments, and invoices that a duty keeps together with their
+//! address. `ANALYZE` was never run. There are three variants of the same rows:
 //!
 //! * *indexed* has foreign keys, and an index on every link;
-//! * *unindexed* has no index but those of the keys. The map alone says the links;
-//! * *unindexed, foreign keys* is the same with foreign keys. SQLite itself then reads a table for each row that is
-//!   deleted, to see whether a link still leads to the row. A `DELETE` written by hand costs the same.
+//! * *unindexed* has only the indexes of the primary keys. Only the map describes the links;
+//! * *unindexed, foreign keys* is the same with foreign keys. For each deleted row, SQLite itself then reads a table
+//!   to check whether a link still leads to the row. A `DELETE` that is written by hand costs the same.
 //!
-//! Each figure is the median CPU time of the whole process, over customers who are planned and erased one by one. Beside
-//! the variants without indexes stands the CPU time of reading the shop's tables once.
+//! Each figure is the median CPU time of the whole process. The customers are planned and erased one by one. For the
+//! variants without indexes, the program also prints the CPU time of reading the shop's tables once.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -233,13 +234,13 @@ fn ratio(one: Duration, other: Duration) -> f64 {
     one.as_secs_f64() / other.as_secs_f64().max(1e-9)
 }
 
-/// The middle one of several times.
+/// The median of several times.
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// CPU time of this process so far, all threads together.
+/// CPU time of all threads of this process so far.
 fn cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap()
 }
@@ -267,7 +268,7 @@ fn create(path: &Path, customers: u32, variant: Variant) {
         let mut comment = insert("comments", "NULL, ?1, ?2, 'I like the lamp very much'");
         let mut invoice = insert("invoices", "NULL, ?1, ?2, '2026-02-03', ?3");
         let all = i64::from(customers);
-        // A home of each customer, and an address for every two of them.
+        // Each customer has a home address, and every two customers share another address.
         for id in 1..=all + all / 2 + 1 {
             address.execute(params![id, format!("{id} Church Lane, Little Whinging")]).unwrap();
         }
@@ -284,7 +285,7 @@ fn create(path: &Path, customers: u32, variant: Variant) {
                     invoice.execute(params![number, id, name]).unwrap();
                 }
                 follow.execute([id, (id * 7919 + n * 13) % all + 1]).unwrap();
-                // An answer to somebody else's comment.
+                // An answer to a comment of another customer.
                 let answered = (id > 1).then(|| (id * 31 + n) % (2 * (id - 1)) + 1);
                 comment.execute(params![id, answered]).unwrap();
             }
@@ -326,7 +327,7 @@ async fn each(folder: &Path, path: &Path, size: u32, customers: u32) -> (Duratio
     .unwrap();
     engine.census().await.unwrap();
     let (mut planning, mut erasing) = (Vec::new(), Vec::new());
-    // The first one fills caches and is not counted.
+    // The first customer fills the caches and is not counted.
     for n in 0..=customers {
         let id = size / (customers + 2) * (n + 1) + 1;
         let (now, start) = (Utc::now(), cpu());
@@ -349,14 +350,14 @@ async fn each(folder: &Path, path: &Path, size: u32, customers: u32) -> (Duratio
     (median(planning), median(erasing))
 }
 
-/// What has to have been done for a customer.
+/// Checks what has to be done for a customer.
 fn check(path: &Path, id: u32) {
     let connection = Connection::open(path).unwrap();
     let count = |sql: &str| connection.query_row(sql, [id], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM comments WHERE customer_id = ?1"), 0);
     assert_eq!(count("SELECT count(*) FROM follows WHERE ?1 IN (follower_id, followed_id)"), 0);
     assert_eq!(count("SELECT count(*) FROM orders WHERE customer_id = ?1 AND note IS NOT NULL"), 0);
-    // The invoice is kept with its address, and the shared address with whoever has it too.
+    // The invoice is kept with its address. The shared address is kept for the other customer.
     assert_eq!(count("SELECT count(*) FROM addresses WHERE id = ?1 AND street IS NOT NULL"), 1);
     assert_eq!(count("SELECT count(*) FROM customers WHERE id = ?1 AND email LIKE 'maud%'"), 0);
 }

@@ -1,11 +1,13 @@
 //! How fast people are found in text: `cargo bench --bench redact`.
 //!
-//! One person, 1,000 and 100,000 over 256 MiB of mixed comments each, half of them ASCII and half with one character in five
-//! that is not, against a bare automaton (aho-corasick) of the same people's words over the same bytes.
-//! `RELINQUISH_BENCH_MIB` takes another number of MiB. Texts are made in blocks, so that memory does not grow with it, and both
-//! take turns block by block, so that a busy machine slows both.
+//! There are three runs, for 1, 1,000 and 100,000 people. Each run searches 256 MiB of comments. Half of the comments
+//! are ASCII; in the other half, one character in five is not. The run is compared with a plain automaton
+//! (aho-corasick) that searches the same bytes for the words of the same people.
+//!
+//! `RELINQUISH_BENCH_MIB` sets another number of MiB. Texts are made in blocks, so that the memory does not grow with
+//! this number. The two searches alternate block by block, so that a busy machine slows both.
 
-// It is a program that prints figures, and rounds them.
+// This program prints rounded figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -24,7 +26,8 @@ use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
 
 const MIB: usize = 1 << 20;
-/// Made and searched together: so little that on a busy machine one round of three is left alone.
+/// The size of a block, which is made and searched at once. It is small. So even on a busy machine, one of three
+/// rounds is likely to be undisturbed.
 const BLOCK: usize = MIB;
 
 /// Numbers that look random and are the same in every run (`SplitMix64`).
@@ -70,7 +73,7 @@ const ENGLISH: &str = "customer called about the invoice again and wants it sent
 const NORDIC: &str = "kunden åkte på sjön från Åhus får många ärenden härifrån där även övriga å ä ö större möjligheter \
     återbetalning för försändelsen över fönstret någon höjd fråga rör även själva påståendet från bågskytten";
 
-/// Comments of about 200 bytes, of which one in fifty mentions somebody.
+/// Comments of about 200 bytes. One in fifty mentions somebody.
 fn comments(words: &str, people: &[Identifiers], bytes: usize, dice: &mut Dice) -> Vec<String> {
     let words: Vec<&str> = words.split_whitespace().collect();
     let (mut texts, mut total) = (Vec::new(), 0);
@@ -93,7 +96,7 @@ fn comments(words: &str, people: &[Identifiers], bytes: usize, dice: &mut Dice) 
     texts
 }
 
-/// Every word of these people's identifiers, as a plain search for them would take it.
+/// An automaton with every word of these people's identifiers, as a simple search would use it.
 fn bare(people: &[Identifiers]) -> AhoCorasick {
     let values = people.iter().flat_map(|person| person.iter().map(|(_, value)| value));
     let words: BTreeSet<&str> = values
@@ -107,7 +110,7 @@ fn bare(people: &[Identifiers]) -> AhoCorasick {
         .unwrap()
 }
 
-/// Seconds of the fastest of three rounds.
+/// The seconds of the fastest of three rounds.
 fn fastest(mut work: impl FnMut()) -> f64 {
     (0..3)
         .map(|_| {
@@ -118,7 +121,7 @@ fn fastest(mut work: impl FnMut()) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// Bytes, and the seconds that each took.
+/// The number of bytes, and the seconds that each search needed.
 #[derive(Clone, Copy, Default)]
 struct Figures {
     bytes: f64,

@@ -1,12 +1,14 @@
-//! What it costs to find, after a restore, whom the ledger has erased since: beside reading the restored customers by hand.
+//! What it costs, after a restore, to find the customers who were erased after the backup. It is compared with
+//! reading the restored customers by hand.
 //!
-//! `cargo bench --bench replay`; `CUSTOMERS=20000 ROUNDS=3` in the environment for a short look.
+//! Run it with `cargo bench --bench replay`. Set `CUSTOMERS=20000 ROUNDS=3` in the environment for a short run.
 //!
-//! Ten customers were erased after the backup, among very many. The replay reads each customer's facts, computes the
-//! customer's token and looks it up. By hand, the same columns of the same rows are read, page by page, and nothing is
-//! done with them. Each figure is the median CPU time of the whole process; A/A is the reading by hand beside itself.
+//! Ten of very many customers were erased after the backup. The replay reads each customer's facts, computes the
+//! customer's token and looks it up. By hand, the same columns of the same rows are read page by page, and nothing is
+//! done with them. Each figure is the median CPU time of the whole process. A/A compares two runs of the reading by
+//! hand.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -112,7 +114,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// CPU time of this process for some work, all threads together.
+/// The CPU time of all threads of this process for some work.
 fn cpu_of(work: impl FnOnce()) -> Duration {
     let cpu = || Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap();
     let start = cpu();
@@ -190,7 +192,7 @@ fn read(path: &Path) {
     assert!(length > 0);
 }
 
-/// Computes a token for each of so many names.
+/// Computes a token for this number of names.
 async fn sign(names: u32) {
     let keys = keys();
     let epoch = keys.epochs().await.unwrap().pop().unwrap();

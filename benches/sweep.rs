@@ -1,14 +1,15 @@
-//! What a survey of all customers costs, beside the bare SELECT of the same columns through the same driver, and how much
-//! memory it takes.
+//! What a survey of all customers costs, compared with a bare SELECT of the same columns through the same driver. It
+//! also measures the memory.
 //!
-//! `cargo bench --bench sweep --features sqlite`; `CUSTOMERS=10000` in the environment for a short look.
+//! Run it with `cargo bench --bench sweep --features sqlite`. Set `CUSTOMERS=10000` in the environment for a short
+//! run.
 //!
-//! One customer in a hundred is due and has an invoice. Each round runs the SELECT twice and the survey once, and the medians
-//! are compared: the two SELECTs (A/A) say how far the machine can be trusted. The SELECT is one statement over the whole table. It
-//! takes every value from the driver as a value of Rust (a text as a `String`), and keeps nothing. A third figure is the SELECT that
-//! only looks at the bytes where SQLite has them, and takes nothing.
+//! One customer in a hundred is due and has an invoice. Each round runs the SELECT twice and the survey once, and the
+//! medians are compared. The ratio of the two SELECTs (A/A) shows how stable the machine is. The SELECT is one
+//! statement over the whole table. It converts every value to a Rust value (a text to a `String`) and keeps nothing.
+//! A third figure is a SELECT that only looks at SQLite's own bytes, without converting them.
 
-// It is a program that prints figures.
+// This program prints figures.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -27,7 +28,7 @@ use relinquish::{Engine, FileKeyRing, PolicyDocument, SqlMap, SqliteLedger, Sqli
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
-/// Counts what is allocated, and the most that was held at once.
+/// Counts the allocated memory and its peak.
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
@@ -115,7 +116,7 @@ fn measure(customers: usize) {
         };
         let mut one = || time(&mut bare, &mut || select(&connection, customers));
         let mut other = || time(&mut again, &mut || select(&connection, customers));
-        // The order changes, so that neither is always the first.
+        // The order alternates, so that neither is always first.
         if round % 2 == 0 {
             (one(), other())
         } else {
@@ -166,14 +167,14 @@ fn mebibytes(bytes: usize) -> f64 {
     bytes / f64::from(1 << 20)
 }
 
-/// The most memory that the process had, in KiB, where the system says it.
+/// The peak of the process's memory, in KiB, if the system reports it.
 fn resident() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
-/// Takes every value of the survey's columns, and keeps nothing.
+/// Converts every value of the survey's columns to a Rust value, and keeps nothing.
 fn select(connection: &Connection, customers: usize) {
     let mut statement = connection.prepare_cached(SELECT).unwrap();
     let mut rows = statement.query([]).unwrap();
@@ -188,7 +189,7 @@ fn select(connection: &Connection, customers: usize) {
     assert_eq!(count, customers);
 }
 
-/// Looks at every value of the survey's columns, and takes none.
+/// Looks at every value of the survey's columns, without converting it.
 fn look(connection: &Connection, customers: usize) {
     let mut statement = connection.prepare_cached(SELECT).unwrap();
     let mut rows = statement.query([]).unwrap();
@@ -244,7 +245,7 @@ fn create(path: &Path, customers: usize) {
             .unwrap();
         for id in 0..i64::try_from(customers).unwrap() {
             let name = format!("Maud Ashworth {id}");
-            // One in a hundred is due, one in ten was cancelled a short time ago.
+            // One in a hundred is due, and one in ten was cancelled a short time ago.
             let (status, cancelled) = match id % 100 {
                 0 => ("cancelled", Some(ago(120))),
                 n if n % 10 == 0 => ("cancelled", Some(ago(30))),

@@ -1,9 +1,10 @@
-//! Erasing a customer at Authorize.Net, also when the gateway is busy, and when it refuses.
+//! Erases a customer at Authorize.Net. It also shows what happens when the gateway is busy, and when it refuses.
 //!
 //! `cargo run --example authorize_net --features authorize-net`
 //!
-//! It starts an imitation of Authorize.Net on loopback and talks to it over HTTP, so it needs no account and harms
-//! nobody. In earnest leave out `base_url`, and take the keys from wherever your service keeps its secrets.
+//! It starts an imitation of Authorize.Net on loopback and sends it HTTP requests, so it needs no account and deletes
+//! nothing real. In production leave out `base_url`, and take the keys from the place where your service keeps its
+//! secrets.
 
 use chrono::{TimeDelta, Utc};
 use relinquish::customer::{GatewayProfile, Status};

@@ -1,9 +1,9 @@
-//! A customer is taken out of texts that others wrote: the standing invoice text on their card, and the comments about
-//! them. `cargo run --example free_text`
+//! Removes a customer from texts that other people wrote: the invoice text on the customer's card, and comments about
+//! the customer. `cargo run --example free_text`
 //!
 //! The texts themselves stay, because they say what was agreed. Issued invoices are kept as they are.
 
-// A program of its own may print.
+// An example may print.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -118,7 +118,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{outcome}\n\nAfter:");
     show(&database)?;
 
-    // The same without a store: what is not certain is for a person to look at.
+    // The same without a store. A mention that is not certain is for a person to check.
     let mut grace = Identifiers::new();
     grace.insert(Kind::Name, "Grace Will");
     let matcher = Matcher::new([&grace])?;

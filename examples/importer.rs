@@ -1,11 +1,12 @@
-//! An importer and a webhook handler that do not bring erased people back.
+//! An importer and a webhook handler that do not store erased people again.
 //!
 //! `cargo run --example importer`
 //!
-//! Maud asked to be erased. The next night the old CRM sends her again, and the payment gateway sends an event about her.
-//! Both ask the suppression list before they write. Later Maud returns, and is let in.
+//! Maud asked to be erased. The next night the old CRM sends her again, and the payment gateway sends an event about
+//! her. Importer and handler ask the suppression list before they write. Later Maud becomes a customer again, and is
+//! stored.
 
-// It is a program that talks to whoever runs it.
+// An example may print.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -73,7 +74,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The list can be in the ledger. Its key is in a file of its own: without that file, the list tells nothing to anybody.
+/// The list can be in the ledger. Its key is in a separate file. Without that file, nobody can read anything from the
+/// list.
 fn open(folder: &Path, database: &Path) -> Result<Engine, Box<dyn Error>> {
     let store = SqliteStore::open(database, &SqlMap::from_toml(MAP)?)?;
     let path = folder.join("ledger.sqlite");
@@ -93,7 +95,7 @@ fn mail_of(address: &str) -> Identifier {
 async fn import(engine: &Engine, database: &Path) -> Result<(), Box<dyn Error>> {
     let mut asked = Vec::new();
     for (row, [_, email, phone]) in NIGHTLY.iter().enumerate() {
-        // An empty field says nothing of anybody, and cannot be asked for.
+        // An empty field identifies nobody, and the list does not accept it.
         for (kind, value) in [(Kind::Email, email), (Kind::Phone, phone)] {
             if !value.is_empty() {
                 asked.push((row, Identifier::new("shop", kind, *value)));
@@ -113,7 +115,8 @@ async fn import(engine: &Engine, database: &Path) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// The handler asks for each event. It answers the gateway with success in both cases, or the gateway would try again.
+/// The handler asks the list for each event. It answers the gateway with success in both cases. Otherwise the gateway
+/// would send the event again.
 async fn webhook(engine: &Engine, database: &Path, email: &str) -> Result<&'static str, Box<dyn Error>> {
     if engine.was_erased(&mail_of(email)).await? {
         return Ok("customer.updated: dropped");
@@ -165,7 +168,7 @@ mod tests {
         let engine = open(folder.path(), &database).unwrap();
         erase(&engine, "1").await.unwrap();
         import(&engine, &database).await.unwrap();
-        // Theo alone: Maud is known by her address with a tag, and by her telephone number.
+        // Only Theo is stored. Maud is recognised by her address with a tag, and by her telephone number.
         assert_eq!(people(&database).unwrap(), 1);
         assert_eq!(
             webhook(&engine, &database, "maud@example.org").await.unwrap(),

@@ -1,4 +1,4 @@
-//! An adapter for a gateway that this crate does not know: everything a host has to write.
+//! An adapter for a gateway that this crate does not support. The file has everything that a host has to write.
 //!
 //! `cargo run --example own_gateway`
 
@@ -11,13 +11,14 @@ use relinquish::gateway::{
     ProfileErasure, ProfileFacts, ProfileId, ProfileState, Receipt,
 };
 
-/// Stands for the client of the gateway: payers by mandate, each with their customer number, if any, and running mandates.
+/// An imitation of the gateway's client. It has the payers by mandate, each with an optional customer number and the
+/// number of active mandates.
 struct DirectDebit {
     name: GatewayName,
     payers: Mutex<BTreeMap<String, (Option<String>, u32)>>,
 }
 
-/// It shows nobody: whatever has an engine may print it.
+/// The debug form shows no person, because every program that has an engine may print it.
 impl std::fmt::Debug for DirectDebit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "DirectDebit({})", self.name)
@@ -40,12 +41,12 @@ impl PaymentGatewayEraser for DirectDebit {
         std::time::Duration::ZERO
     }
 
-    /// Whatever tells one account from another: a creditor's identifier, a merchant's number.
+    /// A value that is different for each account, such as a creditor's identifier or a merchant's number.
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         Ok(Some("GB98MBNX00000000000123".into()))
     }
 
-    /// Absent only in the gateway's own words: its "not found", and never a time-out or an empty answer.
+    /// A profile is absent only if the gateway says "not found". A timeout or an empty answer does not mean that.
     async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
         let payers = self.payers.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(payers.get(profile.as_str()).map_or(ProfileState::Absent, |(owner, mandates)| {
@@ -53,7 +54,8 @@ impl PaymentGatewayEraser for DirectDebit {
         }))
     }
 
-    /// Again is `AlreadyAbsent`. After a lost answer say `GatewayError::Unknown`: the engine looks, and assumes nothing.
+    /// A second erasure answers `AlreadyAbsent`. After a lost answer, return `GatewayError::Unknown`. The engine then
+    /// reads the state, and assumes nothing.
     async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
         let mut payers = self.payers.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(match payers.get(erasure.profile.as_str()) {
@@ -69,7 +71,7 @@ impl PaymentGatewayEraser for DirectDebit {
     }
 
     async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
-        Err(self.refused("it gives no receipts, so there is nothing to ask for"))
+        Err(self.refused("it gives no receipts, so no task can be asked for"))
     }
 }
 
@@ -93,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// Stands for the gateway's sandbox, in which a test can make payers.
+    /// An imitation of the gateway's sandbox, in which a test can create payers.
     struct Sandbox(DirectDebit);
 
     #[async_trait]

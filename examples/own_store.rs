@@ -1,10 +1,10 @@
-//! A host with repository code of its own: no SQL map, no SQL at all.
+//! A host with its own repository code, without an SQL map and without SQL.
 //!
 //! `cargo run --example own_store`
 //!
-//! A box office keeps its buyers in types of its own. To be erased by policy it implements [`Repository`]: what
-//! it holds, who the buyers are, load one, save one. [`ByRecord`] makes a complete store of that. This file's
-//! adapter is everything a host has to write.
+//! A box office keeps its buyers in its own types. So that they can be erased by policy, it implements
+//! [`Repository`]: the data map, the facts of the buyers, load one buyer, save one buyer. [`ByRecord`] turns this
+//! into a complete store. The adapter in this file is everything that a host has to write.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +53,7 @@ pub(crate) struct BoxOffice {
     buyers: Mutex<Buyers>,
 }
 
-/// It shows nobody: whatever has an engine may print it.
+/// The debug form shows no person, because every program that has an engine may print it.
 impl std::fmt::Debug for BoxOffice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("BoxOffice")
@@ -90,7 +90,7 @@ impl BoxOffice {
 }
 
 fn number(id: &CustomerId) -> Option<u64> {
-    // "007" is nobody: an id must be spelled as the box office spells it.
+    // "007" is not an id: an id must be spelled exactly as the box office spells it.
     id.as_str().parse().ok().filter(|number: &u64| number.to_string() == id.as_str())
 }
 
@@ -151,11 +151,11 @@ impl Repository for BoxOffice {
     }
 
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
-        // Nothing is ever handed over to an "Unknown Customer" here.
+        // No record is ever handed over to an "Unknown Customer" here.
         if request.stand_ins {
             return Ok(Page::default());
         }
-        // A cursor that is no buyer's number is an error: the first page again would never end.
+        // A cursor that is not a buyer's number is an error. To start again at the first page would loop for ever.
         let foreign = |_| StoreError::failed("listing buyers", "the cursor is not the box office's");
         let after = request
             .after
@@ -271,7 +271,7 @@ pub(crate) fn buyers() -> Buyers {
 #[allow(clippy::print_stdout)] // It is a program that talks to whoever runs it.
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let office = Arc::new(BoxOffice::new(buyers())?);
-    // In earnest the key comes from a key ring that outlives the process, and the ledger is a file.
+    // In production the key comes from a permanent key ring, and the ledger is a file.
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|_| "the operating system gives no randomness")?;
     let engine = Engine::builder(

@@ -1,13 +1,15 @@
-//! Crypto-shredding: an append-only event log whose events are encrypted per person, and a key management service in memory.
+//! Crypto-shredding: an append-only event log with a separate encryption key for each person, and a key management
+//! service in memory.
 //!
 //! ```sh
 //! cargo run --example shredding
 //! ```
 //!
-//! The log cannot delete anything. Erasing a customer destroys the customer's key; the case waits until the last copy of the key is gone, which
-//! is seven days here: the waiting period of the service and the backups of the wrapped keys.
+//! The log cannot delete anything, so erasing a customer destroys the customer's key. The case waits until the last
+//! copy of the key is gone. Here this takes seven days: the waiting period of the service and the age of the backups
+//! of the wrapped keys.
 
-// It is a program for the console.
+// An example may print.
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::collections::BTreeMap;
@@ -47,10 +49,10 @@ customer = "delete"
 recipient.events = "tell"
 "#;
 
-/// How long a destroyed key can still be brought back.
+/// How long a destroyed key can still be restored.
 const WAIT: TimeDelta = TimeDelta::days(7);
 
-/// A key management service: one key per person, under an id that says nothing of the person.
+/// A key management service. Each person has one key, with an id that reveals nothing about the person.
 #[derive(Debug, Default)]
 struct Kms(Mutex<BTreeMap<String, Key>>);
 
@@ -68,7 +70,7 @@ impl std::fmt::Debug for Key {
 }
 
 impl Kms {
-    /// The key of a person, made at the first use. `None` if the key is destroyed.
+    /// The key of a person. It is created at the first use. `None` if the key is destroyed.
     fn key(&self, customer: &str) -> Result<Option<[u8; 32]>, Box<dyn Error>> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = keys.get(customer) {
@@ -85,7 +87,7 @@ impl Kms {
     }
 }
 
-/// The keys, and the clock that says when their copies are gone.
+/// The keys, and the clock that decides when their copies are gone.
 #[derive(Debug)]
 struct Keys(Arc<Kms>, Arc<Calendar>);
 
@@ -94,9 +96,9 @@ impl PersonKeys for Keys {
     async fn destroy(&self, notice: &Notice) -> Result<Option<Receipt>, RecipientError> {
         let customer = notice.customer.as_ref().map_or("", |customer| customer.as_str());
         let mut keys = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever never had an event never had a key.
+        // A customer who never had an event never had a key.
         let Some(key) = keys.get_mut(customer) else { return Ok(None) };
-        // A key that was destroyed before keeps its date.
+        // A key that was already destroyed keeps its date.
         key.destroyed.get_or_insert(self.1.now());
         Ok(Some(key.id.as_str().into()))
     }
@@ -109,7 +111,7 @@ impl PersonKeys for Keys {
             .and_then(|key| key.destroyed)
             .map(|at| at + WAIT);
         let Some(until) = until.filter(|until| *until > now) else {
-            // Now the row of the wrapped key goes, too.
+            // Now the row of the wrapped key is deleted too.
             keys.retain(|_, key| key.id != receipt.as_str());
             return Ok(Vec::new());
         };
@@ -129,7 +131,7 @@ struct Event {
     sealed: Vec<u8>,
 }
 
-/// A stream of bytes from a key, for one event. In a real log, take an authenticated cipher such as AES-GCM.
+/// A stream of bytes from a key, for one event. In a real log, use an authenticated cipher such as AES-GCM.
 fn stream(key: &[u8; 32], number: u64, length: usize) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut bytes = Vec::new();
     for block in 0_u64.. {
@@ -155,7 +157,7 @@ impl Log {
         Ok(())
     }
 
-    /// The events of a customer: the text, or `None` where nobody can read it any more.
+    /// The events of a customer: each is the text, or `None` if nobody can read the text any more.
     fn read(&self, kms: &Kms, customer: &str) -> Result<Vec<Option<String>>, Box<dyn Error>> {
         let mut texts = Vec::new();
         for event in self.0.iter().filter(|event| event.customer == customer) {
@@ -173,7 +175,7 @@ impl Log {
     }
 }
 
-/// A clock that the example turns, so that seven days pass at once.
+/// A clock that the example sets forward, so that seven days pass at once.
 #[derive(Debug)]
 struct Calendar(Mutex<DateTime<Utc>>);
 
@@ -199,7 +201,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     log.add(&kms, "18", "ordered a poster")?;
 
-    // The root store holds the customers. The map names the event log as a recipient that knows people by their key.
+    // The root store has the customers. The map names the event log as a recipient that knows people by their key.
     let customers = RecordClass::new("customer")
         .field(Field::key("id").token_part())
         .field(Field::personal("name", Kind::Name))
@@ -231,7 +233,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let approval =
         Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), clock.now(), TimeDelta::hours(1));
     let outcome = engine.erase(plan.approve(approval)?).await?;
-    // The record is gone, and the events cannot be read. But the key could still be brought back.
+    // The record is gone, and the events cannot be read. But the key could still be restored.
     println!("at once: {outcome}");
     println!("the events: {:?}", log.read(&kms, "17")?);
     let Outcome::Waiting { .. } = outcome else { return Err("the case must wait".into()) };

@@ -1,9 +1,10 @@
-//! Erasing customers at Stripe: one by a plan, and a forgotten profile by a review.
+//! Erases customers at Stripe: one by a plan, and a forgotten profile by a review.
 //!
 //! `cargo run --example stripe --features stripe`
 //!
-//! It starts an imitation of Stripe on loopback and talks to it over HTTP, so it needs no account and harms nobody. In
-//! earnest leave out `base_url`, and take the key from wherever your service keeps its secrets.
+//! It starts an imitation of Stripe on loopback and sends it HTTP requests, so it needs no account and deletes
+//! nothing real. In production leave out `base_url`, and take the key from the place where your service keeps its
+//! secrets.
 
 use chrono::{TimeDelta, Utc};
 use relinquish::customer::{GatewayProfile, Status};
@@ -40,7 +41,7 @@ customer = "anonymise"
 gateway.stripe = "erase"
 "#;
 
-/// Maud left, Theo has a subscription at Stripe that the shop knows nothing of, and Ines pays one by one.
+/// Maud has left. Theo has a subscription at Stripe that the shop does not know. Ines pays each order separately.
 fn shop() -> Result<MemoryRepository, Box<dyn std::error::Error>> {
     let customer = RecordClass::new("customer")
         .field(Field::key("id").token_part())
@@ -118,7 +119,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let csv = String::from_utf8(writer.finish()?)?;
     println!("{csv}");
-    // A person opens the file, checks each row, and writes "erase" where it is to go.
+    // A person opens the file, checks each row, and writes "erase" into the rows that should be erased.
     let review = Review::from_csv(csv.replace("\n,stripe", "\nerase,stripe").as_bytes())?;
     let approval = Approval::new("operator-7", [TenantId::from("shop")], review.digest(), now, an_hour);
     for one in engine.erase_profiles(&review.approve(approval)?).await? {

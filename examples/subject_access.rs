@@ -1,4 +1,5 @@
-//! A person asks what is held about them (Art. 15 GDPR): the request, the identity, the search, the archive, and who looked.
+//! A person asks which data is held about them (Art. 15 GDPR). The example shows the request, the identity check, the
+//! search, the archive and the access log.
 //!
 //! `cargo run --example subject_access --features export`
 
@@ -51,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let is_customer = found.iter().find(|place| place.class.as_str() == "customer");
     let customer = is_customer.map_or("17", |place| place.key.as_str()).to_owned();
 
-    // The request is recorded, and nothing is exported before it is known who asks.
+    // The request is recorded. Nothing is exported before the person's identity is confirmed.
     let who = Who::Customer { customer: customer.as_str().into() };
     engine.receive(NewRequest::new("r-1", RequestKind::Access, Channel::Email, who, Utc::now())).await?;
     let answers = Access::new(operator.clone(), Purpose::Request("r-1".into()));
@@ -62,7 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let confirmed = Note::ConfirmIdentity { reference: "passport".parse()? };
     engine.note(&"r-1".into(), &confirmed, Utc::now().date_naive(), &operator).await?;
 
-    // Is the person in the database a second time?
+    // Checks whether the person is in the database a second time.
     let mut tracing = engine.traces(&TracesOf::Customer(customer.as_str().into()), &answers).await?;
     while let Some(traces) = tracing.next().await? {
         for trace in traces.iter().filter(|trace| trace.certainty >= Certainty::Likely) {

@@ -1,4 +1,4 @@
-//! Verifies a certificate, or the export of a ledger, with nothing but the public key of the ledger's signer.
+//! Verifies a certificate, or the export of a ledger. It needs only the public key of the ledger's signer.
 //!
 //! ```sh
 //! cargo run --features checkpoints --example verify -- certificate certificate.json 'erasures.example.com+…+…'
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use relinquish::ledger::proof::{self, Checkpoint, ProvenCertificate, PublicKey};
 
-/// Verifies what a ledger says, without the ledger
+/// Verifies a certificate or an export of a ledger, without the ledger
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -34,7 +34,7 @@ enum What {
         /// The public key of the ledger's signer, as its operator has published it
         key: PublicKey,
     },
-    /// All entries of a ledger, against a checkpoint that was held elsewhere
+    /// All entries of a ledger, against a checkpoint that was kept elsewhere
     Export {
         /// The export
         file: PathBuf,

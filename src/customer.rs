@@ -1,9 +1,9 @@
-//! Who is erased: the customer as the host's root store knows them.
+//! The customer to erase, as the host's root store knows them.
 //!
-//! Everything here is a *fact* that the store reads afresh: the status, the dates, the tenants, the subscriptions.
-//! Values that describe the person (names, addresses, mails) are not here; they stay in the store. Ids are printed
-//! only where a host asks for them with `as_str`. Their `Debug` shows nothing, because a customer's id may well be an
-//! e-mail address.
+//! Everything here is a *fact* that the store reads again each time: the status, the dates, the tenants, the
+//! subscriptions. Values that describe the person (names, addresses, e-mails) are not here. They stay in the store. A
+//! host can print an id only with `as_str`. The `Debug` of an id shows nothing, because an id may be an e-mail
+//! address.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -37,14 +37,14 @@ closed_name! {
 }
 
 open_name! {
-    /// A payment gateway's own id of the host's account there. A plan names the accounts with which it was made: with
-    /// a key of another account the gateway finds none of our profiles, and "not found" proves nothing.
+    /// A payment gateway's own id of the host's account there. A plan contains the accounts with which it was made.
+    /// With the key of another account, the gateway does not find the profiles, so "not found" would prove nothing.
     AccountId
 }
 
 open_name! {
-    /// The id of the organisation to which a customer belongs. A host with one organisation names it once in the data
-    /// map.
+    /// The id of the organisation to which a customer belongs. A host with only one organisation gives its name in
+    /// the data map.
     TenantId
 }
 
@@ -58,7 +58,7 @@ pub enum Status {
     Cancelled,
     /// Deactivated: archived, inactive, cannot log in. The reversible first step of an erasure writes this status.
     Archived,
-    /// The host marked the customer as deleted. The row still exists.
+    /// Marked as deleted by the host. The row still exists.
     Deleted,
 }
 
@@ -90,7 +90,7 @@ pub struct GatewayProfile {
 }
 
 impl GatewayProfile {
-    /// A profile at a gateway.
+    /// Makes a profile at a gateway.
     pub fn new(gateway: impl Into<GatewayName>, id: impl Into<ProfileId>) -> Self {
         Self { gateway: gateway.into(), id: id.into() }
     }
@@ -127,8 +127,8 @@ impl HoldKind {
     }
 }
 
-/// What a store needs to undo its own deactivation: the values that deactivating overwrites. The store chooses the
-/// form. It must hold no personal data.
+/// The data that a store needs to undo its own deactivation: the values that the deactivation overwrites. The store
+/// chooses the format. The text must contain no personal data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FormerStatus(std::sync::Arc<str>);
@@ -151,9 +151,9 @@ impl FormerStatus {
     }
 }
 
-/// A digest of the facts that guards look at. If two revisions differ, such a fact has changed. The instant of
-/// registration is among these facts, because row ids are reused. Deactivation, gateway ids, dates and the number of
-/// records are not.
+/// A digest of the facts that guards check. If two revisions differ, such a fact has changed. The instant of
+/// registration is included, because databases reuse row ids. Deactivation, gateway ids, dates and the number of
+/// records are not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(Digest);
@@ -166,7 +166,7 @@ pub(crate) fn unreadable_date(name: &str) -> String {
     format!("{DATE}{name}")
 }
 
-/// The error that a customer has a date which cannot be read.
+/// The error that a date of a customer cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnreadableDate;
 
@@ -185,43 +185,41 @@ pub struct Customer {
     pub connected: BTreeSet<TenantId>,
     /// The customer's status.
     pub status: Status,
-    /// What the store needs to undo a deactivation. A customer who is not archived has this value too: it is read before
-    /// the deactivation.
+    /// The data that the store needs to undo a deactivation. Set for every customer, because it is read before the
+    /// deactivation.
     pub former_status: FormerStatus,
-    /// When the customer was registered. The ledger's token contains this instant, because row ids are reused.
+    /// When the customer was registered. The ledger's token contains this instant, because databases reuse row ids.
     pub registered: Option<DateTime<Utc>>,
     /// The dates by name: `created`, `cancelled`, `deleted`, and others that the data map names.
     pub dates: Dates,
-    /// The number of subscriptions that still run, as the store knows.
+    /// The number of active subscriptions in the store.
     pub active_subscriptions: u32,
-    /// The number of subscriptions that still run, as the gateways say. The engine asks the gateways; a store leaves
-    /// this at 0.
+    /// The number of active subscriptions at the gateways. The engine sets this; a store leaves it at 0.
     pub gateway_subscriptions: u32,
-    /// The number of unpaid invoices, as the store knows.
+    /// The number of unpaid invoices in the store.
     pub unpaid_invoices: u32,
-    /// The number of unpaid invoices, as the gateways say. The engine asks the gateways; a store leaves this at 0.
+    /// The number of unpaid invoices at the gateways. The engine sets this; a store leaves it at 0.
     pub gateway_unpaid_invoices: u32,
-    /// The number of disputed payments that are not settled, as the store knows.
+    /// The number of open payment disputes in the store.
     pub open_disputes: u32,
-    /// The number of disputed payments that are not settled, as the gateways say. The engine asks the gateways; a
-    /// store leaves this at 0.
+    /// The number of open payment disputes at the gateways. The engine sets this; a store leaves it at 0.
     pub gateway_disputes: u32,
-    /// Holds that somebody placed in the host's own database and nobody lifted, as the store knows.
+    /// Holds in force in the host's own database.
     pub holds: BTreeSet<HoldKind>,
-    /// Holds that an operator placed [through the engine](crate::Engine::place_hold). The engine reads them from the
-    /// ledger; a store leaves this empty.
+    /// Holds in force that an operator placed [through the engine](crate::Engine::place_hold). The engine reads them
+    /// from the ledger; a store leaves this empty.
     pub held: BTreeSet<Held>,
-    /// The host's own states that the data map names, each with whether it is up. A state that is missing here counts
-    /// as up.
+    /// The host's own states that the data map names, each with whether the customer is in it. A missing state counts
+    /// as `true`.
     pub states: BTreeMap<StateName, bool>,
     /// Profiles at payment gateways.
     pub gateway_profiles: Vec<GatewayProfile>,
-    /// The gateway accounts that hold these profiles, as the gateways say. The engine asks the gateways; a store
-    /// leaves this empty.
+    /// The gateway accounts with these profiles. The engine sets this; a store leaves it empty.
     pub gateway_accounts: BTreeMap<GatewayName, AccountId>,
-    /// Whether this is the tenant's "Unknown Customer": a stand-in that keeps orders. Nobody erases it.
+    /// Whether this is the tenant's "Unknown Customer". This stand-in keeps records of erased customers, and is never
+    /// erased.
     pub stand_in: bool,
-    /// The names of the facts that the store holds but could not read: `status`, `holds`, or `date` and the name of
+    /// The names of the facts that are in the store but cannot be read: `status`, `holds`, or `date` and the name of
     /// the date. A customer with an unreadable fact is blocked.
     pub unreadable: BTreeSet<String>,
     /// The first plausible day for the [`dates`](Self::dates), if the store sets one. `None` means 1900-01-01.
@@ -229,12 +227,12 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// An active customer of one tenant, with no subscription, profile or date. Set the fields that say more.
+    /// An active customer of one tenant, with no subscription, profile or date. Set the other fields as needed.
     pub fn new(id: impl Into<CustomerId>, tenant: impl Into<TenantId>) -> Self {
         Self::before(id.into(), tenant.into(), FormerStatus::new(""))
     }
 
-    /// The same, with what the store needs to undo a deactivation.
+    /// Does the same, with the data that the store needs to undo a deactivation.
     pub(crate) fn before(id: CustomerId, tenant: TenantId, former_status: FormerStatus) -> Self {
         Self {
             id,
@@ -262,8 +260,8 @@ impl Customer {
         }
     }
 
-    /// The names of the facts that cannot be read: those that the store could not read, and every date that is not
-    /// plausible on a day. If there is any, the customer is blocked.
+    /// The names of the facts that cannot be read. These are facts that the store could not read, and dates that are
+    /// not plausible on this day. If there is any, the customer is blocked.
     ///
     /// ```
     /// use relinquish::Customer;
@@ -278,7 +276,7 @@ impl Customer {
     pub fn unreadable_on(&self, day: NaiveDate) -> impl Iterator<Item = Cow<'_, str>> {
         let dates = self.dates.iter().filter(move |(_, moment)| !self.is_date(**moment, day));
         let named = self.unreadable.iter().map(|fact| Cow::Borrowed(fact.as_str()));
-        // The date of registration makes nothing due. So only a registration in the far future is implausible.
+        // No trigger counts from the date of registration. So only a registration in the far future is implausible.
         let is_ahead =
             |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
         let registered = self.registered.filter(is_ahead).map(|_| Cow::Borrowed("registered"));
@@ -289,8 +287,8 @@ impl Customer {
     pub(crate) fn is_readable_on(&self, day: NaiveDate) -> bool {
         let is_ahead =
             |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
-        // An instant after the year 9999 is never plausible. If the day itself is later, the quick test must accept
-        // nothing.
+        // An instant after the year 9999 is never plausible. If the given day is later than that, the quick test must
+        // accept nothing.
         let is_calendar = day.year() <= 9_999;
         let midnight =
             if is_calendar { day.and_time(NaiveTime::MIN).and_utc().timestamp() } else { i64::MIN };
@@ -328,11 +326,11 @@ impl Customer {
         self.tenants = u32::try_from(self.connected.len()).unwrap_or(u32::MAX);
     }
 
-    /// A digest of what the guards look at, and of the names of the tenants.
+    /// A digest of the facts that the guards check, and of the names of the tenants.
     pub fn revision(&self) -> Revision {
-        // Every run computes this several times per customer, so it serialises no document. The fixed parts come
-        // first. Then come the lists, each with its length before it, so that the parts of two lists cannot be
-        // confused.
+        // Every run computes this several times per customer. So the parts are hashed directly, without JSON. The
+        // fixed parts come first. Then come the lists, each preceded by its length, so that the parts of two lists
+        // cannot be confused.
         let registered = self.registered.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()));
         let (seconds, nanos) = registered.unwrap_or_default();
         let mut parts = Vec::with_capacity(128);
@@ -359,7 +357,7 @@ impl Customer {
         Revision(Digest::of_bytes(&parts))
     }
 
-    /// The facts that a store compares again when it acts.
+    /// The facts that a store compares again when it writes.
     pub fn expected(&self) -> Expected {
         Expected { revision: self.revision(), status: self.status }
     }
@@ -375,10 +373,10 @@ impl fmt::Debug for Customer {
     }
 }
 
-/// What must still be true of a customer at the moment a store acts: compare-and-set.
+/// The facts that must still be true when a store writes (compare-and-set).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
-    /// [`Customer::revision`] of the facts that were decided on.
+    /// The [`Customer::revision`] of the facts on which the decision was based.
     pub revision: Revision,
     /// The status at that time, or [`Status::Archived`] after our own deactivation.
     pub status: Status,
@@ -391,11 +389,11 @@ impl Expected {
     }
 }
 
-/// Values by which a person is found in other places: names, mails, numbers.
+/// Values by which a person is found in other places: names, e-mail addresses, numbers.
 #[derive(Clone, Default)]
 pub struct Identifiers {
     values: Vec<(Kind, String)>,
-    /// The hashes of the values: a customer may have very many, and each is added once.
+    /// The hashes of the values, to find duplicates quickly. A customer may have very many values.
     hashes: HashSet<u64>,
 }
 
@@ -423,9 +421,9 @@ impl Identifiers {
         self.values.iter().map(|(kind, value)| (kind, value.as_str()))
     }
 
-    /// Those that identify a person by themselves, without what only says who is meant beside them: a date of birth, a city.
+    /// Only the values that identify a person on their own. Values such as a date of birth or a city are left out.
     pub(crate) fn identifying(mut self) -> Self {
-        // The hash of a value that is left out does no harm: it only leads to a comparison.
+        // The hash of a removed value does no harm: it only causes one more comparison.
         self.values.retain(|(kind, _)| kind.identifies());
         self
     }
@@ -453,8 +451,8 @@ impl fmt::Debug for Identifiers {
 pub struct Cursor(String);
 
 impl Cursor {
-    /// For a store: a cursor from the text with which the store finds the place again, such as the key of the page's
-    /// last customer.
+    /// For a store: makes a cursor from a text by which the store finds the place again. For example, the key of the
+    /// last customer of the page.
     pub fn new(place: impl Into<String>) -> Self {
         Self(place.into())
     }
@@ -465,7 +463,7 @@ impl Cursor {
     }
 }
 
-/// Shows nothing, because a cursor may hold a customer's key.
+/// Shows nothing, because a cursor may contain a customer's key.
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cursor(…)")
@@ -569,7 +567,7 @@ mod tests {
         assert_ne!(listed(&["a", "b"]), listed(&["ab"]));
         assert_ne!(listed(&["a", ""]), listed(&["a"]));
     }
-    /// A host's own code fills in dates that mean "none", and impossible dates.
+    /// A host's own code may fill in dates that mean "none", and impossible dates.
     #[test]
     fn a_date_that_cannot_be_is_unreadable_whoever_gave_it() {
         let today: NaiveDate = "2026-11-28".parse().unwrap();

@@ -1,6 +1,7 @@
 //! SHA-256 over canonical JSON: the digests of plans, policies, maps and treatments.
 
 mod canonical;
+mod direct;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::hex;
 
 pub(crate) use canonical::canonical;
+use direct::{Large, direct};
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.
 ///
@@ -27,17 +29,11 @@ impl Digest {
     /// A document without a canonical form gets a random digest that is never repeated, so no approval is valid for
     /// it. The documents of this crate have string keys and finite numbers, so they always have a canonical form.
     pub(crate) fn of<T: Serialize>(document: &T) -> Self {
-        let value = serde_json::to_value(document).map(|mut value| {
-            name_large_integers(&mut value);
-            value
-        });
-        #[cfg(test)]
-        let remembered = value.as_ref().ok().cloned();
-        match value.and_then(canonical::of_value) {
+        match form(document) {
             Ok(text) => {
                 let digest = Self::of_bytes(text.as_bytes());
                 #[cfg(test)]
-                facts::remember(digest, &remembered.unwrap_or_default());
+                facts::remember(digest, &serde_json::to_value(document).unwrap_or_default());
                 digest
             }
             Err(error) => Self::of_nothing_else(&error),
@@ -84,6 +80,17 @@ impl Digest {
     }
 }
 
+/// The canonical form of a document, with whole numbers beyond 2⁵³ as text. RFC 8785 writes every number as a double, and
+/// different large whole numbers become the same double. So two different documents never share a digest.
+fn form<T: Serialize>(document: &T) -> serde_json::Result<String> {
+    if let Some(text) = direct(document, Large::Named) {
+        return Ok(text);
+    }
+    let mut value = serde_json::to_value(document)?;
+    name_large_integers(&mut value);
+    canonical::of_value(value)
+}
+
 /// Writes 32 bytes as 64 hexadecimal digits into a buffer. The ledger's entries contain many digests, so this
 /// allocates nothing. The buffer has the right size and digits are ASCII, so the result is always `Some`. Callers
 /// turn `None` into an error, never into an empty text.
@@ -92,8 +99,7 @@ pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'
     std::str::from_utf8(place).ok()
 }
 
-/// Replaces whole numbers beyond 2⁵³ by text. RFC 8785 writes every number as a double, and different large whole
-/// numbers become the same double. So two different documents never share a digest.
+/// Replaces whole numbers beyond 2⁵³ by text.
 fn name_large_integers(value: &mut Value) {
     match value {
         Value::Number(number) => {
@@ -124,7 +130,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The error for a text that is no digest.
+/// The error for a text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits; copy it whole from the plan")]
 pub struct NotADigest;
@@ -178,8 +184,8 @@ mod tests {
         assert_ne!(one, other);
     }
 
-    /// The bug: all documents without a canonical form had the same digest, that of the error's text. So an approval
-    /// of one was valid for all others.
+    /// A former bug: all documents without a canonical form had the same digest, that of the error's text. So an
+    /// approval of one was valid for all others.
     #[test]
     fn documents_without_a_form_share_no_digest() {
         let odd = |n: u32| std::collections::BTreeMap::from([(vec![n], n)]);

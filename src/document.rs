@@ -1,4 +1,4 @@
-//! Reading a policy or a map in TOML or JSON. Every fault is reported at once, each with its path and a way out.
+//! Reads a policy or a map in TOML or JSON. All errors are reported at once, each with its path and a way out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use crate::edits::edits;
 
-/// A fault in a document, a schema or a policy: where, what, and what to write instead.
+/// An error in a document, a schema or a policy: the place, what is wrong, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Where: the path of keys, or the table and column.
+    /// The place: the path of keys, or the table and column.
     pub path: String,
     /// What is wrong there.
     pub what: String,
@@ -132,7 +132,7 @@ impl fmt::Debug for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The known name most similar to what was written, if any is similar enough.
+/// The known name that is most similar to a misspelled name, if any is similar enough.
 pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let chars = written.chars().count();
     known
@@ -179,15 +179,15 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// What is said of an unknown key.
+/// The message for an unknown key.
 const NO_KEY: &str = "is no key of this table";
 
 /// Reads values from a document, and collects the problems.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     problems: Vec<Problem>,
-    /// The tables with an unknown key, each with its first such problem. A key that is missing there may be the one that
-    /// was meant.
+    /// The tables with an unknown key, each with its first such problem. If a key is missing in such a table, the
+    /// unknown key is probably this key misspelled.
     strange: BTreeMap<String, usize>,
 }
 
@@ -249,6 +249,29 @@ impl Reader {
         self.problems.iter_mut().find(|problem| is_it(problem))
     }
 
+    /// Reports once what several places have in common: of problems with the same words the first one stays, and names the
+    /// other places.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn fold_alike(&mut self, is_it: impl Fn(&Problem) -> bool) {
+        let mut first: Vec<Problem> = Vec::new();
+        for problem in std::mem::take(&mut self.problems) {
+            match first.iter_mut().find(|known| is_it(known) && known.what == problem.what) {
+                Some(known) => {
+                    known.way_out.push_str("; the same at ");
+                    known.way_out.push_str(&problem.path);
+                }
+                None => first.push(problem),
+            }
+        }
+        self.problems = first;
+    }
+
+    /// Takes problems back, because another problem says the same.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn drop_all(&mut self, is_it: impl Fn(&Problem) -> bool) {
+        self.problems.retain(|problem| !is_it(problem));
+    }
+
     /// Adds what was reported after the first `known` problems to the problem of a place, if there is one: it is the
     /// same mistake, and its way out is the next step.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -289,8 +312,8 @@ impl Reader {
         self.problem(path, format!("is not {wanted}"), format!("write {wanted}"));
     }
 
-    /// A table in which misspelled keys are corrected, each with a problem. The rest is then read as intended, so one
-    /// typing error gives one problem. Without this, everything under the key would be reported as missing.
+    /// Corrects misspelled keys of a table, and reports a problem for each. The rest is then read as intended, so
+    /// that one typing error gives one problem. Without this, everything under the key would be reported as missing.
     pub(crate) fn mended<'v>(&mut self, path: &str, value: &'v Value, known: &[&str]) -> Cow<'v, Value> {
         let Some(table) = value.as_object() else { return Cow::Borrowed(value) };
         let mut mended = table.clone();
@@ -367,7 +390,8 @@ impl Reader {
         value
     }
 
-    /// Whether a table has an unknown key. Then what is missing there is the same mistake, and is said with it.
+    /// Whether a table has an unknown key. Then a missing key there is probably the same mistake, so it is added to
+    /// that problem.
     pub(crate) fn is_strange(&mut self, path: &str, missing: Option<&str>) -> bool {
         let at = self.strange.get(path).copied();
         let Some(problem) = at.and_then(|at| self.problems.get_mut(at)).filter(|one| one.what == NO_KEY)
@@ -403,7 +427,7 @@ impl Reader {
     pub(crate) fn texts<'v>(&mut self, path: &str, value: &'v Value) -> Option<Vec<&'v str>> {
         match value {
             Value::Array(items) if !items.is_empty() => {
-                // Every item is checked, even after a faulty item.
+                // Every item is checked, even after an error in another item.
                 let texts: Vec<Option<&str>> = items
                     .iter()
                     .enumerate()
@@ -429,7 +453,7 @@ impl Reader {
     }
 }
 
-/// A JSON value without duplicate keys. JSON allows duplicates, and one of them would win silently.
+/// A JSON value without duplicate keys. JSON allows duplicates, and a parser would silently ignore one of them.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -532,7 +556,7 @@ mod tests {
         );
     }
 
-    /// The bug: a typing error in a root key gave an error for everything under it.
+    /// A former bug: a typing error in a root key gave an error for everything under it.
     #[test]
     fn a_key_that_is_nearly_known_is_one_problem() {
         let value = Reader::toml("versoin = 1\nzebra = 2\n[customer]\nkey = 'id'").unwrap();

@@ -1,9 +1,9 @@
-//! How far apart two names are, for "did you mean".
+//! The edit distance of two names, for "did you mean".
 
 use std::iter::{once, repeat};
 
-/// How many characters are inserted, deleted, replaced or swapped with their neighbour to make one name of another (the
-/// optimal string alignment distance).
+/// The optimal string alignment distance: the number of characters to insert, delete, replace or swap with their
+/// neighbour to turn one name into the other.
 pub(crate) fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let (mut two_back, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=to.len()).collect());
@@ -11,7 +11,7 @@ pub(crate) fn edits(from: &str, to: &str) -> usize {
     for (n, x) in from.chars().enumerate() {
         let (mut left, mut y_before) = (n + 1, None);
         let mut row = vec![left];
-        // What the names cost without their last two characters each.
+        // The distances without the last two characters of each name.
         let swapped = once(None).chain(two_back.into_iter().map(Some)).chain(repeat(None));
         for ((y, of_last), swapped) in to.iter().copied().zip(last.windows(2)).zip(swapped) {
             if let [diagonal, above] = *of_last {

@@ -1,8 +1,8 @@
 //! Bytes as hexadecimal digits, and back.
 
-/// Text that is not the hexadecimal digits of as many bytes as were asked for.
+/// The error for a text that is not hexadecimal, or has another length than expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the hexadecimal digits of so many bytes")]
+#[error("not the hexadecimal digits of the expected number of bytes")]
 pub(crate) struct NotHex;
 
 /// The two digits of a byte, in lower case.
@@ -32,7 +32,7 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
-/// Writes the digits into a place of exactly their length.
+/// Writes the digits into a slice of exactly their length.
 pub(crate) fn encode_to_slice(bytes: &[u8], place: &mut [u8]) -> Result<(), NotHex> {
     if place.len() != bytes.len() * 2 {
         return Err(NotHex);
@@ -49,7 +49,7 @@ pub(crate) fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, NotHex> {
     text.as_ref().chunks(2).map(byte).collect()
 }
 
-/// Reads exactly as many bytes as there is place for. The place is undefined after an error.
+/// Reads exactly as many bytes as the slice has. After an error, the content of the slice is undefined.
 pub(crate) fn decode_to_slice(text: impl AsRef<[u8]>, place: &mut [u8]) -> Result<(), NotHex> {
     let text = text.as_ref();
     if text.len() != place.len() * 2 {

@@ -1,4 +1,4 @@
-//! What the JSON Schemas of policies and maps share.
+//! The shared parts of the JSON Schemas for policies and maps.
 
 use serde_json::{Map, Value as Json, json};
 

@@ -1,12 +1,12 @@
 //! Erase a customer for good: by policy, with a review before and a certificate after.
 //!
 //! Erasing a person from a running business takes more than a `DELETE`:
-//! * Some records have to stay, and must no longer say whose they are.
-//! * Some records must not be touched while a subscription runs.
-//! * A payment gateway holds a copy, and so do last night's backups.
-//! * Somebody has to approve the erasure, the process may die half-way, and in the end somebody asks for proof.
+//! * Some records have to stay, but must not identify the person any more.
+//! * Some records must not be touched while a subscription is active.
+//! * A payment gateway has a copy, and so do last night's backups.
+//! * Somebody has to approve the erasure, the process may die half-way, and later somebody asks for proof.
 //!
-//! This crate does all of that inside your own service, over the database that you have.
+//! This crate does all of this inside your own service, with your existing database.
 //!
 //! # How the data flow
 //!
@@ -19,13 +19,13 @@
 //! ```
 //!
 //! * A [`DataMap`] says what is held: every record class and field, each classified. The [SQL map](store::sql) makes
-//!   the data map from your tables. A column that nobody classified stops the start.
+//!   the data map from your tables. If a column is not classified, the store does not open.
 //! * A [policy] says what must happen to which record class, when and why. The policy is checked against the data
 //!   map. The check finds every impossible line before anything runs.
 //! * A [`Plan`] says what one erasure will do, step by step, and has a digest. Only a plan whose digest was
 //!   [approved](Approval) can be executed.
 //! * The [engine] carries the plan out, durably. It records each step before the step begins, and writes *done* last.
-//!   Wherever a process dies, [`Engine::resume`] goes on.
+//!   If a process dies at any point, [`Engine::resume`] continues.
 //! * The [`Certificate`] says what was done, what stays and why, what was verified, and what the erasure does not
 //!   cover.
 //!
@@ -49,7 +49,7 @@
 //! #      CREATE TABLE calls (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, number TEXT);
 //! #      INSERT INTO clients VALUES (7, 'Maud Ashworth', 'maud@example.org', 'active');
 //! #      INSERT INTO calls VALUES (1, 7, '+44 20 7946 0018');")?;
-//! // The tables of the database, and what their columns hold.
+//! // The tables of the database, and the content of their columns.
 //! let map = SqlMap::from_toml(r#"
 //!     version = 1
 //!     [customers]
@@ -93,7 +93,7 @@
 //! .scrub(store)
 //! .build()?;
 //!
-//! engine.census().await?; // once, and then from time to time: is there any row that the map does not explain?
+//! engine.census().await?; // once, and then from time to time: finds rows that the map does not explain
 //! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else {
 //!     panic!("nothing stands in the way");
 //! };
@@ -103,7 +103,7 @@
 //!     Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
 //! let outcome = engine.erase(plan.approve(approval)?).await?;
 //! assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
-//! engine.scrub().await?; // after a run: the old bytes disappear from the files too
+//! engine.scrub().await?; // after a run: removes the old bytes from the files, too
 //! # let (name, email): (String, String) = Connection::open(&database)?
 //! #     .query_row("SELECT name, email FROM clients", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
 //! # assert!(name.starts_with("Anonymised ") && email.ends_with("@erased.invalid"));
@@ -115,16 +115,16 @@
 //!
 //! | you want to | read |
 //! |---|---|
-//! | copy lines for your situation | [`manual::cookbook`] |
+//! | find an example for your situation | [`manual::cookbook`] |
 //! | describe your database | [`store::sql`] |
 //! | write a policy | [`policy`] |
-//! | record requests, place holds, and let the engine run by itself | [`manual::running`] |
-//! | use repository code of your own | [`Repository`], [`ByRecord`] |
-//! | erase at Stripe or Authorize.Net, and find what was forgotten there | [`manual::gateways`] |
+//! | record requests, place holds, and run the worker | [`manual::running`] |
+//! | use your own repository code | [`Repository`], [`ByRecord`] |
+//! | erase at Stripe or Authorize.Net, and find forgotten profiles there | [`manual::gateways`] |
 //! | write an adapter for a gateway | [`PaymentGatewayEraser`] |
-//! | know what is promised, and what not | [`manual`] |
+//! | know the guarantees and their limits | [`manual`] |
 
-// The link to a feature's module exists only with the feature. The docs are built with all features.
+// A link to a module of a feature works only with this feature. The docs are built with all features.
 #![cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(rustdoc::broken_intra_doc_links))]
 
 pub mod anonymise;

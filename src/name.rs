@@ -1,6 +1,7 @@
-//! Texts that name a thing, and texts that name a person.
+//! Macros for names: types for texts that name a thing, and for texts that identify a person.
 
-/// A text of its own type. Every customer's plan, counts and case have the same few, so a clone shares the text.
+/// Makes a separate type for a text. A clone shares the text, because the plans, counts and cases of all customers
+/// use the same few names.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $as_str:literal) => {
         $(#[$doc])*
@@ -34,7 +35,7 @@ macro_rules! text {
     };
 }
 
-/// A text that names a thing of the host's, printed freely.
+/// Makes a type for a text that names a thing. It may be printed.
 macro_rules! open_name {
     ($(#[$doc:meta])* $name:ident) => {
         crate::name::text! { $(#[$doc])* $name, "The text." }
@@ -59,7 +60,8 @@ macro_rules! open_name {
     };
 }
 
-/// A text that identifies a person: shown only by `as_str`, never by `Debug`, and without `Display`.
+/// Makes a type for a text that identifies a person. Only `as_str` shows it; `Debug` does not, and there is no
+/// `Display`.
 macro_rules! closed_name {
     ($(#[$doc:meta])* $name:ident) => {
         crate::name::text! { $(#[$doc])* $name, "The text itself. Keep it out of logs and messages." }

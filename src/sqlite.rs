@@ -1,4 +1,4 @@
-//! One SQLite connection on a thread of its own, and what its errors mean. The store and the ledger use it.
+//! Runs one SQLite connection on a separate thread, and classifies its errors. The store and the ledger use it.
 
 use std::fmt;
 use std::path::Path;
@@ -15,13 +15,13 @@ use crate::store::sql::{Constraint, ConstraintKind};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// How long nothing has to be done before a worker tidies up.
+/// The idle time after which a worker tidies up.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
-/// A connection that lives on its own thread, so that no async executor ever waits for a disk.
+/// A connection on its own thread, so that no async executor waits for a disk.
 ///
-/// Work that was handed over is finished even if nobody waits for its answer any more. The thread ends when
-/// the worker is dropped and its last piece of work is done.
+/// A submitted job is finished even if nobody waits for its answer any more. The thread ends when the worker is
+/// dropped and its last job is done.
 pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
 }
@@ -37,7 +37,7 @@ impl Worker {
         Self::spawn_tidying(connection, |_| ())
     }
 
-    /// A worker that tidies up once, when for a moment nothing was to be done.
+    /// Starts a worker that tidies up once whenever it is idle for a moment.
     pub(crate) fn spawn_tidying(
         mut connection: Connection,
         mut tidy: impl FnMut(&mut Connection) + Send + 'static,
@@ -59,14 +59,14 @@ impl Worker {
         Ok(Self { jobs })
     }
 
-    /// Does a piece of work on the connection's thread.
+    /// Runs a job on the connection's thread.
     pub(crate) async fn call<T: Send + 'static, E: From<Fault> + Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let (answer, wait) = oneshot::channel();
         let job = Box::new(move |connection: &mut Connection| {
-            // Nobody may be waiting any more; the work is done all the same.
+            // The caller may not wait any more. The job is done all the same.
             drop(answer.send(work(connection)));
         });
         let stopped = || E::from(Fault::Other("the thread of the database has stopped".to_owned()));
@@ -75,7 +75,7 @@ impl Worker {
     }
 }
 
-/// What a statement's preparation came to. The text quotes the statement, which holds no value.
+/// The error of preparing a statement. The text quotes the statement, which contains no value.
 pub(crate) fn unprepared(error: rusqlite::Error) -> Fault {
     match error {
         rusqlite::Error::SqliteFailure(code, Some(message)) if code.extended_code == ffi::SQLITE_ERROR => {
@@ -89,7 +89,7 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         let (code, message, preparing) = match error {
             rusqlite::Error::SqliteFailure(code, message) => (code, message, false),
-            // A value of another type than expected: the error tells the column and the type only.
+            // A value has another type than expected. The error names only the column and the type.
             rusqlite::Error::InvalidColumnType(_, column, kind) => {
                 return Self::Other(format!("{column} holds a value of type {kind}, which was not expected"));
             }
@@ -122,8 +122,9 @@ impl From<rusqlite::Error> for Fault {
                     _ => Constraint::new(kind, message.unwrap_or_else(plain)),
                 })
             }
-            // "no such column", "syntax error": the text quotes the statement, which holds no value. While a
-            // statement runs, the text may quote what a trigger or a function made of a value.
+            // "no such column", "syntax error": while a statement is prepared, the text quotes only the statement,
+            // which contains no value. While a statement runs, the text may quote a value from a trigger or a
+            // function, so it is not used.
             ErrorCode::Unknown if preparing && code.extended_code == ffi::SQLITE_ERROR => {
                 Self::Other(message.unwrap_or_else(plain))
             }
@@ -134,8 +135,8 @@ impl From<rusqlite::Error> for Fault {
 
 /// The code and the message of a statement that could not be prepared.
 ///
-/// Old releases of rusqlite have the variant `SqlInputError` only with a feature that the host may turn on. So this function
-/// knows the variant by its source and by its text, which is the message, ` in `, and the statement.
+/// In old releases of rusqlite, the variant `SqlInputError` exists only with a feature that the host may turn on. So
+/// this function recognises the variant by its source and its text: the message, ` in `, and the statement.
 fn prepared(error: &rusqlite::Error) -> Option<(ffi::Error, String)> {
     let code = *std::error::Error::source(error)?.downcast_ref::<ffi::Error>()?;
     let text = error.to_string();
@@ -162,7 +163,7 @@ fn kind_of(error: &rusqlite::Error) -> &'static str {
     }
 }
 
-/// Names the main database, where rusqlite has no `DatabaseName` any more.
+/// Names the main database, for releases of rusqlite without `DatabaseName`.
 #[allow(dead_code, reason = "releases of rusqlite that still have a DatabaseName use theirs")]
 struct DatabaseName;
 
@@ -171,15 +172,16 @@ impl DatabaseName {
     const Main: &std::ffi::CStr = c"main";
 }
 
-/// Whether the main database can only be read.
+/// Whether the main database is read-only.
 pub(crate) fn is_read_only(connection: &Connection) -> rusqlite::Result<bool> {
-    // Old releases of rusqlite take their own `DatabaseName`, new ones a name. An imported name hides the one above.
+    // Old releases of rusqlite take their own `DatabaseName`, new releases take a name. If rusqlite has a
+    // `DatabaseName`, this import replaces the one above.
     #[allow(unused_imports, clippy::wildcard_imports, reason = "the name is there in old releases only")]
     use rusqlite::*;
     connection.is_readonly(DatabaseName::Main)
 }
 
-/// The oldest SQLite whose schema tells what the store has to know (`pragma_table_list`, and strict tables).
+/// The oldest supported SQLite: it has `pragma_table_list` and strict tables, which the store needs.
 const OLDEST: i32 = 3_037_000;
 
 /// Whether the SQLite that is linked is new enough.
@@ -193,7 +195,7 @@ pub(crate) fn check_release() -> Result<(), Fault> {
     Ok(())
 }
 
-/// Opens a file for reading and writing, with a busy time-out of five seconds.
+/// Opens a file for reading and writing, with a busy timeout of five seconds.
 pub(crate) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
     check_release()?;
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,6 +1,6 @@
-//! Words for numbers and lists.
+//! Formats counted nouns and lists.
 
-/// A word, with an s where there is not exactly one.
+/// A noun, with an `s` unless the count is 1.
 pub(crate) fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }

@@ -1,5 +1,5 @@
-// The shop of the manual's recipes: a small database, and each recipe as the page shows it. The page's doc tests and the tests
-// of the manual use it.
+// The shop of the manual's recipes: a small database, and each recipe as the manual page shows it. The page's doc
+// tests and the tests of the manual use this module.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,8 @@ const MAP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/co
 const POLICY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/policy.toml"));
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/cookbook.rs"));
 
-/// Tables of a map or a policy whose lines are replaced one by one. In every other place a value replaces the whole value.
+/// The tables of a map or a policy that are merged line by line. Everywhere else a recipe's value replaces the whole
+/// old value.
 const TABLES: [&str; 13] = [
     "customers",
     "customers.fields",
@@ -30,14 +31,14 @@ const TABLES: [&str; 13] = [
     "customers.dates",
 ];
 
-/// The shop as one recipe changes it.
+/// The shop with the changes of one recipe.
 pub(crate) struct Recipe {
     pub(crate) sql: String,
     pub(crate) map: Table,
     pub(crate) policy: Table,
 }
 
-/// A page's blocks of code: the heading above each, its language, and its lines.
+/// The code blocks of a page: for each block the heading above it, its language, and its lines.
 pub(crate) fn blocks(page: &str) -> Vec<(String, String, String)> {
     let (mut found, mut heading) = (Vec::new(), String::new());
     let mut open: Option<(String, String)> = None;
@@ -67,7 +68,7 @@ pub(crate) fn recipes() -> Vec<String> {
     headings
 }
 
-/// Adds the lines of a fragment. A line replaces the line of the same name.
+/// Adds the lines of a fragment. A line replaces an existing line with the same name.
 pub(crate) fn merge(path: &str, into: &mut Table, from: Table) {
     for (key, value) in from {
         let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -85,7 +86,7 @@ pub(crate) fn merge(path: &str, into: &mut Table, from: Table) {
     }
 }
 
-/// The recipe under a heading, over the shop.
+/// The recipe under a heading, applied to the shop.
 pub(crate) fn recipe(heading: &str) -> Result<Recipe, Box<dyn Error>> {
     let mut recipe = Recipe { sql: SQL.to_owned(), map: MAP.parse()?, policy: POLICY.parse()? };
     for (_, language, text) in blocks(PAGE).into_iter().filter(|(above, ..)| above == heading) {
@@ -108,7 +109,7 @@ impl Recipe {
         Ok(PolicyDocument::from_toml(&toml::to_string(&self.policy)?)?)
     }
 
-    /// Makes the database in a folder.
+    /// Creates the database in a folder.
     pub(crate) fn database(&self, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         let path = folder.join("shop.sqlite");
         Connection::open(&path)?.execute_batch(&self.sql)?;

@@ -1,7 +1,7 @@
-//! Authorize.Net's customer profiles, as far as an erasure touches them.
+//! An imitation of Authorize.Net's customer profiles, with the parts that an erasure needs.
 //!
-//! It shows what the manual says of the real one: one address for everything, HTTP 200 whatever happens, a byte-order
-//! mark before each answer, and an order of the elements that it insists on.
+//! It behaves as the manual of the real gateway says. It has one address for all requests. It always answers HTTP
+//! 200, with a byte-order mark before each answer. It requires a certain order of the elements.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -26,7 +26,7 @@ pub(crate) struct Profile {
 struct State {
     profiles: BTreeMap<String, Profile>,
     effects: Vec<String>,
-    /// The code with which the next deletion is answered, without effect.
+    /// The error code for the next deletion, which then has no effect.
     refuse: Option<String>,
     account: Option<String>,
     test_mode: bool,
@@ -70,7 +70,7 @@ impl AuthorizeNet {
     }
 }
 
-/// The order of the elements, per request.
+/// The required order of the elements, for each kind of request.
 const ORDER: [(&str, &[&str]); 5] = [
     ("getMerchantDetailsRequest", &["merchantAuthentication", "refId"]),
     ("getCustomerProfileRequest", &["merchantAuthentication", "refId", "customerProfileId"]),
@@ -79,7 +79,7 @@ const ORDER: [(&str, &[&str]); 5] = [
     ("ARBGetSubscriptionStatusRequest", &["merchantAuthentication", "refId", "subscriptionId"]),
 ];
 
-/// With the byte-order mark that the real one sends.
+/// The answer begins with a byte-order mark, as at the real gateway.
 fn say(mut body: Value, result: &str, code: &str, reference: Option<&str>) -> Answer {
     body["messages"] =
         json!({"resultCode": result, "message": [{"code": code, "text": format!("Text of {code}.")}]});
@@ -99,7 +99,7 @@ fn error(code: &str, reference: Option<&str>) -> Answer {
     say(json!({}), "Error", code, reference)
 }
 
-/// Whether the elements come in this order. Read from the text, in which they have one.
+/// Whether the elements are in this order. It is read from the text, because a parsed object has no order.
 fn in_order(text: &str, order: &[&str]) -> bool {
     let places: Vec<usize> = order.iter().filter_map(|name| text.find(&format!("\"{name}\""))).collect();
     places.is_sorted() && text.contains("\"merchantAuthentication\":{\"name\"")
@@ -207,7 +207,7 @@ impl Gateway for AuthorizeNet {
     }
 
     fn broken(&self, status: u16) -> Answer {
-        // HTTP errors come from what stands before it; its own are answered with 200.
+        // HTTP errors come from servers in front of the gateway. The gateway's own errors are answered with 200.
         if status == 500 {
             error("E00001", None)
         } else {

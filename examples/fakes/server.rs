@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server with switches for what goes wrong on a network.
+//! A small HTTP/1.1 server that can produce the faults of a network.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A request as it came in.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
@@ -29,7 +29,7 @@ impl Call {
     }
 }
 
-/// An answer as it goes out.
+/// An answer to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -49,44 +49,44 @@ impl Answer {
     }
 }
 
-/// What a gateway does with a request.
+/// A gateway that answers requests.
 pub(crate) trait Gateway: Send + Sync + 'static {
-    /// `read`, `list`, `erase` or another word for what the request wants.
+    /// The kind of a request: `read`, `list`, `erase` or another word.
     fn operation(&self, call: &Call) -> &'static str;
     /// Takes effect, and answers.
     fn answer(&self, call: &Call) -> Answer;
-    /// What it says to one request too many.
+    /// The answer when there are too many requests.
     fn too_many(&self, retry_after: Option<&str>) -> Answer;
-    /// What it says when something broke inside.
+    /// The answer when the server has an internal error.
     fn broken(&self, status: u16) -> Answer;
 }
 
-/// What goes wrong with one request.
+/// A fault of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Too many requests; with a Retry-After, or without.
+    /// Too many requests, with or without a Retry-After.
     TooMany(Option<&'static str>),
-    /// An error of the server's, before anything took effect.
+    /// The server answers an error, before the request takes effect.
     ErrorBefore(u16),
-    /// It takes effect, and the answer is an error of the server's.
+    /// The request takes effect, but the server answers an error.
     ErrorAfter(u16),
-    /// The connection is reset before anything took effect.
+    /// The connection is reset before the request takes effect.
     ResetBefore,
-    /// It takes effect, and the connection is reset in the middle of the answer.
+    /// The request takes effect, but the connection is reset in the middle of the answer.
     ResetAfter,
-    /// It takes effect, and no answer ever comes.
+    /// The request takes effect, but there is never an answer.
     HangAfter,
-    /// No answer ever comes, and nothing takes effect.
+    /// The request takes no effect, and there is never an answer.
     HangBefore,
-    /// It takes effect, and the answer is no JSON.
+    /// The request takes effect, but the answer is not JSON.
     Garbage,
-    /// It takes effect, and the answer is JSON of something else.
+    /// The request takes effect, but the answer is JSON with other content.
     Nonsense,
-    /// It takes effect, and the answer never ends.
+    /// The request takes effect, but the answer never ends.
     Giant,
-    /// It takes effect, and the answer comes a byte at a time.
+    /// The request takes effect, and the answer arrives byte by byte.
     Drip,
-    /// It takes effect, and the answer has a byte-order mark.
+    /// The request takes effect, and the answer begins with a byte-order mark.
     ByteOrderMark,
     /// A redirect to another place.
     Redirect(String),
@@ -94,12 +94,13 @@ pub(crate) enum Fault {
 
 #[derive(Default)]
 struct Switches {
-    /// Each fault is for the next request of its operation; without one, for whatever comes.
+    /// Each fault is for the next request of its operation, or for the next request of any kind if it has no
+    /// operation.
     faults: VecDeque<(Option<&'static str>, Fault)>,
-    /// For every request until it is taken back.
+    /// The fault of every request, until it is removed.
     down: Option<Fault>,
     latency: Duration,
-    /// So many requests within a second; all of them, or those of one operation.
+    /// The maximum number of requests per second, for one operation or for all requests.
     limit: Option<(Option<&'static str>, usize)>,
     recent: VecDeque<Instant>,
     calls: Vec<(&'static str, Call)>,
@@ -122,12 +123,12 @@ impl<G: Gateway> Server<G> {
         let switches = Arc::new(Mutex::new(Switches::default()));
         let (serving, settings) = (Arc::clone(&gateway), Arc::clone(&switches));
         let task = tokio::spawn(async move {
-            // Dropped with this task, and every connection with it.
+            // The set of connections is dropped together with this task.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (gateway, switches) = (Arc::clone(&serving), Arc::clone(&settings));
                 connections.spawn(async move {
-                    // A client that goes away is no matter.
+                    // An error is ignored here: the client may close its connection at any time.
                     let _ = serve(stream, &*gateway, &switches).await;
                 });
                 while connections.try_join_next().is_some() {}
@@ -144,12 +145,12 @@ impl<G: Gateway> Server<G> {
         self.switches.lock().unwrap().faults.push_back((Some(operation), fault));
     }
 
-    /// For whatever requests come next, in order.
+    /// Sets the faults of the next requests, in order.
     pub(crate) fn faults(&self, faults: impl IntoIterator<Item = Fault>) {
         self.switches.lock().unwrap().faults.extend(faults.into_iter().map(|fault| (None, fault)));
     }
 
-    /// Every request fails like this, until it is taken back.
+    /// Sets the fault of every request. `None` removes it.
     pub(crate) fn down(&self, fault: Option<Fault>) {
         self.switches.lock().unwrap().down = fault;
     }
@@ -162,7 +163,7 @@ impl<G: Gateway> Server<G> {
         self.switches.lock().unwrap().limit = Some((operation, per_second));
     }
 
-    /// How many requests of an operation came.
+    /// The number of received requests of an operation.
     pub(crate) fn count(&self, operation: &str) -> usize {
         self.switches.lock().unwrap().calls.iter().filter(|(found, _)| *found == operation).count()
     }
@@ -171,7 +172,7 @@ impl<G: Gateway> Server<G> {
         self.switches.lock().unwrap().calls.iter().map(|(_, call)| call.clone()).collect()
     }
 
-    /// How many requests were one too many.
+    /// The number of requests over the limit.
     pub(crate) fn too_many(&self) -> usize {
         self.switches.lock().unwrap().too_many
     }
@@ -283,7 +284,7 @@ async fn serve<G: Gateway>(
     Ok(())
 }
 
-/// Closes at once, so that the other side sees a reset and not an end.
+/// Closes the connection at once, so that the client sees a reset and not a normal end.
 fn reset(stream: &TcpStream) -> std::io::Result<()> {
     stream.set_zero_linger()
 }

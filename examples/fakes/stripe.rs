@@ -1,9 +1,11 @@
-//! Stripe's API, as far as an erasure touches it.
+//! An imitation of Stripe's API, with the parts that an erasure needs.
 //!
-//! It shows what Stripe's manual says of the real one: deleting a customer cancels its subscriptions at once and leaves
-//! charges and invoices; a deleted customer is read as a stub with `deleted: true`; an id never known is
-//! `resource_missing`; lists come newest first, in pages after an id that must still be there; DELETE knows no
-//! idempotency key, POST does.
+//! It behaves as Stripe's manual says:
+//! * Deleting a customer cancels its subscriptions at once, and leaves charges and invoices.
+//! * A deleted customer is returned as a stub with `deleted: true`.
+//! * An unknown id gives `resource_missing`.
+//! * Lists are sorted with the newest first. A page starts after an id, which must still exist.
+//! * POST supports idempotency keys, and DELETE does not.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -32,13 +34,13 @@ pub(crate) struct Customer {
 #[derive(Default)]
 struct State {
     customers: BTreeMap<String, Customer>,
-    /// What was done to whom, once for each time that it took effect.
+    /// What was done to which customer, with one entry for each time that it took effect.
     effects: Vec<String>,
     jobs: BTreeMap<String, (String, &'static str)>,
     made: BTreeMap<String, Value>,
     requests: u64,
     account: Option<String>,
-    /// How often a redaction job is asked for before it goes on.
+    /// How many times the state of a redaction job has to be read before the job continues.
     slow: u32,
 }
 
@@ -66,7 +68,7 @@ impl Stripe {
         change(self.lock().customers.get_mut(id).expect("a customer of this id"));
     }
 
-    /// The account that keys belong to from now on.
+    /// Sets the account to which the keys belong from now on.
     pub(crate) fn account(&self, account: &str) {
         self.lock().account = Some(account.to_owned());
     }
@@ -102,7 +104,7 @@ fn error(status: u16, kind: &str, code: Option<&str>, param: Option<&str>, messa
 }
 
 fn missing(what: &str, id: &str, param: &str, status: u16) -> Answer {
-    // The real message quotes the id, so a client that repeats messages gives a person away.
+    // The real message quotes the id. So a client that repeats messages reveals a person.
     let message = format!("No such {what}: '{id}'");
     error(status, "invalid_request_error", Some("resource_missing"), Some(param), &message)
 }
@@ -231,7 +233,7 @@ fn redaction(call: &Call, state: &mut State, rest: &str) -> Answer {
         }
         (_, _, status) => status,
     };
-    // What is asked for shows the state before; the work goes on behind.
+    // The answer shows the old state of the job. After that, the job continues.
     let answer = if call.method == "POST" { next } else { status };
     state.jobs.insert(job.to_owned(), (customer.clone(), answer));
     let body = shown(state, job);

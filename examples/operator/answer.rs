@@ -1,4 +1,4 @@
-//! What a command comes to: an answer or a failure, each for people and as JSON, and the exit code.
+//! The result of a command: an answer or a failure, each as text and as JSON, and the exit code.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 pub(crate) enum Ending {
     /// Done: 0.
     Done,
-    /// The policy, a guard or the approval forbids it, and nothing was erased: 2.
+    /// Exit code 2: the policy, a guard or the approval forbids the command, and nothing was erased.
     Refused,
-    /// It could not be done: 1.
+    /// Exit code 1: the command failed.
     Failed,
 }
 
@@ -35,7 +35,7 @@ impl From<Ending> for ExitCode {
     }
 }
 
-/// What a command has to say.
+/// The answer of a command.
 pub(crate) struct Answer {
     pub(crate) ending: Ending,
     pub(crate) text: String,
@@ -48,7 +48,7 @@ impl Answer {
         Self { ending: Ending::Done, text: text.into(), json }
     }
 
-    /// It is refused: the reason for programs, with the text for people beside it.
+    /// A refusal: the reason as JSON for programs, and the text for people.
     pub(crate) fn refused(reason: &impl Serialize, text: impl Into<String>) -> Self {
         let text = text.into();
         let mut reason = json!(reason);
@@ -58,7 +58,7 @@ impl Answer {
         Self { ending: Ending::Refused, text, json: json!({ "refused": reason }) }
     }
 
-    /// One case: its certificate if it is closed, otherwise where it stands and what to do about it.
+    /// The answer about one case: its certificate if it is closed, otherwise its state and what to do.
     pub(crate) fn of_case(outcome: &Outcome) -> Self {
         let text = case_text(outcome);
         match outcome {
@@ -84,7 +84,8 @@ impl Answer {
         }
     }
 
-    /// What came of an expiry. Whom a guard holds back is no failure; who could not be done, or changed meanwhile, is.
+    /// The answer about an expiry. It is not a failure if a guard holds a customer back. It is a failure if the
+    /// records of a customer could not be erased, and a refusal if a customer changed in the meantime.
     pub(crate) fn of_expired(expired: &Expired) -> Self {
         let (text, mut json) = (expired.to_string(), expired.to_json());
         if expired.of.values().any(|of| !of.failed.is_empty()) {
@@ -100,7 +101,7 @@ impl Answer {
         }
     }
 
-    /// Several cases. The worst of them says how it ended.
+    /// The answer about several cases. The exit code is that of the worst case.
     pub(crate) fn of_cases(outcomes: &[Outcome], none: &str) -> Self {
         let ending = outcomes.iter().map(case_ending).max().unwrap_or(Ending::Done);
         let texts: Vec<String> = outcomes.iter().map(case_text).collect();
@@ -109,7 +110,7 @@ impl Answer {
         Self { ending, text, json: json!({ "cases": cases }) }
     }
 
-    /// Prints it and gives the exit code.
+    /// Prints the answer and returns the exit code.
     pub(crate) fn print(&self, as_json: bool) -> ExitCode {
         let shown = if as_json { pretty(&self.json) } else { self.text.clone() };
         let written = if !as_json && self.ending == Ending::Failed {
@@ -117,7 +118,7 @@ impl Answer {
         } else {
             writeln!(io::stdout(), "{shown}")
         };
-        // Whoever asked must not take what they could not read for done.
+        // If the answer could not be printed, the user must not believe that the command succeeded.
         if written.is_ok() { self.ending.into() } else { ExitCode::FAILURE }
     }
 }
@@ -152,17 +153,20 @@ fn case_text(outcome: &Outcome) -> String {
         | Outcome::Profile { .. }
         | Outcome::Cancelled { .. } => outcome.to_string(),
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
-        Outcome::Blocked { case, step, .. } => {
+        Outcome::Blocked { case, step, reversible, .. } => {
             let by_hand = if matches!(step, Step::Gateway(_) | Step::Recipient(_)) {
                 format!(
-                    "\n  when a person has done it by hand: by-hand --case {case} --approver … --reason …"
+                    "\n  when a person has done it by hand: by-hand --case {case} --step {step} --approver … --reason …"
                 )
             } else {
                 String::new()
             };
-            format!(
-                "{outcome}\n  when the cause is gone: retry --case {case}{by_hand}\n  to give it up: cancel --case {case} --approver … --reason …"
-            )
+            let cancel = if *reversible {
+                format!("\n  to give it up: cancel --case {case} --approver … --reason …")
+            } else {
+                String::new()
+            };
+            format!("{outcome}\n  when the cause is gone: retry --case {case}{by_hand}{cancel}")
         }
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
@@ -192,8 +196,8 @@ fn case_json(outcome: &Outcome) -> Value {
             json!({ "outcome": "superseded", "case": case, "because": because, "reason": reason })
         }
         Outcome::Cancelled { case } => json!({ "outcome": "cancelled", "case": case }),
-        Outcome::Blocked { case, step, reason } => {
-            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
+        Outcome::Blocked { case, step, reason, reversible } => {
+            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason, "reversible": reversible })
         }
         Outcome::Held { case, step, holds } => {
             json!({ "outcome": "held", "case": case, "step": step, "holds": holds })
@@ -216,16 +220,19 @@ fn case_json(outcome: &Outcome) -> Value {
 /// Why a command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// A document cannot be read.
+    /// A file cannot be read.
     #[error("{} cannot be read", .file.display())]
     Unreadable { file: PathBuf, source: io::Error },
-    /// A file cannot be written, or is there already.
+    /// A file cannot be written, or exists already.
     #[error("{} cannot be written", .file.display())]
     Unwritable { file: PathBuf, source: io::Error },
+    /// A file has no holidays.
+    #[error("{}", .file.display())]
+    NotHolidays { file: PathBuf, source: relinquish::plan::NotHolidays },
     /// A file is no approval.
     #[error("{} is no approval; give the file that approve or stand wrote", .file.display())]
     NoApproval { file: PathBuf, source: serde_json::Error },
-    /// Documents are wrong, or do not fit.
+    /// A document has errors, or does not fit the database.
     #[error("{}", listed(.0))]
     Misfits(Vec<Misfit>),
     /// The database cannot be opened.
@@ -234,22 +241,22 @@ pub(crate) enum Failure {
     /// The ledger cannot be opened or read.
     #[error("{}", .file.display())]
     Ledger { file: PathBuf, source: LedgerError },
-    /// A ledger was asked for that is not there.
+    /// The named ledger does not exist.
     #[error("there is no ledger {}; check the path, the first erasure makes the ledger", .file.display())]
     NoLedger { file: PathBuf },
-    /// A proof of the ledger that cannot be had.
+    /// A proof of the ledger cannot be made.
     #[cfg(feature = "checkpoints")]
     #[error("{}", .file.display())]
     Proof { file: PathBuf, source: relinquish::ledger::proof::ProofError },
-    /// The keys of the ledger.
+    /// The keys of the ledger cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
-    /// The database does not say what it knows of the ledger.
+    /// The mark of the ledger in the database cannot be read.
     #[error(
         "the database has no mark of the ledger; say with --since when the backup was made, or an earlier instant"
     )]
     NoMark,
-    /// Anything else on the way.
+    /// Any other error of the engine.
     #[error(transparent)]
     Engine(relinquish::Error),
     /// No async runtime.
@@ -264,7 +271,7 @@ pub(crate) struct Misfit {
     pub(crate) problem: Problem,
 }
 
-/// Everything that is wrong with one document.
+/// All errors of one document.
 pub(crate) fn misfits(file: &Path, problems: &Problems) -> Vec<Misfit> {
     problems.iter().map(|problem| Misfit { file: file.to_owned(), problem: problem.clone() }).collect()
 }
@@ -276,7 +283,7 @@ fn listed(misfits: &[Misfit]) -> String {
     };
     for Misfit { file, problem } in misfits {
         let shown = file.display();
-        // A `String` takes every write.
+        // Writing to a `String` never fails.
         let _ = write!(text, "\n  {shown}: {problem}");
     }
     let problems: Problems = misfits.iter().map(|misfit| misfit.problem.clone()).collect();
@@ -297,7 +304,7 @@ impl From<relinquish::Error> for Failure {
 }
 
 impl Failure {
-    /// What went wrong, with the causes of it, each said once.
+    /// The text of the error and of its causes, each text only once.
     fn text(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();

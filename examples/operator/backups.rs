@@ -1,4 +1,4 @@
-//! Backup copies and rotated logs: what lies there, and what their rule no longer allows.
+//! The commands for backup copies and rotated logs: which exist, and which their rule no longer allows.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(crate) struct BackupsArgs {
 
 #[derive(Subcommand)]
 enum What {
-    /// List the copies, and say which of them their rule no longer allows; touches nothing
+    /// List the copies, and say which of them their rule no longer allows; changes nothing
     List(Box<PlaceArgs>),
     /// Show which copies their rule no longer allows; with the digest of that plan, remove them
     Expire(Box<ExpireArgs>),
@@ -41,16 +41,16 @@ struct PlaceArgs {
     /// The directory with the copies
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
-    /// How copies are named, with the day in it: crm-%Y-%m-%d.sqlite; a folder ends in /
+    /// The pattern of the copies' names, with the day: crm-%Y-%m-%d.sqlite; a folder ends in /
     #[arg(long, value_name = "PATTERN", required_unless_present = "glob")]
     pattern: Option<String>,
-    /// How copies are named whose file times tell their age: app.log.*
+    /// The pattern of the copies' names, if the time of a file is its age: app.log.*
     #[arg(long, value_name = "GLOB", conflicts_with = "pattern", requires = "takes_hours")]
     glob: Option<String>,
-    /// How long it takes to make a copy at most; a log that is rotated each night takes 24
+    /// How many hours it takes to make a copy, at most; 24 for a log that is rotated each night
     #[arg(long, value_name = "HOURS")]
     takes_hours: Option<u32>,
-    /// The end of the names of files that belong to a copy: .sha256; can be given again
+    /// The ending of files that belong to a copy: .sha256; can be given again
     #[arg(long, value_name = "SUFFIX", allow_hyphen_values = true)]
     beside: Vec<String>,
     /// Files that belong to the copy before them, such as the logs since a base backup: wal/*; can be given again
@@ -62,10 +62,10 @@ struct PlaceArgs {
     /// Files that are no copies, and stay: app.log; can be given again
     #[arg(long, value_name = "GLOB")]
     leaves: Vec<String>,
-    /// Only the newest so many copies stay
+    /// How many of the newest copies stay
     #[arg(long, value_name = "N", required_unless_present = "days")]
     newest: Option<u32>,
-    /// None stays longer than so many days
+    /// How many days a copy stays, at most
     #[arg(long, value_name = "N")]
     days: Option<u32>,
 }
@@ -74,10 +74,10 @@ struct PlaceArgs {
 struct ExpireArgs {
     #[command(flatten)]
     place: PlaceArgs,
-    /// The digest of the plan that was approved; without it, the plan is shown and nothing is touched
+    /// The digest of the approved plan; without it, the plan is shown and nothing is changed
     #[arg(long, requires = "approver")]
     digest: Option<String>,
-    /// An opaque id of whoever approves; it goes into the ledger
+    /// An opaque id of the approver; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque, requires = "digest")]
     approver: Option<String>,
 }
@@ -151,7 +151,7 @@ async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
         Ok(digest) => digest,
         Err(error) => return refused(error.to_string()),
     };
-    // Who runs this on the machine of the copies has authority over whatever tenant is in them.
+    // A user who can run this program on the machine of the copies has authority over every tenant in them.
     let tenants: Vec<_> = engine.policy().tenants().cloned().collect();
     let approval = Approval::new(approver.as_str(), tenants, digest, SystemClock.now(), TimeDelta::hours(1));
     let removal = match plan.approve(approval) {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use clap::Args;
-use relinquish::data_map::{Field, NotCovered, RecordClass};
+use relinquish::data_map::{Field, NotCovered, RecordClass, TimeZone};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::letter::Language;
-use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
+use relinquish::plan::{ApprovalError, Authority, CaseId, Holidays, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
 use relinquish::store::sql::Note;
 use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
@@ -20,7 +20,7 @@ use relinquish::{
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Failure, misfits};
-use crate::opening::{AsOf, Documents, existing_ledger, must_exist};
+use crate::opening::{AsOf, Documents, existing_ledger, holidays, must_exist};
 use crate::requests::{self, Due};
 
 /// How many entries or cases are read at once.
@@ -31,12 +31,12 @@ const PAGE: usize = 500;
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     documents: Documents,
-    /// Refuse if the schema is another one than an earlier check found: the digest that it printed
+    /// Refuse if the schema has changed since an earlier check: the digest that the check printed
     #[arg(long, value_name = "DIGEST")]
     schema: Option<Digest>,
 }
 
-/// Holds map and policy against the database, and counts all rows.
+/// Checks map and policy against the database, and counts all rows.
 pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
     let documents = &args.documents;
     let opened = documents.open()?;
@@ -58,7 +58,8 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
     }
     let notes = opened.store.notes();
     if args.schema.is_some_and(|schema| schema != census.schema) {
-        // The map fits, so whatever is new stands under a line for the rest, or in a table that the map does not name.
+        // The map fits the database. So anything new is covered by a `rest` line, or is in a table that the map does
+        // not name.
         let covered = notes.iter().filter(|note| matches!(note, Note::Rest { .. } | Note::LeadsOut { .. }));
         let beside = map.unmapped().iter().filter(|what| matches!(what, NotCovered::Tables(_)));
         let look: Vec<String> =
@@ -173,7 +174,8 @@ fn shown(path: &Path) -> std::path::Display<'_> {
     path.display()
 }
 
-/// Whose erasure, and on whose demand. The digest binds it, so plan and erase must be asked alike.
+/// The customer, and whether the person or the schedule asks. The digest contains both, so `plan` and `erase` need
+/// the same arguments.
 #[derive(Args)]
 pub(crate) struct Ask {
     /// The customer's id: what the data map's key column holds
@@ -182,7 +184,7 @@ pub(crate) struct Ask {
     /// A treatment of the policy, instead of the one that its trigger `requested` names
     #[arg(long, value_name = "NAME")]
     treatment: Option<String>,
-    /// Ask as the schedule does, not on the person's behalf
+    /// Ask as the scheduled sweep does, and not for the person
     #[arg(long, conflicts_with = "treatment")]
     sweep: bool,
 }
@@ -216,7 +218,7 @@ pub(crate) struct PlanArgs {
     /// Plan as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
     #[arg(long, value_name = "DATE")]
     as_of: Option<AsOf>,
-    /// The ledger, which knows who was treated before
+    /// The ledger, which knows the customers who were treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// List mentions that are not certain by class, key and field, so that a person can look at each
@@ -224,7 +226,7 @@ pub(crate) struct PlanArgs {
     mentions: bool,
 }
 
-/// The mentions that a plan leaves because they are not certain, row by row.
+/// The mentions that a plan does not change because they are not certain, row by row.
 async fn mentions(args: &PlanArgs, engine: &Engine, plan: &Plan) -> Result<Vec<UncertainMention>, Failure> {
     let zone = engine.policy().everyone().time_zone();
     let now = args.as_of.map_or_else(|| SystemClock.now(), |as_of| as_of.instant(zone));
@@ -267,10 +269,10 @@ pub(crate) struct EraseArgs {
     documents: Documents,
     #[command(flatten)]
     ask: Ask,
-    /// An opaque id of whoever approves; it goes into the ledger, so no name and no e-mail address
+    /// An opaque id of the approver; it goes into the ledger, so do not use a name or an e-mail address
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// The digest of the plan that was approved
+    /// The digest of the approved plan
     #[arg(long)]
     digest: String,
     /// A tenant over which the approver has authority; can be given again [default: the customer's own]
@@ -281,7 +283,7 @@ pub(crate) struct EraseArgs {
     ledger: PathBuf,
 }
 
-/// Plans again, and erases if the plan is still the one that was approved.
+/// Plans again, and erases if the new plan has the approved digest.
 pub(crate) async fn erase(args: &EraseArgs) -> Result<Answer, Failure> {
     let engine = args.documents.engine(&args.ledger).await?;
     let plan = match args.ask.plan(&engine).await? {
@@ -290,7 +292,7 @@ pub(crate) async fn erase(args: &EraseArgs) -> Result<Answer, Failure> {
     };
     let digest = match args.digest.parse::<Digest>() {
         Ok(digest) => digest,
-        // Half a digest approves nothing either.
+        // An incomplete digest approves nothing either.
         Err(error) => {
             let reason = json!({ "approval": "no_digest", "plan": plan.digest() });
             return Ok(Answer::refused(&reason, format!("refused: {error}")));
@@ -344,7 +346,7 @@ pub(crate) struct CertificateArgs {
     html: Option<Language>,
 }
 
-/// Prints a certificate again: after a scrub it says so.
+/// Prints a certificate again. After a scrub, the certificate mentions the scrub.
 pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
     let case = CaseId::new(args.case.as_str());
@@ -363,7 +365,7 @@ pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failur
     Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text))
 }
 
-/// An operator's id goes into the ledger, where nobody is named.
+/// Checks an operator's id. It goes into the ledger, so it must not name a person.
 pub(crate) fn opaque(text: &str) -> Result<String, String> {
     match OperatorId::from(text).check() {
         Ok(()) => Ok(text.to_owned()),
@@ -379,17 +381,30 @@ pub(crate) struct StatusArgs {
     ledger: PathBuf,
     #[command(flatten)]
     due: Due,
+    /// The zone in which days are counted: that of the policy, which this command does not read
+    #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
+    time_zone: TimeZone,
+    /// A file with a holiday on each line, such as 2026-12-25
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
 }
 
-/// Lists what is open and counts what is closed.
+/// Lists the open cases and counts the closed ones.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
-    read_status(&ledger, &args.due)
+    let holidays = holidays(args.holidays.as_deref())?;
+    let today = args.time_zone.day(SystemClock.now());
+    read_status(&ledger, &args.due, today, &holidays)
         .await
         .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerError> {
+async fn read_status(
+    ledger: &impl Ledger,
+    due: &Due,
+    today: NaiveDate,
+    holidays: &Holidays,
+) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
@@ -434,12 +449,16 @@ async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerEr
     if closed.unscrubbed > 0 {
         lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
     }
-    let requests = requests::due(ledger, due).await?;
+    let requests = requests::due(ledger, due, today, holidays).await?;
     for request in requests.iter().flatten() {
         let late = if request["overdue"] == true { ", overdue" } else { "" };
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
-        let (id, kind, stage, due) = (text("request"), text("kind"), text("stage"), text("due"));
-        lines.push(format!("request {id}  {kind}: {stage}, due {due}{late}"));
+        let (id, kind, stage) = (text("request"), text("kind"), text("stage"));
+        let days =
+            [("due", "due"), ("confirm_by", "confirm the receipt by"), ("remind_on", "remind the person on")];
+        let days = days.map(|(key, what)| Some((what, text(key))).filter(|(_, day)| !day.is_empty()));
+        let days: String = days.iter().flatten().map(|(what, day)| format!(", {what} {day}")).collect();
+        lines.push(format!("request {id}  {kind}: {stage}{days}{late}"));
     }
     let json = json!({
         "requests": requests,
@@ -454,13 +473,13 @@ async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerEr
     Ok(Answer::done(lines.join("\n"), json))
 }
 
-/// How many cases ended how.
+/// The number of closed cases, by result.
 #[derive(Default)]
 struct Closed {
     erased: u64,
     superseded: u64,
     cancelled: u64,
-    /// Erased since the files were last scrubbed.
+    /// The customers who were erased after the last scrub of the files.
     unscrubbed: usize,
 }
 
@@ -483,11 +502,11 @@ impl Closed {
                         Closing::Expired(_) => unscrubbed.push(entry.seq),
                         Closing::Superseded { .. } => closed.superseded += 1,
                         Closing::Cancelled { .. } => closed.cancelled += 1,
-                        // A profile was erased at a gateway; nothing of it was in the files.
+                        // A profile was erased at a gateway. The files had nothing of it, so a scrub is not needed.
                         _ => {}
                     },
                     EntryBody::Scrubbed(scrubbed) => unscrubbed.retain(|seq| *seq > scrubbed.through),
-                    // A later release may write more; none of it is a closed case.
+                    // A later release may write other entries. None of them is a closed case.
                     _ => {}
                 }
             }
@@ -497,7 +516,7 @@ impl Closed {
     }
 }
 
-/// Arguments of whatever goes on from a ledger that is there.
+/// The arguments of commands that need an existing ledger.
 #[derive(Args)]
 pub(crate) struct Host {
     #[command(flatten)]
@@ -514,7 +533,7 @@ impl Host {
     }
 }
 
-/// Goes on with every case that was interrupted.
+/// Continues every interrupted case.
 pub(crate) async fn resume(host: &Host) -> Result<Answer, Failure> {
     let resumed = host.engine().await?.resume().await?;
     let outcomes: Vec<_> = resumed.into_iter().map(|case| case.outcome).collect();
@@ -545,7 +564,7 @@ pub(crate) struct CancelArgs {
     /// The open case
     #[arg(long)]
     case: String,
-    /// An opaque id of whoever decides; it goes into the ledger
+    /// An opaque id of the person who decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger
@@ -553,7 +572,8 @@ pub(crate) struct CancelArgs {
     reason: ReasonCode,
 }
 
-/// Who decides, with authority over whatever tenant the case is of: whoever runs this on the database's own machine has that.
+/// The authority of the user who decides about a case. A user who can run this program on the database's machine has
+/// authority over every tenant.
 async fn decides(engine: &Engine, case: &CaseId, approver: &str) -> Result<Authority, Failure> {
     let open = engine.open_case(case).await?;
     let concerned = open.into_iter().flat_map(|open| open.task.tenants());
@@ -568,7 +588,10 @@ pub(crate) struct StepArgs {
     /// The blocked case
     #[arg(long)]
     case: String,
-    /// An opaque id of whoever decides; it goes into the ledger
+    /// The step, such as recipient.archive; needed because another step may block the case by now
+    #[arg(long)]
+    step: String,
+    /// An opaque id of the person who decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why, or where the evidence is, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger
@@ -576,7 +599,7 @@ pub(crate) struct StepArgs {
     reason: ReasonCode,
 }
 
-/// Goes on with a blocked case without the step that blocks it (`waive`), or after a person took the step by hand.
+/// Continues a blocked case: without the blocked step (`waive`), or after a person did the step by hand (`by-hand`).
 pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer, Failure> {
     let case = CaseId::new(args.case.as_str());
     let engine = args.host.engine().await?;
@@ -588,6 +611,10 @@ pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer
         let text = format!("refused: {}", Error::NotBlocked { case: case.clone() });
         return Ok(Answer::refused(&json!({ "case": case, "decide": "not_blocked" }), text));
     };
+    if step.to_string() != args.step {
+        let text = format!("refused: case {case} is blocked at {step}, not at {}", args.step);
+        return Ok(Answer::refused(&json!({ "case": case, "decide": "not_this_step" }), text));
+    }
     let decided = if by_hand {
         engine.done_by_hand(&case, step, &by, args.reason.clone()).await
     } else {
@@ -603,7 +630,7 @@ pub(crate) async fn decide_step(args: &StepArgs, by_hand: bool) -> Result<Answer
     }
 }
 
-/// Gives a case up before anything that cannot be taken back.
+/// Cancels a case before its first irreversible step.
 pub(crate) async fn cancel(args: &CancelArgs) -> Result<Answer, Failure> {
     let case = CaseId::new(args.case.as_str());
     let engine = args.host.engine().await?;
@@ -631,7 +658,7 @@ pub(crate) struct ScrubArgs {
     ledger: Option<PathBuf>,
 }
 
-/// Frees the database's files of what was erased.
+/// Removes the erased bytes from the database's files.
 pub(crate) async fn scrub(args: &ScrubArgs) -> Result<Answer, Failure> {
     let database = shown(&args.documents.database);
     let recorded = if let Some(ledger) = &args.ledger {

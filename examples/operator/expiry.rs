@@ -1,4 +1,4 @@
-//! Records that expire: planned first, and done once the plan's digest is given.
+//! The command for records that expire. It first makes a plan, and carries the plan out when its digest is given.
 
 use std::path::PathBuf;
 
@@ -17,20 +17,20 @@ use crate::opening::Documents;
 pub(crate) struct ExpireArgs {
     #[command(flatten)]
     documents: Documents,
-    /// A tenant whose customers' records are looked at; can be given again. With --ownerless, one for whom the approver
-    /// speaks
+    /// A tenant whose customers' records may expire; can be given again. With --ownerless, a tenant for whom the
+    /// approver has authority
     #[arg(long = "tenant", value_name = "TENANT", required_unless_present = "ownerless")]
     tenants: Vec<String>,
-    /// Records whose owner is gone, instead of those of tenants
+    /// Expire records whose owner is gone, instead of records of tenants
     #[arg(long)]
     ownerless: bool,
-    /// The ledger; it is made when something is done
+    /// The ledger; the first expiry creates it
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// The digest of the plan that was approved; without it, the plan is shown and nothing is touched
+    /// The digest of the approved plan; without it, the plan is shown and nothing is changed
     #[arg(long, requires = "approver")]
     digest: Option<String>,
-    /// An opaque id of whoever approves; it goes into the ledger
+    /// An opaque id of the approver; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque, requires = "digest")]
     approver: Option<String>,
 }
@@ -45,7 +45,7 @@ impl ExpireArgs {
     }
 }
 
-/// Shows what has expired; with the digest of that plan, erases it.
+/// Shows which records have expired. With the digest of that plan, erases them.
 pub(crate) async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
     let (Some(digest), Some(approver)) = (&args.digest, &args.approver) else {
         let engine = args.documents.planner(Some(&args.ledger), None).await?;

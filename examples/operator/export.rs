@@ -1,4 +1,4 @@
-//! Exporting what is held: about one customer, of one class, of a tenant.
+//! The command that exports data: about one customer, of one class, or of a tenant.
 
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub(crate) struct ExportArgs {
     /// Everything about all customers of this tenant
     #[arg(long, conflicts_with = "customer")]
     tenant: Option<String>,
-    /// Show personal values in records that others have too; you have weighed their rights
+    /// Show personal values in records that other people share; use it only after weighing their rights
     #[arg(long)]
     show_shared: bool,
     /// The archive to write: a table for each class, documents, and a page for the person if --contact is given
@@ -87,7 +87,7 @@ pub(crate) async fn export(args: &ExportArgs) -> Result<Answer, Failure> {
     Ok(Answer::done(said(report), json!({ "file": path, "report": report })))
 }
 
-/// What is in the export and what is not, in words.
+/// A text that says what is in the export and what is left out.
 fn said(report: &ExportReport) -> String {
     let records = report.records.iter().map(|(class, count)| format!("  {:<20} {count:>9}", class.as_str()));
     let left_out = report.left_out.iter().map(|left| {

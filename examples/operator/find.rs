@@ -1,4 +1,4 @@
-//! Finding people, and exporting what is held about them. Each access is written to a file, as the host's own log would be.
+//! The commands that find people. Each access is written to a file, which stands for the host's own access log.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -22,12 +22,12 @@ use crate::answer::{Answer, Failure, misfits};
 use crate::commands::opaque;
 use crate::opening::{Documents, existing_ledger};
 
-/// Who looks, why, and where that is written down.
+/// Who looks, why, and where the access is recorded.
 #[derive(Args)]
 pub(crate) struct Looking {
     #[command(flatten)]
     pub(crate) documents: Documents,
-    /// An opaque id of whoever looks
+    /// An opaque id of the person who looks
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why: a short code, such as ticket-4711; or request:ID, for a request whose identity is confirmed
@@ -48,7 +48,7 @@ fn purpose(text: &str) -> Result<Purpose, String> {
     }
 }
 
-/// A log in a file: each event is a line of JSON.
+/// An access log in a file. Each event is a line of JSON.
 #[derive(Debug)]
 struct FileLog(PathBuf);
 
@@ -66,7 +66,7 @@ impl AccessLog for FileLog {
 }
 
 impl Looking {
-    /// An engine that reads, and the access under which it does. Whoever runs this program may read all tenants.
+    /// An engine that can read records, and the access. A user who can run this program may read all tenants.
     pub(crate) async fn open(&self) -> Result<(Engine, Access), Failure> {
         let opened = self.documents.open()?;
         let failed = |source| Failure::Database { file: self.documents.database.clone(), source };
@@ -121,18 +121,19 @@ pub(crate) struct FindArgs {
     /// The value
     #[arg(long, requires = "kind", allow_hyphen_values = true)]
     value: Option<String>,
-    /// In whatever spelling: without case and marks, names in any order, telephone numbers with or without a country's code
+    /// Find other spellings too: any case, with or without marks, names in any order, telephone numbers with or
+    /// without a country code
     #[arg(long, requires = "value")]
     alike: bool,
-    /// Read all records of a class where no index helps
+    /// Read all records of a class if no index helps
     #[arg(long)]
     whole_tables: bool,
-    /// How many places at most
+    /// The maximum number of places
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
 }
 
-/// Says in which records and fields a value stands.
+/// Lists the records and fields that contain a value.
 pub(crate) async fn find(args: &FindArgs) -> Result<Answer, Failure> {
     let (engine, access) = args.looking.open().await?;
     let mut search = Search::new().limit(args.limit);
@@ -178,16 +179,16 @@ pub(crate) async fn find(args: &FindArgs) -> Result<Answer, Failure> {
 pub(crate) struct TracesArgs {
     #[command(flatten)]
     looking: Looking,
-    /// The customer whose traces are looked for
+    /// The customer whose traces are searched
     #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "value")]
     customer: Option<String>,
-    /// For a person who is no customer: a value of this kind
+    /// For a person who is not a customer: a value of this kind
     #[arg(long, requires = "value", conflicts_with = "customer")]
     kind: Option<Kind>,
     /// The value
     #[arg(long, requires = "kind", allow_hyphen_values = true)]
     value: Option<String>,
-    /// How certain at least: possible, likely or certain
+    /// The least certainty: possible, likely or certain
     #[arg(long, value_name = "WORD", default_value = "possible", value_parser = certainty)]
     at_least: Certainty,
 }

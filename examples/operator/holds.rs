@@ -1,4 +1,4 @@
-//! Holds: what somebody has to keep, and the emergency stop.
+//! The commands for holds (data that must be kept for now) and the emergency stop.
 
 use std::path::PathBuf;
 
@@ -29,10 +29,10 @@ pub(crate) struct HoldArgs {
 enum What {
     /// Place a hold on a customer or on the customers of a tenant
     Add(Box<AddArgs>),
-    /// Lift a hold: what it kept is due again, and resume goes on with the cases that rested
+    /// Lift a hold: the data that it kept is due again, and resume continues the cases that it stopped
     #[command(alias = "release")]
     Lift(LiftArgs),
-    /// List the holds that stand
+    /// List the holds that are in force
     List(ListArgs),
 }
 
@@ -59,13 +59,13 @@ struct AddArgs {
     signed: Signed,
 }
 
-/// Who decides, and under which reference.
+/// The user who decides, and the reference.
 #[derive(Args)]
 struct Signed {
     /// Your reference, as a code such as file-2026-7 (a-z, 0-9, - and .); the ledger keeps it
     #[arg(long, value_name = "CODE")]
     reference: ReasonCode,
-    /// An opaque id of whoever decides; the ledger keeps it
+    /// An opaque id of the person who decides; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
 }
@@ -78,7 +78,7 @@ struct LiftArgs {
     /// The hold
     #[arg(long, value_name = "ID")]
     hold: String,
-    /// An opaque id of whoever decides; the ledger keeps it
+    /// An opaque id of the person who decides; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
 }
@@ -88,7 +88,7 @@ struct ListArgs {
     /// The ledger
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// List those that were lifted, too
+    /// Also list the holds that were lifted
     #[arg(long)]
     all: bool,
 }
@@ -124,7 +124,7 @@ pub(crate) async fn hold(args: &HoldArgs) -> Result<Answer, Failure> {
 async fn add(args: &AddArgs) -> Result<Answer, Failure> {
     let engine = args.documents.engine(&args.ledger).await?;
     let (ground, reference) = (args.ground, args.signed.reference.clone());
-    // Who runs this on the database's own machine has authority over whatever tenant it is about.
+    // A user who can run this program on the database's machine has authority over every tenant.
     let (hold, tenants) = match (&args.customer, &args.tenant) {
         (Some(customer), _) => {
             let customer = CustomerId::new(customer.as_str());
@@ -141,7 +141,7 @@ async fn add(args: &AddArgs) -> Result<Answer, Failure> {
     Ok(one(&engine.place_hold(&hold, &by).await?))
 }
 
-/// Stops everything, with nothing but the ledger: the database may be what is wrong.
+/// Stops everything. It needs only the ledger, because the fault may be in the database.
 pub(crate) async fn stop(args: &StopArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
     let failed = |source| Failure::Ledger { file: args.ledger.clone(), source };

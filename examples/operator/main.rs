@@ -1,7 +1,7 @@
-//! The library as an administrator's command line over any SQLite database.
+//! The library as a command line for administrators, over any SQLite database.
 //!
-//! A map says what the database holds, a policy what must happen to it; `examples/chinook` has both for a public
-//! sample database. The library does the rest:
+//! A map says what the database contains, and a policy says what must happen to the data. `examples/chinook` has both
+//! for a public sample database. The commands:
 //!
 //! ```text
 //! cargo run --example operator -- draft --database shop.sqlite --customers clients > map.toml
@@ -54,16 +54,16 @@
 //! cargo run --features checkpoints --example operator -- ledger checkpoint --ledger ledger.sqlite --signer ledger.signer
 //! ```
 //!
-//! `survey` writes who is due for a person to check, `approve` binds the digest of what is left, and `run` erases exactly that.
-//! A standing approval, made by `stand`, is for a scheduler.
+//! `survey` writes the customers who are due to a file, for a person to check. `approve` approves the digest of those
+//! that are left, and `run` erases exactly these. `stand` makes a standing approval, which is for a scheduler.
 //!
-//! `plan` shows what would be done and touches nothing. `erase` plans again and goes on only if the digest is still
-//! the one that was approved. A case that was interrupted is finished by `resume`; a blocked one is tried again with
-//! `retry`, or given up with `cancel`. A step at a gateway or recipient that a person took by hand ends with `by-hand`, and
-//! `waive` leaves it out. `--json` is understood everywhere.
+//! `plan` shows what would be done and changes nothing. `erase` plans again, and continues only if the digest is
+//! still the approved one. `resume` finishes an interrupted case. `retry` tries a blocked case again, and `cancel`
+//! gives it up. `by-hand` ends a step at a gateway or recipient that a person did by hand, and `waive` leaves the
+//! step out. Every command accepts `--json`.
 //!
-//! The exit code is 0 for done, 2 for refused (the reason is printed, with the date where there is one) and 1 for
-//! an error. Nothing but the host's own customer id is ever printed of a person.
+//! The exit code is 0 for success, 1 for an error, and 2 for a refusal. A refusal prints its reason, with a date if
+//! there is one. Of a person, the program prints only the host's own customer id.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -91,7 +91,7 @@ mod suppressed;
 mod sweep;
 mod words;
 
-/// Erases customers of an SQLite database for good: by policy, with a plan before and a certificate after
+/// Erases customers of an SQLite database: by a policy, with a plan before and a certificate after
 #[derive(Parser)]
 #[command(name = "operator", after_help = "Exit codes: 0 done, 2 refused, 1 error.")]
 struct Cli {
@@ -104,48 +104,48 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Draft the map of a database, with a mark at each guess; touches nothing
+    /// Draft the map of a database, with a mark at each guess; changes nothing
     Draft(words::DraftArgs),
-    /// Hold map and policy against the database
+    /// Check map and policy against the database
     Check(commands::CheckArgs),
-    /// Show what an erasure would do; touches nothing
+    /// Show what an erasure would do; changes nothing
     Plan(commands::PlanArgs),
-    /// Say what the policy says of a customer, and why; touches nothing
+    /// Show what the policy decides about a customer, and why; changes nothing
     Decide(words::DecideArgs),
-    /// Say what a changed policy would hit, before it happens; touches nothing
+    /// Show which customers a changed policy would affect; changes nothing
     Impact(words::ImpactArgs),
-    /// List the customers whose facts cannot be read, each with the facts; touches nothing
+    /// List the customers with facts that cannot be read, each with these facts; changes nothing
     Unreadable(words::UnreadableArgs),
     /// The retention policy in words for the people whose data it is about
     Statement(words::StatementArgs),
     /// A letter, made from the decision: refusal, confirmation, extension
     Letter(words::LetterArgs),
-    /// List who has customers' data, and what each treatment tells them; with a case, what they answered
+    /// List the recipients of customers' data, and what each treatment tells them; with a case, what they answered
     Recipients(recipients::RecipientsArgs),
     /// The deletion concept of map and policy, in the terms of ISO/IEC 27555
     Concept(words::ConceptArgs),
     /// The JSON Schema of a policy or a map, for editors
     Schema(words::SchemaArgs),
-    /// Say in which records and fields a value stands; touches nothing
+    /// List the records and fields that contain a value; changes nothing
     Find(find::FindArgs),
-    /// List every other place in which a person appears; touches nothing
+    /// List every other place in which a person appears; changes nothing
     Traces(find::TracesArgs),
     /// Export everything about a customer, one class or a tenant, to a file that only its owner may read
     #[cfg(feature = "export")]
     Export(Box<export::ExportArgs>),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
-    /// Survey all customers, and write those who are due as a CSV for a person to check; touches nothing
+    /// Survey all customers, and write those who are due as a CSV for a person to check; changes nothing
     Survey(sweep::SurveyArgs),
     /// Show what is left of a review; with its digest, approve it
     Approve(sweep::ApproveArgs),
-    /// Approve in advance what the policy of today finds due, within limits
+    /// Approve in advance what the current policy will find due, within limits
     Stand(sweep::StandArgs),
-    /// Erase what was approved in a review, or what a standing approval covers
+    /// Erase the customers of an approved review, or those that a standing approval covers
     Run(sweep::RunArgs),
     /// Show which records have expired; with the digest of that plan, erase them
     Expire(expiry::ExpireArgs),
-    /// After a restore: show who has to be erased again; with the digest of that replay, erase them
+    /// After a restore: show which customers have to be erased again; with the digest of that replay, erase them
     Replay(replay::ReplayArgs),
     /// List backup copies and rotated logs, and remove those that their rule no longer allows
     Backups(backups::BackupsArgs),
@@ -155,27 +155,27 @@ enum Command {
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
     Status(commands::StatusArgs),
-    /// Go on with every interrupted case
+    /// Continue every interrupted case
     Resume(commands::Host),
     /// Try a blocked case again
     Retry(commands::RetryArgs),
-    /// Give a case up before anything that cannot be taken back
+    /// Cancel a case before its first irreversible step
     Cancel(commands::CancelArgs),
-    /// Go on with a blocked case without the step that blocks it; the certificate says so
+    /// Continue a blocked case without the blocked step; the certificate says so
     Waive(commands::StepArgs),
-    /// Go on with a blocked case after a person took the step by hand at the gateway or recipient, with evidence
+    /// Continue a blocked case after a person did the step by hand at the gateway or recipient, with evidence
     ByHand(commands::StepArgs),
     /// Place, lift and list holds: data that must be kept for now
     Hold(holds::HoldArgs),
     /// Record, note, show and list requests of data subjects
     Request(requests::RequestArgs),
-    /// Carry out approved requests and open cases, until it is interrupted
+    /// Carry out approved requests and open cases, until the program is interrupted
     Worker(requests::WorkerArgs),
-    /// Count what is open, blocked and overdue
+    /// Count open, blocked and overdue work
     Health(requests::HealthArgs),
-    /// Emergency stop: every process on the ledger rests before its next step, until the hold is lifted
+    /// Emergency stop: every process on the ledger stops before its next step, until the hold is lifted
     Stop(holds::StopArgs),
-    /// Free the database's files of the old bytes; for after a run
+    /// Remove erased bytes from the database's files; run it after an erasure
     Scrub(commands::ScrubArgs),
     /// Prove that nobody has changed the ledger: keys, checkpoints, exports, certificates
     #[cfg(feature = "checkpoints")]
@@ -236,18 +236,18 @@ fn run(command: &Command) -> Result<Answer, Failure> {
     })
 }
 
-/// Help, or what is wrong with the command line. clap would exit with 2, which here means refused.
+/// Prints the help, or the error of the command line. clap would exit with 2, but here 2 means refused.
 fn explain(usage: &clap::Error) -> ExitCode {
     if !usage.use_stderr() {
         return if usage.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    // The arguments could not be parsed, so whether JSON is wanted can only be guessed from them.
+    // The arguments could not be parsed. So the program can only guess whether the user wants JSON.
     let written = if std::env::args_os().any(|argument| argument == "--json") {
         writeln!(io::stdout(), "{:#}", json!({ "error": usage.to_string() }))
     } else {
         usage.print()
     };
-    // The exit code says it in any case.
+    // If printing fails, the exit code still shows the error.
     drop(written);
     ExitCode::FAILURE
 }

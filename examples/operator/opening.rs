@@ -1,4 +1,4 @@
-//! Opening what the command line names: map, policy, database, ledger.
+//! Opens the map, the policy, the database and the ledger that the command line names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{
     CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, SuppressionList, TokenKey, WhichHolds,
 };
+use relinquish::plan::Holidays;
 use relinquish::recipient::ManualRecipient;
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
@@ -23,28 +24,31 @@ use relinquish::{
 
 use crate::answer::{Failure, misfits};
 
-/// The database and what is said about it.
+/// The database, its map and its policy.
 #[derive(Args)]
 pub(crate) struct Documents {
     /// The SQLite database
     #[arg(long, value_name = "FILE")]
     pub(crate) database: PathBuf,
-    /// The data map, TOML or JSON: what the database holds
+    /// The data map, TOML or JSON: what the database contains
     #[arg(long, value_name = "FILE")]
     pub(crate) map: PathBuf,
-    /// The policy, TOML or JSON: what must happen to it
+    /// The policy, TOML or JSON: what must happen to the data
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
+    /// A file with a holiday on each line, such as 2026-12-25; holidays move the last day for an answer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) holidays: Option<PathBuf>,
 }
 
-/// The store and the policy that was read for it.
+/// The store, and the policy for it.
 pub(crate) struct Opened {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) policy: PolicyDocument,
 }
 
 impl Documents {
-    /// Reads both documents and opens the database under the map.
+    /// Reads both documents and opens the database with the map.
     pub(crate) fn open(&self) -> Result<Opened, Failure> {
         let (map, policy) = (read(&self.map)?, read(&self.policy)?);
         let map = if is_json(&self.map) { SqlMap::from_json(&map) } else { SqlMap::from_toml(&map) };
@@ -69,7 +73,7 @@ impl Documents {
         self.engine_with(ledger, |builder| builder).await
     }
 
-    /// The same with something more.
+    /// The same, with additional settings of the builder.
     pub(crate) async fn engine_with(
         &self,
         ledger_path: &Path,
@@ -85,7 +89,7 @@ impl Documents {
         }
         match opened.store.mark().await {
             Ok(_) => builder = builder.mark(opened.store.clone()),
-            // This host keeps no mark.
+            // This host has no table for the mark.
             Err(StoreError::NoMarkTable { .. }) => {}
             Err(source) => return Err(Failure::Database { file: self.database.clone(), source }),
         }
@@ -111,7 +115,8 @@ impl Documents {
                 let (ledger, keys) = open_ledger(path).await?;
                 (Arc::new(ledger), Arc::new(keys))
             }
-            // Nobody was treated before as far as this ledger knows, so any key finds as little as another.
+            // There is no ledger, so nobody was treated before. The key does not matter, because there is nothing to
+            // find.
             _ => (Arc::new(MemoryLedger::new()), Arc::new(MemoryKeyRing::new(TokenKey::new([0; 32])))),
         };
         // A plan adds nothing to the suppression list.
@@ -120,7 +125,7 @@ impl Documents {
             .suppression(MemoryLedger::new(), none);
         let builder = by_hand(builder, opened.store.data_map()).ownerless(opened.store);
         let engine = self.build(match as_of {
-            // The census is as old as it is, whatever day is asked about.
+            // The plan is for another day, so the age of the census is not checked.
             Some(instant) => builder.clock(StandsAt(instant)).census_at_most(u32::MAX),
             None => builder,
         })?;
@@ -128,7 +133,7 @@ impl Documents {
         Ok(engine)
     }
 
-    /// The tenant of a customer, if there is such a customer.
+    /// The tenant of a customer, if the customer exists.
     pub(crate) async fn tenant_of(&self, customer: &CustomerId) -> Result<Option<TenantId>, Failure> {
         let facts = self.open()?.store.facts(std::slice::from_ref(customer)).await;
         let facts = facts.map_err(|source| Failure::Database { file: self.database.clone(), source })?;
@@ -146,12 +151,14 @@ impl Documents {
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
+        let builder = builder.holidays(holidays(self.holidays.as_deref())?);
         // A command that was interrupted is taken up by the next one.
         builder.worker("operator").build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
 }
 
-/// This program has no adapter for a recipient. So a person tells each of them, and gives the evidence with `by-hand`.
+/// This program has no adapters for recipients. So a person notifies each recipient, and gives the evidence with
+/// `by-hand`.
 fn by_hand(builder: EngineBuilder, map: &DataMap) -> EngineBuilder {
     map.recipients().iter().fold(builder, |builder, (name, by)| {
         let words: Vec<&str> = by.words().collect();
@@ -162,6 +169,12 @@ fn by_hand(builder: EngineBuilder, map: &DataMap) -> EngineBuilder {
 
 pub(crate) fn read(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })
+}
+
+/// The holidays of a file. Without a file there are none.
+pub(crate) fn holidays(file: Option<&Path>) -> Result<Holidays, Failure> {
+    let Some(file) = file else { return Ok(Holidays::default()) };
+    Holidays::parse(&read(file)?).map_err(|source| Failure::NotHolidays { file: file.to_owned(), source })
 }
 
 fn parse_policy(file: &Path, text: &str) -> Result<PolicyDocument, Problems> {
@@ -177,7 +190,7 @@ fn is_json(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
-/// The keys of a ledger that names nobody: those that are there, or new ones.
+/// The keys of a ledger that names nobody yet: the existing keys, or new ones.
 fn first_keys(ledger: &Path) -> Result<FileKeyRing, Failure> {
     match FileKeyRing::open_beside(ledger) {
         Err(error) if error.is_missing() => Ok(FileKeyRing::create_beside(ledger)?),
@@ -185,13 +198,13 @@ fn first_keys(ledger: &Path) -> Result<FileKeyRing, Failure> {
     }
 }
 
-/// Opens a ledger and its keys; makes both at the first erasure.
+/// Opens a ledger and its keys. At the first erasure it creates both.
 ///
-/// A ledger that names somebody and has no keys is one whose keys were lost. New ones would find nobody in it, so
-/// that is an error and no reason to make some.
+/// If a ledger names somebody but has no keys, the keys were lost. With new keys nobody could be found in it. So this
+/// is an error, and no new keys are made.
 async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure> {
     if !path.exists() {
-        // The keys first: should this process die in between, no ledger is left without.
+        // The keys are created first. So if this process dies in between, there is never a ledger without keys.
         let keys = first_keys(path)?;
         return Ok((ledger(path)?, keys));
     }
@@ -204,8 +217,7 @@ async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure
     Ok((ledger, keys))
 }
 
-/// The keys of the suppression list, in a file of their own: those that are there, or new ones for a list that was never
-/// written.
+/// The keys of the suppression list, in a separate file. For a list that was never written, new keys are made.
 async fn suppression_keys(path: &Path, list: &SqliteLedger) -> Result<FileKeyRing, Failure> {
     let mut file = path.as_os_str().to_owned();
     file.push(".suppression.keys");
@@ -221,18 +233,18 @@ fn ledger(path: &Path) -> Result<SqliteLedger, Failure> {
     SqliteLedger::open(path).map_err(|source| Failure::Ledger { file: path.to_owned(), source })
 }
 
-/// Opens a ledger that must be there: looking at one must not make it.
+/// Opens an existing ledger. A command that only reads must not create a ledger.
 pub(crate) fn existing_ledger(path: &Path) -> Result<SqliteLedger, Failure> {
     must_exist(path)?;
     ledger(path)
 }
 
-/// A mistyped path must not pass for an empty ledger.
+/// Checks that a file exists. Otherwise a mistyped path would look like an empty ledger.
 pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.exists() { Ok(()) } else { Err(Failure::NoLedger { file: path.to_owned() }) }
 }
 
-/// Another day, or an instant, as of which is planned.
+/// The day or the instant for which a plan is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AsOf {
     /// A day in the time zone of the policy.
@@ -242,14 +254,14 @@ pub(crate) enum AsOf {
 }
 
 impl AsOf {
-    /// The instant. A day begins when it begins in the time zone.
+    /// The instant. For a day, it is the beginning of the day in the time zone.
     pub(crate) fn instant(self, zone: TimeZone) -> DateTime<Utc> {
         let day = match self {
             Self::Instant(instant) => return instant,
             Self::Day(day) => day,
         };
         let midnight = day.and_time(NaiveTime::MIN).and_utc();
-        // No zone is further from UTC than this.
+        // No time zone differs from UTC by more than this.
         let minutes = (-15 * 60..=15 * 60).step_by(15).map(|minutes| midnight + TimeDelta::minutes(minutes));
         minutes.into_iter().find(|instant| zone.day(*instant) == day).unwrap_or(midnight)
     }
@@ -267,7 +279,7 @@ impl FromStr for AsOf {
     }
 }
 
-/// A clock that stands still: plans as of another day.
+/// A clock that stands still, for plans as of another day.
 #[derive(Debug)]
 struct StandsAt(DateTime<Utc>);
 

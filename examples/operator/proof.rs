@@ -1,4 +1,5 @@
-//! Proof that nobody has changed the ledger: keys, checkpoints, exports and certificates that stand alone.
+//! The commands that prove that nobody has changed the ledger: keys, checkpoints, exports, and certificates with
+//! proofs.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::BufWriter;
@@ -35,7 +36,7 @@ enum What {
         #[arg(long)]
         name: String,
     },
-    /// Print a checkpoint of the ledger as it is now; hold it elsewhere
+    /// Print a checkpoint of the ledger as it is now; keep it in another place
     Checkpoint {
         /// The ledger
         #[arg(long, value_name = "FILE")]
@@ -43,7 +44,7 @@ enum What {
         /// The key, as `ledger signer` made it
         #[arg(long, value_name = "FILE")]
         signer: PathBuf,
-        /// An earlier checkpoint, of which this one has to be a continuation
+        /// An earlier checkpoint, which the new one has to continue
         #[arg(long, value_name = "FILE")]
         after: Option<PathBuf>,
     },
@@ -86,7 +87,7 @@ fn read_checkpoint(file: &Path, key: &PublicKey) -> Result<Checkpoint, Failure> 
     Checkpoint::read(&text, key).map_err(of(file))
 }
 
-/// Makes keys and checkpoints, and gives what they prove.
+/// Makes keys and checkpoints, and prints proofs.
 pub(crate) async fn ledger(args: &LedgerArgs) -> Result<Answer, Failure> {
     match &args.what {
         What::Signer { out, name } => {

@@ -1,4 +1,5 @@
-//! Recipients: who has customers' data, by what they know a person, and what each treatment tells them.
+//! The command for recipients: who has customers' data, how each recipient identifies a person, and what each
+//! treatment tells them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub(crate) struct RecipientsArgs {
     case: Option<String>,
 }
 
-/// Lists the recipients of the map, with what the policy says of them, or what they answered in a case.
+/// Lists the recipients of the map. For each it says what the policy does, or what the recipient answered in a case.
 pub(crate) async fn recipients(args: &RecipientsArgs) -> Result<Answer, Failure> {
     let opened = args.documents.open()?;
     let policy = opened.policy.check(opened.store.data_map());

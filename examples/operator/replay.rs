@@ -1,4 +1,4 @@
-//! After a restore: whom the ledger has erased since is erased again.
+//! The command for after a restore: it erases the customers again who were erased after the backup.
 
 use std::path::PathBuf;
 
@@ -21,24 +21,24 @@ pub(crate) struct ReplayArgs {
     /// The ledger that was in use last; it must not come from the backup
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// When the backup was made, or earlier; without it, the mark in the database says it
+    /// The time of the backup, or an earlier time; without it, the mark in the database is used
     #[arg(long, value_name = "INSTANT")]
     since: Option<DateTime<Utc>>,
-    /// The digest of the replay that was approved; without it, the replay is shown and nothing is touched
+    /// The digest of the approved replay; without it, the replay is shown and nothing is changed
     #[arg(long, requires = "approver")]
     digest: Option<String>,
-    /// An opaque id of whoever approves; it goes into the ledger
+    /// An opaque id of the approver; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque, requires = "digest")]
     approver: Option<String>,
 }
 
-/// Shows who has to be erased again; with the digest of that replay, erases them.
+/// Shows which customers have to be erased again. With the digest of that replay, erases them.
 pub(crate) async fn replay(args: &ReplayArgs) -> Result<Answer, Failure> {
     must_exist(&args.ledger)?;
     let engine = args.documents.engine(&args.ledger).await?;
     let from = args.since.map_or(RestoredFrom::Mark, RestoredFrom::Backup);
     let (Some(digest), Some(approver)) = (&args.digest, &args.approver) else {
-        // If nothing is left, the database has caught up, and its mark is raised.
+        // If nobody is left to erase, the database is up to date, and its mark is updated.
         let planned = engine.finish_replay(from).await?;
         let answer = as_json(&planned);
         return Ok(if planned.plan.of().is_empty() {

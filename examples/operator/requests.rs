@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Subcommand};
-use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, RequestList, SystemClock};
 use relinquish::ledger::{LedgerError, Register, WhichRequests};
 use relinquish::plan::letter::Language;
-use relinquish::plan::{Authority, ExtensionReason, Holidays, ReasonCode};
+use relinquish::plan::{Authority, ExtensionReason, Holidays, ReasonCode, Regime};
 use relinquish::request::{
     Address, Answer as Decided, Channel, LetterKind, NewRequest, Note, PlanApproval, Request, RequestId,
     RequestKind, Stage, Who,
@@ -20,11 +19,12 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Failure};
 use crate::commands::opaque;
 use crate::opening::{Documents, must_exist};
+use crate::words::regime;
 
 /// How many requests are read at once.
 const PAGE: usize = 500;
 
-/// The database, what is said about it, and the ledger.
+/// The database, its map and policy, and the ledger.
 #[derive(Args)]
 struct There {
     #[command(flatten)]
@@ -45,9 +45,9 @@ pub(crate) struct RequestArgs {
 enum What {
     /// Record a request that was received
     Add(Box<AddArgs>),
-    /// Note what became of a request
+    /// Note the next step of a request
     Note(Box<NoteArgs>),
-    /// Show a request as it stands
+    /// Show the state of a request
     Show(ShowArgs),
     /// List requests: those that have not ended, or those that are due soon or overdue
     List(ListArgs),
@@ -60,7 +60,7 @@ struct AddArgs {
     /// A random id, never used again, such as a UUID
     #[arg(long, value_name = "ID")]
     request: String,
-    /// erasure, access, portability, restriction or objection
+    /// erasure, access, portability, restriction, objection or complaint
     #[arg(long, value_parser = kind)]
     kind: RequestKind,
     /// `web`, `email`, `post`, `phone` or `in_person`
@@ -69,10 +69,16 @@ struct AddArgs {
     /// When it was received: 2026-11-02T09:30:00Z
     #[arg(long, value_name = "INSTANT")]
     received: DateTime<Utc>,
+    /// The day from which the clock counts [default: the day of that instant in the time zone of the customer's tenant]
+    #[arg(long, value_name = "DAY")]
+    day: Option<NaiveDate>,
+    /// The law that sets the period: eu, uk, switzerland or california [default: that of the policy for the customer's tenant]
+    #[arg(long, value_name = "REGIME", value_parser = regime)]
+    regime: Option<Regime>,
     /// The customer who asks
     #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "address")]
     customer: Option<String>,
-    /// The e-mail address of a person who is no customer
+    /// The e-mail address of a person who is not a customer
     #[arg(long, conflicts_with = "customer")]
     address: Option<String>,
 }
@@ -84,7 +90,7 @@ struct NoteArgs {
     /// The request
     #[arg(long, value_name = "ID")]
     request: String,
-    /// An opaque id of whoever notes it; the ledger keeps it
+    /// An opaque id of the person who makes the note; the ledger keeps it
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// The day [default: today]
@@ -98,9 +104,9 @@ struct NoteArgs {
 enum Noted {
     /// The person was asked for proof of identity; the clock stops
     AskIdentity,
-    /// It is known who asks
+    /// The identity of the person is confirmed
     ConfirmIdentity {
-        /// How, by your own reference
+        /// Your own reference for how it was confirmed
         #[arg(long, value_name = "CODE")]
         reference: ReasonCode,
     },
@@ -108,7 +114,7 @@ enum Noted {
     AskMeaning,
     /// The person was reminded
     Remind,
-    /// The person has answered what the request refers to; the clock goes on
+    /// The person has answered what the request refers to; the clock continues
     Answered,
     /// The person was told that it takes longer: `complexity` or `number_of_requests`
     Extend {
@@ -121,7 +127,7 @@ enum Noted {
         /// The digest of the plan
         #[arg(long)]
         digest: Digest,
-        /// The treatment, if it is another one than that of the trigger `requested`
+        /// The treatment, if it is not that of the trigger `requested`
         #[arg(long, value_name = "NAME")]
         treatment: Option<String>,
     },
@@ -140,7 +146,7 @@ enum Noted {
         #[arg(long)]
         lang: Language,
     },
-    /// The person has the answer: the request ends, and who asked is wiped
+    /// The person has the answer: the request ends, and the identity of the person is deleted
     End,
 }
 
@@ -164,15 +170,12 @@ struct ListArgs {
 /// Which requests.
 #[derive(Args)]
 pub(crate) struct Due {
-    /// Only requests whose answer is due within so many days, or overdue
+    /// Only requests for which somebody has to act within so many days, or had to before
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "7")]
     near_deadline: Option<u32>,
-    /// Only requests whose answer was due before today
+    /// Only requests whose answer, or whose confirmation of receipt, was due before today
     #[arg(long)]
     overdue: bool,
-    /// The zone in which `status`, which reads no policy, counts days: that of the policy
-    #[arg(long, value_name = "ZONE", default_value_t = TimeZone::UTC)]
-    time_zone: TimeZone,
 }
 
 /// Arguments of `worker`.
@@ -180,7 +183,7 @@ pub(crate) struct Due {
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
     there: There,
-    /// Take one turn and end
+    /// Run one turn and end
     #[arg(long)]
     once: bool,
     /// The seconds between two turns
@@ -195,13 +198,13 @@ pub(crate) struct HealthArgs {
     there: There,
 }
 
-/// The value that a word means, as the register writes it.
+/// Parses a word as the register writes it.
 fn word<T: serde::de::DeserializeOwned>(text: &str, known: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|_| format!("it is one of {known}"))
 }
 
 fn kind(text: &str) -> Result<RequestKind, String> {
-    word(text, "erasure, access, portability, restriction, objection")
+    word(text, "erasure, access, portability, restriction, objection, complaint")
 }
 
 fn channel(text: &str) -> Result<Channel, String> {
@@ -247,17 +250,20 @@ async fn add(args: &AddArgs) -> Result<Answer, Failure> {
         (None, Some(address)) => Who::Person { address: Address::new(address.as_str()) },
         (customer, _) => Who::Customer { customer: CustomerId::new(customer.clone().unwrap_or_default()) },
     };
-    let day = engine.policy().everyone().time_zone().day(args.received);
     let request = NewRequest::new(args.request.as_str(), args.kind, args.channel, who, args.received);
-    Ok(one(&engine, &engine.receive(request.received_on(day)).await?))
+    let request = args.day.into_iter().fold(request, NewRequest::received_on);
+    let request = args.regime.into_iter().fold(request, NewRequest::under);
+    Ok(one(&engine, &engine.receive(request).await?))
 }
 
 async fn note(args: &NoteArgs) -> Result<Answer, Failure> {
     let engine = args.there.engine().await?;
     let id = RequestId::new(args.request.as_str());
     let now = SystemClock.now();
-    let on = args.on.unwrap_or_else(|| engine.policy().everyone().time_zone().day(now));
-    let tenant = engine.request(&id).await?.and_then(|request| request.new.tenant);
+    let none = || relinquish::Error::NoSuchRequest { request: id.clone() };
+    let new = engine.request(&id).await?.ok_or_else(none)?.new;
+    let on = args.on.unwrap_or_else(|| engine.rules_for(&new).time_zone().day(now));
+    let tenant = new.tenant;
     // Who runs this on the database's own machine has authority over whatever tenant it is about.
     let by = Authority::new(args.approver.as_str(), tenant.clone());
     let note = match &args.what {
@@ -303,36 +309,45 @@ async fn list(engine: &Engine, due: &Due) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json!({ "requests": listed })))
 }
 
-/// The requests that `status` lists: by the register alone, so without holidays. `None`: nobody asked
-/// for them.
-pub(crate) async fn due(ledger: &impl Register, due: &Due) -> Result<Option<Vec<Value>>, LedgerError> {
-    let today = due.time_zone.day(SystemClock.now());
+/// The requests that `status` lists. It reads only the register. `None` if the arguments do not ask for requests.
+pub(crate) async fn due(
+    ledger: &impl Register,
+    due: &Due,
+    today: NaiveDate,
+    holidays: &Holidays,
+) -> Result<Option<Vec<Value>>, LedgerError> {
     let latest = match (due.near_deadline, due.overdue) {
         (Some(days), _) => today.checked_add_days(Days::new(days.into())),
         (None, true) => today.pred_opt(),
         (None, false) => return Ok(None),
     };
+    let latest = latest.unwrap_or(NaiveDate::MAX);
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let which = WhichRequests::DueBy(latest.unwrap_or(NaiveDate::MAX));
+        let which = WhichRequests::DueBy(latest);
         let page = ledger.list_requests(which, after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(Some(found)) };
         after = Some(last.new.id.clone());
         for saved in page {
             let request = saved.request()?;
-            let due = request.due(&Holidays::default());
+            let by = if due.near_deadline.is_some() { Request::act_by } else { Request::must_by };
+            if by(&request, holidays).is_none_or(|day| day > latest) {
+                continue;
+            }
             found.push(json!({
                 "request": request.new.id,
                 "kind": request.new.kind,
                 "stage": request.stage().as_str(),
-                "due": due,
-                "overdue": due.is_some_and(|due| due < today),
+                "due": request.due(holidays),
+                "confirm_by": request.confirm_by(holidays),
+                "remind_on": request.remind_on(),
+                "overdue": request.must_by(holidays).is_some_and(|due| due < today),
             }));
         }
     }
 }
 
-/// Runs the engine by itself: one turn, or until it is interrupted.
+/// Runs the worker of the engine: one turn, or until it is interrupted.
 pub(crate) async fn worker(args: &WorkerArgs) -> Result<Answer, Failure> {
     let engine = args.there.engine().await?;
     let mut worker = engine.worker().every(Duration::from_secs(args.every));
@@ -365,7 +380,7 @@ pub(crate) async fn worker(args: &WorkerArgs) -> Result<Answer, Failure> {
     Ok(Answer::done(text, json))
 }
 
-/// Counts what is open, for a monitor.
+/// Counts open, blocked and overdue work, for a monitor.
 pub(crate) async fn health(args: &HealthArgs) -> Result<Answer, Failure> {
     let health = args.there.engine().await?.health().await?;
     let text = format!(
@@ -391,17 +406,25 @@ fn line(engine: &Engine, request: &Request) -> String {
         Some(Who::Person { .. }) => ", a person who is no customer".to_owned(),
         None => String::new(),
     };
-    let due = match (request.stage(), request.due(engine.holidays())) {
+    let holidays = engine.holidays();
+    let mut due = match (request.stage(), request.due(holidays)) {
         (Stage::Ended, _) => String::new(),
         (_, Some(day)) => format!(", due {day}"),
+        (_, None) if request.new.kind == RequestKind::Complaint => ", due without undue delay".to_owned(),
         (_, None) => ", the clock is stopped".to_owned(),
     };
+    for (what, day) in [
+        ("confirm the receipt by", request.confirm_by(holidays)),
+        ("remind the person on", request.remind_on()),
+    ] {
+        due.extend(day.map(|day| format!(", {what} {day}")));
+    }
     let new = &request.new;
     format!(
         "{}  {}{customer}, received {}: {}{due}",
         new.id,
         new.kind,
-        new.received_on,
+        request.clock.received_on(),
         request.stage().as_str()
     )
 }
@@ -418,8 +441,12 @@ fn as_json(engine: &Engine, request: &Request) -> Value {
         "customer": customer,
         "tenant": request.new.tenant,
         "received_at": request.new.received_at,
+        "received_on": request.clock.received_on(),
+        "regime": request.clock.regime(),
         "stage": request.stage().as_str(),
         "due": request.due(engine.holidays()),
+        "confirm_by": request.confirm_by(engine.holidays()),
+        "remind_on": request.remind_on(),
         "case": request.running.as_ref().or(request.erased.as_ref()),
         "erased": request.erased.is_some(),
         "answer": request.answer.map(|(answer, _)| answer),

@@ -1,4 +1,4 @@
-//! The suppression list: whether identifiers belong to somebody who was erased.
+//! The command for the suppression list: it says whether identifiers belong to somebody who was erased.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,10 +16,10 @@ use crate::opening::{Documents, must_exist, read};
 pub(crate) struct SuppressedArgs {
     #[command(flatten)]
     documents: Documents,
-    /// The ledger, which has the suppression list; its keys lie beside it, in ….suppression.keys
+    /// The ledger, which has the suppression list; the list's keys are in the file ….suppression.keys next to it
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// Whose customer the person would be
+    /// The tenant of which the person would be a customer
     #[arg(long, value_name = "TENANT")]
     tenant: String,
     /// An identifier, such as email=maud@example.org; can be given again
@@ -28,7 +28,7 @@ pub(crate) struct SuppressedArgs {
     /// A file with one identifier per line, so that none of them stays in the history of the shell
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Take the identifiers out of the list: the person returns, or a stranger shares the address
+    /// Remove the identifiers from the list, because the person returns or somebody else has the same address
     #[arg(long)]
     let_in: bool,
 }
@@ -49,7 +49,7 @@ impl FromStr for Asked {
     }
 }
 
-/// Answers for each identifier, by its number and kind.
+/// Prints an answer for each identifier, by its number and kind.
 pub(crate) async fn suppressed(args: &SuppressedArgs) -> Result<Answer, Failure> {
     must_exist(&args.ledger)?;
     let mut asked = args.identifiers.clone();

@@ -1,4 +1,4 @@
-//! Sweeps: a survey with its review, the approval of a review or a standing one, and the run.
+//! The commands for sweeps: a survey with its review, the approval of a review, a standing approval, and the run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,20 +50,20 @@ pub(crate) struct SurveyArgs {
     /// Begin with a byte order mark, for spreadsheets that need one to read UTF-8
     #[arg(long)]
     bom: bool,
-    /// An opaque id of whoever makes the plans; a policy that asks for four eyes wants another one to approve
+    /// An opaque id of the planner; if the policy asks for four eyes, somebody else has to approve
     #[arg(long, value_name = "ID", value_parser = opaque)]
     planned_by: Option<String>,
     /// Survey as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
     #[arg(long, value_name = "DATE", conflicts_with_all = ["out", "page"])]
     as_of: Option<AsOf>,
-    /// The ledger, which knows who was treated before
+    /// The ledger, which knows the customers who were treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     #[command(flatten)]
     progress: Progress,
 }
 
-/// Surveys all customers, and writes those who are due for a person to check. Touches nothing.
+/// Surveys all customers, and writes those who are due, for a person to check. It changes nothing.
 pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
     let unwritable = |file: &Path| {
         let file = file.to_owned();
@@ -140,19 +140,19 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
 /// Arguments of `approve`.
 #[derive(Args)]
 pub(crate) struct ApproveArgs {
-    /// The CSV of a survey, after a person has been through it
+    /// The CSV of a survey, after a person has checked it
     #[arg(long, value_name = "FILE")]
     review: PathBuf,
-    /// An opaque id of whoever approves; it goes into the ledger, so no name and no e-mail address
+    /// An opaque id of the approver; it goes into the ledger, so do not use a name or an e-mail address
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// The digest of the review that was approved; without it, the digest and the numbers are shown
+    /// The digest of the approved review; without it, the digest and the numbers are shown
     #[arg(long)]
     digest: Option<String>,
     /// A tenant over which the approver has authority; can be given again [default: those of the review]
     #[arg(long = "tenant", value_name = "TENANT")]
     tenants: Vec<String>,
-    /// Up to how many customers the run may hit, beyond the blast radius of the policy
+    /// How many customers the run may erase at most, if this is more than the blast radius of the policy
     #[arg(long, value_name = "N")]
     up_to: Option<u64>,
     /// For how many hours the approval is valid
@@ -168,7 +168,7 @@ fn read_review(file: &Path) -> Result<Review, Failure> {
     Review::from_csv(&bytes).map_err(|found| Failure::Misfits(misfits(file, &found)))
 }
 
-/// Where the approval of a review is.
+/// The path of the approval of a review.
 fn beside(review: &Path, out: Option<&Path>) -> PathBuf {
     out.map_or_else(
         || {
@@ -180,7 +180,7 @@ fn beside(review: &Path, out: Option<&Path>) -> PathBuf {
     )
 }
 
-/// Shows what a review came to; with its digest, approves it.
+/// Shows the numbers of a review. With its digest, approves it.
 pub(crate) fn approve(args: &ApproveArgs) -> Result<Answer, Failure> {
     let review = read_review(&args.review)?;
     let tenants: BTreeMap<String, u64> =
@@ -239,10 +239,10 @@ pub(crate) struct StandArgs {
     /// A new file for the standing approval
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// An opaque id of whoever approves; it goes into the ledger
+    /// An opaque id of the approver; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// An opaque id of whoever drafted it; a policy that asks for four eyes wants another one than the approver
+    /// An opaque id of the person who drafted it; if the policy asks for four eyes, this must not be the approver
     #[arg(long, value_name = "ID", value_parser = opaque)]
     drafted_by: Option<String>,
     /// A tenant that it covers; can be given again
@@ -257,7 +257,7 @@ pub(crate) struct StandArgs {
     /// How many customers may be erased on one day
     #[arg(long, value_name = "N")]
     per_day: u64,
-    /// Which share of the tenants' customers one run may erase, such as "2 %"
+    /// The share of the tenants' customers that one run may erase, such as "2 %"
     #[arg(long, value_name = "SHARE")]
     share: Option<Share>,
     /// For how many days it is valid, 400 at most
@@ -274,7 +274,7 @@ fn trigger(name: &str) -> Result<Trigger, String> {
     }
 }
 
-/// Approves in advance what the policy of today finds due, within limits.
+/// Makes a standing approval: it covers what the current policy finds due in the future, within limits.
 pub(crate) fn stand(args: &StandArgs) -> Result<Answer, Failure> {
     let opened = args.documents.open()?;
     let policy = opened.policy.check(opened.store.data_map());
@@ -294,7 +294,7 @@ pub(crate) fn stand(args: &StandArgs) -> Result<Answer, Failure> {
         Some(operator) => standing.drafted_by(operator.as_str()),
         None => standing,
     };
-    // What the engine would refuse at the first run is refused now.
+    // An approval that the engine would refuse at the first run is already refused here.
     if let Err(error) = standing.admit(Vec::new()) {
         return Ok(Answer::refused(&json!({ "approval": "invalid" }), format!("refused: {error}")));
     }
@@ -329,7 +329,7 @@ pub(crate) struct RunArgs {
     progress: Progress,
 }
 
-/// Erases what was approved in a review, or what a standing approval covers.
+/// Erases the customers of an approved review, or those that a standing approval covers.
 pub(crate) async fn run(args: &RunArgs) -> Result<Answer, Failure> {
     let under: SweepUnder = match (&args.review, &args.standing) {
         (Some(file), _) => {
@@ -343,7 +343,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Answer, Failure> {
             }
         }
         (None, Some(file)) => read_json::<StandingApproval>(file)?.into(),
-        // INVARIANT: clap asks for one of the two.
+        // INVARIANT: clap requires one of the two arguments.
         (None, None) => return Ok(Answer::refused(&json!({}), "refused: give --review or --standing")),
     };
     let engine = args.documents.engine(&args.ledger).await?;
@@ -374,7 +374,7 @@ async fn go(mut sweep: Sweep, progress: &Progress, found: &mut Found) -> Result<
     Ok(())
 }
 
-/// What a sweep came to.
+/// The result of a sweep.
 #[derive(Default)]
 struct Found {
     resumed: usize,
@@ -505,7 +505,7 @@ impl Progress {
             _ => return,
         };
         let mut to = io::stderr();
-        // Whoever cannot see the progress still gets the answer.
+        // If the progress cannot be printed, the user still gets the answer.
         let _ = if to.is_terminal() {
             write!(to, "\r{line}\u{1b}[K").and_then(|()| to.flush())
         } else if self.progress {

@@ -4,14 +4,12 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use relinquish::data_map::{ClassName, TimeZone};
+use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, SystemClock};
 use relinquish::plan::letter::{
     self, Authority, Controller, Language, Letter, LetterError, Letterhead, Lingering, Recipients, Request,
 };
-use relinquish::plan::{
-    CaseId, Due, Explanation, ExtensionReason, Holidays, Nothing, Reason, Regime, RequestClock,
-};
+use relinquish::plan::{CaseId, Due, Explanation, ExtensionReason, Nothing, Reason, Regime, RequestClock};
 use relinquish::policy::{Concept, Effective, Trigger};
 use relinquish::store::sql::Samples;
 use relinquish::{
@@ -22,7 +20,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Failure, misfits};
 use crate::commands::Ask;
-use crate::opening::{AsOf, Documents, existing_ledger, read, read_policy};
+use crate::opening::{AsOf, Documents, existing_ledger, read_policy};
 
 /// Arguments of `decide`.
 #[derive(Args)]
@@ -79,8 +77,12 @@ pub(crate) struct ImpactArgs {
 
 /// Says what a changed policy would hit. Touches nothing.
 pub(crate) async fn impact(args: &ImpactArgs) -> Result<Answer, Failure> {
-    let documents =
-        Documents { database: args.database.clone(), map: args.map.clone(), policy: args.old.clone() };
+    let documents = Documents {
+        database: args.database.clone(),
+        map: args.map.clone(),
+        policy: args.old.clone(),
+        holidays: None,
+    };
     let engine = documents.planner(args.ledger.as_deref(), args.as_of).await?;
     let new = read_policy(&args.new)?
         .check(engine.data_map())
@@ -139,9 +141,9 @@ pub(crate) struct Head {
     /// How many days backup copies linger at most
     #[arg(long, value_name = "N")]
     backup_days: Option<u32>,
-    /// A recipient that was told of the erasure; can be given again
-    #[arg(long = "recipient", value_name = "NAME")]
-    recipients: Vec<String>,
+    /// The person has asked who received the data; name each recipient of the case, with what it was told
+    #[arg(long)]
+    name_recipients: bool,
     /// The person may object to the processing
     #[arg(long)]
     may_object: bool,
@@ -161,11 +163,7 @@ impl Head {
         let head = head.with_backups(self.backup_days.map_or(Lingering::Unknown, Lingering::Days));
         let head = if self.may_object { head.with_objection() } else { head };
         let head = if self.has_consented { head.with_consent() } else { head };
-        Ok(if self.recipients.is_empty() {
-            head
-        } else {
-            head.with_recipients(Recipients::Told(self.recipients.clone()))
-        })
+        Ok(if self.name_recipients { head.with_recipients(Recipients::Named) } else { head })
     }
 }
 
@@ -243,7 +241,7 @@ pub(crate) fn concept(args: &ConceptArgs) -> Result<Answer, Failure> {
     let tenant = args.tenant.as_deref().map(TenantId::new);
     let concept = Concept::of(&policy, tenant.as_ref(), &map);
     let text = if args.csv { concept.to_csv() } else { concept.to_markdown() };
-    let unowned: Vec<&str> = concept.without_owner().map(ClassName::as_str).collect();
+    let unowned: Vec<&str> = concept.without_owner().collect();
     Ok(Answer::done(text.trim_end(), json!({ "concept": text, "without_owner": unowned })))
 }
 
@@ -267,22 +265,13 @@ pub(crate) enum Why {
     Requests,
 }
 
-/// By which law the time for an answer is counted.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Law {
-    /// The European Union
-    Eu,
-    /// The United Kingdom
-    Uk,
-}
-
 /// Arguments of `letter`.
 #[derive(Args)]
 pub(crate) struct LetterArgs {
     #[command(flatten)]
     documents: Documents,
     /// The customer's id: what the data map's key column holds
-    #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "case")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present_any = ["case", "tenant"])]
     customer: Option<String>,
     /// The closed case, for a confirmation; the customer's record need not be there any more
     #[arg(long, conflicts_with = "customer")]
@@ -302,14 +291,17 @@ pub(crate) struct LetterArgs {
     /// Why it takes longer; for an extension
     #[arg(long)]
     reason: Option<Why>,
-    /// By which law the time is counted; for an extension
-    #[arg(long, default_value = "eu")]
-    clock: Law,
-    /// A file with a holiday on each line, such as 2026-12-25; for an extension
-    #[arg(long, value_name = "FILE")]
-    holidays: Option<PathBuf>,
+    /// The tenant whose rules apply, if the customer's record is not there; for an extension
+    #[arg(long)]
+    tenant: Option<String>,
     #[command(flatten)]
     head: Head,
+}
+
+/// The regime of a clock.
+pub(crate) fn regime(text: &str) -> Result<Regime, String> {
+    let known = || Regime::ALL.map(Regime::as_str).join(", ");
+    Regime::named(text).ok_or_else(|| format!("it is one of {}", known()))
 }
 
 impl LetterArgs {
@@ -343,7 +335,7 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
             })
         }
         LetterKind::Confirmation => confirmation(args, &engine).await,
-        LetterKind::Extension => extension(args, policy),
+        LetterKind::Extension => extension(args, &engine).await,
     }
 }
 
@@ -381,42 +373,38 @@ async fn confirmation(args: &LetterArgs, engine: &Engine) -> Result<Answer, Fail
         return Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text));
     };
     let policy = engine.policy();
-    let told = certificate.told();
+    let told = certificate.letter_facts();
     let zone = policy.effective(certificate.tenant()).time_zone();
     let request = if told.trigger == Trigger::Requested { args.request() } else { None };
     let head = args.head.letterhead(policy, zone);
     Ok(answer(head.and_then(|head| letter::confirmation(&head, request.as_ref(), &told)), "letter"))
 }
 
-fn extension(args: &LetterArgs, policy: &Policy) -> Result<Answer, Failure> {
+async fn extension(args: &LetterArgs, engine: &Engine) -> Result<Answer, Failure> {
     let refused = |text: String| Answer::refused(&json!({ "letter": text }), format!("refused: {text}"));
     let (Some(request), Some(reason)) = (args.request(), args.reason) else {
         return Ok(refused("an extension needs --reference, --received and --reason".to_owned()));
     };
-    let holidays = match &args.holidays {
-        Some(file) => match Holidays::parse(&read(file)?) {
-            Ok(holidays) => holidays,
-            Err(error) => return Ok(refused(format!("{}: {error}", file.display()))),
-        },
-        None => Holidays::default(),
+    let policy = engine.policy();
+    let effective = match &args.tenant {
+        Some(tenant) => policy.effective(&TenantId::new(tenant)),
+        None => in_force(policy, &engine.explain(&args.customer(), &Asked::request()).await?),
     };
-    let head = match args.head.letterhead(policy, policy.everyone().time_zone()) {
+    let head = match args.head.letterhead(policy, effective.time_zone()) {
         Ok(head) => head,
         Err(error) => return Ok(answer(Err(error), "letter")),
     };
-    let regime = match args.clock {
-        Law::Eu => Regime::Eu,
-        Law::Uk => Regime::Uk,
-    };
+    let regime = Regime::of(effective.privacy_law(), request.received);
     let reason = match reason {
         Why::Complexity => ExtensionReason::Complexity,
         Why::Requests => ExtensionReason::NumberOfRequests,
     };
     let mut clock = RequestClock::under(regime, request.received);
-    if let Err(error) = clock.extend(head.date, reason, &holidays) {
+    let holidays = engine.holidays();
+    if let Err(error) = clock.extend(head.date, reason, holidays) {
         return Ok(refused(error.to_string()));
     }
-    Ok(answer(letter::extension(&head, &request.reference, &clock, &holidays), "letter"))
+    Ok(answer(letter::extension(&head, &request.reference, effective, &clock, holidays), "letter"))
 }
 
 /// Of which document.

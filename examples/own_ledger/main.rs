@@ -1,4 +1,4 @@
-//! A host with a ledger of its own: everything it has to write is in `text_ledger.rs`.
+//! A host with its own ledger. Everything that the host has to write is in `text_ledger.rs`.
 //!
 //! `cargo run --example own_ledger`
 

@@ -1,7 +1,9 @@
-//! A ledger of a host's own, over whatever keeps texts: here maps in memory, in a service its own tables or a key-value store.
+//! A ledger that a host writes itself, on any storage of texts. Here the storage is maps in memory. In a service it
+//! is tables or a key-value store.
 //!
-//! It keeps each case, event, treatment, entry and circumstance as the text that the crate gives, and reads it back from
-//! there. What it has to do by itself is what its documentation asks: one write for one call, and claims.
+//! It stores each case, event, treatment, entry and circumstance as the text that the crate gives, and reads it back
+//! from there. Two things it has to do itself, as the trait's documentation says: one atomic write for each call, and
+//! the claims.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,10 +23,10 @@ use relinquish::plan::CaseId;
 use relinquish::request::{NewRequest, Request, RequestId, Stage};
 use relinquish::treatment::Treatment;
 
-/// By which clock leases run out.
+/// The clock that decides when leases expire.
 type LeaseClock = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-/// Case book and ledger as texts.
+/// A case book and a ledger that store texts.
 pub(crate) struct TextLedger {
     tables: Mutex<Tables>,
     now: LeaseClock,
@@ -36,7 +38,7 @@ impl std::fmt::Debug for TextLedger {
     }
 }
 
-/// What a database would have as tables.
+/// What would be tables in a database.
 #[derive(Clone, Default)]
 struct Tables {
     cases: BTreeMap<CaseId, CaseRow>,
@@ -47,14 +49,14 @@ struct Tables {
     circumstances: BTreeMap<Digest, (String, Option<String>)>,
     rations: BTreeMap<String, u64>,
     holds: BTreeMap<HoldId, HoldRow>,
-    /// `None`: the request was forgotten, and only its id is left.
+    /// `None` if the request was forgotten, so that only its id is left.
     requests: BTreeMap<RequestId, Option<RequestRow>>,
 }
 
 #[derive(Clone)]
 struct RequestRow {
     new: String,
-    /// Who asks. Wiped when the request ends.
+    /// The person who asks. It is deleted when the request ends.
     who: Option<String>,
     notes: Vec<String>,
     stands: Standing,
@@ -62,7 +64,7 @@ struct RequestRow {
 
 #[derive(Clone)]
 struct HoldRow {
-    /// What a standing hold keeps. Wiped when the hold is lifted.
+    /// The key of what a standing hold keeps. It is deleted when the hold is lifted.
     key: Option<String>,
     hold: String,
 }
@@ -70,8 +72,8 @@ struct HoldRow {
 #[derive(Clone)]
 struct CaseRow {
     case: String,
-    /// What it has for itself: no other case may be open with the same.
-    holds: String,
+    /// The unique key of an open case: no other open case may have the same key.
+    unique_key: String,
     events: Vec<String>,
     fence: Option<Fence>,
 }
@@ -88,7 +90,7 @@ struct EntryRow {
     case: Option<CaseId>,
     keys: Vec<EntryKey>,
     text: String,
-    /// Salts and values of those whom it names. Destroy it, and the text says the rest.
+    /// The salts and values of the people whom the entry names. They can be destroyed, and the text keeps the rest.
     beside: Option<String>,
 }
 
@@ -101,7 +103,7 @@ fn until(lasts: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 impl TextLedger {
-    /// An empty one, with the clock by which leases run out: in a database, the database's own.
+    /// An empty ledger, with the clock that decides when leases expire. In a database, use the database's own clock.
     pub(crate) fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self { tables: Mutex::default(), now: Box::new(now) }
     }
@@ -110,7 +112,7 @@ impl TextLedger {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All of it or nothing, as a transaction has it.
+    /// Does a write completely or not at all, like a transaction.
     fn write<T>(
         &self,
         work: impl FnOnce(&mut Tables, DateTime<Utc>) -> Result<T, LedgerError>,
@@ -140,7 +142,7 @@ impl Tables {
         fence
     }
 
-    /// Who has a case now.
+    /// The worker that has a case now.
     fn holder(&self, row: &CaseRow, now: DateTime<Utc>) -> Option<&WorkerId> {
         let claim = self.claims.get(&row.fence?)?;
         (claim.until > now).then_some(&claim.worker)
@@ -150,7 +152,7 @@ impl Tables {
         self.holder(row, now).is_none_or(|holder| holder == worker)
     }
 
-    /// The case of this claim.
+    /// The case, if this claim still has it.
     fn of_claim(&mut self, case: &CaseId, fence: Fence) -> Result<&mut CaseRow, LedgerError> {
         match self.cases.get_mut(case) {
             None => Err(LedgerError::NoSuchCase { case: case.clone() }),
@@ -197,8 +199,8 @@ impl CaseBook for TextLedger {
             let fence = tables.new_claim(lease, now);
             let mut opened = Vec::with_capacity(cases.len());
             for new in cases {
-                let holds = new.task.holds();
-                let other = tables.cases.iter().find(|(_, row)| row.holds == holds);
+                let unique_key = new.task.unique_key();
+                let other = tables.cases.iter().find(|(_, row)| row.unique_key == unique_key);
                 match other.map(|(id, row)| (id.clone(), row.clone())) {
                     Some((case, _)) if case != new.id => {
                         opened.push(Opened::Conflict { case });
@@ -217,7 +219,7 @@ impl CaseBook for TextLedger {
                         }
                         let case = serde_json::to_string(new);
                         let case = case.map_err(|error| failed("opening a case", error))?;
-                        let row = CaseRow { case, holds, events: Vec::new(), fence: Some(fence) };
+                        let row = CaseRow { case, unique_key, events: Vec::new(), fence: Some(fence) };
                         tables.cases.insert(new.id.clone(), row);
                     }
                 }

@@ -1,4 +1,5 @@
-//! A small internet provider's CRM in an SQLite file: a few hundred clients with everything that piles up.
+//! The CRM of a small internet provider in an SQLite file: a few hundred clients with their orders, invoices, call
+//! records and other data.
 
 use std::path::Path;
 
@@ -75,7 +76,7 @@ fn client(connection: &Connection, id: i64) -> Result<()> {
     let login = format!("{}.{}{id}", first.to_lowercase(), last.to_lowercase());
     let email = format!("{login}@example.net");
     let phone = format!("+46 70 {:03} {:02} {:02}", id * 37 % 1000, id % 100, id * 7 % 100);
-    // The one client is cancelled and the other active, whatever comes of the rest.
+    // Every fourth client is cancelled. So client 17 is cancelled, and client 18 is active.
     let cancelled = id % 4 == 1;
     let status = if cancelled { "cancelled" } else { "active" };
     let cancelled_on = cancelled.then(|| format!("2025-{:02}-{:02}", id % 12 + 1, id % 28 + 1));

@@ -1,4 +1,4 @@
-//! Erases a client of a small internet provider for good, from the first look to the certificate.
+//! Erases a client of a small internet provider, from the first look to the certificate.
 //!
 //! `cargo run --example quickstart`
 //!
@@ -6,7 +6,7 @@
 //! memory, a week of nightly backups, and the ledger. One client has cancelled; another has a subscription that
 //! still runs, and is refused.
 
-// It is a program that talks to whoever runs it.
+// An example may print.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let backups = nightly_backups(folder.path(), &database)?;
     let gateway = gateway();
 
-    // The adapters: the database by its map, the ledger in a file of its own, the keys beside it.
+    // The adapters: the database with its map, the ledger in a separate file, and the keys in a file next to it.
     let map = SqlMap::from_toml(include_str!("map.toml"))?;
     let store = Arc::new(SqliteStore::open(&database, &map)?);
     let ledger = folder.path().join("ledger.sqlite");
@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .backups("nightly", backups)
     .scrub(store)
     .build()?;
-    // Counts all rows. Nothing is planned while some are there that the map does not explain.
+    // Counts all rows. Nothing can be planned while there are rows that the map does not explain.
     let census = engine.census().await?;
     heading("A provider with 300 clients");
     println!("database   {}", database.display());
@@ -109,7 +109,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the engine says of its steps. It names cases, never a customer.
+/// Shows the engine's log of its steps. It names cases, but never a customer.
 fn show_progress() {
     tracing_subscriber::fmt().without_time().with_target(false).with_level(false).with_ansi(false).init();
 }
@@ -118,7 +118,7 @@ fn heading(text: &str) {
     println!("\n── {text} {}", "─".repeat(90_usize.saturating_sub(text.chars().count())));
 }
 
-/// A week of nightly copies, of which the newest thirty stay, and none longer than thirty days.
+/// A week of nightly copies. The newest thirty stay, and no copy stays longer than thirty days.
 fn nightly_backups(folder: &Path, database: &Path) -> Result<impl BackupRetention, Box<dyn Error>> {
     let directory = folder.join("backups");
     fs::create_dir(&directory)?;

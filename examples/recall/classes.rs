@@ -1,4 +1,4 @@
-//! The ways in which people are written.
+//! The ways in which texts mention a person.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::inflected::inflected;
 use super::people::{Dice, Language, Person};
 
-/// A way of writing somebody; none where a person cannot be written so.
+/// A way of mentioning a person. `write` gives `None` if a person cannot be mentioned in this way.
 #[derive(Clone, Copy)]
 pub(crate) struct Class {
     pub(crate) name: &'static str,
     pub(crate) write: fn(&Person, &mut Dice) -> Option<String>,
-    /// Whether the manual says that it is not found.
+    /// Whether the manual says that such a mention is not found.
     #[allow(dead_code, reason = "the test asks")]
     pub(crate) is_out: bool,
 }
@@ -22,7 +22,7 @@ const fn class(name: &'static str, write: fn(&Person, &mut Dice) -> Option<Strin
 }
 
 impl Person {
-    /// What is planted exactly as the records have it.
+    /// A mention exactly as the records have it.
     fn exact(&self, dice: &mut Dice) -> String {
         match dice.below(8) {
             0 => self.email.clone(),
@@ -335,7 +335,7 @@ pub(crate) const CLASSES: &[Class] = &[
     },
 ];
 
-/// What may be left of somebody who was found: titles, labels, an ending.
+/// What may be left over when a mention was found: a title, a label, or an ending.
 pub(crate) const RESTS: [&str; 24] = [
     "",
     "s",
@@ -363,7 +363,7 @@ pub(crate) const RESTS: [&str; 24] = [
     "улица",
 ];
 
-/// Whether a language has the forms that a class writes, so that its texts are in that language.
+/// Whether a class has texts in a language: the language must have the forms that the class writes.
 pub(crate) fn applies(language: Language, class: &Class) -> bool {
     let mut dice = Dice::new(3);
     (0..20).any(|_| (class.write)(&Person::new(language, &mut dice), &mut dice).is_some())

@@ -1,4 +1,4 @@
-//! Texts that do not speak of a person, and that look as if they did.
+//! Control texts: they do not mention the person, but look as if they did.
 
 use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
@@ -10,7 +10,7 @@ use super::people::{Dice, Language, Person};
 #[derive(Clone, Copy)]
 pub(crate) struct Control {
     pub(crate) name: &'static str,
-    /// Whether somebody who shares a name with the person stands in it: that may be reported.
+    /// Whether the text mentions somebody with the same name as the person. Such a mention may be reported.
     #[allow(dead_code, reason = "the test asks")]
     pub(crate) has_namesake: bool,
     pub(crate) write: fn(&Person, &mut Dice) -> Option<(Identifiers, String)>,
@@ -23,7 +23,7 @@ fn named(given: &str, surname: &str) -> Identifiers {
     all
 }
 
-/// A name of the language that is not the person's.
+/// Another person with names of the same language.
 fn another(p: &Person, dice: &mut Dice) -> Option<Person> {
     let other = Person::new(p.language, dice);
     let own = |p: &Person| p.surname.rsplit(' ').next().unwrap_or_default().to_owned();
@@ -31,7 +31,7 @@ fn another(p: &Person, dice: &mut Dice) -> Option<Person> {
     (!is_alike(&other.given, &p.given) && !is_alike(&own(&other), &own(p))).then_some(other)
 }
 
-/// Somebody else planted in a text, in any of the ways.
+/// A text that mentions another person, in any of the ways.
 fn stranger(p: &Person, dice: &mut Dice) -> Option<(Identifiers, String)> {
     let other = another(p, dice).filter(|other| other.city != p.city && other.street != p.street)?;
     let class = CLASSES[dice.below(CLASSES.len())];

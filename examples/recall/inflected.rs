@@ -1,4 +1,4 @@
-//! Names as the grammar of a language changes them: by rules of its own, not by those that the search knows.
+//! Inflected names. The rules here are separate from the rules of the search.
 
 use super::people::{Dice, Language};
 

@@ -1,9 +1,10 @@
-//! How much of what is planted in texts is found again: `cargo run --release --example recall`.
+//! Measures how many mentions that are planted in texts are found: `cargo run --release --example recall`.
 //!
-//! Prints the tables that stand in the manual. With the name of a class or a control it prints texts of which nobody was told or in
-//! which somebody else was found; with one more word it prints those that were changed.
+//! It prints the tables of the manual. With the name of a class or a control, it prints the texts in which the
+//! mention was missed without a report, or somebody else was found. With one more word, it prints the texts that were
+//! changed.
 
-// The generator is an example's and a test's own: it may panic.
+// The generator is used only by an example and a test, so it may panic.
 #![allow(clippy::indexing_slicing)]
 
 mod planting;
@@ -14,7 +15,7 @@ use relinquish::anonymise::text::Matcher;
 /// Texts per class and language.
 const TIMES: usize = 500;
 
-// It is a program that prints a table.
+// An example may print.
 #[allow(clippy::print_stdout)]
 fn main() {
     if let Some(name) = std::env::args().nth(1) {
@@ -44,7 +45,7 @@ fn main() {
     }
 }
 
-/// Texts of a class or a control in which nobody or the wrong was found.
+/// Prints the texts of a class or a control in which nobody or the wrong person was found.
 #[allow(clippy::print_stdout)]
 fn missed(name: &str) {
     for class in CLASSES.iter().filter(|class| class.name.starts_with(name)) {

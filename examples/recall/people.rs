@@ -1,4 +1,4 @@
-//! People of fifteen languages, put together from parts, and what is known of them.
+//! People with names of fifteen languages, made from parts, and their identifiers.
 
 use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
@@ -203,7 +203,7 @@ impl Language {
         }
     }
 
-    /// Digits that are dialled first within the country, and those of the number.
+    /// The digits that are dialled first within the country, and the length of the number.
     fn dialled(self) -> (&'static str, usize) {
         match self {
             Russian => ("8", 10),
@@ -214,7 +214,7 @@ impl Language {
         }
     }
 
-    /// A letter of Latin script for every letter, as mail addresses have them.
+    /// A Latin spelling for each letter, as mail addresses use it.
     fn latin(self) -> &'static [&'static str] {
         match self {
             Russian => &["andrei.sidorov", "m.lebedeva", "lvorobev"],
@@ -229,20 +229,20 @@ impl Language {
     }
 }
 
-/// Somebody with all that is known of them.
+/// A person with all identifiers.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) language: Language,
     pub(crate) given: String,
-    /// With its particles: `van der Berg`.
+    /// The surname with its particles: `van der Berg`.
     pub(crate) surname: String,
     pub(crate) email: String,
     pub(crate) username: String,
     pub(crate) code: &'static str,
     pub(crate) trunk: &'static str,
-    /// Without country code and without what is dialled before it.
+    /// The telephone number without country code and trunk prefix.
     pub(crate) phone: String,
-    /// How the phone is stored.
+    /// The telephone number as the records store it.
     pub(crate) stored_phone: String,
     pub(crate) street: String,
     pub(crate) number: String,

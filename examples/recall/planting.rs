@@ -1,4 +1,4 @@
-//! Texts with people planted in them, each in one of the ways in which people are written, and texts of others.
+//! Makes texts in which people are mentioned, each in one of the ways, and texts about other people.
 
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ pub(crate) use classes::{CLASSES, Class, RESTS, applies};
 pub(crate) use controls::{CONTROLS, Control};
 pub(crate) use people::{Dice, LANGUAGES, Language, Person};
 
-/// Whole sentences in which nobody is mentioned who is searched for. Some are there to mislead: namesakes, names that are a part
-/// of a word, numbers that nearly are the person's.
+/// Whole sentences that do not mention the person. Some are deliberately misleading: namesakes, names that are part
+/// of a word, and numbers that are similar to the person's.
 pub(crate) fn sentences(language: Language) -> &'static [&'static str] {
     match language {
         Language::English => &[
@@ -73,7 +73,7 @@ fn leads(language: Language) -> &'static [&'static str] {
     }
 }
 
-/// A text and where in it somebody is.
+/// A text, and the place of the mention in it.
 #[derive(Debug)]
 pub(crate) struct Planted {
     pub(crate) text: String,
@@ -99,15 +99,15 @@ pub(crate) fn plant(person: &Person, class: &Class, dice: &mut Dice) -> Option<P
     Some(Planted { text, range })
 }
 
-/// What became of what was planted.
+/// The results for the planted mentions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Score {
     pub(crate) planted: u32,
-    /// All of it is replaced.
+    /// Mentions that were completely replaced.
     pub(crate) found: u32,
-    /// Some of it is replaced.
+    /// Mentions that were partly replaced.
     pub(crate) partly: u32,
-    /// None of it is replaced, and a person is told.
+    /// Mentions that were not replaced but reported.
     pub(crate) reported: u32,
     /// Texts in which something else was replaced.
     pub(crate) wrong: u32,
@@ -163,7 +163,7 @@ impl Score {
     }
 }
 
-/// Plants and searches, so many times in a language.
+/// Plants mentions in texts of one language and searches for them, `times` times.
 pub(crate) fn measure(class: &Class, language: Language, times: usize) -> Score {
     let mut dice = Dice::new(language as u64 + 17);
     (0..times)
@@ -175,13 +175,13 @@ pub(crate) fn measure(class: &Class, language: Language, times: usize) -> Score 
         .fold(Score::default(), Score::and)
 }
 
-/// The same in every language that has such forms.
+/// The same, in every language that has the forms of the class.
 pub(crate) fn measure_all(class: &Class, times: usize) -> Score {
     let languages = LANGUAGES.into_iter().filter(|language| applies(*language, class));
     languages.map(|language| measure(class, language, times)).fold(Score::default(), Score::and)
 }
 
-/// What became of texts that mention somebody else or nobody.
+/// The results for texts that mention somebody else or nobody.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Innocent {
     pub(crate) texts: u32,
@@ -189,7 +189,7 @@ pub(crate) struct Innocent {
     pub(crate) reported: u32,
 }
 
-/// Searches texts of others for a person.
+/// Searches for a person in texts that do not mention the person.
 pub(crate) fn innocent(control: &Control, times: usize) -> Innocent {
     let mut score = Innocent::default();
     for language in LANGUAGES {

@@ -1,4 +1,4 @@
-//! Values as they are compared: spellings that people and programs vary are made one.
+//! The forms in which values are compared. Different spellings of the same value get the same form.
 
 use caseless::default_case_fold_str;
 use unicode_normalization::UnicodeNormalization as _;
@@ -7,18 +7,18 @@ use unicode_normalization::char::is_combining_mark;
 use super::text::Forms as Identity;
 use crate::data_map::Kind;
 
-/// A text without the space around it, in one Unicode form, and without case.
+/// A text in normalised form: trimmed, in one Unicode form, and case-folded.
 pub(crate) fn normalised(text: &str) -> String {
     let composed: String = text.trim().nfc().collect();
     default_case_fold_str(&composed).nfc().collect()
 }
 
-/// A value of a kind in the form in which it is compared. It has no `Debug`.
+/// A value in the form in which it is compared. It has no `Debug`, so that no value is logged.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Form {
-    /// What a stored value is compared by.
+    /// The forms of a stored value.
     kept: Vec<String>,
-    /// What a value that is sought is compared by.
+    /// The forms of a searched value.
     asked: Vec<String>,
 }
 
@@ -27,10 +27,10 @@ impl Form {
     ///
     /// | kind | the form |
     /// |---|---|
-    /// | names | the words in alphabetical order, without case, marks and punctuation |
-    /// | addresses | the words in their order, without case, marks and punctuation |
+    /// | names | the words in alphabetical order, without case, accents and punctuation |
+    /// | addresses | the words in their order, without case, accents and punctuation |
     /// | e-mail addresses, user names, telephone numbers, numbers of people and accounts | [`Identity`] |
-    /// | anything else | letters and digits alone, without case |
+    /// | anything else | only letters and digits, without case |
     pub(crate) fn of(kind: &Kind, text: &str) -> Option<Self> {
         let form = match kind {
             Kind::Name | Kind::CompanyName => {
@@ -62,13 +62,13 @@ impl Form {
         Self { kept, asked }
     }
 
-    /// Whether a stored value of the same kind is the value that is sought.
+    /// Whether a stored value of the same kind equals the searched value.
     pub(crate) fn is_like(&self, stored: &Self) -> bool {
         self.asked.iter().any(|asked| stored.kept.contains(asked))
     }
 }
 
-/// The words of a text, without case, marks and punctuation.
+/// The words of a text, without case, accents and punctuation.
 fn words(text: &str) -> Vec<String> {
     let plain: String = text.nfkd().filter(|c| !is_combining_mark(*c)).collect();
     let folded = default_case_fold_str(&plain);

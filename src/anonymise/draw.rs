@@ -1,4 +1,4 @@
-//! Randomness that depends on nothing but a seed and a place.
+//! Random bytes that depend only on a seed and a place.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use sha2::Sha256;
 
 use crate::data_map::{ClassName, FieldName, RecordKey};
 
-/// The seed of a run: 32 bytes from the operating system, never stored. Injected only in tests.
+/// The seed of a run: 32 bytes from the operating system. It is never stored. Only tests inject a seed.
 #[derive(Clone)]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// Takes the bytes. They must be unpredictable, and be forgotten after the run.
+    /// Takes the bytes. They must be unpredictable, and must not be kept after the run.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -27,8 +27,8 @@ impl fmt::Debug for Seed {
 
 /// The place for which a value is drawn, and the day of the erasure.
 ///
-/// The random bytes are `HMAC-SHA-256(seed; class, record key, field, attempt)`, each part with its length
-/// before it: independent of the old value and of every neighbour.
+/// The random bytes are `HMAC-SHA-256(seed; class, record key, field, attempt)`. Each part is preceded by its length.
+/// The bytes do not depend on the old value or on other records.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw<'a> {
     /// The seed of the run.
@@ -39,9 +39,9 @@ pub struct Draw<'a> {
     pub key: &'a RecordKey,
     /// The field.
     pub field: &'a FieldName,
-    /// Counts up when a drawn value was taken already.
+    /// The number of the attempt. It increases if a drawn value exists already.
     pub attempt: u32,
-    /// The day that placeholders bear.
+    /// The day in placeholders.
     pub date: NaiveDate,
 }
 

@@ -1,4 +1,4 @@
-//! Encoded texts: read as people read them, and changed without a change to any byte outside a mention.
+//! Decodes encoded texts for the search, and replaces mentions without changing any other byte.
 
 use core::ops::Range;
 use std::borrow::Cow;
@@ -7,18 +7,18 @@ use std::sync::LazyLock;
 
 use crate::data_map::Encoding;
 
-/// A text as people read it, and where its bytes come from.
+/// A decoded text, with the position of each byte in the encoded text.
 #[derive(Default)]
 pub(super) struct Decoded {
     pub(super) text: String,
     parts: Vec<Part>,
 }
 
-/// From here on in the decoded text.
+/// The start in the decoded text.
 struct Part {
     decoded: usize,
     raw: Range<usize>,
-    /// Whether every byte stands for itself; else all of them are one character.
+    /// Whether the part is not encoded. Otherwise all its bytes are one encoded character.
     is_plain: bool,
 }
 
@@ -43,7 +43,7 @@ impl Decoded {
         at.checked_sub(1).and_then(|at| self.parts.get(at))
     }
 
-    /// Where a place in the decoded text stands as it was written.
+    /// The range in the encoded text for a range in the decoded text.
     pub(super) fn raw(&self, place: &Range<usize>) -> Range<usize> {
         let start = self
             .part(place.start)
@@ -55,12 +55,12 @@ impl Decoded {
     }
 }
 
-/// The text as people read it.
+/// The decoded text.
 pub(super) fn read(encoding: Encoding, text: &str) -> Cow<'_, str> {
     decoded(encoding, text).map_or(Cow::Borrowed(text), |decoded| decoded.text.into())
 }
 
-/// The same, with the way back. `None`: nothing in it is encoded.
+/// Decodes a text, and keeps the positions in the encoded text. `None`: nothing in it is encoded.
 pub(super) fn decoded(encoding: Encoding, text: &str) -> Option<Decoded> {
     match encoding {
         Encoding::Html if text.contains('&') => Some(html(text)),
@@ -69,7 +69,7 @@ pub(super) fn decoded(encoding: Encoding, text: &str) -> Option<Decoded> {
     }
 }
 
-/// What stands in place of a mention, encoded.
+/// Encodes the text that replaces a mention.
 pub(super) fn encoded(encoding: Encoding, text: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len());
     match encoding {
@@ -99,7 +99,8 @@ pub(super) fn encoded(encoding: Encoding, text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// The named characters of HTML that are letters, or signs that stand in names, addresses and numbers (HTML Living Standard, 13.5).
+/// The named characters of HTML that are letters, or signs in names, addresses and numbers (HTML Living Standard,
+/// 13.5).
 static NAMED: LazyLock<Vec<(&str, char)>> = LazyLock::new(|| {
     let lines = include_str!("html_entities.txt").lines();
     lines
@@ -110,7 +111,7 @@ static NAMED: LazyLock<Vec<(&str, char)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Letters and digits of the longest name or number.
+/// The length of the longest name or number.
 const LONGEST_ENTITY: usize = 12;
 
 fn html(text: &str) -> Decoded {
@@ -132,7 +133,7 @@ fn html(text: &str) -> Decoded {
     decoded
 }
 
-/// The character at the start of `ouml;…` or `#246;…`, and how long it is written.
+/// The character at the start of `ouml;…` or `#246;…`, and the length of its spelling.
 fn entity(text: &str) -> Option<(usize, char)> {
     let len = text.bytes().take(LONGEST_ENTITY + 1).position(|byte| byte == b';')?;
     let name = text.get(..len)?;
@@ -152,13 +153,13 @@ fn entity(text: &str) -> Option<(usize, char)> {
     Some((len + 1, c))
 }
 
-/// The letters of Windows-1252 that Latin-1 lacks.
+/// The characters of Windows-1252 that are not in Latin-1.
 const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
     '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// A byte that is no UTF-8, read as Windows-1252, which has Latin-1 in it.
+/// Reads a byte that is no valid UTF-8 as Windows-1252, a superset of Latin-1.
 fn windows(byte: u8) -> char {
     match byte {
         0x80..=0x9f => WINDOWS.get(usize::from(byte - 0x80)).copied().unwrap_or(char::from(byte)),
@@ -173,7 +174,7 @@ fn quoted_printable(text: &str) -> Decoded {
     while let Some(byte) = bytes.get(at).copied() {
         let behind = bytes.get(at + 1..).unwrap_or_default();
         let (byte, len) = match (byte, behind) {
-            // A soft break: the line goes on.
+            // A soft line break: the line continues.
             (b'=', [b'\r', b'\n', ..]) => (None, 3),
             (b'=', [b'\n', ..]) => (None, 2),
             (b'=', [high, low, ..]) => match (digit(*high), digit(*low)) {
@@ -216,10 +217,10 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Characters of a line at most (RFC 2045, 6.7).
+/// The maximum number of characters in a line (RFC 2045, 6.7).
 const LINE: usize = 76;
 
-/// With a soft break in each line of quoted-printable text that has become too long.
+/// Adds soft line breaks to lines of quoted-printable text that have become too long.
 pub(super) fn wrapped(encoding: Encoding, before: &str, text: String) -> String {
     let is_long = |line: &str| line.trim_end_matches('\r').len() > LINE;
     if encoding != Encoding::QuotedPrintable
@@ -239,7 +240,7 @@ pub(super) fn wrapped(encoding: Encoding, before: &str, text: String) -> String 
             None => (line, ""),
         };
         while rest.len() > LINE {
-            // Not within a character that is written as three.
+            // Do not break within an escaped character such as `=C3`.
             let sign = rest.get(..LINE - 1).and_then(|line| line.rfind('=')).filter(|at| at + 3 > LINE - 1);
             let mut cut = sign.unwrap_or(LINE - 1);
             while !rest.is_char_boundary(cut) {
@@ -308,7 +309,7 @@ mod tests {
         assert!(less.replace("=\r\n", "").ends_with(&format!(" {}\r\nend", "y".repeat(18))), "{less}");
     }
 
-    /// Writes every character in one of the ways of an encoding.
+    /// Writes each character in one of the possible spellings of an encoding.
     fn spelled(encoding: Encoding, text: &str, ways: &[u8]) -> String {
         let mut ways = ways.iter().copied().cycle();
         let mut out = String::new();
@@ -332,7 +333,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever is encoded and how, the same is found as in the plain text, and what stays stays byte for byte.
+        /// With any encoding of any characters, the same mentions are found as in the plain text, and all other bytes
+        /// stay unchanged.
         #[test]
         fn the_same_is_found_as_in_the_text_that_people_read(
             parts in prop::collection::vec("[a-zåé&;=# ]{0,6}|Björn Åkerblad|bjorn@example\\.org", 0..6),
@@ -345,7 +347,7 @@ mod tests {
             let plain = without(Encoding::Plain, &text, "\u{1}");
             let less = without(encoding, &raw, "\u{1}");
             prop_assert_eq!(less.as_deref().map(|less| read(encoding, less).into_owned()), plain);
-            // What is left of the raw text are parts of it, in order.
+            // The rest of the raw text consists of parts of the original, in order.
             let mark = encoded(encoding, "\u{1}").into_owned();
             let mut from = 0;
             for part in less.as_deref().unwrap_or(&raw).split(mark.as_str()) {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_map::Value;
 
-/// How a value is made less exact. The result depends only on the part that stays: two customers with the same outward
-/// code, year or band get the same result.
+/// How a value is made less exact. The result depends only on the part that stays. So two customers with the same
+/// outward code, year or band get the same result.
 ///
 /// The result is not anonymous by itself. A rare postcode, together with a year of birth, can still identify one
 /// person.
@@ -23,38 +23,38 @@ pub enum Generalisation {
     /// A US ZIP code to its first three digits: `02139-4307` becomes `021`; `000` where too few people live under
     /// the three digits.
     UsZip,
-    /// A text to its first letters and digits, as many as the number says. Spaces and hyphens are dropped and do not
-    /// count. For postcodes of other countries.
+    /// A text to this number of first letters and digits. Spaces and hyphens are removed and not counted. For
+    /// postcodes of other countries.
     Prefix(u8),
     /// A date to the first day of its year: `1984-05-12` becomes `1984-01-01`.
     Year,
     /// A date to the first day of its month: `1984-05-12` becomes `1984-05-01`.
     Month,
-    /// A date of birth or an age to a band of ten years: `40-49`; from 90 on `90+`. An age that is stored as a number
-    /// becomes the lower end: 40, or 90. A band of twenty years stays.
+    /// A date of birth or an age to a band of ten years: `40-49`. From 90 on, the band is `90+`. An age that is
+    /// stored as a number becomes the lower end of the band: 40, or 90. A band of twenty years stays.
     AgeBand,
-    /// A date of birth or an age to a band of twenty years: `40-59`; from 80 on `80+`. Only for texts: as a number, the
-    /// lower end would look like that of a band of ten years.
+    /// A date of birth or an age to a band of twenty years: `40-59`. From 80 on, the band is `80+`. Only for texts:
+    /// as a number, the lower end would look like the lower end of a band of ten years.
     WideAgeBand,
     /// An IP address to its network: the first 24 bits of IPv4, the first 48 of IPv6.
     IpNetwork,
     /// An IP address to a larger network: the first 16 bits of IPv4, the first 32 of IPv6.
     WideNetwork,
-    /// A text to its first characters, as many as the number says.
+    /// A text to this number of first characters.
     Truncate(u16),
 }
 
-/// Three-digit ZIP codes under which 20,000 people or fewer lived at the census of 2000: the list of the US Department
-/// of Health and Human Services' guidance on de-identification under HIPAA (45 CFR 164.514(b)(2)(i)(B)), of
-/// 26 November 2012, looked up in November 2026.
+/// The three-digit ZIP codes with 20,000 inhabitants or fewer at the census of 2000. The list is from the guidance of
+/// the US Department of Health and Human Services on de-identification under HIPAA (45 CFR 164.514(b)(2)(i)(B)). The
+/// guidance is of 26 November 2012, and was looked up in November 2026.
 const SMALL_ZIPS: [&str; 17] = [
     "036", "059", "063", "102", "203", "556", "692", "790", "821", "823", "830", "831", "878", "879", "884",
     "890", "893",
 ];
 
-/// The areas of UK postcodes: Royal Mail's 121, and those of Guernsey, Jersey and the Isle of Man. BF and BX, which stand
-/// for no place, are left out (Wikipedia, List of postcode districts in the United Kingdom, looked up in November
-/// 2026). Other letters are no area.
+/// The areas of UK postcodes: Royal Mail's 121, and those of Guernsey, Jersey and the Isle of Man. BF and BX are left
+/// out, because they are no places (Wikipedia, List of postcode districts in the United Kingdom, looked up in
+/// November 2026). Other letters are no area.
 const UK_AREAS: [&str; 124] = [
     "AB", "AL", "B", "BA", "BB", "BD", "BH", "BL", "BN", "BR", "BS", "BT", "CA", "CB", "CF", "CH", "CM",
     "CO", "CR", "CT", "CV", "CW", "DA", "DD", "DE", "DG", "DH", "DL", "DN", "DT", "DY", "E", "EC", "EH",
@@ -121,11 +121,11 @@ impl Generalisation {
 
     pub(super) fn holds_text(self, text: &str) -> bool {
         match self {
-            // A number alone is an exact age, even if it is a multiple of ten.
+            // A text with only a number is an exact age, even if it is a multiple of ten.
             Self::AgeBand => is_band(text) || is_wide_band(text),
             Self::WideAgeBand => is_wide_band(text),
             Self::Truncate(count) => text.chars().nth(count.into()).is_none(),
-            // Only the age bands depend on the day. So any day serves here.
+            // Only the age bands depend on the day. So any day can be used here.
             _ => self.apply_text(text, NaiveDate::MIN).is_some_and(|general| general == text),
         }
     }
@@ -145,8 +145,8 @@ impl Generalisation {
         }
     }
 
-    /// The next coarser generalisation, if there is one. So that no value is generalised twice, and customers who share
-    /// a coarser value always share it, three rules hold:
+    /// The next coarser generalisation, if there is one. Three rules guarantee that no value is generalised twice,
+    /// and that customers who share a coarser value always share it:
     ///
     /// * A value and its generalised form have the same coarser form.
     /// * This generalisation does not change a coarser form.
@@ -194,7 +194,7 @@ impl Generalisation {
         texts.iter().map(|text| Value::from(*text)).collect()
     }
 
-    /// What is left of the value, for plans and certificates.
+    /// Describes the part of the value that is left, for plans and certificates.
     pub fn describe(self) -> String {
         match self {
             Self::UkPostcode => "the outward code".to_owned(),
@@ -274,7 +274,8 @@ fn prefix(text: &str, count: usize) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-/// Reads a day in ISO 8601, alone or with a time after it. Reads no other order of day and month: it would be a guess.
+/// Reads a day in ISO 8601, with or without a time after it. Another order of day and month is not read, because it
+/// would be a guess.
 fn date(text: &str) -> Option<NaiveDate> {
     let text = text.trim();
     let (day, rest) = text.split_at_checked(10)?;

@@ -1,8 +1,8 @@
-//! Values inside a JSON document, read and replaced in place: every other byte stays as it was.
+//! Reads and replaces values inside a JSON document. All other bytes stay unchanged.
 //!
-//! A column may hold a whole document of which two values are personal. Parsing it and writing it out again would
-//! alter the rest: the order of members, `1.0` against `1`, escapes, a member that is there twice. [`edit`] does not:
-//! it walks over the text once, finds what a [`Pointer`] leads to, and writes only there.
+//! A column may contain a whole document with only two personal values. If the document were parsed and written
+//! again, the rest could change: the order of members, `1.0` to `1`, escapes, duplicate members. [`edit`] avoids
+//! this. It scans the text once, finds the values of a [`Pointer`], and writes only there.
 //!
 //! ```
 //! use relinquish::anonymise::json::{Edit, Found, Pointer, edit};
@@ -20,12 +20,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Text that is no JSON by RFC 8259 to its last byte is an error, also where the pointer would have been found before
-//! the fault: what cannot be read cannot be said to be erased. A member that is there twice is treated twice, because
-//! readers differ in which one they take.
+//! A text that is not completely valid JSON (RFC 8259) is an error, even if the value comes before the invalid part:
+//! an unreadable document cannot count as erased. A duplicate member is treated each time, because programs differ in
+//! which one they read.
 //!
-//! [`redact`] takes people out of the texts of a document, each text for itself, its escapes resolved: a name is found
-//! whether it is spelled `Müller` or `M\u00fcller`, and what is not the name keeps its own spelling.
+//! [`redact`] removes mentions of people from the texts of a document, one text after the other. Escapes are resolved
+//! for the search: a name is found as `Müller` and as `M\u00fcller`. Everything outside the name keeps its spelling.
 //!
 //! ```
 //! use relinquish::anonymise::{json, text::Matcher};
@@ -57,16 +57,16 @@ use super::readable::{self, Unread};
 use super::text::{Matcher, Sought, replaced};
 use crate::data_map::Encoding;
 
-/// Arrays and objects within one another: as deep as SQLite reads them.
+/// The maximum depth of nested arrays and objects. It is the limit of SQLite.
 const MAX_DEPTH: usize = 1_000;
 /// Steps of a pointer.
 const MAX_STEPS: usize = 64;
 
-/// A way into a JSON document: a JSON Pointer (RFC 6901) in which a step `*` stands for every member of an object
-/// and every element of an array.
+/// A JSON Pointer (RFC 6901) with wildcards: the step `*` means every member of an object and every element of an
+/// array.
 ///
-/// `/contacts/*/name` leads to the name of each contact; the empty pointer to the whole document. In a step `~0`
-/// stands for `~`, `~1` for `/`, and, beyond the RFC, `~2` for a `*` that is meant as it is.
+/// `/contacts/*/name` is the name of each contact. The empty pointer is the whole document. In a step, `~0` means
+/// `~`, and `~1` means `/`. In addition to the RFC, `~2` means a literal `*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pointer {
     text: String,
@@ -76,23 +76,23 @@ pub struct Pointer {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Step {
     Every,
-    /// The member of this name; in an array the element of this number.
+    /// The member with this name, or the array element with this index.
     One {
         name: String,
         index: Option<usize>,
     },
 }
 
-/// A text that is no pointer.
+/// The error for a text that is no pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAPointer {
     /// It does not start with a slash.
     #[error("a JSON pointer is empty or starts with a slash, such as \"/contacts/*/name\"")]
     NoSlash,
-    /// A tilde is followed by something else than 0, 1 or 2.
+    /// A tilde is followed by a character other than 0, 1 or 2.
     #[error("in a JSON pointer ~ is written ~0, / is written ~1, and a * that is no wildcard ~2")]
     Escape,
-    /// It has more steps than anybody needs.
+    /// The pointer has too many steps.
     #[error("a JSON pointer has at most 64 steps")]
     TooLong,
 }
@@ -143,7 +143,7 @@ impl Pointer {
     }
 
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    /// Whether it has more steps.
+    /// Whether this pointer has more steps than the other.
     pub(crate) fn is_deeper_than(&self, other: &Self) -> bool {
         self.steps.len() > other.steps.len()
     }
@@ -172,20 +172,20 @@ impl<'de> Deserialize<'de> for Pointer {
     }
 }
 
-/// What a pointer leads to. Its `Debug` shows the type and nothing else.
+/// A value that a pointer leads to. Its `Debug` shows only the type.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Found<'t> {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it is spelled.
+    /// A number, as it is written in the document.
     Number(&'t str),
-    /// A text, its escapes resolved. Half a surrogate pair, which is no character, reads as U+FFFD.
+    /// A text with its escapes resolved. An unpaired surrogate, which is no character, becomes U+FFFD.
     Text(Cow<'t, str>),
-    /// An array, as it is spelled.
+    /// An array, as it is written in the document.
     Array(&'t str),
-    /// An object, as it is spelled.
+    /// An object, as it is written in the document.
     Object(&'t str),
 }
 
@@ -202,12 +202,13 @@ impl fmt::Debug for Found<'_> {
     }
 }
 
-/// What becomes of a value that was found.
+/// The change of a value that was found.
 #[derive(Clone, PartialEq)]
 pub enum Edit {
     /// This stands there instead.
     Write(Json),
-    /// The member or element goes; elements behind it move up. The whole document becomes `null`.
+    /// The member or element is removed. Later elements move up. If the value is the whole document, the document
+    /// becomes `null`.
     Remove,
 }
 
@@ -220,8 +221,8 @@ impl fmt::Debug for Edit {
     }
 }
 
-/// A text that is no JSON, or a document with a text in which nobody can be looked for; and the byte at which that shows. Nothing
-/// of the text is in it.
+/// The error for a text that is no JSON, or for a document with a text that cannot be searched. It gives the position
+/// of the byte, but quotes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} at byte {at}")]
 pub struct NotJson {
@@ -239,18 +240,18 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(what) => write!(f, "it is no JSON: {what}"),
-            Self::Text(why) => write!(f, "a text within it cannot be searched: {why}; that text begins"),
+            Self::Text(why) => write!(f, "a text in it cannot be searched: {why}; this text begins"),
         }
     }
 }
 
-/// Asks for every value that the pointer leads to, in order, what becomes of it; `None` leaves it as it is. Gives the
-/// new text, or `None` where nothing was to be changed.
+/// Calls a closure for every value that the pointer leads to, in order. The closure returns the change, or `None` to
+/// keep the value. Returns the new text, or `None` if nothing changes.
 ///
-/// Takes time in proportion to the text.
+/// The time is proportional to the length of the text.
 ///
 /// # Errors
-/// The text is no JSON, or nested deeper than 1,000 levels.
+/// A text that is no JSON, or is nested deeper than 1,000 levels.
 pub fn edit<'t>(
     text: &'t str,
     pointer: &Pointer,
@@ -270,10 +271,10 @@ pub fn edit<'t>(
     Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts)))
 }
 
-/// The document with `with` in place of every certain mention of the people, in each text that the pointer leads to and
-/// in each text within the arrays and objects that it leads to, the names of members included. A number that is somebody's
-/// becomes `with` too, and members whose names would become the same are numbered. Gives the new document, or `None` where nobody
-/// is mentioned.
+/// Replaces every certain mention of the people with `with`. Searches each text that the pointer leads to, and each
+/// text inside the arrays and objects that it leads to, including the names of members. A number that belongs to a
+/// person is replaced, too. If two members would get the same name, they are numbered. Returns the new document, or
+/// `None` if nobody is mentioned.
 ///
 /// # Errors
 /// As [`edit`].
@@ -292,7 +293,7 @@ pub fn redact(
     )
 }
 
-/// The same, without what other pointers lead to: that has rules of its own.
+/// Does the same, except for the values of other pointers, which have their own rules.
 pub(crate) fn redact_but(
     text: &str,
     pointer: &Pointer,
@@ -322,13 +323,13 @@ fn redact_once(
             }
             let words = spelled.read();
             if spelled.role == Role::Number {
-                // Digits of somebody become a string, because no number says that something was erased.
+                // A person's number is replaced by a string, because a number cannot show that something was erased.
                 if !search.ranges(&words).is_empty() {
                     cuts.push((spelled.range(), format!("\"{spelled_with}\"")));
                 }
                 return;
             }
-            // Data that PHP serialised gets its new lengths: all of it is written anew.
+            // Data serialised by PHP contain lengths, so the whole text is written again.
             match php::strings(&words, &mut |words| sought.redact(words, plain)) {
                 Some(Ok(None)) => {}
                 Some(Ok(Some(less))) => cuts.push((spelled.range(), bare(&less))),
@@ -357,13 +358,13 @@ fn redact_once(
     }
 }
 
-/// The names of all members of a document: two of one object must not become the same.
+/// The names of all members of a document. Two members of one object must not get the same name.
 struct Names(HashSet<String>);
 
 impl Names {
     fn of(text: &str) -> Self {
         let mut names = HashSet::new();
-        // A document that cannot be read to its end is an error where it is searched.
+        // An unreadable document is reported elsewhere, when it is searched.
         let _ = Scan { text, at: text.len() - text.trim_start().len() }.texts(&mut |spelled: Spelled<'_>| {
             if spelled.role == Role::Name {
                 names.insert(spelled.read().into_owned());
@@ -372,7 +373,7 @@ impl Names {
         Self(names)
     }
 
-    /// The name, with a number where there is such a name.
+    /// The name, with a number if the name exists already.
     fn unused(&mut self, name: &str) -> String {
         let mut free = name.to_owned();
         let mut n = 1_usize;
@@ -384,13 +385,13 @@ impl Names {
     }
 }
 
-/// A text as JSON spells it, without the quotes.
+/// A text escaped as in JSON, without the quotes.
 fn bare(text: &str) -> String {
     let quoted = Json::from(text).to_string();
     quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
-/// How many mentions in those texts are not certain, and so stay.
+/// The number of uncertain mentions in those texts. They stay.
 pub(crate) fn uncertain_but(
     text: &str,
     pointer: &Pointer,
@@ -417,7 +418,7 @@ pub(crate) fn uncertain_but(
     Ok(count)
 }
 
-/// Where the values stand that pointers lead to.
+/// The positions of the values that pointers lead to.
 fn places(text: &str, pointers: &[Pointer]) -> Result<Vec<Range<usize>>, NotJson> {
     let mut places = Vec::new();
     for pointer in pointers {
@@ -431,8 +432,8 @@ fn places(text: &str, pointers: &[Pointer]) -> Result<Vec<Range<usize>>, NotJson
     Ok(places)
 }
 
-/// Goes to every place that the pointer leads to, in order, and has it read there; gives what is to be cut out of the
-/// text, and what is written instead.
+/// Visits every value of a pointer, in order, and calls a closure there. Returns the ranges to cut out of the text,
+/// each with its replacement.
 fn walk<'t>(
     text: &'t str,
     pointer: &Pointer,
@@ -451,7 +452,7 @@ fn walk<'t>(
     Ok(walk.cuts)
 }
 
-/// Every value that the pointer leads to, in order.
+/// All values that the pointer leads to, in order.
 ///
 /// # Errors
 /// As [`edit`].
@@ -464,7 +465,7 @@ pub fn values<'t>(text: &'t str, pointer: &Pointer) -> Result<Vec<Found<'t>>, No
     Ok(values)
 }
 
-/// What goes, and what stands there instead.
+/// A range to cut out, and its replacement.
 type Cut = (Range<usize>, String);
 
 fn with_cuts(text: &str, cuts: &[Cut]) -> String {
@@ -485,7 +486,7 @@ enum Fate {
     Goes,
 }
 
-/// Goes down along the pointer, and collects what is to be cut out of the text and written in its place.
+/// Follows the pointer into the document, and collects the ranges to cut out, with their replacements.
 struct Walk<'t, F> {
     scan: Scan<'t>,
     at_place: F,
@@ -504,7 +505,7 @@ impl<'t, F: FnMut(&mut Scan<'t>, &mut Vec<Cut>) -> Result<Fate, NotJson>> Walk<'
         }
     }
 
-    /// The members of an object, or the elements of an array.
+    /// Visits the members of an object, or the elements of an array.
     fn items(&mut self, close: u8, step: &Step, rest: &[Step]) -> Result<Fate, NotJson> {
         self.scan.at += 1;
         self.scan.space();
@@ -532,10 +533,10 @@ impl<'t, F: FnMut(&mut Scan<'t>, &mut Vec<Cut>) -> Result<Fate, NotJson>> Walk<'
             let fate = if is_it { self.value(rest)? } else { self.scan.skip().map(|()| Fate::Stays)? };
             let end = self.scan.at;
             match fate {
-                // With the comma before it.
+                // Cut it with the comma before it.
                 Fate::Goes if n > 0 => self.cuts.push((last_end..end, String::new())),
                 Fate::Goes => self.cuts.push((start..end, String::new())),
-                // All before it go, so it is the first now, and has no comma before it.
+                // All items before it are removed, so it becomes the first item, without a comma before it.
                 Fate::Stays if n > 0 && !some_stay => {
                     self.cuts.insert(cuts_before, (last_end..start, String::new()));
                 }
@@ -555,7 +556,7 @@ impl<'t, F: FnMut(&mut Scan<'t>, &mut Vec<Cut>) -> Result<Fate, NotJson>> Walk<'
     }
 }
 
-/// Reads JSON byte by byte. Whatever it stands on when a value is read is the value's first byte.
+/// Reads JSON byte by byte. When a value is read, the position is at its first byte.
 struct Scan<'t> {
     text: &'t str,
     at: usize,
@@ -603,13 +604,13 @@ impl<'t> Scan<'t> {
         })
     }
 
-    /// Over a value, whatever is in it.
+    /// Skips a value.
     fn skip(&mut self) -> Result<(), NotJson> {
         self.texts(&mut |_| ())
     }
 
-    /// Over a value, with a look at every text in it, names of members included. Keeps its own stack: a hostile document
-    /// must not exhaust ours.
+    /// Skips a value, and calls a closure for every text in it, including the names of members. It does not recurse,
+    /// so that a malicious document cannot exhaust the stack.
     fn texts(&mut self, look: &mut impl FnMut(Spelled<'t>)) -> Result<(), NotJson> {
         let mut open: Vec<u8> = Vec::new();
         loop {
@@ -641,7 +642,7 @@ impl<'t> Scan<'t> {
                 Some(_) => return Err(self.fault("there is no value")),
                 None => return Err(self.fault("it ends too soon")),
             }
-            // A value is over: so may be what it stands in.
+            // A value has ended. Its array or object may end, too.
             loop {
                 let Some(close) = open.last().copied() else { return Ok(()) };
                 self.space();
@@ -660,7 +661,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// A member's name, up to its value.
+    /// Reads a member's name, up to its value.
     fn member(&mut self) -> Result<Cow<'t, str>, NotJson> {
         let name = self.string()?;
         self.colon()?;
@@ -754,7 +755,7 @@ impl<'t> Scan<'t> {
     }
 }
 
-/// What a text within a document is.
+/// The role of a text in a document.
 #[derive(Clone, Copy, PartialEq)]
 enum Role {
     /// The name of a member.
@@ -763,7 +764,8 @@ enum Role {
     Number,
 }
 
-/// A string or a number as it stands in the document: what is between its quotes, and from where on. Its escapes are complete.
+/// A string or a number as it is written in the document, without its quotes, and its position. Its escapes are
+/// complete.
 #[derive(Clone, Copy)]
 struct Spelled<'t> {
     at: usize,
@@ -782,12 +784,12 @@ impl<'t> Spelled<'t> {
         }
     }
 
-    /// Where in the document it stands, without the quotes.
+    /// Its range in the document, without the quotes.
     fn range(self) -> Range<usize> {
         self.at..self.at + self.inner.len()
     }
 
-    /// Where in the document ranges of what it says are spelled. They are in order, and do not overlap.
+    /// Maps ranges of the unescaped text to ranges of the document. The ranges are in order, and do not overlap.
     fn ranges(self, read: &[Range<usize>]) -> impl Iterator<Item = Range<usize>> {
         let (mut letters, mut said, mut spelled) = (Letters { rest: self.inner }, 0, 0);
         let mut place = move |wanted: usize| {
@@ -805,7 +807,7 @@ impl<'t> Spelled<'t> {
     }
 }
 
-/// The letters of a string, each with how many bytes it takes as it is spelled.
+/// The characters of a string, each with the number of bytes in its spelling.
 struct Letters<'t> {
     rest: &'t str,
 }

@@ -1,12 +1,12 @@
-//! A value in, a value out: what becomes of a field.
+//! Anonymises values: computes the new value of a field.
 //!
-//! Each [`Strategy`] is a pure function, and says what of the old value its output depends on:
-//! [`Strategy::reveals`] is nothing, not by a hash, not by a cipher, not by its length, or exactly a
-//! [`Generalisation`]. Random values are drawn from a [`Seed`] that comes from the operating system for each run and
-//! is stored nowhere, so nobody can go back, the host and this crate included.
+//! Each [`Strategy`] is a pure function. [`Strategy::reveals`] says on which part of the old value its output
+//! depends: on nothing (also not on a hash, a cipher or the length), or exactly on a [`Generalisation`]. Random
+//! values are drawn from a [`Seed`]. The seed comes from the operating system for each run, and is never stored. So
+//! nobody can reverse the result, not even the host or this crate.
 //!
-//! [`Strategy::holds`] tells later, without the old value, that a field is erased. That is how a run is
-//! verified by reading back, and how a run that is repeated after a crash leaves alone what is done.
+//! [`Strategy::holds`] recognises an erased field later, without the old value. With it, a run is verified by reading
+//! back. It also lets a run that is repeated after a crash skip fields that are done.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub use token::{Token, TokenForm};
 
 use text::Sought;
 
-/// What is written to a field. Exhaustive: whoever carries out a treatment must know every one.
+/// What is written to a field. The enum is exhaustive: a store must handle every strategy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
@@ -47,63 +47,64 @@ pub enum Strategy {
     Constant(Value),
     /// A text with the day of the erasure, such as `Anonymised 2018-12-15`.
     Placeholder(Template),
-    /// A random text, different for every record; a random number where the field holds whole numbers.
+    /// A random text, different for every record. For a field of whole numbers, a random number.
     Token(Token),
-    /// Something that no verifier of passwords accepts: an exclamation mark first, as in `shadow(5)`,
-    /// which is no hash in any format, then a token if there is room for one.
+    /// A value that no password check accepts. It begins with an exclamation mark, as in `shadow(5)`, so it is no
+    /// valid hash in any format. A token follows, if there is room for it.
     Invalidate(Option<Token>),
-    /// What is left of the value when it is made general. What cannot be read, and so cannot be made general, is
-    /// treated otherwise: never kept.
+    /// The generalised value. A value that cannot be read cannot be generalised. It gets the `otherwise` strategy,
+    /// and is never kept.
     Generalise {
-        /// How it is made general.
+        /// The generalisation.
         to: Generalisation,
-        /// What becomes of a value that cannot be read: one of the strategies above.
+        /// The strategy for a value that cannot be read: one of the strategies above.
         otherwise: Box<Strategy>,
     },
-    /// Mentions of the person are taken out of a text: [`text::Matcher`]. Who is looked for, only the store knows, so
-    /// of this strategy it calls [`redact`](Self::redact) with the person's identifiers.
+    /// Mentions of the person are removed from a text by a [`text::Matcher`]. Only the store knows the person's
+    /// identifiers. So for this strategy the store calls [`redact`](Self::redact) with them.
     Redact {
-        /// What stands in place of a mention.
+        /// The text that replaces a mention.
         with: String,
-        /// The longest text that the field takes, in characters.
+        /// The maximum length of the field, in characters.
         max_chars: Option<u32>,
-        /// What is found by these is taken out as well, whoever's it is.
+        /// Everything that these detectors find is removed as well, even if it belongs to another person.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         also: BTreeSet<text::Detector>,
-        /// Whether a name alone is certain though it is short, common or a word: who else should be meant in the customer's
-        /// own records?
+        /// Whether a name alone counts as certain, even if it is short, common or a word. This makes sense in the
+        /// customer's own records, where hardly anybody else is meant.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         names_alone: bool,
-        /// How the field encodes the text. It is searched decoded.
+        /// How the field encodes the text. The decoded text is searched.
         #[serde(default, skip_serializing_if = "Encoding::is_plain")]
         encoding: Encoding,
     },
-    /// A document becomes a blank one of its type: [`document::blank`].
+    /// A document is replaced by a blank document of its type: [`document::blank`].
     Blank {
-        /// What becomes of what is no document that can be blanked.
+        /// The strategy for a value that cannot be blanked.
         otherwise: Box<Strategy>,
     },
-    /// What a strategy of the host's own writes: [`OwnStrategy`].
+    /// The output of the host's own strategy: [`OwnStrategy`].
     Own(Own),
 }
 
-/// What of a value the output of a strategy depends on, beside the seed, the place and the day.
+/// The part of the old value on which the output of a strategy depends. The output also depends on the seed, the
+/// place and the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reveals {
     /// Nothing.
     Nothing,
-    /// Exactly this, and whether the value could be read as what this generalises.
+    /// Only on this generalisation, and on whether the value could be read.
     Only(Generalisation),
-    /// Exactly [`OwnStrategy::general`], and whether the value could be read.
+    /// Only on [`OwnStrategy::general`], and on whether the value could be read.
     General,
-    /// The text outside the mentions, and where they stood.
+    /// On the text outside the mentions, and on the positions of the mentions.
     Rest,
-    /// The type of the file, and of a PDF the number and the sizes of its pages.
+    /// On the type of the file. For a PDF, also on the number and the sizes of its pages.
     Pages,
 }
 
 impl Strategy {
-    /// Whether what it writes shows that something was erased there, and is no value that people have.
+    /// Whether the output shows that something was erased, because no person has such a value.
     pub(crate) fn is_sign(&self) -> bool {
         match self {
             Self::Placeholder(template) => template.is_nobodys(),
@@ -111,21 +112,20 @@ impl Strategy {
         }
     }
 
-    /// What becomes of a value. A value that is erased already stays as it is, so that no placeholder is
-    /// dated anew; every other value has no influence on the result but by what the strategy
-    /// [reveals](Self::reveals).
+    /// The new value of a field. An erased value is not changed again, so that a placeholder keeps its date. Any
+    /// other value influences the result only by what the strategy [reveals](Self::reveals).
     pub fn apply(&self, old: &Value, draw: &Draw<'_>) -> Value {
         if self.holds(old) { old.clone() } else { self.fresh(old, draw) }
     }
 
-    /// What is written to a field that is not erased yet.
+    /// The new value of a field that is not erased yet.
     pub(crate) fn fresh(&self, old: &Value, draw: &Draw<'_>) -> Value {
         match self {
             Self::Generalise { to, otherwise } => {
                 to.apply(old, draw.date).unwrap_or_else(|| otherwise.fresh(old, draw))
             }
             Self::Own(own) => own.fresh(old, draw),
-            // Nobody is known here, so nobody is found.
+            // No person is known here, so no mention can be found.
             Self::Redact { .. } => {
                 let redacted = old.as_text().and_then(|text| self.redact(text, &text::Matcher::nobody()));
                 redacted.map_or_else(|| old.clone(), Value::Text)
@@ -145,9 +145,9 @@ impl Strategy {
         }
     }
 
-    /// Whether a value is what this strategy writes, so that the field counts as erased. Of [`Redact`](Self::Redact) the
-    /// value alone cannot tell; any text could be one without mentions, but for those in which one of its detectors finds
-    /// something.
+    /// Whether a value is an output of this strategy, so that the field counts as erased. For
+    /// [`Redact`](Self::Redact), the value alone does not show this: any text may be without mentions. Only if one of
+    /// its detectors finds something, the answer is certainly no.
     pub fn holds(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Clear, value) => *value == Value::Null,
@@ -156,7 +156,7 @@ impl Strategy {
             (_, Value::Text(text)) => self.holds_text(text),
             (Self::Token(token), Value::Integer(number)) => token.holds_number(*number),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
-            // Bytes that are no text cannot be searched.
+            // Bytes that are no valid text cannot be searched.
             (Self::Redact { .. }, Value::Blob(bytes)) => {
                 std::str::from_utf8(bytes).is_ok_and(|text| self.holds_text(text))
             }
@@ -168,7 +168,7 @@ impl Strategy {
         }
     }
 
-    /// The same for a text.
+    /// Does the same for a text.
     pub(crate) fn holds_text(&self, text: &str) -> bool {
         match self {
             Self::Clear => false,
@@ -198,9 +198,9 @@ impl Strategy {
         }
     }
 
-    /// A text without the people who are looked for; `None` where the strategy is another or nobody is mentioned, and
-    /// the text stays as it is. Where the field would be too small for what stands in place of a mention, that is an
-    /// asterisk. In data that PHP serialised, each string is searched for itself, and its length is written anew.
+    /// Removes mentions of people from a text. `None` if nobody is mentioned, or if this is another strategy: the
+    /// text stays unchanged. If the replacement does not fit into the field, it is an asterisk. In data serialised by
+    /// PHP, each string is searched separately, and its length is updated.
     pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
         let Self::Redact { with, max_chars, also, names_alone, encoding } = self else { return None };
         let sought = Sought { people, also, names_alone: *names_alone, encoding: *encoding };
@@ -212,7 +212,7 @@ impl Strategy {
         if has_room(*max_chars, &redacted) { Some(redacted) } else { redact("*") }
     }
 
-    /// The same within a JSON document: of each text that the pointer leads to, but for those that others lead to.
+    /// Does the same inside a JSON document, for each text of the pointer, except for the texts of other pointers.
     pub(crate) fn redact_json(
         &self,
         document: &str,
@@ -231,7 +231,8 @@ impl Strategy {
         }
     }
 
-    /// How many mentions in a text are not certain, and so stay: a person should look at them. None of another strategy.
+    /// The number of uncertain mentions in a text. They stay, and an operator should check them. 0 for other
+    /// strategies.
     pub fn uncertain(&self, text: &str, people: &text::Matcher) -> usize {
         let Self::Redact { also, names_alone, encoding, .. } = self else { return 0 };
         let mut search = Sought { people, also, names_alone: *names_alone, encoding: *encoding }.search();
@@ -243,7 +244,8 @@ impl Strategy {
         if matches!(php, Some(Ok(_))) { count } else { search.uncertain(text) }
     }
 
-    /// The same within a JSON document. One that cannot be read has none; it is an error elsewhere.
+    /// Does the same inside a JSON document. An unreadable document counts as 0 here. Another check reports it as an
+    /// error.
     pub(crate) fn uncertain_json(
         &self,
         document: &str,
@@ -256,7 +258,7 @@ impl Strategy {
         json::uncertain_but(document, pointer, others, sought).unwrap_or_default()
     }
 
-    /// What of a value the output depends on.
+    /// The part of the old value on which the output depends.
     pub fn reveals(&self) -> Reveals {
         match self {
             Self::Generalise { to, .. } => Reveals::Only(*to),
@@ -272,7 +274,7 @@ impl Strategy {
         }
     }
 
-    /// The strategy of the host's own, with the host's code in it again after it was saved.
+    /// Restores the host's code in an own strategy that was loaded.
     pub(crate) fn bind(&mut self, strategies: &Strategies) -> Result<(), Unbound> {
         if let Self::Own(own) = self {
             *own = own.bound(strategies)?;
@@ -280,7 +282,7 @@ impl Strategy {
         Ok(())
     }
 
-    /// A strategy of the host's own that was read back, and not found since.
+    /// The host's own strategy in this strategy, if it was loaded and its code was not found.
     pub(crate) fn unbound(&self) -> Option<&Own> {
         match self {
             Self::Own(own) if own.is_unbound() => Some(own),
@@ -288,7 +290,7 @@ impl Strategy {
         }
     }
 
-    /// In a word or two, for plans and certificates.
+    /// A short description, for plans and certificates.
     pub fn describe(&self) -> String {
         match self {
             Self::Clear => "cleared".to_owned(),

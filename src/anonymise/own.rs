@@ -1,4 +1,4 @@
-//! Strategies of the host's own: what no strategy of this crate writes, under the same promises.
+//! The host's own strategies. They give the same guarantees as the strategies of this crate.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 use super::Draw;
 use crate::data_map::{Constraints, Kind, Value};
 
-/// What a strategy of the host's own may let know of a value.
+/// What the output of the host's own strategy may reveal about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnReveals {
-    /// Nothing. [`OwnStrategy::general`] is never asked.
+    /// Nothing. [`OwnStrategy::general`] is never called.
     Nothing,
     /// Exactly what [`OwnStrategy::general`] gives.
     General,
 }
 
-/// A strategy of the host's own. A policy writes `{ own = "its name" }` for a kind of data or a field; it is looked up
-/// in the [`Strategies`] that the host gives to [`check_with`](crate::PolicyDocument::check_with) and to
+/// The host's own strategy. A policy uses it with `{ own = "its name" }` for a kind of data or a field. It is found
+/// in the [`Strategies`] that the host passes to [`check_with`](crate::PolicyDocument::check_with) and to
 /// [`EngineBuilder::strategies`](crate::engine::EngineBuilder::strategies).
 ///
-/// What is written never sees the value: [`write`](Self::write) gets its generalisation, or nothing. Whether a strategy
-/// keeps its word all the same, `testing::own_strategy` checks, on values of the host's own.
+/// [`write`](Self::write) never gets the value, only its generalisation, or nothing. `testing::own_strategy` checks
+/// the other promises on sample values.
 ///
 /// ```
 /// use chrono::NaiveDate;
@@ -71,37 +71,40 @@ pub enum OwnReveals {
 /// }
 /// ```
 pub trait OwnStrategy: Debug + Send + Sync + 'static {
-    /// As policies spell it. Cases that are open hold it, so it stays the same from release to release.
+    /// The name in policies. Open cases contain it, so it must not change between releases.
     fn name(&self) -> &str;
 
-    /// Counts up with every change of what is written or of what [`holds`](Self::holds). Plans bind it: one that was
-    /// approved under another version has to be approved anew. Customers who were erased under an earlier version are no
-    /// longer recognised by their record, and what they share with others stays; the log names the treatment.
+    /// The version. Increase it with every change of the output or of [`holds`](Self::holds). A plan contains it, so
+    /// a plan that was approved under another version must be approved again. Customers who were erased under an
+    /// earlier version are not recognised by their record any more. Records that they share with others then stay,
+    /// and the log names the treatment.
     fn version(&self) -> u32;
 
-    /// What becomes of a value, in a word or two, for plans and certificates. The same for every value.
+    /// A short description of the output, for plans and certificates. It is the same for every value.
     fn describe(&self) -> String;
 
-    /// Whether it can be written to a field, by its kind of personal data, if any, and by what the store demands of its
-    /// values. Asked when a policy is checked, before anything runs. If not: why, which the check says with the path.
+    /// Checks whether the output fits a field. `kind` is the field's kind of personal data, if any, and `takes` are
+    /// the store's constraints. Called when a policy is checked, before anything runs. The error is the reason; the
+    /// check reports it with the path.
     fn suits(&self, kind: Option<&Kind>, takes: &Constraints) -> Result<(), String>;
 
-    /// What it may let know of a value.
+    /// What the output may reveal about a value.
     fn reveals(&self) -> OwnReveals;
 
-    /// All that may be known of a value afterwards; `None` where it cannot be read. The day is that of the erasure.
+    /// The generalisation of a value: the only part that the output may depend on. `None` if the value cannot be
+    /// read. `day` is the day of the erasure.
     fn general(&self, value: &Value, day: NaiveDate) -> Option<Value>;
 
-    /// What is written. It depends on the generalisation, the [place and its randomness](Draw::bytes) and the day, and
-    /// on nothing else: nothing that was seen before, no clock.
+    /// Computes the output. It must depend only on the generalisation, the [place and its random bytes](Draw::bytes)
+    /// and the day. It must not depend on earlier calls or on a clock.
     fn write(&self, general: Option<&Value>, draw: &Draw<'_>) -> Value;
 
-    /// Whether a value is one that this strategy writes, at whatever place and on whatever day: true of all of them,
-    /// and false of what it is to erase. A value of which it is true stays as it is.
+    /// Whether a value is an output of this strategy, at any place and on any day. Must be true for all outputs, and
+    /// false for all values to erase. A value for which it is true is not changed.
     fn holds(&self, value: &Value) -> bool;
 }
 
-/// The strategies of a host's own, by name.
+/// The host's own strategies, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Strategies {
     by_name: BTreeMap<String, Arc<dyn OwnStrategy>>,
@@ -114,7 +117,7 @@ impl Strategies {
         Self::default()
     }
 
-    /// With one more. Two of the same name are a problem that the check of a policy tells.
+    /// Adds a strategy. If two strategies have the same name, the check of a policy reports this.
     #[must_use]
     pub fn with(mut self, strategy: impl OwnStrategy) -> Self {
         let name = strategy.name().to_owned();
@@ -128,19 +131,19 @@ impl Strategies {
         self.by_name.keys().map(String::as_str)
     }
 
-    /// Names that two strategies have.
+    /// The names that more than one strategy has.
     pub(crate) fn twice(&self) -> &[String] {
         &self.twice
     }
 
-    /// The one of this name, as treatments hold it.
+    /// The strategy with this name, in the form for treatments.
     pub fn get(&self, name: &str) -> Option<Own> {
         self.by_name.get(name).map(Own::of)
     }
 }
 
-/// A strategy of the host's own within a treatment. Saved, it is its name, its version and what it says of itself; read
-/// back, it can do nothing until it is found again among the host's [`Strategies`].
+/// The host's own strategy in a treatment. Serialised, it has its name, version and description. After loading, it
+/// must be bound to the host's [`Strategies`] before it can be used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Own {
     name: String,
@@ -180,12 +183,12 @@ impl Own {
         self.version
     }
 
-    /// What it may let know of a value.
+    /// What the output may reveal about a value.
     pub fn reveals(&self) -> OwnReveals {
         self.reveals
     }
 
-    /// What becomes of a value.
+    /// The description of the output.
     pub fn describe(&self) -> &str {
         &self.describes
     }
@@ -194,12 +197,12 @@ impl Own {
         self.held.as_ref().map_or(Ok(()), |held| held.suits(kind, takes))
     }
 
-    /// Whether it was read back, and not found among the host's strategies since.
+    /// Whether the strategy was loaded and is not bound to the host's code.
     pub(crate) fn is_unbound(&self) -> bool {
         self.held.is_none()
     }
 
-    /// The same with the host's strategy in it.
+    /// Binds the strategy to the host's code.
     pub(crate) fn bound(&self, strategies: &Strategies) -> Result<Self, Unbound> {
         let (name, version) = (self.name.clone(), self.version);
         match strategies.get(&self.name) {
@@ -208,7 +211,7 @@ impl Own {
         }
     }
 
-    /// All that may be known of a value.
+    /// The generalisation of a value.
     pub(super) fn general(&self, value: &Value, day: NaiveDate) -> Option<Value> {
         match (self.reveals, &self.held) {
             (OwnReveals::General, Some(held)) => held.general(value, day),
@@ -216,8 +219,8 @@ impl Own {
         }
     }
 
-    /// What is written. A store refuses a treatment whose strategies were not found, so nothing is written then; NULL
-    /// if one did not.
+    /// Computes the output. NULL if the strategy is not bound: this does not happen, because a store refuses such a
+    /// treatment.
     pub(super) fn fresh(&self, old: &Value, draw: &Draw<'_>) -> Value {
         let general = self.general(old, draw.date);
         self.held.as_ref().map_or(Value::Null, |held| held.write(general.as_ref(), draw))
@@ -228,13 +231,13 @@ impl Own {
     }
 }
 
-/// A treatment that was saved asks for a strategy that this program does not have.
+/// The error that a loaded treatment needs a strategy that this program does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this program has no strategy {name}, version {version}{}; give it to EngineBuilder::strategies", instead(*.found))]
 pub(crate) struct Unbound {
     pub(crate) name: String,
     pub(crate) version: u32,
-    /// The version that there is.
+    /// The version that this program has, if any.
     pub(crate) found: Option<u32>,
 }
 

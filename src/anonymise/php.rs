@@ -1,30 +1,31 @@
-//! Texts that PHP's `serialize` wrote: each string carries its length in bytes, so a redacted string needs a new length.
+//! Redacts data that PHP's `serialize` wrote. Each string has its length in bytes before it, so a redacted string
+//! needs a new length.
 //!
-//! `a:1:{s:4:"mail";s:13:"ylva@ask.test";}` becomes `a:1:{s:4:"mail";s:8:"[erased]";}`. A string that holds such data itself is
-//! treated the same way. A whole number that is somebody's becomes a string, and keys of arrays that would become the same are
-//! numbered. Other numbers, classes and property names stay. What starts like such data and is none cannot be written
-//! again: PHP could not read it any more.
+//! `a:1:{s:4:"mail";s:13:"ylva@ask.test";}` becomes `a:1:{s:4:"mail";s:8:"[erased]";}`. A string that contains such
+//! data itself is treated in the same way. A whole number that belongs to a person becomes a string. If two array
+//! keys would become the same, they are numbered. Other numbers, classes and property names stay. A text that begins
+//! like such data but is invalid is not changed, because PHP could not read the result.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-/// Arrays, objects and strings within one another.
+/// The maximum depth of nested arrays, objects and strings.
 const MAX_DEPTH: usize = 256;
 
-/// Digits of the shortest number that is looked for.
+/// The minimum number of digits of a searched number.
 const SHORTEST: usize = 4;
 
-/// The text starts like serialised data, and is none to its last byte.
+/// The error for a text that begins like serialised data, but is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotPhp;
 
-/// Whether a text is serialised data. None: it does not start like such data.
+/// Whether a text is serialised data. `None`: it does not begin like such data.
 pub(crate) fn is_php(text: &str) -> Option<Result<(), NotPhp>> {
     strings(text, &mut |_| None).map(|walked| walked.map(drop))
 }
 
-/// Serialised data with each string changed; the lengths are written anew. `Ok(None)`: nothing was changed. None: the text does
-/// not start like serialised data.
+/// Changes each string of serialised data with a closure, and updates the lengths. `Ok(None)`: nothing was changed.
+/// `None`: the text does not begin like serialised data.
 pub(crate) fn strings(
     text: &str,
     change: &mut dyn FnMut(&str) -> Option<String>,
@@ -32,7 +33,7 @@ pub(crate) fn strings(
     starts_like(text).then(|| changed(text, 0, change))
 }
 
-/// `a:2:{`, `s:5:"`, `O:8:"`, `C:8:"` or `E:8:"`. Other values hold no string.
+/// Whether a text begins with `a:2:{`, `s:5:"`, `O:8:"`, `C:8:"` or `E:8:"`. Other values contain no string.
 fn starts_like(text: &str) -> bool {
     let mut parts = text.splitn(3, ':');
     let (kind, length, rest) =
@@ -64,7 +65,7 @@ fn changed(
     Ok(Some(walk.out))
 }
 
-/// Every string of the data, keys included; of data that is faulty those before the fault.
+/// All strings of the data, including keys. If the data are invalid, the strings before the error.
 fn every_string(text: &str) -> HashSet<String> {
     let mut all = HashSet::new();
     let _ = changed(text, 0, &mut |words| {
@@ -78,10 +79,10 @@ struct Walk<'t, 'c> {
     text: &'t str,
     at: usize,
     out: String,
-    /// Up to here the text is in `out`.
+    /// The text up to this position is in `out`.
     copied: usize,
     change: &'c mut dyn FnMut(&str) -> Option<String>,
-    /// Every string of the data, once a key is changed: no two keys may become the same.
+    /// All strings of the data. Computed when the first key is changed, because no two keys may become the same.
     keys: Option<HashSet<String>>,
 }
 
@@ -98,7 +99,7 @@ impl<'t> Walk<'t, '_> {
         Ok(())
     }
 
-    /// What stands before an end, which is passed over.
+    /// Reads the text before an end mark, and skips the mark.
     fn until(&mut self, end: char) -> Result<&'t str, NotPhp> {
         let (found, _) = self.rest()?.split_once(end).ok_or(NotPhp)?;
         self.at += found.len() + end.len_utf8();
@@ -113,7 +114,7 @@ impl<'t> Walk<'t, '_> {
         digits.parse().map_err(|_| NotPhp)
     }
 
-    /// `5:"words"`, the length in bytes.
+    /// Reads `5:"words"`. The length is in bytes.
     fn quoted(&mut self) -> Result<&'t str, NotPhp> {
         let length = self.number(':')?;
         self.take("\"")?;
@@ -123,7 +124,7 @@ impl<'t> Walk<'t, '_> {
         Ok(words)
     }
 
-    /// A string, changed if it has to be.
+    /// Reads a string, and changes it if necessary.
     fn string(&mut self, depth: usize, is_key: bool) -> Result<(), NotPhp> {
         let start = self.at;
         let words = self.quoted()?;
@@ -138,7 +139,7 @@ impl<'t> Walk<'t, '_> {
         self.write(start, "", new, is_key)
     }
 
-    /// Puts a string in place of what stands from `start` on.
+    /// Replaces the text from `start` on with a new string.
     fn write(&mut self, start: usize, kind: &str, new: Option<String>, is_key: bool) -> Result<(), NotPhp> {
         let Some(mut new) = new else { return Ok(()) };
         if is_key {
@@ -201,12 +202,12 @@ impl<'t> Walk<'t, '_> {
                 let count = self.number(':')?;
                 self.members(count, depth, false)
             }
-            // A class that writes itself has a form of its own.
+            // A class with its own serialisation has an unknown format.
             _ => Err(NotPhp),
         }
     }
 
-    /// `{key value key value}`. The keys of an array may be data; those of an object are names in a program.
+    /// Reads `{key value key value}`. The keys of an array may be data. The keys of an object are names in a program.
     fn members(&mut self, count: usize, depth: usize, keys_are_data: bool) -> Result<(), NotPhp> {
         self.take("{")?;
         for _ in 0..count {
@@ -286,7 +287,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        /// Whatever a text is, what comes out can be read as what went in.
+        /// For any text, the output can be read in the same way as the input.
         #[test]
         fn what_comes_out_can_be_read_again(words in proptest::collection::vec("[a-zé\"; {}:0-9]{0,6}|Ylva", 0..6), nested: bool) {
             let members: Vec<String> =
@@ -297,7 +298,7 @@ mod tests {
                 text = format!("a:1:{{s:1:\"x\";s:{}:\"{text}\";}}", text.len());
             }
             let less = without(&text).unwrap();
-            // A word may start like serialised data by chance.
+            // A word may begin like serialised data by chance.
             if let Ok(less) = less {
                 let less = less.unwrap_or(text);
                 proptest::prop_assert!(!less.contains("Ylva"));

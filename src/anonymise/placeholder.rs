@@ -1,4 +1,4 @@
-//! Placeholders with the day of the erasure in them.
+//! Placeholders that may contain the day of the erasure.
 
 use std::str::FromStr;
 
@@ -7,14 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Draw, Token};
 
-/// Letters of a token within a placeholder.
+/// The token in a placeholder.
 const TOKEN: Token = Token::short();
 
-/// A text in which `{date}` stands for the day of the erasure, `{year}` for its year and `{token}` for a random text
-/// that no two records share; one day or year and one token at most. A day or a year needs at least three letters
-/// beside it: alone it could not be told from a day of birth. Other braces are refused.
+/// A text with variables: `{date}` is the day of the erasure, `{year}` its year, and `{token}` a random text that is
+/// different for every record. A template may have at most one `{date}` or `{year}`, and one `{token}`. A day or a
+/// year needs at least three letters beside it, because a day alone could be a date of birth. Other braces are
+/// refused.
 ///
-/// The words are the host's own, so they are in the host's language: `Anonymisé le {date}`.
+/// The host writes the text in its own language: `Anonymisé le {date}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
@@ -39,7 +40,7 @@ impl Part {
         }
     }
 
-    /// In characters, for years of four digits: `2018-12-15`.
+    /// The length in characters, for years of four digits: `2018-12-15`.
     fn chars(&self) -> usize {
         match self {
             Self::Text(text) => text.chars().count(),
@@ -49,7 +50,7 @@ impl Part {
         }
     }
 
-    /// What is behind this part, where a text begins with it.
+    /// The rest of a text that begins with this part.
     fn behind<'t>(&self, text: &'t str) -> Option<&'t str> {
         if let Self::Text(own) = self {
             return text.strip_prefix(own.as_str());
@@ -67,19 +68,19 @@ impl Part {
     }
 }
 
-/// A text that is no template.
+/// The error for a text that is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotATemplate {
-    /// It names something other than `{date}`, `{year}` and `{token}`.
+    /// It has other braces than `{date}`, `{year}` and `{token}`.
     #[error("only {{date}}, {{year}} and {{token}} can stand in braces")]
     Braces,
-    /// It has `{date}`, `{year}` or both twice.
+    /// It has more than one `{date}` or `{year}`.
     #[error("{{date}} or {{year}} can stand there only once")]
     TwoDates,
     /// It has `{token}` twice.
     #[error("{{token}} can stand there only once")]
     TwoTokens,
-    /// There is nothing but the day or the year, or next to nothing.
+    /// It has only the day or the year, with fewer than three letters beside it.
     #[error("a bare {{date}} or {{year}} cannot be told from any other; write a word beside it")]
     BareDate,
     /// It is empty.
@@ -121,8 +122,8 @@ impl FromStr for Template {
 }
 
 impl Template {
-    /// Whether no person has such a value: it holds a day or a random text. A name such as `Customer`, or
-    /// `Customer 2020`, may be somebody's own.
+    /// Whether no person can have such a value, because it contains a day or a random text. A name such as
+    /// `Customer`, or `Customer 2020`, may be real.
     pub(crate) fn is_nobodys(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Date | Part::Token))
     }
@@ -132,17 +133,17 @@ impl Template {
         &self.text
     }
 
-    /// Characters of what it becomes, for years of four digits.
+    /// The length of the output in characters, for years of four digits.
     pub fn chars(&self) -> usize {
         self.parts.iter().map(Part::chars).sum()
     }
 
-    /// Whether no two records get the same text: there is a token in it.
+    /// Whether the output is different for every record, because it contains a token.
     pub fn is_unique(&self) -> bool {
         self.parts.contains(&Part::Token)
     }
 
-    /// The text with day and token in it.
+    /// The output, with day and token.
     pub fn render(&self, draw: &Draw<'_>) -> String {
         let mut text = String::with_capacity(self.text.len() + 16);
         for part in &self.parts {
@@ -156,7 +157,7 @@ impl Template {
         text
     }
 
-    /// The text where it is the same for every record of a day.
+    /// The output, if it is the same for all records of a day.
     #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
     pub(crate) fn of_day(&self, date: NaiveDate) -> Option<String> {
         let draw = Draw {
@@ -170,7 +171,7 @@ impl Template {
         (!self.is_unique()).then(|| self.render(&draw))
     }
 
-    /// Whether a text is this placeholder with some day and some token in it.
+    /// Whether a text is this placeholder with any day and any token.
     pub fn holds(&self, text: &str) -> bool {
         let behind = self.parts.iter().try_fold(text, |rest, part| part.behind(rest));
         behind.is_some_and(str::is_empty)

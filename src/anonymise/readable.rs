@@ -1,5 +1,5 @@
-//! What can be read as text, and what cannot: a value in which nobody can be looked for must not pass for one without a
-//! mention.
+//! Decides which values can be read as text. A value that cannot be searched must not count as a value without
+//! mentions.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::fmt;
 use super::php;
 use crate::data_map::{ClassName, Value};
 
-/// Why a value cannot be read. Nothing of the value is in it.
+/// Why a value cannot be read. It contains nothing of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// It is bytes where text was expected.
+    /// It is bytes, but text was expected.
     Bytes,
     /// It is text in another encoding than UTF-8.
     #[cfg_attr(
@@ -18,9 +18,9 @@ pub(crate) enum Unread {
         expect(dead_code, reason = "a host's own values are UTF-8")
     )]
     Encoding,
-    /// It has NUL characters between letters, as UTF-16 has that was stored as another encoding.
+    /// It has NUL characters between letters. This happens if UTF-16 was stored as another encoding.
     Nul,
-    /// It starts like data that PHP serialised, and is none: after a change PHP could not read it.
+    /// It begins like data serialised by PHP, but is invalid. After a change, PHP could not read it.
     Php,
 }
 
@@ -35,16 +35,16 @@ impl fmt::Display for Unread {
     }
 }
 
-/// What lifts it that a value of a class cannot be read.
+/// The way out if a value of a class cannot be read.
 pub(crate) fn way_out(class: &ClassName) -> String {
     format!("mend the record, or write otherwise = \"remove\" beside the action of {class} in the policy")
 }
 
-/// What lifts it that a value cannot be read by which a person is found.
+/// The way out if an identifier of a person cannot be read.
 pub(crate) const IDENTIFIER_WAY_OUT: &str =
     "store it as text in UTF-8, or have texts removed where the policy has them redacted";
 
-/// A text that can be searched.
+/// Checks that a text can be searched.
 pub(crate) fn searchable(text: &str) -> Result<&str, Unread> {
     let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let is_within = |at: usize| {
@@ -55,7 +55,7 @@ pub(crate) fn searchable(text: &str) -> Result<&str, Unread> {
     if text.match_indices('\0').any(|(at, _)| is_within(at)) { Err(Unread::Nul) } else { Ok(text) }
 }
 
-/// A text that can be redacted: data that PHP serialised is read as such, with NUL characters in the names of properties.
+/// Checks that a text can be redacted. In data serialised by PHP, the names of properties may contain NUL characters.
 pub(crate) fn redactable(text: &str) -> Result<&str, Unread> {
     match php::is_php(text) {
         Some(Ok(())) => Ok(text),
@@ -64,14 +64,14 @@ pub(crate) fn redactable(text: &str) -> Result<&str, Unread> {
     }
 }
 
-/// What is searched of a value: its text, a number as it is written, nothing of NULL.
+/// The text of a value that is searched. A number is searched as its digits. NULL has no text.
 pub(crate) fn text_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) => redactable(text).map(|text| Some(text.into())),
         Value::Integer(number) => Ok(Some(number.to_string().into())),
         Value::Real(number) => Ok(Some(number.to_string().into())),
-        // Bytes that are text are searched as such.
+        // Bytes that are valid text are searched as text.
         Value::Blob(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Bytes)?;
             redactable(text).map(|text| (!text.is_empty()).then(|| text.into()))
@@ -79,7 +79,7 @@ pub(crate) fn text_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
     }
 }
 
-/// The JSON document in a value. An empty text, or one of blanks, holds nothing; a number holds no text.
+/// The JSON document in a value. An empty or blank text contains no document. A number contains no text.
 pub(crate) fn document_in(value: &Value) -> Result<Option<&str>, Unread> {
     match value {
         Value::Text(text) => Ok(document(text)),
@@ -88,12 +88,12 @@ pub(crate) fn document_in(value: &Value) -> Result<Option<&str>, Unread> {
     }
 }
 
-/// A text that holds a JSON document. None where it is empty or blank: many programs write that for nothing.
+/// A text with a JSON document. `None` if it is empty or blank, because many programs write this for "no document".
 pub(crate) fn document(text: &str) -> Option<&str> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// The text by which a person is found. Bytes count if they are UTF-8.
+/// The identifier in a value. Bytes count if they are valid UTF-8.
 pub(crate) fn identifier_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
         Value::Text(text) => searchable(text).map(|text| Some(text.into())),
@@ -101,14 +101,15 @@ pub(crate) fn identifier_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unrea
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Bytes)?;
             searchable(text).map(|text| Some(text.into()))
         }
-        // A database turns digits into a number by itself.
+        // A database may convert digits into a number.
         Value::Integer(number) => Ok(Some(number.to_string().into())),
         Value::Real(number) => Ok(whole(*number).map(Cow::Owned)),
         Value::Null => Ok(None),
     }
 }
 
-/// A whole number that was stored as another: its digits. A fraction is nobody's number.
+/// The digits of a whole number that was stored as a floating-point number. A number with a fraction is no
+/// identifier.
 pub(crate) fn whole(number: f64) -> Option<String> {
     (number.fract() == 0.0 && number.abs() < 1e15).then(|| format!("{number:.0}"))
 }

@@ -1,4 +1,4 @@
-//! Random texts that fit where they are written, and are known again by their shape.
+//! Tokens: random texts that fit into their field, and can be recognised by their form.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use super::Draw;
 use crate::data_map::Value;
 use crate::hex;
 
-/// Digits and letters without those that are mistaken for one another (Crockford's base 32, lower case).
+/// Digits and letters, without characters that look alike (Crockford's base 32, lower case).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const MARK: &str = "erased-";
-/// RFC 2606 keeps `.invalid` out of the domain name system for ever: no mail can reach it.
+/// RFC 2606 reserves `.invalid`, so no e-mail can be delivered there.
 const DOMAIN: &str = "@erased.invalid";
 const SHORT_DOMAIN: &str = "@x.invalid";
 
-/// What a token has to look like.
+/// The form of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenForm {
@@ -28,28 +28,30 @@ pub enum TokenForm {
     Plain,
     /// A UUID of version 8 (RFC 9562), whose last twelve digits are a checksum.
     Uuid,
-    /// So many decimal digits, 10 to 38, the same number for everyone. They start with `000`, as no telephone number
-    /// and no account does, and end with a checksum of four.
+    /// A fixed number of decimal digits, 10 to 38. They begin with `000`, as no telephone or account number does, and
+    /// end with a checksum of four digits.
     Digits(u8),
     /// A whole number of 19 digits, for columns of whole numbers: half of its bits are random, and half are a checksum.
     Integer,
 }
 
-/// The random bits of a number, and the bits of its checksum. Bit 62 is always set: no host counts or dials so far.
+/// The number of random bits of a number, and of bits of its checksum. Bit 62 is always set, so the number is larger
+/// than any counter or telephone number.
 const NUMBER_RANDOM: u32 = 32;
 const NUMBER_CHECKSUM: u32 = 30;
 
-/// No number that means something starts so: country codes and trunk prefixes have at most two zeros.
+/// No real number begins like this: country codes and trunk prefixes have at most two zeros.
 const ZEROS: &str = "000";
 const DIGITS_CHECKSUM: usize = 4;
-/// Hexadecimal digits before the checksum, the version and the variant among them.
+/// The number of hexadecimal digits before the checksum, including the version and the variant.
 const UUID_RANDOM: usize = 20;
 
-/// A random text of a fixed shape (or, for columns of whole numbers, a number): a mark, a body, and for e-mail a domain.
+/// A random text of a fixed form: a mark, a body, and a domain for e-mail. For columns of whole numbers, it is a
+/// number.
 ///
-/// The last characters of a body are a checksum of those before, so that what a person chose is not taken for a
-/// token: where neither a mark nor a domain shows it, the checksum has at least 30 bits. The body holds at least
-/// 30 random bits, and up to 80 where there is room.
+/// The last characters of a body are a checksum of the characters before. So a text that a person chose is not
+/// recognised as a token. Without a mark and a domain, the checksum has at least 30 bits. The body contains at least
+/// 30 random bits, and up to 80 if there is room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     form: TokenForm,
@@ -59,7 +61,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// The longest token of a form that fits into so many characters, or `None` where none fits.
+    /// The longest token of a form that fits into this number of characters. `None` if no token fits.
     pub fn fitting(form: TokenForm, max_chars: Option<u32>) -> Option<Self> {
         let room = max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX));
         let shapes: &[(bool, u8, bool)] = match form {
@@ -82,12 +84,12 @@ impl Token {
             .find(|token| token.chars() <= room)
     }
 
-    /// A whole number, or a negative one where a column takes only these.
+    /// A token that is a whole number. It is negative if a column accepts only negative numbers.
     pub fn number(negative: bool) -> Self {
         Self { form: TokenForm::Integer, mark: negative, body: 19, short_domain: false }
     }
 
-    /// Twelve bare letters: what stands in a placeholder.
+    /// Twelve characters without a mark, for placeholders.
     pub(super) const fn short() -> Self {
         Self { form: TokenForm::Plain, mark: false, body: 12, short_domain: false }
     }
@@ -100,7 +102,7 @@ impl Token {
         self.mark().len() + usize::from(self.body) + self.domain().len()
     }
 
-    /// What it has to look like.
+    /// The form of the token.
     pub fn form(&self) -> TokenForm {
         self.form
     }
@@ -124,7 +126,8 @@ impl Token {
         }
     }
 
-    /// Whether two of them differ: at least 30 random bits. Only digits can have fewer.
+    /// Whether tokens are practically unique: they have at least 30 random bits. Only tokens of digits can have
+    /// fewer.
     pub fn is_unique(&self) -> bool {
         !matches!(self.form, TokenForm::Digits(..16))
     }
@@ -138,7 +141,7 @@ impl Token {
         }
     }
 
-    /// What is written: a text, or a number where the form says so.
+    /// The value to write: a text, or a number if the form requires it.
     pub(super) fn value(&self, draw: &Draw<'_>) -> Value {
         match self.form {
             TokenForm::Integer => Value::Integer(self.draw_number(draw)),
@@ -154,7 +157,7 @@ impl Token {
         if self.mark { -number } else { number }
     }
 
-    /// Whether a number is one that this token draws.
+    /// Whether a number is an output of this token.
     pub(super) fn holds_number(&self, number: i64) -> bool {
         let Some(number) = (if self.mark { number.checked_neg() } else { Some(number) }) else {
             return false;
@@ -217,7 +220,7 @@ impl Token {
             })
     }
 
-    /// Its shape, with dots for the random part.
+    /// An example of its form, with dots for the random part.
     pub(crate) fn example(&self) -> String {
         match self.form {
             TokenForm::Uuid => "a UUID".to_owned(),
@@ -237,7 +240,7 @@ fn checksum(random: i64) -> i64 {
     i64::from(u32::from_be_bytes([a, b, c, d]) >> (32 - NUMBER_CHECKSUM))
 }
 
-/// Groups of 8, 4, 4 and 4 digits, then the checksum.
+/// A UUID: groups of 8, 4, 4 and 4 digits, then the checksum.
 fn uuid(bytes: &[u8; 32]) -> String {
     let mut front: Vec<char> = hex::encode(bytes).chars().take(UUID_RANDOM).collect();
     // Version 8, and the variant of RFC 9562 in the two highest bits of its digit.
@@ -268,7 +271,7 @@ fn variant(digit: Option<char>) -> char {
     }
 }
 
-/// As a database gives it back, in either case.
+/// Whether a text is such a UUID. A database may return it in upper or lower case.
 fn holds_uuid(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let Some((front, checksum)) = text.split_at_checked(24).filter(|_| text.len() == 36) else {
@@ -281,7 +284,7 @@ fn holds_uuid(text: &str) -> bool {
         && hex::encode(Sha256::digest(front.as_bytes())).starts_with(checksum)
 }
 
-/// So many decimal digits; every digit is as likely as every other, to one part in 2^60.
+/// This number of decimal digits. They are uniformly distributed, with an error of one part in 2^60.
 fn digits(bytes: &[u8], count: usize) -> String {
     let mut text = String::with_capacity(count);
     let mut chunks = bytes.chunks_exact(16);
@@ -293,7 +296,7 @@ fn digits(bytes: &[u8], count: usize) -> String {
     text
 }
 
-/// So many letters, five bits each, from the front of the bytes.
+/// This number of letters. Each takes five bits from the front of the bytes.
 fn letters(bytes: &[u8], count: usize) -> String {
     (0..count)
         .map(|n| {
@@ -362,7 +365,7 @@ mod tests {
         assert!(texts.len() > 990, "{}", texts.len());
     }
 
-    /// A column of whole numbers that must differ, and that takes no NULL, could not be anonymised at all.
+    /// A former bug: a UNIQUE NOT NULL column of whole numbers could not be anonymised at all.
     #[test]
     fn a_number_is_known_again_and_no_other_number_is_taken_for_one() {
         for token in [Token::number(false), Token::number(true)] {

@@ -1,4 +1,4 @@
-//! A directory of backup files or of rotated logs.
+//! Backup files or rotated logs in a directory.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,11 +13,11 @@ use super::{BackupCopy, BackupError, BackupRetention, Layout, Removed, Schedule}
 
 /// Backup copies, or rotated logs, in a directory.
 ///
-/// A [`Layout`] says which names are copies and which files belong together. Whatever else lies there is an error: it may
-/// be a copy whose age nobody knows. Nothing that does not match is ever removed. No symbolic link below the directory is
-/// followed, and a link is never taken for a copy.
+/// A [`Layout`] says which names are copies and which files belong together. Any other file is an error: it may be a
+/// copy of unknown age. A file that does not match is never removed. Symbolic links below the directory are not
+/// followed, and a link is never treated as a copy.
 ///
-/// Directories are read and written on the thread that asks: put a large one on a thread that may wait.
+/// Directories are read and written on the calling thread. For a large directory, use a thread that may block.
 #[derive(Debug)]
 pub struct DirectoryBackups {
     directory: PathBuf,
@@ -26,11 +26,11 @@ pub struct DirectoryBackups {
 }
 
 impl DirectoryBackups {
-    /// The files in a directory that are named by a pattern with the day in it, as `strftime` writes it:
-    /// `crm-%Y-%m-%d.sqlite`. The same as [`laid_out`](Self::laid_out) with [`Layout::dated`].
+    /// Copies whose file names contain the day. The pattern is a `strftime` format: `crm-%Y-%m-%d.sqlite`. Does the
+    /// same as [`laid_out`](Self::laid_out) with [`Layout::dated`].
     ///
     /// # Errors
-    /// [`BackupError::Pattern`] if the pattern does not tell the day.
+    /// [`BackupError::Pattern`] if the pattern does not contain the day.
     pub fn new(
         directory: impl AsRef<Path>,
         pattern: impl Into<String>,
@@ -39,7 +39,7 @@ impl DirectoryBackups {
         Ok(Self::laid_out(directory, Layout::dated(pattern)?, schedule))
     }
 
-    /// The copies in a directory that lie there by a layout.
+    /// The copies in a directory, as a layout describes them.
     pub fn laid_out(directory: impl AsRef<Path>, layout: Layout, schedule: Schedule) -> Self {
         let schedule = layout.schedule(schedule);
         Self { directory: directory.as_ref().to_owned(), layout, schedule }
@@ -59,7 +59,7 @@ impl DirectoryBackups {
         self.layout.sets(&found, &self.place())
     }
 
-    /// Lists a folder and the folders below it in which copies may lie. A path ends in `/` or is empty.
+    /// Lists a folder, and the folders below it that may contain copies. A path ends in `/` or is empty.
     fn walk(&self, below: &str, found: &mut Vec<Found>) -> Result<(), BackupError> {
         let reading = |error| self.io("reading", error);
         for entry in fs::read_dir(self.directory.join(below)).map_err(reading)? {
@@ -71,9 +71,9 @@ impl DirectoryBackups {
                 pattern: self.layout.describe(),
             };
             let name = name.to_str().ok_or_else(unrecognised)?;
-            // Of the entry itself: a link is neither a file nor a folder.
+            // These are the metadata of the entry itself: a symbolic link is neither a file nor a folder.
             let metadata = match entry.metadata() {
-                // It was removed since the folder was listed.
+                // The entry was removed after the folder was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 metadata => metadata.map_err(reading)?,
             };
@@ -98,11 +98,12 @@ impl DirectoryBackups {
         let mut folders = BTreeSet::new();
         let mut removed = Removed::Already;
         for path in &set.paths {
-            // Without the `/` at the end of a folder's path: with it, the system would follow a link.
+            // Remove the `/` at the end of a folder's path. With it, the system would follow a symbolic link.
             let whole = self.directory.join(path.trim_end_matches('/'));
             let Some(folder) = whole.parent() else { continue };
             self.stays_inside(folder)?;
-            // Neither call follows a link: a link that took the place of a copy goes, and what it leads to stays.
+            // Neither call follows a symbolic link. If a link has replaced a copy, the link is removed, and its
+            // target stays.
             let gone = if path.ends_with('/') { fs::remove_dir_all(&whole) } else { fs::remove_file(&whole) };
             match gone {
                 Ok(()) => removed = Removed::Done,
@@ -115,7 +116,7 @@ impl DirectoryBackups {
         Ok(removed)
     }
 
-    /// Checks right before a removal that no folder on the way has become a link.
+    /// Checks right before a removal that no folder in the path has become a symbolic link.
     fn stays_inside(&self, folder: &Path) -> Result<(), BackupError> {
         let mut on_the_way = folder;
         while on_the_way != self.directory {
@@ -134,7 +135,7 @@ impl DirectoryBackups {
     }
 }
 
-/// Makes removals durable: after a crash, what was reported as gone must not be there again.
+/// Makes removals durable. After a crash, a copy that was reported as removed must not exist again.
 #[cfg(unix)]
 fn sync(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
@@ -149,7 +150,7 @@ fn sync(_: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// The bug: the path of a folder ended in `/`, and with it the system follows a link.
+    /// A former bug: the path of a folder ended in `/`, so the system followed a symbolic link.
     #[test]
     fn a_link_in_the_place_of_a_folder_is_not_followed() {
         let root = std::env::temp_dir().join(format!(

@@ -1,4 +1,5 @@
-//! How copies lie in their place: which names are copies, how old each is, and which files belong together.
+//! Describes the names of backup copies: which names are copies, how old each copy is, and which files belong
+//! together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::{BackupCopy, BackupError, CopyName, Schedule};
 
-/// Which names in a place are copies, when each was taken, and which files belong to it.
+/// A layout: which names in a place are copies, when each copy was taken, and which files belong to it.
 ///
-/// A name is a path below the place, with `/` between its parts. A pattern that ends in `/` stands for a folder as a whole,
-/// such as one that `pg_dump` or `pg_basebackup` wrote. In globs, `*` stands for anything but `/`, and `?` for one
+/// A name is a path below the place, with `/` between its parts. A pattern that ends in `/` means a whole folder, for
+/// example of `pg_dump` or `pg_basebackup`. In globs, `*` matches any characters except `/`, and `?` matches one
 /// character.
 ///
-/// Names tell the time in UTC, unless the pattern has an offset (`%z`).
+/// Times in names are UTC, unless the pattern has an offset (`%z`).
 ///
 /// ```
 /// use chrono::TimeDelta;
@@ -24,12 +25,12 @@ use super::{BackupCopy, BackupError, CopyName, Schedule};
 /// let dumps = Layout::dated("crm-%Y-%m-%d.sqlite")?.beside(".sha256");
 /// // Base backups, and the write-ahead logs since each of them.
 /// let archive = Layout::dated("base/%Y-%m-%dT%H%M%S/")?.following("wal/*", TimeDelta::minutes(10)).leaves("wal/*.history");
-/// // Rotated logs: app.log.1, app.log.2 … They change their names, so the file's time tells when each was ended.
+/// // Rotated logs: app.log.1, app.log.2 … Their names change, so the time stamp of the file says when each log ended.
 /// let logs = Layout::by_file_time("app.log.*", TimeDelta::days(1)).leaves("app.log");
 /// # Ok::<(), relinquish::backup::BackupError>(())
 /// ```
 ///
-/// Whatever matches nothing is an error, because it may be a copy whose age nobody knows. It is never removed.
+/// A name that matches no pattern is an error, because it may be a copy of unknown age. It is never removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     copies: Copies,
@@ -46,22 +47,22 @@ enum Copies {
     FileTime { glob: String, takes: TimeDelta },
 }
 
-/// Something that lies in the place. The path of a folder that is a copy ends in `/`.
+/// A file, object or folder in the place. The path of a folder that is a copy ends in `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) path: String,
     pub(crate) modified: DateTime<Utc>,
 }
 
-/// A copy, and the paths that belong to it in the order in which they are removed: the copy itself goes last, so that what
-/// is left of an interrupted removal is still a copy.
+/// A copy, and the paths that belong to it, in the order of removal. The copy itself is removed last, so that an
+/// interrupted removal still leaves a recognisable copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Set {
     pub(crate) copy: BackupCopy,
     pub(crate) paths: Vec<String>,
 }
 
-/// From when to when a copy may have been taken.
+/// The earliest and the latest time at which a copy may have been taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Taken {
     begun_at: DateTime<Utc>,
@@ -69,21 +70,22 @@ struct Taken {
 }
 
 impl Layout {
-    /// Copies whose names tell the day or the instant, as `strftime` writes it: `crm-%Y-%m-%d.sqlite`,
-    /// `base/%Y-%m-%dT%H%M%S/`. A copy that tells only the day may have been taken at any time of it.
+    /// Copies whose names contain the day or the instant. The pattern is a `strftime` format: `crm-%Y-%m-%d.sqlite`,
+    /// `base/%Y-%m-%dT%H%M%S/`. A copy with only the day in its name may have been taken at any time of this day.
     ///
-    /// The name tells the age, not the time stamp of the file: copying a backup to another disk makes it no younger.
+    /// The age comes from the name, not from the time stamp of the file, because moving a backup to another disk
+    /// changes the time stamp.
     ///
     /// # Errors
-    /// [`BackupError::Pattern`] if the pattern does not tell the day.
+    /// [`BackupError::Pattern`] if the pattern does not contain the day.
     pub fn dated(pattern: impl Into<String>) -> Result<Self, BackupError> {
         let pattern = tells_the_day(pattern.into())?;
         Ok(Self::of(Copies::Dated(pattern)))
     }
 
-    /// Copies whose names do not tell when they were taken. The time stamp of the file tells when the copy was finished.
-    /// `takes` says how long it takes to make one at most: a copy that is finished after an erasure may have been begun
-    /// before it. A log that is rotated each night takes a day.
+    /// Copies whose names contain no time. The time stamp of the file says when the copy was finished. `takes` is the
+    /// longest time that it takes to make a copy: a copy that is finished after an erasure may have been begun before
+    /// it. For a log that is rotated each night, `takes` is a day.
     pub fn by_file_time(glob: impl Into<String>, takes: TimeDelta) -> Self {
         Self::of(Copies::FileTime { glob: glob.into(), takes: takes.max(TimeDelta::zero()) })
     }
@@ -92,40 +94,42 @@ impl Layout {
         Self { copies, companions: Vec::new(), beside: Vec::new(), following: Vec::new(), left: Vec::new() }
     }
 
-    /// Files that belong to the copy with the same date in its name: `crm-%Y-%m-%d.manifest`.
+    /// Adds files that belong to the copy with the same date in its name: `crm-%Y-%m-%d.manifest`.
     ///
     /// # Errors
-    /// [`BackupError::Pattern`] if the pattern does not tell the day.
+    /// [`BackupError::Pattern`] if the pattern does not contain the day.
     pub fn companion(mut self, pattern: impl Into<String>) -> Result<Self, BackupError> {
         self.companions.push(tells_the_day(pattern.into())?);
         Ok(self)
     }
 
-    /// Files that are named like a copy, with this at the end: `.sha256`, `-wal`.
+    /// Adds files whose name is the name of a copy with this suffix: `.sha256`, `-wal`.
     #[must_use]
     pub fn beside(mut self, suffix: impl Into<String>) -> Self {
         self.beside.push(suffix.into());
         self
     }
 
-    /// Files that belong to the last copy that was begun before the time stamp of the file: the write-ahead logs since a
-    /// base backup. They go with that copy. Files from before the first copy count as a copy of their own.
+    /// Adds files that belong to the last copy begun before the time stamp of the file. An example are the
+    /// write-ahead logs after a base backup. They are removed with that copy. Files from before the first copy count
+    /// as separate copies.
     ///
-    /// `covers` is the longest time that one file covers, such as `archive_timeout` of PostgreSQL: the first log after a base
-    /// backup may hold what was erased before that backup was begun.
+    /// `covers` is the longest time that one file covers, such as `archive_timeout` of PostgreSQL. The first log
+    /// after a base backup may contain data that were erased before that backup was begun.
     #[must_use]
     pub fn following(mut self, glob: impl Into<String>, covers: TimeDelta) -> Self {
         self.following.push((glob.into(), covers.max(TimeDelta::zero())));
         self
     }
 
-    /// The rule, with the time that copies of this layout cover, unless the host has declared more.
+    /// The rule, with the time that copies of this layout cover. If the host has declared a longer time, that time is
+    /// kept.
     pub(crate) fn schedule(&self, rule: Schedule) -> Schedule {
         let covers = rule.covers.max(self.covers());
         rule.covering(covers)
     }
 
-    /// The longest time from which one copy may have data.
+    /// The longest period from which one copy may contain data.
     fn covers(&self) -> Duration {
         let copy = match &self.copies {
             Copies::FileTime { takes, .. } => *takes,
@@ -136,7 +140,7 @@ impl Layout {
         longest.to_std().unwrap_or_default()
     }
 
-    /// Files that are no copies, and stay: the log that is being written.
+    /// Adds files that are no copies and are never removed, such as the log that is being written.
     #[must_use]
     pub fn leaves(mut self, glob: impl Into<String>) -> Self {
         self.left.push(glob.into());
@@ -159,7 +163,7 @@ impl Layout {
         all.join(", ")
     }
 
-    /// Whether a folder is a copy as a whole. The path ends in `/`.
+    /// Whether a whole folder is a copy. The path ends in `/`.
     pub(crate) fn is_copy_folder(&self, path: &str) -> bool {
         let is_it = |pattern: &String| pattern.ends_with('/') && taken(pattern, path).is_some();
         let is_copy = match &self.copies {
@@ -169,7 +173,7 @@ impl Layout {
         is_copy || self.companions.iter().any(is_it)
     }
 
-    /// Whether copies may lie below a folder. The path ends in `/`.
+    /// Whether a folder may contain copies. The path ends in `/`.
     pub(crate) fn descends(&self, path: &str) -> bool {
         let depth = path.matches('/').count();
         let copies = match &self.copies {
@@ -197,10 +201,10 @@ impl Layout {
             && (copies || self.following.iter().any(|(glob, _)| glob == path))
     }
 
-    /// The set of a copy, as it is now. `None` if it is gone.
+    /// Finds a copy among the present sets. `None` if it is gone.
     ///
     /// # Errors
-    /// A name that is no copy, and a copy that is another one now: an older or a younger one under the same name.
+    /// A name that is no copy. Also a copy that was replaced by an older or a younger copy with the same name.
     pub(crate) fn pick<'s>(
         &self,
         sets: &'s [Set],
@@ -217,7 +221,7 @@ impl Layout {
         }
     }
 
-    /// Puts what was found together into copies, the oldest first.
+    /// Groups the found files into copies, the oldest first.
     pub(crate) fn sets(&self, found: &[Found], place: &str) -> Result<Vec<Set>, BackupError> {
         let mut copies = BTreeMap::<CopyName, (Taken, Vec<String>)>::new();
         let mut rest = Vec::new();
@@ -233,13 +237,12 @@ impl Layout {
         let mut followers = Vec::new();
         for one in rest {
             if let Some((owner, taken)) = self.owner(one) {
-                // What belongs to a copy that is gone is as old as that copy.
+                // A file whose copy is gone counts as a copy of the same age.
                 let of = if copies.contains_key(&owner) { &mut copies } else { &mut lonely };
                 of.entry(owner).or_insert_with(|| (taken, Vec::new())).1.push(one.path.clone());
-            } else if let Some((glob, covers)) =
-                self.following.iter().find(|(glob, _)| matches(glob, &one.path))
+            } else if let Some((_, covers)) = self.following.iter().find(|(glob, _)| matches(glob, &one.path))
             {
-                followers.push((glob, *covers, one));
+                followers.push((*covers, one));
             } else {
                 return Err(BackupError::Unrecognised {
                     name: one.path.clone(),
@@ -253,21 +256,19 @@ impl Layout {
             all.sort();
             all
         };
-        for (glob, covers, one) in followers {
+        for (covers, one) in followers {
             let at = before.partition_point(|(taken, _)| taken.begun_at <= one.modified);
             let owner = at.checked_sub(1).and_then(|at| before.get(at));
             let begun_at = one.modified.checked_sub_signed(covers).unwrap_or(DateTime::<Utc>::MIN_UTC);
             let time = Taken { begun_at, taken_at: one.modified };
             let (of, owner) = match owner {
                 Some((_, owner)) => (&mut copies, owner.clone()),
-                None => (&mut lonely, CopyName::new(glob.clone())),
+                // No copy needs a log from before the first copy. Such a log ages alone.
+                None => (&mut lonely, CopyName::new(one.path.clone())),
             };
             let (taken, paths) = of.entry(owner).or_insert_with(|| (time, Vec::new()));
-            // The first log may hold what was written before its copy was begun.
+            // The first log may contain data that were written before its copy was begun.
             taken.begun_at = taken.begun_at.min(time.begun_at);
-            if at == 0 {
-                taken.taken_at = taken.taken_at.max(time.taken_at);
-            }
             paths.push(one.path.clone());
         }
         let mut sets: Vec<Set> = copies
@@ -286,7 +287,7 @@ impl Layout {
         match &self.copies {
             Copies::Dated(pattern) => taken(pattern, &one.path),
             Copies::FileTime { glob, takes } => {
-                // `app.log.1.sha256` belongs to `app.log.1`, though it is also named like a copy.
+                // `app.log.1.sha256` belongs to `app.log.1`, although its name also matches the pattern of a copy.
                 let is_beside = self.beside.iter().any(|suffix| {
                     one.path.strip_suffix(suffix.as_str()).is_some_and(|copy| matches(glob, copy))
                 });
@@ -296,10 +297,10 @@ impl Layout {
         }
     }
 
-    /// The copy to which something belongs by its name.
+    /// The copy to which a file belongs, by its name.
     fn owner(&self, one: &Found) -> Option<(CopyName, Taken)> {
         let beside = self.beside.iter().find_map(|suffix| {
-            // A folder's name ends in `/`; what is beside it does not.
+            // A folder's name ends in `/`. The name of a file beside it does not.
             let stem = one.path.strip_suffix(suffix.as_str())?;
             let names = [stem.to_owned(), format!("{stem}/")];
             names.into_iter().find_map(|name| {
@@ -316,30 +317,32 @@ impl Layout {
     }
 }
 
-/// The pattern, if a name made with it tells the day again.
+/// Checks that the day can be read from the names of a pattern.
 fn tells_the_day(pattern: String) -> Result<String, BackupError> {
     let day = NaiveDate::from_ymd_opt(2019, 11, 23);
     let items = StrftimeItems::new(&pattern);
     let is_spelled = !items.clone().any(|item| matches!(item, Item::Error));
     let midnight = day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
     let name = midnight.filter(|_| is_spelled).map(|midnight| midnight.format_with_items(items).to_string());
-    // A day with different digits for month and day shows whether the name tells it.
+    // In this test date, month and day differ, so that swapped or missing parts are noticed.
     let is_told =
         name.and_then(|name| taken(&pattern, &name)).map(|taken| taken.begun_at.date_naive()) == day;
     if is_told { Ok(pattern) } else { Err(BackupError::Pattern { pattern }) }
 }
 
-/// Whether names made with a pattern tell the instant, and not only the day.
+/// Whether the names of a pattern contain the instant, and not only the day.
 fn tells_the_instant(pattern: &str) -> bool {
     let instant = NaiveDate::from_ymd_opt(2019, 11, 23).and_then(|day| day.and_hms_opt(13, 14, 15));
     let name = instant.map(|instant| instant.and_utc().format(pattern).to_string());
     name.and_then(|name| taken(pattern, &name)).is_some_and(|taken| taken.begun_at == taken.taken_at)
 }
 
-/// From when to when a copy with this name may have been taken. `None` if the pattern does not make such a name.
+/// The earliest and the latest time at which a copy with this name may have been taken. `None` if the name does not
+/// match the pattern.
 fn taken(pattern: &str, name: &str) -> Option<Taken> {
     let exactly = |at: DateTime<Utc>| Taken { begun_at: at, taken_at: at };
-    // A name counts only if the pattern writes the same name again: the parser also accepts spaces and signs.
+    // A name matches only if formatting the parsed time gives the same name again, because the parser also accepts
+    // spaces and signs.
     if let Ok(at) = DateTime::parse_from_str(name, pattern) {
         return (at.format(pattern).to_string() == name).then(|| exactly(at.to_utc()));
     }
@@ -348,13 +351,13 @@ fn taken(pattern: &str, name: &str) -> Option<Taken> {
     }
     let day = NaiveDate::parse_from_str(name, pattern).ok()?;
     let (first, last) = (day.and_time(NaiveTime::MIN), day.and_hms_opt(23, 59, 59)?);
-    // A pattern with an hour and no minute tells the day alone.
+    // A pattern with an hour but no minute counts as a pattern with only the day.
     let is_it = (0..24)
         .any(|hour| day.and_hms_opt(hour, 0, 0).is_some_and(|at| at.format(pattern).to_string() == name));
     is_it.then(|| Taken { begun_at: first.and_utc(), taken_at: last.and_utc() })
 }
 
-/// Whether the beginning of a dated pattern makes a folder's path: `%Y/` and `2026/`.
+/// Whether a folder's path matches the beginning of a dated pattern: `2026/` matches `%Y/`.
 fn taken_or_part(pattern: &str, path: &str) -> bool {
     if !pattern.contains('%') {
         return false;
@@ -369,10 +372,10 @@ fn taken_or_part(pattern: &str, path: &str) -> bool {
     })
 }
 
-/// Whether a glob matches a path: `*` is anything but `/`, `?` one character.
+/// Whether a glob matches a path. `*` matches any characters except `/`, and `?` matches one character.
 fn matches(glob: &str, path: &str) -> bool {
     let (glob, path): (Vec<char>, Vec<char>) = (glob.chars().collect(), path.chars().collect());
-    // Which beginnings of the path the glob read so far matches.
+    // `reached[n]`: whether the part of the glob read so far matches the first `n` characters of the path.
     let mut reached = vec![false; path.len() + 1];
     if let Some(start) = reached.first_mut() {
         *start = true;
@@ -467,7 +470,7 @@ mod tests {
             ("crm-2026-03-01.sqlite.sha256", time),
             ("crm-2026-03-01.sqlite-wal", time),
             ("crm-2026-03-01.manifest", time),
-            // Its copy is gone: what is left of it is as old as the copy was.
+            // Its copy is gone, so this file counts as a copy of the same age.
             ("crm-2026-02-28.sqlite.sha256", time),
         ];
         let sets = names(&layout, &list);
@@ -482,7 +485,7 @@ mod tests {
         assert!(matches!(error, BackupError::Unrecognised { .. }), "{error}");
     }
 
-    /// A base backup needs every log since it was begun.
+    /// A base backup needs every log from its beginning on.
     #[test]
     fn logs_go_with_the_base_backup_before_them() {
         let layout = Layout::dated("base/%Y-%m-%dT%H%M%S/")
@@ -506,7 +509,9 @@ mod tests {
         assert_eq!(
             sets,
             [
-                ("wal/*".to_owned(), owned(&["wal/00", "wal/01"])),
+                // A log from before the first base backup ages alone. The bug: all such logs were as young as the newest one.
+                ("wal/00".to_owned(), owned(&["wal/00"])),
+                ("wal/01".to_owned(), owned(&["wal/01"])),
                 (
                     "base/2026-03-01T020000/".to_owned(),
                     owned(&["wal/02", "wal/03", "base/2026-03-01T020000/"])
@@ -514,7 +519,7 @@ mod tests {
                 ("base/2026-03-08T020000/".to_owned(), owned(&["wal/04", "base/2026-03-08T020000/"])),
             ]
         );
-        // A name that tells only the day: the logs of that day stay with it.
+        // The name contains only the day, so all logs of that day belong to this copy.
         let by_day = Layout::dated("base/%Y-%m-%d/").unwrap().following("wal/*", TimeDelta::zero());
         let sets = names(
             &by_day,
@@ -523,7 +528,8 @@ mod tests {
         assert_eq!(sets.len(), 1);
     }
 
-    /// The bug: a log that was begun before its base backup, and ended after that was begun, counted as younger than it is.
+    /// A former bug: a log that began before its base backup, and ended after the backup was begun, counted as too
+    /// young.
     #[test]
     fn the_first_log_may_hold_what_was_erased_before_the_base_backup_was_begun() {
         let layout =

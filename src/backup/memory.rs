@@ -15,7 +15,7 @@ pub struct MemoryBackups {
 }
 
 impl MemoryBackups {
-    /// Creates a place with these copies, under a rule.
+    /// Creates a place with these copies and this rule.
     pub fn new(schedule: Schedule, copies: impl IntoIterator<Item = BackupCopy>) -> Self {
         Self { schedule, copies: Mutex::new(copies.into_iter().collect()) }
     }

@@ -1,7 +1,8 @@
-//! Backups: where copies of erased data linger, and until when.
+//! Backups: lists and removes backup copies, and computes how long they may contain erased data.
 //!
-//! Nothing is erased inside a backup. Copies age out by a rule: the newest so many, or at most so many days.
-//! Until then the residue is known and reported; a certificate says the day. Rotated logs age out in the same way.
+//! Nothing is erased inside a backup. Instead, copies are removed by a rule: a maximum number of copies, or a maximum
+//! number of days. Until then the certificate reports that copies remain, and until which day. Rotated logs are
+//! treated in the same way.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -30,16 +31,17 @@ pub(crate) use plan::not_as_planned;
 pub use plan::{ApprovedCopies, CopiesPlan, CopiesTerms};
 
 open_name! {
-    /// The name of a copy, as its place knows it: a file name, an object key.
+    /// The name of a copy in its place: a file name or an object key.
     CopyName
 }
 
 /// One backup copy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BackupCopy {
-    /// When it was finished at the latest. A copy of a day counts as taken at the end of it.
+    /// The latest time at which the copy was finished. A copy with only a day counts as finished at the end of the
+    /// day.
     pub taken_at: DateTime<Utc>,
-    /// When it was begun at the earliest. What was erased after this instant may be in the copy.
+    /// The earliest time at which the copy was begun. Data that were erased after this instant may be in the copy.
     pub begun_at: DateTime<Utc>,
     /// Its name.
     pub name: CopyName,
@@ -51,63 +53,64 @@ impl BackupCopy {
         Self { taken_at, begun_at: taken_at, name: name.into() }
     }
 
-    /// Whether the copy may hold what was erased at an instant.
+    /// Whether the copy may contain data that were erased at this instant.
     pub fn may_hold(&self, erased_at: DateTime<Utc>) -> bool {
         self.begun_at <= erased_at
     }
 }
 
-/// What a place keeps of a copy that was removed: old versions of an object, a window of soft delete, a snapshot of the
-/// file system. Only the host knows.
+/// How long a removed copy can still be restored: from old versions of an object, a soft delete, or a snapshot of the
+/// file system. Only the host knows this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterRemoval {
-    /// Nothing: what is removed is gone.
+    /// Not at all: a removed copy is gone.
     #[default]
     Gone,
-    /// It can be brought back for so many days.
+    /// A removed copy can be restored for this number of days.
     Days(u32),
-    /// Nobody has said. Then no horizon is known.
+    /// Not declared. Then no horizon is known.
     Unknown,
 }
 
-/// By which rule copies age out. A copy goes when any part of the rule says so.
+/// The rule by which copies are removed. A copy is removed as soon as one part of the rule says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// Only the newest so many stay.
+    /// The maximum number of copies. Only the newest copies stay.
     pub newest: Option<u32>,
-    /// None stays longer than so many days.
+    /// The maximum age of a copy in days.
     pub days: Option<u32>,
-    /// What the place keeps of a copy after it was removed.
+    /// How long a removed copy can still be restored.
     #[serde(default)]
     pub after_removal: AfterRemoval,
-    /// The longest time from which one copy may have data, from its beginning to its end: a log of a day, a dump whose name
-    /// tells only the day. A copy that was begun before an erasure holds what was erased, and its age counts from its end.
+    /// The longest period from which one copy may contain data, such as one day for a daily log, or for a dump with
+    /// only a day in its name. This matters because a copy that was begun before an erasure contains the erased data,
+    /// and its age counts from its end.
     #[serde(default)]
     pub covers: Duration,
 }
 
 impl Schedule {
-    /// Only the newest so many copies stay, and none longer than so many days. What is removed is gone.
+    /// Makes a rule with a maximum number of copies and a maximum age in days. Removed copies cannot be restored.
     pub const fn new(newest: Option<u32>, days: Option<u32>) -> Self {
         Self { newest, days, after_removal: AfterRemoval::Gone, covers: Duration::ZERO }
     }
 
-    /// The same with what the place keeps of a copy after it was removed.
+    /// Declares how long a removed copy can still be restored.
     #[must_use]
     pub const fn after_removal(mut self, keeps: AfterRemoval) -> Self {
         self.after_removal = keeps;
         self
     }
 
-    /// The same with the longest time that one copy covers.
+    /// Declares the longest period that one copy covers.
     #[must_use]
     pub const fn covering(mut self, time: Duration) -> Self {
         self.covers = time;
         self
     }
 
-    /// The copies that the rule no longer allows at an instant.
+    /// The copies that the rule no longer allows at this instant.
     pub fn expired<'c>(&self, copies: &'c [BackupCopy], at: DateTime<Utc>) -> Vec<&'c BackupCopy> {
         let mut newest_first: Vec<_> = copies.iter().collect();
         newest_first.sort_by(|a, b| b.cmp(a));
@@ -125,7 +128,7 @@ impl Schedule {
             .collect()
     }
 
-    /// Until when copies may hold what was erased at an instant. The zone decides on the last day.
+    /// Until when copies may contain data that were erased at this instant. The last day is a day of the time zone.
     pub fn horizon(&self, erased_at: DateTime<Utc>, zone: TimeZone) -> Horizon {
         let more = match self.after_removal {
             AfterRemoval::Gone => 0,
@@ -138,27 +141,30 @@ impl Schedule {
                 .and_then(|covers| erased_at.checked_add_signed(covers))
                 .and_then(|ended| ended.checked_add_days(Days::new(u64::from(days) + u64::from(more))))
                 .map_or(Horizon::Unbounded, |end| Horizon::Until { day: zone.day(end) }),
-            (None, Some(copies)) => Horizon::AfterCopies { copies },
+            // A copy that is in progress at the erasure is a newer one, and holds the old data.
+            (None, Some(copies)) if self.covers.is_zero() => Horizon::AfterCopies { copies },
+            (None, Some(copies)) => Horizon::AfterCopies { copies: copies.saturating_add(1) },
             (None, None) => Horizon::Unbounded,
         }
     }
 }
 
-/// Until when copies may hold what was erased.
+/// Until when copies may contain erased data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Horizon {
-    /// After this day no copy holds it any more.
+    /// After this day no copy contains the data.
     Until {
         /// The day.
         day: NaiveDate,
     },
-    /// When so many newer copies have been taken; the rule names no number of days.
+    /// Until this number of copies were finished after the erasure. The rule has no number of days. The number is one more
+    /// than the rule keeps if a copy takes time, because one may be in progress at the erasure. Copies must not overlap.
     AfterCopies {
         /// How many.
         copies: u32,
     },
-    /// The rule never lets copies go.
+    /// The rule never removes copies.
     Unbounded,
     /// The rule could not be read when the case was closed.
     Unknown {
@@ -167,7 +173,7 @@ pub enum Horizon {
     },
 }
 
-/// Why nobody can tell until when copies linger.
+/// Why it is unknown until when copies remain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -177,21 +183,21 @@ pub enum NoHorizon {
         /// The place.
         place: String,
     },
-    /// Something lies among the copies that is none by its name.
+    /// The name of something in the place is not the name of a copy.
     Unrecognised {
         /// The place.
         place: String,
         /// How copies are named.
         pattern: String,
     },
-    /// The pattern of the copies' names tells no day.
+    /// The pattern of the copies' names does not contain a day.
     Pattern {
         /// The pattern.
         pattern: String,
     },
-    /// Nobody has said what the place keeps of a copy that was removed.
+    /// The host has not declared how long a removed copy can still be restored.
     AfterRemoval,
-    /// The adapter of the host says so, in words of its own that are not kept.
+    /// The host's adapter gave an error. Its text is not kept.
     Failed,
 }
 
@@ -200,11 +206,13 @@ impl fmt::Display for NoHorizon {
         match self {
             Self::OutOfReach { place } => write!(f, "{place} could not be read"),
             Self::Unrecognised { place, pattern } => {
-                write!(f, "something in {place} is named like no copy ({pattern})")
+                write!(f, "something in {place} does not have the name of a copy ({pattern})")
             }
-            Self::Pattern { pattern } => write!(f, "the pattern {pattern} does not tell the day of a copy"),
+            Self::Pattern { pattern } => {
+                write!(f, "the pattern {pattern} does not contain the day of a copy")
+            }
             Self::AfterRemoval => {
-                f.write_str("nobody has said how long old versions of removed copies are kept")
+                f.write_str("the host has not declared how long removed copies can be restored")
             }
             Self::Failed => f.write_str("the backups could not be asked"),
         }
@@ -231,13 +239,13 @@ impl fmt::Display for Horizon {
         match self {
             Self::Until { day } => write!(f, "until {day} at the latest"),
             Self::AfterCopies { copies } => write!(f, "until {copies} newer copies have been taken"),
-            Self::Unbounded => f.write_str("without end: the rule lets no copy go"),
+            Self::Unbounded => f.write_str("without end: the rule never removes a copy"),
             Self::Unknown { because } => write!(f, "until when is not known: {because}"),
         }
     }
 }
 
-/// What came of removing a copy.
+/// The result of removing a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
     /// It is gone.
@@ -261,8 +269,10 @@ pub enum BackupError {
         #[source]
         source: std::io::Error,
     },
-    /// Something lies among the copies that is none by its name, so its age is not known.
-    #[error("{name} in {place} is named like no copy ({pattern}); move it away, or mend the pattern")]
+    /// The name of something in the place is not the name of a copy, so its age is unknown.
+    #[error(
+        "{name} in {place} does not have the name of a copy ({pattern}); move it away, or correct the pattern"
+    )]
     Unrecognised {
         /// Its name.
         name: String,
@@ -271,7 +281,7 @@ pub enum BackupError {
         /// How copies are named.
         pattern: String,
     },
-    /// Under the name of a copy there is another one now: an older or a younger one.
+    /// The copy was replaced by an older or a younger copy with the same name.
     #[error("{name} in {place} is another copy than before; list the copies again, and plan again")]
     Changed {
         /// Its name.
@@ -279,16 +289,18 @@ pub enum BackupError {
         /// The place.
         place: String,
     },
-    /// A copy was removed, and is there all the same.
-    #[error("{name} in {place} was removed, and is there all the same; look who brings it back")]
+    /// A copy was removed, but it exists again.
+    #[error("{name} in {place} was removed, but it exists again; find out which program restores it")]
     StillThere {
         /// Its name.
         name: String,
         /// The place.
         place: String,
     },
-    /// The pattern names no day.
-    #[error("the pattern {pattern} does not tell the day of a copy; write one such as crm-%Y-%m-%d.sqlite")]
+    /// The pattern does not contain the day.
+    #[error(
+        "the pattern {pattern} does not contain the day of a copy; write one such as crm-%Y-%m-%d.sqlite"
+    )]
     Pattern {
         /// The pattern.
         pattern: String,
@@ -298,25 +310,25 @@ pub enum BackupError {
     Failed(String),
 }
 
-/// Where backup copies lie, and how long they stay.
+/// A place with backup copies: lists them, removes them, and knows the rule for them.
 #[async_trait]
 pub trait BackupRetention: Debug + Send + Sync + 'static {
-    /// By which rule copies age out.
+    /// The rule by which copies are removed.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`BackupError`].
     async fn schedule(&self) -> Result<Schedule, BackupError>;
 
-    /// Every copy there is, oldest first.
+    /// All copies in the place, the oldest first.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** none: what is no copy is an error, because its age
-    /// is not known. **Cancel safety:** safe. **Errors:** [`BackupError`].
+    /// **Idempotency:** reads only. **Partial failure:** none. Anything that is no copy is an error, because its age
+    /// is unknown. **Cancel safety:** safe. **Errors:** [`BackupError`].
     async fn copies(&self) -> Result<Vec<BackupCopy>, BackupError>;
 
     /// Removes copies: one answer each, in order.
     ///
-    /// **Idempotency:** again is [`Removed::Already`]. **Partial failure:** per copy. **Cancel safety:** each
-    /// copy is there or gone. **Errors:** [`BackupError`].
+    /// **Idempotency:** a repeated call answers [`Removed::Already`]. **Partial failure:** per copy. **Cancel
+    /// safety:** each copy is there or gone. **Errors:** [`BackupError`].
     async fn remove(&self, copies: &[BackupCopy]) -> Result<Vec<Result<Removed, BackupError>>, BackupError>;
 }
 
@@ -402,14 +414,18 @@ mod tests {
         assert_eq!(horizon(Some(7), Some(30)), Horizon::Until { day });
         assert_eq!(horizon(Some(7), None), Horizon::AfterCopies { copies: 7 });
         assert_eq!(horizon(None, None), Horizon::Unbounded);
-        // Late in the evening in UTC it is the next day in Stockholm.
+        // The bug: the copy in progress counted as one of the newer ones that push it out.
+        let nightly = Schedule::new(Some(7), None).covering(Duration::from_secs(3_600));
+        assert_eq!(nightly.horizon(erased, TimeZone::UTC), Horizon::AfterCopies { copies: 8 });
+        // Late in the evening in UTC, it is already the next day in Stockholm.
         let late = Schedule::new(None, Some(30))
             .horizon(at("2026-03-01T22:30:00Z"), "Europe/Stockholm".parse().unwrap());
         let day = NaiveDate::from_ymd_opt(2026, 4, 1).unwrap();
         assert_eq!(late, Horizon::Until { day });
     }
 
-    /// The bug: the day was counted from the erasure, and the copy that was being made then stays longer.
+    /// A former bug: the days were counted from the erasure, but the copy that was being made at that time stays
+    /// longer.
     #[test]
     fn no_copy_that_was_begun_before_the_erasure_stays_beyond_the_horizon() {
         let erased = at("2026-03-01T12:00:00Z");

@@ -14,11 +14,13 @@ use super::{AfterRemoval, BackupCopy, BackupError, BackupRetention, Layout, Remo
 
 /// Backup copies below a prefix of an object store.
 ///
-/// A [`Layout`] says which keys are copies, without the prefix. A folder is every key that begins with its path.
+/// A [`Layout`] says which keys are copies. Keys are compared without the prefix. A folder consists of all keys that
+/// begin with its path.
 ///
-/// Many object stores keep what was deleted: old versions, or a window of soft delete. The store's interface does not show
-/// them, so the host declares them in the [schedule](Schedule::after_removal). [`new`](Self::new) takes the declaration, so
-/// that nobody forgets it: with [`AfterRemoval::Unknown`] no horizon is known, and certificates say so.
+/// Many object stores keep deleted objects for some time, as old versions or by soft delete. The store's interface
+/// does not show them, so the host declares this time in the [schedule](Schedule::after_removal). It is a parameter
+/// of [`new`](Self::new), so that it is not forgotten. With [`AfterRemoval::Unknown`] no horizon is known, and
+/// certificates say so.
 #[derive(Debug)]
 pub struct ObjectBackups {
     store: Arc<dyn ObjectStore>,
@@ -28,7 +30,7 @@ pub struct ObjectBackups {
 }
 
 impl ObjectBackups {
-    /// The copies below a prefix, which may be empty.
+    /// The copies below a prefix. The prefix may be empty.
     pub fn new(
         store: Arc<dyn ObjectStore>,
         prefix: impl Into<Path>,
@@ -63,7 +65,7 @@ impl ObjectBackups {
                     place: self.place(),
                     pattern: self.layout.describe(),
                 })?;
-            // The first folder on the way that is a copy as a whole.
+            // The first folder in the path that is a copy as a whole.
             let mut folders = inside.match_indices('/').filter_map(|(at, _)| inside.get(..=at));
             let path = folders.find(|folder| self.layout.is_copy_folder(folder)).unwrap_or(inside).to_owned();
             let modified = object.last_modified;

@@ -1,4 +1,4 @@
-//! The plan to remove copies that a rule no longer allows: a person approves exactly these copies.
+//! The plan to remove copies that a rule no longer allows. A person approves exactly these copies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::plan::{Approval, CopiesChanged, Mandate, NotApproved, OperatorId};
 use crate::words::plural;
 
-/// What makes up the digest of a [`CopiesPlan`]: the place, its rule, and every copy that goes.
+/// The facts from which the digest of a [`CopiesPlan`] is computed: the place, its rule, and every copy to remove.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiesTerms {
     version: u32,
@@ -32,7 +32,7 @@ impl CopiesTerms {
         &self.place
     }
 
-    /// The rule by which the copies go.
+    /// The rule by which the copies are removed.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }
@@ -64,7 +64,7 @@ pub struct CopiesPlan {
 }
 
 impl CopiesPlan {
-    /// The plan for a place, from all copies there. `authority`: the tenants whose operators may approve it.
+    /// Makes the plan for a place from all copies there. `authority`: the tenants whose operators may approve it.
     pub(crate) fn new(
         place: String,
         schedule: Schedule,
@@ -79,17 +79,17 @@ impl CopiesPlan {
         Self { digest: terms.digest(), terms: Arc::new(terms), kept, authority, planned_at }
     }
 
-    /// The digest of everything on which the plan depends. An operator approves this digest.
+    /// The digest of the plan. An operator approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// What makes up the digest.
+    /// The facts from which the digest is computed.
     pub fn terms(&self) -> &Arc<CopiesTerms> {
         &self.terms
     }
 
-    /// The copies that go, the oldest first.
+    /// The copies to remove, the oldest first.
     pub fn copies(&self) -> &BTreeSet<BackupCopy> {
         &self.terms.copies
     }
@@ -116,8 +116,8 @@ impl CopiesPlan {
     /// the policy names.
     ///
     /// # Errors
-    /// [`NotApproved`], with the plan: the approval is for another plan, valid for more than 30 days, or of an operator
-    /// without this authority.
+    /// [`NotApproved`], with the plan, if the approval is for another plan, is valid for more than 30 days, or is of
+    /// an operator without this authority.
     pub fn approve(self, approval: Approval) -> Result<ApprovedCopies, NotApproved<Self>> {
         match approval.holds_for(self.digest, &self.authority) {
             Ok(()) => Ok(ApprovedCopies { plan: self, mandate: Mandate::Approval(approval) }),
@@ -177,10 +177,10 @@ impl ApprovedCopies {
     }
 }
 
-/// Why a planned copy may not be removed now. `None`: each of them may, or is gone already.
+/// Why the planned copies may not be removed now. `None`: each of them may be removed, or is gone already.
 ///
-/// A copy under the same name that is older or younger is another one. A copy that the rule allows again is needed: newer
-/// ones are gone since.
+/// A copy was replaced if an older or a younger copy has its name now. A copy is needed again if the rule now keeps
+/// it, because newer copies were lost.
 pub(crate) fn not_as_planned(
     terms: &CopiesTerms,
     schedule: &Schedule,
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(check(&rule, &copies), None);
         assert_eq!(check(&rule, &copies[1..]), None, "one is gone already");
         assert_eq!(check(&rule, &[copies.as_slice(), &[copy(5)]].concat()), None, "a newer one came");
-        // Somebody removed the newest: the planned ones are the newest two now.
+        // Somebody removed the newest copy. Now the two planned copies are the newest.
         assert_eq!(check(&rule, &copies[..2]), Some(CopiesChanged::Needed));
         let another = BackupCopy { name: "crm-01".into(), ..copy(2) };
         assert_eq!(check(&rule, &[another]), Some(CopiesChanged::Another));

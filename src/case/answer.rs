@@ -1,4 +1,4 @@
-//! The answers of outside parties: the proof of what a gateway or a recipient did.
+//! The answers of outside parties. They prove what a gateway or a recipient did.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub enum GatewayOutcome {
         /// The name of the task.
         receipt: Receipt,
     },
-    /// The gateway refuses for now.
+    /// The gateway refuses for now. It has erased nothing of the profile.
     Blocked {
         /// The reason. It must contain nothing about the person.
         reason: String,
@@ -53,7 +53,7 @@ impl std::fmt::Display for GatewayOutcome {
     }
 }
 
-/// The result of telling a recipient that a person's data are erased.
+/// The result of notifying a recipient of an erasure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientOutcome {
@@ -61,21 +61,21 @@ pub enum RecipientOutcome {
     Confirmed,
     /// The recipient says that it has nothing of the person.
     NothingThere,
-    /// The host has none of the values by which the recipient knows a person, so nothing was sent. An adapter does not
-    /// answer this; the engine does.
+    /// The host has none of the values by which the recipient knows a person, so nothing was sent. Only the engine
+    /// gives this answer, never an adapter.
     Unidentified,
     /// The recipient will finish the task later. Ask with [`Recipient::poll`](crate::recipient::Recipient::poll).
     Accepted {
         /// The name of the task.
         receipt: Receipt,
-        /// The pause before the next question, if the recipient says so.
+        /// The pause before the recipient wants to be asked again, if it says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ask_again: Option<Duration>,
         /// What the recipient waits for. It must contain nothing about the person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         waits_for: Option<String>,
     },
-    /// The recipient refuses for now.
+    /// The recipient refuses for now. It has done nothing, so a case that has done nothing else can be cancelled.
     Refused {
         /// The reason. It must contain nothing about the person.
         reason: String,
@@ -137,7 +137,7 @@ pub type GatewayAnswer = Answer<GatewayOutcome>;
 pub type RecipientAnswer = Answer<RecipientOutcome>;
 
 impl<O> Answer<O> {
-    /// An outcome with the party's own id of the request and the party's words.
+    /// Makes an answer from an outcome, the party's own id of the request, and the party's words.
     pub fn new(outcome: O, request_id: Option<String>, said: impl Into<String>) -> Self {
         Self { outcome, request_id, said: Some(said.into()) }
     }

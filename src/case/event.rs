@@ -1,13 +1,13 @@
 //! The events of a case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Hindrance;
 use super::{GatewayAnswer, Receipt, RecipientAnswer};
-use crate::customer::{FormerStatus, Status, SuppressionToken};
+use crate::customer::{FormerStatus, GatewayName, Status, SuppressionToken};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
@@ -38,20 +38,20 @@ pub struct Waiver {
     pub at: DateTime<Utc>,
 }
 
-/// A step that a person took by hand at an outside party, with evidence.
+/// A step at an outside party that a person did by hand, with evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByHand {
     /// The step.
     pub step: Step,
-    /// The person who took it.
+    /// The person who did it.
     pub operator: OperatorId,
     /// Where the evidence is: the host's own reference, such as `ticket-4711`. The certificate shows it.
     pub evidence: ReasonCode,
-    /// When the person said so.
+    /// When the person reported it.
     pub at: DateTime<Utc>,
 }
 
-/// What is known right before a step, and cannot be found out afterwards.
+/// Facts that are known right before a step, and cannot be found out afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Before {
@@ -62,7 +62,7 @@ pub enum Before {
         /// What the store needs to undo the deactivation.
         former: FormerStatus,
     },
-    /// Records that stay. Once the customer's own values are erased, nobody can find these records.
+    /// Records that stay. They cannot be found any more once the customer's own values are erased.
     Records {
         /// Mentions in texts that may mean the customer, but are uncertain.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -70,10 +70,13 @@ pub enum Before {
         /// Records that duties keep and that are found by a value.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         keeping: BTreeMap<ClassName, Kept>,
-        /// Tokens of the customer's identifiers, for the suppression list. They are written there when the records are
-        /// erased, and are no longer here when the case is closed.
+        /// Tokens of the customer's identifiers, for the suppression list. They are added to the list when the
+        /// records are erased. When the case is closed, they are deleted here.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         suppress: Vec<SuppressionToken>,
+        /// Gateways at which the customer has profiles that the policy keeps.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        profiles: BTreeSet<GatewayName>,
     },
 }
 
@@ -90,17 +93,17 @@ pub enum Proof {
         /// The answer.
         answer: GatewayAnswer,
     },
-    /// A recipient was told, and answered.
+    /// A recipient was notified, and answered.
     Told(RecipientAnswer),
-    /// The person was taken out of the texts of others: in a part of a pass, or in the rest of it.
+    /// The person's mentions were removed from texts of others, in a part of a pass or in the last part.
     Mentions(MentionCounts),
-    /// Records were treated: so many.
+    /// The number of records that were treated.
     Records(Counts),
     /// The step is done, but the answer with the counts was lost.
     Lost,
-    /// Copies were removed, or were gone already: so many.
+    /// The number of copies that were removed, or were gone already.
     Removed(u64),
-    /// Some of the expired records were treated: the results, and what is left.
+    /// Some of the expired records were treated. Gives the results, and the place where the expiry continues.
     Expired(Box<ExpiryPart>),
 }
 
@@ -116,13 +119,12 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    /// Whether a person may skip the step. Steps at an outside party can be skipped, and the texts
-    /// of others.
+    /// Whether a person may skip the step. Only steps at an outside party, and the texts of others, can be skipped.
     pub fn is_waivable(&self) -> bool {
         self.waivable && (self.is_at_a_party() || self.step == Step::Mentions)
     }
 
-    /// Whether a person may take the step by hand. Steps at an outside party can be taken so.
+    /// Whether a person may do the step by hand. Only steps at an outside party can be done by hand.
     pub fn can_be_done_by_hand(&self) -> bool {
         self.waivable && self.is_at_a_party()
     }
@@ -137,7 +139,7 @@ impl Obstacle {
 pub struct PutOff {
     /// The step at which the case waits.
     pub step: Step,
-    /// When the first of the attempts came to nothing. Nothing of the step has succeeded since.
+    /// When the first of these attempts failed. No part of the step has succeeded since.
     pub since: DateTime<Utc>,
     /// The number of attempts since then.
     pub tries: u32,
@@ -145,7 +147,7 @@ pub struct PutOff {
     pub until: DateTime<Utc>,
 }
 
-/// An event of a case. An event that a step will be taken is recorded before the step.
+/// An event of a case. The event [`Begun`](Self::Begun) is recorded before a step is taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -153,7 +155,7 @@ pub enum Event {
     Begun {
         /// The step.
         step: Step,
-        /// What cannot be found out afterwards.
+        /// Facts that cannot be found out afterwards.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<Before>,
     },
@@ -180,12 +182,12 @@ pub enum Event {
         /// The result.
         proof: Proof,
     },
-    /// The party that takes the step refused it. This attempt touched nothing.
+    /// The store or the outside party refused the step. This attempt touched nothing.
     Refused {
         /// The step.
         step: Step,
     },
-    /// An attempt came to nothing, because something cannot be reached. The worker tries again at an instant.
+    /// An attempt failed, because something cannot be reached. The worker retries later.
     PutOff(PutOff),
     /// The case cannot continue until a person decides.
     Blocked(Obstacle),
@@ -193,6 +195,6 @@ pub enum Event {
     Retried,
     /// A person decided to skip a step.
     Waived(Waiver),
-    /// A person took a step by hand.
+    /// A person did a step by hand.
     ByHand(ByHand),
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Because;
+use super::SupersedeReason;
 use crate::anonymise::Unbound;
 use crate::data_map::ClassName;
 
@@ -16,7 +16,7 @@ use crate::data_map::ClassName;
 #[non_exhaustive]
 pub enum Hindrance {
     /// The approved plan does not fit the facts any more, and an irreversible step was begun.
-    Because(Because),
+    Because(SupersedeReason),
     /// The data map has changed since the case began.
     OtherDataMap,
     /// The customer does not exist any more, and this case did not erase the customer.
@@ -25,13 +25,13 @@ pub enum Hindrance {
     Changed,
     /// The store says that there is more to do, but does nothing.
     NothingDone,
-    /// The store says that it is done, but records are unchanged: their number, by class.
+    /// The store says that it is done, but some records are unchanged. Gives their number, by class.
     LeftAsTheyWere(BTreeMap<ClassName, u64>),
     /// The profile names another customer as its owner.
     OtherOwner,
     /// The gateway says that the profile is gone, but still has it.
     StillThere,
-    /// This program did not register one of the host's own strategies with which the case began.
+    /// This program lacks one of the host's own strategies with which the case began.
     NoStrategy {
         /// The strategy.
         name: String,
@@ -40,19 +40,19 @@ pub enum Hindrance {
         /// The registered version, if any.
         found: Option<u32>,
     },
-    /// A worker has tried again and again, and nothing came of it since an instant. The words are those of the last error.
+    /// All attempts of a worker have failed for too long. The text is that of the last error.
     GivenUp {
         /// Since when.
         since: DateTime<Utc>,
         /// What the case waited for.
         what: String,
     },
-    /// A port refused, in the words of its own error or answer. Ports put no personal values into these words.
+    /// A port refused. The text is that of its own error or answer. It contains no personal values.
     Refused(String),
 }
 
-impl From<Because> for Hindrance {
-    fn from(because: Because) -> Self {
+impl From<SupersedeReason> for Hindrance {
+    fn from(because: SupersedeReason) -> Self {
         Self::Because(because)
     }
 }
@@ -61,29 +61,36 @@ impl fmt::Display for Hindrance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Because(because) => write!(f, "{because}"),
-            Self::OtherDataMap => f.write_str(
-                "the data map is not the one under which this case was begun; bring that one back",
-            ),
+            Self::OtherDataMap => {
+                f.write_str("this case was begun under another data map; use that data map again")
+            }
             Self::Gone => {
-                f.write_str("there is no such customer any more, and it was not this case that erased them")
+                f.write_str("the customer does not exist any more, but this case did not erase the customer")
             }
             Self::Changed => f.write_str("the customer changed in the meantime"),
-            Self::NothingDone => f.write_str("the store says there is more to do, and does none of it"),
+            Self::NothingDone => f.write_str("the store says that there is more to do, but does nothing"),
             Self::LeftAsTheyWere(classes) => {
                 let left: Vec<String> =
                     classes.iter().map(|(name, records)| format!("{records} of {name}")).collect();
-                write!(f, "the store says it is done, but records are left as they were: {}", left.join(", "))
+                write!(
+                    f,
+                    "the store says that it is done, but these records are unchanged: {}",
+                    left.join(", ")
+                )
             }
             Self::OtherOwner => {
-                f.write_str("the profile names another customer as its owner; put the link right")
+                f.write_str("the profile names another customer as its owner; correct the link")
             }
-            Self::StillThere => f.write_str("the gateway says it is gone, and still has it"),
+            Self::StillThere => f.write_str("the gateway says that the profile is gone, but still has it"),
             Self::NoStrategy { name, version, found } => {
                 let unbound = Unbound { name: name.clone(), version: *version, found: *found };
                 write!(f, "{unbound}")
             }
             Self::GivenUp { since, what } => {
-                write!(f, "every attempt since {since} came to nothing: {what}; retry it when that is mended")
+                write!(
+                    f,
+                    "every attempt since {since} has failed: {what}; remove the cause, then retry the case"
+                )
             }
             Self::Refused(said) => f.write_str(said),
         }

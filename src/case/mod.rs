@@ -1,8 +1,8 @@
 //! A case: the durable execution of one plan, as data.
 //!
-//! A case has [steps](Step), in the order of its plan. Everything that happens is an [`Event`], and all events
-//! together give the case's [`Progress`]. [`next`] says what the case does next. Nothing in this module waits, reads
-//! a clock or calls another system. The [engine](crate::engine) performs what [`next`] says, and records the result.
+//! A case has [steps](Step), in the order of its plan. Everything that happens is an [`Event`]. The events together
+//! give the case's [`Progress`]. [`next`] computes the next action of the case. Nothing in this module waits, reads a
+//! clock or calls another system. The [engine](crate::engine) performs what [`next`] says, and records the result.
 //!
 //! ```
 //! use relinquish::case::{Event, Next, Progress, Proof, DeactivationOutcome, Step, Turn, next};
@@ -28,19 +28,19 @@
 //! ```
 
 mod answer;
-mod because;
 mod event;
 mod hindrance;
 mod next;
 mod progress;
+mod supersede_reason;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, GatewayAnswer, GatewayOutcome, Receipt, RecipientAnswer, RecipientOutcome};
-pub use because::{Because, NotDue, ProfileChanged};
 pub use event::{Before, ByHand, DeactivationOutcome, Event, Obstacle, Proof, PutOff, Waiver};
 pub use hindrance::Hindrance;
 pub use next::{Next, Turn, next};
 pub use progress::{Expiries, OutOfOrder, Progress, StepProgress};
+pub use supersede_reason::{NotDue, ProfileChanged, SupersedeReason};
 
 pub use crate::plan::{CaseId, Step};

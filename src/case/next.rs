@@ -18,7 +18,7 @@ pub enum Next {
     Close,
 }
 
-/// What was checked since a worker last took up the case. It is never recorded: the next worker checks again.
+/// The checks made since a worker claimed the case. They are never recorded: the next worker checks again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     decided: bool,
@@ -26,13 +26,12 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Call this when the facts were read again, and the plan is still valid.
+    /// Marks that the facts were read again, and that the plan is still valid.
     pub fn decided(&mut self) {
         self.decided = true;
     }
 
-    /// Call this when there is nothing to do at a step for now: every profile has an answer, or everything was read
-    /// back.
+    /// Marks that a step has nothing to do for now: every profile has an answer, or everything was read back.
     pub fn settled(&mut self, step: Step) {
         self.settled.insert(step);
     }
@@ -40,9 +39,9 @@ impl Turn {
 
 /// The next action of a case.
 ///
-/// An irreversible step that is done is never repeated. A gateway step is checked again each time that the case is
-/// taken up, until the records are done, because a new profile may exist. A recipient that will finish later does not
-/// hold up the records. The case asks it again at the end, and closes when every recipient has answered.
+/// An irreversible step that is done is never repeated. Until the records are done, each worker that claims the case
+/// checks the gateway steps again, because a new profile may exist. A recipient may finish later. The records do not
+/// wait for it. The case asks the recipient again at the end, and closes when every recipient has answered.
 pub fn next(progress: &Progress, turn: &Turn) -> Next {
     if progress.blocked().is_some() {
         return Next::Rest;
@@ -50,12 +49,13 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     if !turn.decided {
         return Next::Decide;
     }
-    // No step comes before a step that is done. The texts of others do not count: a new profile may exist since.
+    // Steps before a step that is done are over, too. The texts of others are an exception: after them a new profile
+    // may still have to be erased.
     let ends = |step: &Step, done: &StepProgress| done.is_done() && *step != Step::Mentions;
     let done = progress.steps().enumerate().filter(|(_, (step, done))| ends(step, done));
     let after = done.map(|(n, _)| n + 1).last().unwrap_or_default();
     let mut steps = progress.steps().map(|(step, _)| step).skip(after);
-    // Only gateways and verification can be settled for a while. The other steps are done or not.
+    // Only gateways and the verification can be settled for a while. The other steps are either done or not.
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
         Step::Recipient(_) => progress.step(step).is_some_and(StepProgress::is_told),

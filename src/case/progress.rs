@@ -11,8 +11,8 @@ use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
 use crate::treatment::{Counts, MentionCounts};
 
-/// An event that cannot happen in the case's present state. If a case book holds such an event, somebody else wrote
-/// to it.
+/// The error of an event that cannot happen in the case's present state. If a case book contains such an event,
+/// another program wrote to it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutOfOrder {
@@ -22,7 +22,7 @@ pub enum OutOfOrder {
         /// The step.
         step: Step,
     },
-    /// A step has a result, but no event says that the step began.
+    /// The step has a result, but no event says that the step began.
     #[error("step {step} has a result, but had not begun")]
     NotBegun {
         /// The step.
@@ -34,7 +34,8 @@ pub enum OutOfOrder {
         /// The step.
         step: Step,
     },
-    /// An irreversible step began before the reversible step was done, or the records before a recipient was told.
+    /// A step began too early: an irreversible step before the reversible step was done, or the records before a
+    /// recipient was notified.
     #[error("step {step} was begun before step {first} was done")]
     TooEarly {
         /// The step.
@@ -43,7 +44,7 @@ pub enum OutOfOrder {
         first: Step,
     },
     /// A blocked case has no events until a person decides.
-    #[error("the case is blocked at {step}, and nobody had decided")]
+    #[error("the case is blocked at {step}, and no person has decided yet")]
     Blocked {
         /// The step that blocks it.
         step: Step,
@@ -68,13 +69,13 @@ pub struct StepProgress {
     pub begun: u32,
     /// What was known right before the step first began.
     pub before: Option<Before>,
-    /// What an outside party accepted but has not finished, by item.
+    /// The items that an outside party has accepted but not finished, each with its receipt.
     pub accepted: BTreeMap<Digest, Receipt>,
     /// The answers of an outside party, by item.
     pub answers: BTreeMap<Digest, GatewayAnswer>,
     /// The answer of a recipient.
     pub told: Option<RecipientAnswer>,
-    /// What the passes over the texts of others found of the person.
+    /// The counts of the passes over the texts of others.
     pub mentions: MentionCounts,
     /// Records treated so far.
     pub counts: Counts,
@@ -90,7 +91,7 @@ pub struct StepProgress {
 pub struct Expiries {
     /// The place where the expiry continues. `None`: from the start.
     pub place: Option<ExpiryPlace>,
-    /// Records that still had something to do when they were counted.
+    /// The number of records that still had to be treated when they were counted.
     pub found: u64,
     /// The results for each tenant, or for ownerless records.
     pub of: BTreeMap<RecordsOf, ExpiredOf>,
@@ -123,16 +124,16 @@ impl StepProgress {
         self.done.is_some()
     }
 
-    /// An attempt that touched nothing does not count. An earlier attempt whose answer was lost does.
+    /// Removes an attempt that touched nothing. An earlier attempt whose answer was lost still counts.
     fn refused(&mut self, step: &Step) {
         self.begun = self.begun.saturating_sub(1);
-        // What was known before the records is found out again. The former status is not.
+        // The facts from before the records will be read again. The former status cannot be read again.
         if *step == Step::Records && self.begun == 0 && self.counts == Counts::default() {
             self.before = None;
         }
     }
 
-    /// Whether the recipient of the step was told: it has answered, or will finish later.
+    /// Whether the recipient of the step was notified: it has answered, or will finish later.
     pub fn is_told(&self) -> bool {
         self.told.is_some() || !self.accepted.is_empty()
     }
@@ -164,7 +165,7 @@ impl StepProgress {
 
     /// Adds the last result.
     fn end(&mut self, step: &Step, proof: &Proof) -> Result<(), OutOfOrder> {
-        // A second attempt cannot tell what the first attempt did.
+        // After a second attempt it is unknown what the first attempt did.
         let counted = if self.begun > 1 { Ended::Lost } else { Ended::Counted };
         self.done = Some(match (step, proof) {
             (Step::Deactivate, Proof::Deactivated(outcome)) => Ended::Deactivated(*outcome),
@@ -274,8 +275,9 @@ impl Progress {
             Event::Retried => {
                 let obstacle = self.blocked.take().ok_or(OutOfOrder::NothingToDecide)?;
                 for (step, progress) in &mut self.steps {
-                    // A gateway is asked again for items that it accepted and then refused. A recipient cannot be told
-                    // again, because the values by which it knows the person may be erased by then.
+                    // If a gateway refuses an item that it had accepted, the item is submitted again. A recipient
+                    // cannot be notified again, because the values by which it knows the person may be erased by
+                    // then.
                     if !matches!(step, Step::Recipient(_)) {
                         progress.accepted.clear();
                     }
@@ -303,7 +305,7 @@ impl Progress {
                 self.by_hand.push(by_hand.clone());
             }
         }
-        // Something has succeeded, or a person has decided.
+        // After a success, or after a person's decision, the failed attempts are forgotten.
         if let Event::Part { .. }
         | Event::Done { .. }
         | Event::Retried
@@ -332,13 +334,13 @@ impl Progress {
         Ok(())
     }
 
-    /// Checks that irreversible steps come after reversible steps, and the records after the recipients: afterwards
-    /// nobody has the values by which a recipient knows the person.
+    /// Checks that irreversible steps come after reversible steps, and the records after the recipients. The records
+    /// contain the values by which a recipient knows the person.
     fn in_order(&self, step: &Step) -> Result<(), OutOfOrder> {
         let earlier = self.steps.iter().take_while(|(known, _)| known != step);
         let mut open = earlier.filter(|(known, progress)| match known {
             Step::Recipient(_) => *step == Step::Records && !progress.is_told() && !self.is_decided(known),
-            // The same holds for the values by which the person is found in texts.
+            // They also contain the values by which the person is found in texts.
             Step::Mentions => *step == Step::Records && !progress.is_done() && !self.is_decided(known),
             known => !known.is_irreversible() && !progress.is_done(),
         });
@@ -350,7 +352,7 @@ impl Progress {
 
     /// Checks that the step is open. An irreversible step must have begun before it has a result.
     fn under_way(&mut self, step: &Step) -> Result<(), OutOfOrder> {
-        // A recipient that will finish later answers at any time.
+        // A recipient that has accepted a notice may answer at any time.
         if self.unanswered().any(|told| told == step) && self.at(step)?.is_told_to(step) {
             return Ok(());
         }
@@ -371,7 +373,7 @@ impl Progress {
         self.steps.iter().map(|(step, progress)| (step, progress))
     }
 
-    /// The recipients that were told and have not answered yet.
+    /// The recipients that were notified and have not answered yet.
     pub fn unanswered(&self) -> impl Iterator<Item = &Step> {
         let recipients = self.steps.iter().filter(|(step, _)| matches!(step, Step::Recipient(_)));
         let open = recipients.filter(|(step, progress)| progress.told.is_none() && !self.is_decided(step));
@@ -380,7 +382,9 @@ impl Progress {
 
     /// Whether an irreversible step may have had an effect. From then on a case only goes forward.
     pub fn is_irreversible(&self) -> bool {
-        self.steps.iter().any(|(step, progress)| step.is_irreversible() && progress.may_have_touched())
+        // What a person did by hand is done, although this crate has begun nothing.
+        !self.by_hand.is_empty()
+            || self.steps.iter().any(|(step, progress)| step.is_irreversible() && progress.may_have_touched())
     }
 
     /// The customer's status before the deactivation, and what the store needs to undo it.
@@ -404,7 +408,7 @@ impl Progress {
         Some(self.step(&Step::Records)?.done? == Ended::Counted)
     }
 
-    /// Whether the case only waits for a pass over the texts of others: everything before it was done, and that was
+    /// Whether the case waits only for a pass over the texts of others. The steps before it are done, and this was
     /// recorded.
     pub fn waits_for_mentions(&self) -> bool {
         let is_open = self.step(&Step::Mentions).is_some_and(|step| !step.is_done());
@@ -412,7 +416,7 @@ impl Progress {
         is_open && waits && self.blocked.is_none() && !self.is_decided(&Step::Mentions)
     }
 
-    /// What the passes over the texts of others found, and whether the counts are complete. `None` while that is not
+    /// The counts of the passes over the texts of others, and whether they are complete. `None` while the step is not
     /// done.
     pub fn mentions(&self) -> Option<(&MentionCounts, bool)> {
         let step = self.step(&Step::Mentions)?;
@@ -424,12 +428,12 @@ impl Progress {
         self.blocked.as_ref()
     }
 
-    /// Until when a worker leaves the case alone, because an attempt came to nothing.
+    /// The next attempt, after a failed one. Until then workers leave the case alone.
     pub fn put_off(&self) -> Option<&PutOff> {
         self.put_off.as_ref()
     }
 
-    /// Steps that a person took by hand.
+    /// Steps that a person did by hand.
     pub fn by_hand(&self) -> &[ByHand] {
         &self.by_hand
     }
@@ -439,7 +443,7 @@ impl Progress {
         &self.waived
     }
 
-    /// Whether a person decided about a step: to skip it, or took it by hand.
+    /// Whether a person decided about a step: skipped it, or did it by hand.
     pub fn is_decided(&self, step: &Step) -> bool {
         let waived = self.waived.iter().map(|waiver| &waiver.step);
         waived.chain(self.by_hand.iter().map(|done| &done.step)).any(|decided| decided == step)

@@ -1,7 +1,7 @@
-//! Laws over all sequences of events: only allowed events are accepted, every case ends, and no irreversible step is
-//! repeated.
+//! Property tests over random sequences of events. Only allowed events are accepted, every case ends, and no
+//! irreversible step is repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -95,8 +95,12 @@ fn proof() -> impl Strategy<Value = Proof> {
 
 fn before() -> impl Strategy<Value = Option<Before>> {
     let former = FormerStatus::new("active");
-    let records =
-        Before::Records { uncertain: BTreeMap::new(), keeping: BTreeMap::new(), suppress: Vec::new() };
+    let records = Before::Records {
+        uncertain: BTreeMap::new(),
+        keeping: BTreeMap::new(),
+        suppress: Vec::new(),
+        profiles: BTreeSet::new(),
+    };
     prop_oneof![
         4 => Just(None),
         1 => Just(Some(Before::Status { status: Status::Active, former })),
@@ -136,7 +140,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// The same rules, stated over the whole history instead of event by event.
+/// An independent model of the rules. It looks at the whole history instead of one event.
 struct History<'h> {
     steps: &'h [Step],
     events: &'h [Event],
@@ -188,7 +192,7 @@ impl History<'_> {
     fn comes_in_order(&self, step: &Step) -> bool {
         let earlier = self.steps.iter().take(self.place(step).unwrap_or_default());
         earlier.into_iter().all(|earlier| match earlier {
-            // Afterwards nobody has the values by which the recipient knows the person.
+            // After the records are erased, the values by which the recipient knows the person are gone.
             Step::Recipient(_) if *step == Step::Records => self.is_told(earlier) || self.is_decided(earlier),
             Step::Mentions if *step == Step::Records => self.is_done(earlier) || self.is_decided(earlier),
             earlier => earlier.is_irreversible() || self.is_done(earlier),
@@ -210,7 +214,7 @@ impl History<'_> {
         self.events.iter().any(is)
     }
 
-    /// Whether a step has an attempt that was not refused. Each part of an expiry begins separately.
+    /// Whether a step has begun and was not refused. Each part of an expiry begins separately.
     fn is_begun(&self, step: &Step) -> bool {
         let is_part = |event: &Event| {
             *step == Step::Expire && matches!(event, Event::Part { step: at, .. } if at == step)
@@ -295,8 +299,7 @@ impl History<'_> {
     }
 }
 
-/// Applies the accepted events, and returns them. An error if `Progress` accepts or refuses another event than the
-/// rules.
+/// Applies the events, and returns the accepted ones. An error if `Progress` and the model disagree about an event.
 fn run(
     steps: &[Step],
     events: &[Event],
@@ -324,7 +327,7 @@ fn apply(progress: &mut Progress, event: &Event) -> bool {
     progress.apply(event).is_ok()
 }
 
-/// Plays a world in which every action succeeds. `false` when the case is closed.
+/// Performs the next action of the case with success. `false` when the case is closed.
 fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
     let next = next(progress, turn);
     let mut happens = |event: Event| progress.apply(&event).unwrap();
@@ -424,7 +427,7 @@ proptest! {
             prop_assert!(!progress.step(&taken).unwrap().is_done());
             prop_assert!(!progress.is_decided(&taken));
             if progress.step(&taken).unwrap().is_told() && matches!(taken, Step::Recipient(_)) {
-                // It is asked for its answer at the end, and is not told again.
+                // A notified recipient is asked for its answer at the end. It is not notified again.
                 let begins = Event::Begun { step: taken.clone(), before: None };
                 prop_assert!(progress.clone().apply(&begins).is_err());
                 return Ok(());

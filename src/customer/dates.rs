@@ -20,7 +20,7 @@ open_name! {
 /// assert!(dates.get("cancelled").is_some() && dates.get("deleted").is_none());
 /// # Ok::<(), chrono::ParseError>(())
 /// ```
-// A list: a customer has a few dates, and a sweep reads the dates of every customer.
+// A list is faster than a map here: a customer has only a few dates, and a sweep reads the dates of every customer.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Dates(Vec<(DateName, Moment)>);
 
@@ -36,7 +36,7 @@ impl Dates {
     /// Sets a date. Returns the date that had this name before.
     pub fn insert(&mut self, name: impl Into<DateName>, moment: Moment) -> Option<Moment> {
         let name = name.into();
-        // A store reads dates in the order of their names.
+        // The usual case: a store reads dates in the order of their names.
         if self.0.last().is_none_or(|(last, _)| *last < name) {
             self.0.push((name, moment));
             return None;

@@ -25,8 +25,8 @@ pub enum HoldGround {
     Restriction,
     /// A court or an authority ordered the hold.
     AuthorityOrder,
-    /// Something seems wrong: with the policy, the map, a run or the database. The law gives no ground to refuse a
-    /// request, so the clock of a request goes on.
+    /// Something seems wrong with the policy, the map, a run or the database. This is no legal ground to refuse a
+    /// request, so the clock of a request continues.
     Incident,
 }
 
@@ -64,7 +64,8 @@ impl fmt::Display for HoldGround {
     }
 }
 
-/// A hold that stands on a customer: on the customer alone, on one of the customer's tenants, or on everything.
+/// A hold in force that covers a customer: a hold on the customer, on one of the customer's tenants, or on
+/// everything.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Held {
     /// The hold.

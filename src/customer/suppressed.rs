@@ -1,4 +1,4 @@
-//! Identifiers of people who were erased, for importers that must not bring them back.
+//! Identifiers of erased people, for importers that must not store these people again.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::TenantId;
 use crate::data_map::Kind;
 use crate::hex;
 
-/// An identifier of a person whom an importer, a webhook handler or a mailing list wants to write. It consists of the
+/// An identifier of a person whom an importer, a webhook handler or a mailing list wants to store. It consists of the
 /// tenant, the kind and the value. Its `Debug` output does not show the value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {

@@ -64,7 +64,7 @@ impl DataMapBuilder {
         self
     }
 
-    /// Says that customers' data are disclosed to this recipient, and by what the recipient knows a person.
+    /// Says that customers' data are disclosed to this recipient, and by which values the recipient knows a person.
     #[must_use]
     pub fn recipient(mut self, name: impl Into<RecipientName>, by: IdentifiedBy) -> Self {
         self.recipients.insert(name.into(), by);
@@ -72,7 +72,7 @@ impl DataMapBuilder {
     }
 
     /// Says that texts of a class belong to others and may mention a person. The store needs
-    /// [`RedactMentions`](crate::store::RedactMentions) to take people out of them.
+    /// [`RedactMentions`](crate::store::RedactMentions) to redact these mentions.
     #[must_use]
     pub fn mentions<F: Into<FieldName>>(
         mut self,
@@ -99,14 +99,14 @@ impl DataMapBuilder {
         self
     }
 
-    /// Leaves out something that belongs to customers, on purpose. Certificates list it.
+    /// Leaves out data of customers on purpose, with a reason. Certificates list them.
     #[must_use]
     pub fn ignores(mut self, what: impl Into<IgnoredPart>, reason: impl Into<String>) -> Self {
         self.ignored.insert(what.into(), reason.into());
         self
     }
 
-    /// Says that the store holds something that is not in the map. Certificates list it.
+    /// Says that the store has data that are not in the map. Certificates list them.
     #[must_use]
     pub fn leaves_out(mut self, what: impl Into<NotCovered>) -> Self {
         self.unmapped.push(what.into());
@@ -126,7 +126,7 @@ impl DataMapBuilder {
         self
     }
 
-    /// Builds the map, or returns everything that is wrong with it.
+    /// Builds the map, or returns all errors in it.
     pub fn build(self) -> Result<DataMap, Problems> {
         let mut problems = Vec::new();
         let mut classes = BTreeMap::<ClassName, RecordClass>::new();
@@ -192,7 +192,7 @@ impl DataMapBuilder {
 }
 
 impl DataMap {
-    /// What is wrong with the texts of others.
+    /// The problems of the texts of others in the map.
     fn mention_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, fields) in &self.mentions {
@@ -215,7 +215,7 @@ impl DataMap {
     }
 }
 
-/// Whether policies use a word for something else, so that it cannot be the name of a class.
+/// The problem of a class whose name is a word of policies with another meaning.
 pub(crate) fn is_reserved(name: &str) -> bool {
     ["gateway", "recipient", "mention"].contains(&name)
 }

@@ -12,8 +12,8 @@ type Accepts = dyn Fn(&Value) -> Option<bool> + Send + Sync;
 /// A condition that a store enforces on a field's values, in addition to its [`Constraints`](super::Constraints): a
 /// CHECK of an SQL table, or a rule of the host's own code.
 ///
-/// A policy is checked against the condition before anything runs: a refused value is never written. The text
-/// identifies the condition, so the same text must always mean the same condition.
+/// A policy is checked against the condition before anything runs. So a value that the store would refuse is never
+/// written. The text identifies the condition: the same text must always mean the same condition.
 ///
 /// ```
 /// use relinquish::data_map::{Check, Field, Kind, Value};

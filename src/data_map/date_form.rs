@@ -1,4 +1,4 @@
-//! How a field stores its dates, and the one reader of them.
+//! How a field stores its dates. Every date of a store is read here.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::data_map::TimeZone;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StoredAs {
-    /// Text in ISO 8601: a day, a time on the clock, or an instant with an offset.
+    /// Text in ISO 8601: a day, a local time, or an instant with an offset.
     #[serde(rename = "iso")]
     Iso,
     /// Seconds since 1970 in UTC.
@@ -121,17 +121,16 @@ impl ReadDate {
     }
 }
 
-/// How a field stores its dates, which values mean "none", and from when a date is plausible.
+/// How a field stores its dates, which values mean "none", and the first plausible day.
 ///
 /// The default form reads text in ISO 8601, and numbers that are plausible as seconds since 1970. Milliseconds have
-/// to be declared. A date is plausible from 1900 (or from the day that the form names) to 100 years after the day of
-/// the question. Four more kinds of values are unreadable in every form, unless the form declares that they mean
-/// "none":
+/// to be declared. A date is plausible from 1900 (or from the day that the form names) to 100 years after the present
+/// day. Four more kinds of values are unreadable in every form, unless the form declares that they mean "none":
 ///
 /// * dates that programs write for "no date": 0001-01-01, 1900-01-01, 1970-01-01T00:00:00Z, the numbers 0 and -1, and
 ///   the largest numbers of 32 bits as seconds;
 /// * the first second of 1900 or 1970 on a clock of any zone, such as 1969-12-31 19:00, and the day before 1970;
-/// * numbers that mean a date in the years 1969 and 1970. Seconds in a column of milliseconds do, and so does
+/// * numbers that mean a date in the years 1969 and 1970. Examples: seconds in a column of milliseconds, and
 ///   `20200131` read as seconds;
 /// * years of more than four digits.
 ///
@@ -141,7 +140,7 @@ impl ReadDate {
 /// let form = DateForm::new().stored(StoredAs::Milliseconds).none(0);
 /// assert!(form.read(&Value::Integer(1_577_836_800_000), None).moment().is_some());
 /// assert_eq!(form.read(&Value::Integer(0), None), ReadDate::None);
-/// // Seconds by mistake: nobody may take that for a day in 1970.
+/// // Seconds by mistake: they must not be read as a day in 1970.
 /// assert_eq!(form.read(&Value::Integer(1_577_836_800), None), ReadDate::Unreadable);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,8 +202,8 @@ impl DateForm {
         self
     }
 
-    /// Sets the zone of the clock that wrote times without an offset. The default is UTC. The zone does not affect
-    /// numbers that count from 1970, or days.
+    /// Sets the time zone of times without an offset. The default is UTC. The zone does not affect days, or numbers
+    /// that count from 1970.
     #[must_use]
     pub fn zone(mut self, zone: TimeZone) -> Self {
         self.zone = Some(zone);
@@ -287,7 +286,7 @@ impl DateForm {
         }
     }
 
-    /// The date that a value says in this form, plausible or not.
+    /// The date of a value in this form, plausible or not.
     fn date_of(&self, value: Stored<'_>) -> Option<Found> {
         match (self.stored, value) {
             (None | Some(StoredAs::Iso), Stored::Text(text)) => self.found(spelled(text)?),
@@ -319,7 +318,7 @@ impl DateForm {
                 None => Found { moment: Moment::Instant(wall.and_utc()), is_filler: false },
                 Some(zone) => Found {
                     moment: Moment::Instant(zone.instant(wall)?),
-                    // Checked on the clock of the zone: the filler is midnight there.
+                    // This is checked in local time, because the filler is midnight there.
                     is_filler: is_filler(Moment::Instant(wall.and_utc())),
                 },
             },
@@ -344,15 +343,15 @@ impl DateForm {
     }
 }
 
-/// The date that a value says, and whether programs write this value for "no date".
+/// The date of a value, and whether programs write this value for "no date".
 #[derive(Clone, Copy)]
 struct Found {
     moment: Moment,
     is_filler: bool,
 }
 
-/// Numbers that programs write for "no date", in any unit: an error, 9999-12-31 in eight digits, and 0001-01-01 in
-/// seconds and in milliseconds. In another unit, some of these numbers look like plausible dates.
+/// Numbers that programs write for "no date", in any unit: -1 for an error, 9999-12-31 in eight digits, and
+/// 0001-01-01 in seconds and in milliseconds. In another unit, some of these numbers look like plausible dates.
 const FILLERS: [i64; 4] = [-1, 99_991_231, -62_135_596_800, -62_135_596_800_000];
 
 /// The instant that a number means, counted from 1970 in units of which a second has `units`.
@@ -366,7 +365,7 @@ fn counted(number: i64, units: i64) -> Option<Found> {
     Some(Found { moment: Moment::Instant(at), is_filler })
 }
 
-/// A number, or a text that spells one.
+/// A number, or a text with a number.
 fn number_of(value: Stored<'_>) -> Option<i64> {
     match value {
         Stored::Integer(number) => Some(number),
@@ -382,7 +381,7 @@ fn number_of(value: Stored<'_>) -> Option<i64> {
     }
 }
 
-/// A number without its fraction, if a double can represent every whole number of this size.
+/// The whole part of a number, if a double can represent every whole number of this size.
 fn whole(number: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "no number of this size is cut")]
     (number.abs() < 9_007_199_254_740_992.0).then(|| number.floor() as i64)
@@ -404,7 +403,7 @@ const FIRST: NaiveDate = match NaiveDate::from_ymd_opt(1_900, 1, 1) {
     None => NaiveDate::MIN,
 };
 
-/// Whether a date is plausible: from 1900 (or the named day) to 100 years after the day of the question.
+/// Whether a date is plausible: from 1900 (or the named day) to 100 years after the present day.
 pub(crate) fn is_plausible(moment: Moment, from: Option<NaiveDate>, on: Option<NaiveDate>) -> bool {
     let day = moment.day();
     // Most dates are in the past. Only a future date needs the calendar.
@@ -415,8 +414,8 @@ pub(crate) fn is_plausible(moment: Moment, from: Option<NaiveDate>, on: Option<N
 }
 
 /// Whether a date is certainly [plausible](is_plausible) and no [filler](is_filler), judged by its seconds alone.
-/// Most instants pass: they are between 1970 and the day of the question, `until` in seconds. If this returns
-/// `false`, call the other two functions.
+/// Most instants pass: they are between 1970 and the present day (`until`, in seconds). If this returns `false`, call
+/// the other two functions.
 pub(crate) fn is_plain_instant(moment: Moment, until: i64) -> bool {
     match moment {
         Moment::Instant(at) => {
@@ -505,7 +504,7 @@ mod tests {
         Value::from(text)
     }
 
-    /// The bug: milliseconds were read as seconds (year 52971). A year or a day spelled as a number was read as
+    /// A former bug: milliseconds were read as seconds (year 52971). A year or a day spelled as a number was read as
     /// seconds of 1970.
     #[test]
     fn without_a_word_text_and_plausible_seconds_are_read() {
@@ -535,7 +534,7 @@ mod tests {
         );
     }
 
-    /// The bug: "never logged in" was read as 1970, and the account was due at once.
+    /// A former bug: "never logged in" was read as 1970, and the account was due at once.
     #[test]
     fn what_programs_write_for_no_date_is_never_a_date() {
         let hostile = [
@@ -704,7 +703,7 @@ mod tests {
         );
     }
 
-    /// The bug: a bill of New Year's morning in New York counted for the old year, and was deleted a year early.
+    /// A former bug: a bill of New Year's morning in New York counted for the old year, and was deleted a year early.
     #[test]
     fn a_time_on_the_clock_is_one_of_the_zone() {
         let new_york = DateForm::new().zone(zone("America/New_York"));
@@ -717,7 +716,7 @@ mod tests {
                 (text("2020-01-01 02:00:00+01"), "2020-01-01T01:00:00Z"),
                 (text("2020-01-01"), "2020-01-01"),
                 (number(1_577_836_800), "2020-01-01T00:00:00Z"),
-                // The clock showed these times twice, or never: the later instant.
+                // The clock showed these times twice, or never. Then the later instant counts.
                 (text("2026-11-01 01:30:00"), "2026-11-01T06:30:00Z"),
                 (text("2026-03-08 02:30:00"), "2026-03-08T07:30:00Z"),
             ],
@@ -767,8 +766,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// What a form writes, it reads back: the instant, exact to the second, or the day. If a clock showed a time
-        /// twice, the later instant.
+        /// A form reads back what it writes: the instant, exact to the second, or the day. If a clock showed a time
+        /// twice, it reads the later instant.
         #[test]
         fn what_a_form_writes_it_reads_back(
             form in any_form(), seconds in prop_oneof![-2_000_000_000_i64..-40_000_000, 40_000_000_i64..4_000_000_000],
@@ -790,8 +789,7 @@ mod tests {
             }
         }
 
-        /// For any stored value, the date that is read is plausible, and is no date that programs write for "no
-        /// date".
+        /// From any stored value, only plausible dates are read, and never a date that programs write for "no date".
         #[test]
         fn nothing_that_is_stored_gives_an_implausible_date(
             form in any_form(),

@@ -5,18 +5,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How a field encodes the text that people read. Such a text is searched decoded, and every byte outside a mention stays as it is.
-/// JSON documents have a key of their own in the map, and data that PHP serialised is known by how it starts.
+/// How a field encodes its text. The decoded text is searched, and every byte outside a mention stays unchanged. JSON
+/// documents have a separate key in the map. Data serialised by PHP are recognised by their beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Encoding {
-    /// The text is what people read.
+    /// The text is not encoded.
     #[default]
     Plain,
     /// HTML: `Bj&ouml;rk` is *Björk*. Tags are read as text.
     Html,
-    /// Quoted-printable, as mails have it (RFC 2045): `Bj=C3=B6rk` is *Björk*.
+    /// Quoted-printable, as in e-mails (RFC 2045): `Bj=C3=B6rk` is *Björk*.
     QuotedPrintable,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// A name that no encoding has.
+/// The error for a name that is no encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such encoding")]
 pub struct UnknownEncoding;

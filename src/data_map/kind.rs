@@ -1,4 +1,4 @@
-//! What kind of personal data a field holds.
+//! The kinds of personal data that fields contain.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// A kind of personal data. The policy says once what happens to each kind.
+        /// A kind of personal data. A policy has one rule per kind.
         ///
-        /// The names follow the Data Privacy Vocabulary (DPV-PD) where it has a plain name. A host adds its own kinds
-        /// with the prefix `x_`, so that a typing error never passes for a new kind.
+        /// The names follow the Data Privacy Vocabulary (DPV-PD) where it has a plain name. A host's own kinds have
+        /// the prefix `x_`, so that a misspelled name is an error and not a new kind.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Kind {
@@ -19,7 +19,7 @@ macro_rules! kinds {
                 #[doc = concat!("Maps and policies spell it `", $text, "`.")]
                 $variant,
             )*
-            /// A kind of the host's own, spelled with its prefix: `x_membership_card`.
+            /// The host's own kind, with its prefix: `x_membership_card`.
             Custom(String),
         }
 
@@ -83,7 +83,7 @@ kinds! {
     BirthDate = "birth_date",
     /// A gender or form of address.
     Gender = "gender",
-    /// A number that a state gives a person: personal number, passport.
+    /// A number that a state assigns to a person: personal number, passport number.
     NationalId = "national_id",
     /// A tax or VAT number.
     TaxId = "tax_id",
@@ -101,17 +101,17 @@ kinds! {
     Communication = "communication",
     /// An answer to one of the host's own questions, for example at registration.
     CustomAnswer = "custom_answer",
-    /// Text that people write as they like: notes, comments, invoice texts.
+    /// Free text: notes, comments, invoice texts.
     FreeText = "free_text",
-    /// A document as a whole.
+    /// A whole document, such as a PDF.
     Document = "document",
     /// A photograph or another image.
     Image = "image",
 }
 
 impl Kind {
-    /// Whether a person can be found by such a value in other places: names, addresses, numbers. Not free text, which
-    /// is searched, and not values that many people share, such as a country.
+    /// Whether such a value identifies a person in other places: names, addresses, numbers. This is false for free
+    /// text, and for values that many people share, such as a country.
     pub fn identifies(&self) -> bool {
         !matches!(
             self,
@@ -132,8 +132,8 @@ impl Kind {
         )
     }
 
-    /// Whether hardly two people have the same such value, so that it can say alone that somebody was erased. Not a name,
-    /// which strangers bear, and not the last digits of a card.
+    /// Whether such a value is practically unique to one person. Then the value alone is enough to recognise an
+    /// erased person. This is false for names, and for the last digits of a card.
     pub fn is_of_one_person(&self) -> bool {
         matches!(
             self,
@@ -149,18 +149,19 @@ impl Kind {
         )
     }
 
-    /// Whether such a value is a secret that grants access, and not something to tell anybody, the person included.
+    /// Whether such a value is a secret that grants access. It must not be shown to anybody, not even to the person.
     pub fn is_secret(&self) -> bool {
         matches!(self, Self::Password | Self::AccessToken)
     }
 
-    /// Whether texts are searched for such a value: for what identifies, and for what says who is meant together with that.
+    /// Whether texts are searched for such a value. These are identifying values, and values that help to decide who
+    /// is meant.
     pub(crate) fn is_searched_for(&self) -> bool {
         self.identifies()
             || matches!(self, Self::BirthDate | Self::Postcode | Self::City | Self::Communication)
     }
 
-    /// Whether such a value is a text in which people are looked for.
+    /// Whether such a value is a text in which mentions of people are searched.
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "postgres")),
         allow(dead_code, reason = "only stores over SQL use it")
@@ -169,14 +170,14 @@ impl Kind {
         matches!(self, Self::FreeText | Self::CustomAnswer | Self::Custom(_))
     }
 
-    /// Whether such a value names the person whose it is, or may do so: what identifies, and what people write, draw or
-    /// call. A record that keeps such a value is not pseudonymised.
+    /// Whether such a value names its person, or may do so: identifying values, free texts, documents, images and
+    /// communications. A record that keeps such a value is not pseudonymised.
     pub(crate) fn names_person(&self) -> bool {
         self.identifies()
             || matches!(self, Self::FreeText | Self::Document | Self::Image | Self::Communication)
     }
 
-    /// Whether many people share such a value, so that it can stay if enough people do.
+    /// Whether many people share such a value. Such a value can stay if enough people share it.
     pub(crate) fn is_general(&self) -> bool {
         matches!(
             self,

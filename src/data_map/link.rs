@@ -10,11 +10,11 @@ use super::{ClassName, DataMap, FieldName, Record, RecordClass, Role, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkRole {
-    /// The record hangs from the record at the other end: it belongs to the same people. A class has one owner link.
+    /// The record belongs to the owners of the record at the other end. A class has one owner link.
     Owner,
-    /// The record also hangs from the record at this end. It is treated when its last owner is erased.
+    /// The record also belongs to the owners of the record at this end. It is treated when its last owner is erased.
     Shared,
-    /// Another end of a relation. It does not decide the owner.
+    /// The link does not determine an owner.
     End,
 }
 
@@ -22,24 +22,26 @@ pub enum LinkRole {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenGone {
-    /// The record is treated too, whoever owns it.
+    /// The record is treated, too, even if it has another owner (as ON DELETE CASCADE).
     Goes,
-    /// As [`Goes`](Self::Goes). Both ends must belong to the same person; otherwise their owner is unknown.
+    /// The same as [`Goes`](Self::Goes). In addition, both ends must belong to the same person. If they do not, their
+    /// owner is unknown.
     Same,
     /// The link is cleared. The record stays.
     Clear,
-    /// The link leads to the tenant's "Unknown Customer" from then on. The record stays.
+    /// The link is changed to the tenant's "Unknown Customer". The record stays.
     StandIn,
-    /// The link stays as it is, although it leads nowhere. Allowed only if no foreign key forbids it.
+    /// The link is not changed, although it leads nowhere then. This is allowed only if no foreign key forbids it.
     Keep {
-        /// Why, in the map's words.
+        /// The reason from the map.
         reason: String,
     },
-    /// The map does not say: a record that stays forbids the deletion of the record at the other end.
+    /// The map has no rule. A record that stays then forbids the deletion of the record at the other end (as ON
+    /// DELETE RESTRICT).
     Forbids,
 }
 
-/// What is written to a link that is cut.
+/// The new value of a link when the record at its other end is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LetGo {
     Null,
@@ -108,12 +110,12 @@ impl Link {
         Self::new(to, fields, LinkRole::Owner, WhenGone::Forbids)
     }
 
-    /// One of several owner links. The record belongs to the people at the ends of all of them.
+    /// One of several owner links. The record belongs to the owners at the ends of all these links.
     pub fn shared<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
         Self::new(to, fields, LinkRole::Shared, WhenGone::Forbids)
     }
 
-    /// Another end of a relation, and what happens when the record there is erased.
+    /// A link that does not determine an owner, and what happens when the record at its other end is erased.
     pub fn end<F: Into<FieldName>>(
         to: impl Into<ClassName>,
         fields: impl IntoIterator<Item = F>,
@@ -130,8 +132,8 @@ impl Link {
         self
     }
 
-    /// Says that the record at the other end hangs from this record. Example: an address that hangs from the orders
-    /// that are sent there.
+    /// Says that the record at the other end belongs to the owners of this record. Example: an address belongs to the
+    /// owners of the orders that are sent there.
     #[must_use]
     pub fn holding(mut self) -> Self {
         self.holds = true;
@@ -146,7 +148,7 @@ impl Link {
         self
     }
 
-    /// Says that the link compares a value that is no key, such as an e-mail address.
+    /// Says that the link compares a value instead of a key, such as an e-mail address.
     #[must_use]
     pub fn by_value(mut self) -> Self {
         self.by_value = true;
@@ -154,14 +156,14 @@ impl Link {
     }
 
     /// Says that the link can be cleared even if its record is treated together with the other end. If the record is
-    /// only anonymised, its link is then cut.
+    /// only anonymised, its link is cleared.
     #[must_use]
     pub fn clearable(mut self) -> Self {
         self.clearable = true;
         self
     }
 
-    /// Says that the store refuses a link that leads nowhere: a foreign key.
+    /// Says that the link is a foreign key: the store refuses a link that leads nowhere.
     #[must_use]
     pub fn enforced(mut self) -> Self {
         self.enforced = true;
@@ -192,8 +194,8 @@ impl Link {
         self
     }
 
-    /// What is written to the link when its record stays and the other record is deleted. It is the same in every
-    /// record.
+    /// The new value of the link when its record stays and the record at the other end is deleted. It is the same for
+    /// every record.
     pub(crate) fn let_go_to(&self) -> Option<LetGo> {
         match self.gone {
             WhenGone::StandIn => Some(LetGo::Value),
@@ -204,7 +206,7 @@ impl Link {
         }
     }
 
-    /// The fields that hold the link.
+    /// The fields of the link.
     pub fn fields(&self) -> &[FieldName] {
         &self.fields
     }
@@ -214,22 +216,22 @@ impl Link {
         self.role
     }
 
-    /// Whether the record hangs from the record at the other end.
+    /// Whether the record belongs to the owners of the record at the other end.
     pub fn is_owner(&self) -> bool {
         matches!(self.role, LinkRole::Owner | LinkRole::Shared)
     }
 
-    /// Whether the record at the other end hangs from this record.
+    /// Whether the record at the other end belongs to the owners of this record.
     pub fn is_holding(&self) -> bool {
         self.holds
     }
 
-    /// Whether the link compares a value that is no key.
+    /// Whether the link compares a value instead of a key.
     pub fn is_by_value(&self) -> bool {
         self.by_value
     }
 
-    /// Whether the store refuses a link that leads nowhere.
+    /// Whether the link is a foreign key: the store refuses a link that leads nowhere.
     pub fn is_enforced(&self) -> bool {
         self.enforced
     }
@@ -249,8 +251,8 @@ impl Link {
         matches!(self.gone, WhenGone::Goes | WhenGone::Same)
     }
 
-    /// Whether the link can be cleared, handed over or left as it is, so that its record can stay without the other
-    /// record.
+    /// Whether the link can be cleared, handed over or left unchanged. Then its record can stay without the record at
+    /// the other end.
     pub fn lets_go(&self) -> bool {
         matches!(self.gone, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
     }
@@ -274,13 +276,13 @@ impl RecordClass {
         self.links.iter().filter(|link| link.is_owner() && link.to != self.name)
     }
 
-    /// The record of this class to which another record leads.
+    /// The record of this class that another record references.
     pub(crate) fn led_to<'r>(&self, records: &'r [Record], from: &Record, link: &Link) -> Option<&'r Record> {
         let mut of_class = records.iter().filter(|record| record.class == self.name);
         of_class.find(|record| self.is_led_to(record, from, link) == Some(true))
     }
 
-    /// Whether another record leads to a given record of this class. `None` if the map does not name the fields of
+    /// Whether another record references a given record of this class. `None` if the map does not name the fields of
     /// the link.
     pub(crate) fn is_led_to(&self, record: &Record, from: &Record, link: &Link) -> Option<bool> {
         let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(|field| &field.name);
@@ -296,8 +298,8 @@ impl RecordClass {
 }
 
 impl DataMap {
-    /// The classes whose records may have several owners: over several links, from several records, or because the
-    /// records from which they hang do.
+    /// The classes whose records may have several owners: over several links, over several records, or because a
+    /// record on the way to the owner has several owners.
     pub fn shared_classes(&self) -> BTreeSet<&ClassName> {
         let mut shared = self.classes_of_several_ways();
         loop {
@@ -315,7 +317,7 @@ impl DataMap {
         }
     }
 
-    /// The classes whose records hang from several other records, over several links or from several records.
+    /// The classes whose records may get owners from several other records, over one or several links.
     pub(crate) fn classes_of_several_ways(&self) -> BTreeSet<&ClassName> {
         // A class with `first` has one owner link: the first non-empty link counts.
         let mut holders: BTreeMap<&ClassName, BTreeSet<&str>> = BTreeMap::new();
@@ -338,7 +340,7 @@ impl DataMap {
         shared
     }
 
-    /// Classes whose records hang from records that may be erased together with another person's record.
+    /// Classes whose records belong to a record that may be erased together with another person's record.
     pub(crate) fn classes_reached_along(&self) -> BTreeSet<ClassName> {
         let goes = |class: &&RecordClass| class.links.iter().any(Link::goes_along);
         let mut above: BTreeSet<ClassName> =

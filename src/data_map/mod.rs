@@ -1,9 +1,9 @@
 //! The data map: every record class and field of a store, each classified.
 //!
-//! A [`DataMap`] guarantees coverage. A policy is checked against the data map, so that no class and no personal
-//! field is left without a rule. A store checks the data map against the real database, so that no column is left
-//! without a class. The SQL stores make the data map from their map and the live schema. A host with its own store
-//! builds it with [`DataMap::builder`].
+//! A [`DataMap`] guarantees completeness. A policy is checked against the data map, so that every class and every
+//! personal field has a rule. A store checks the data map against the real database, so that every column is in a
+//! class. The SQL stores make the data map from their map and the live schema. A host with its own store builds it
+//! with [`DataMap::builder`].
 //!
 //! ```
 //! use relinquish::data_map::{DataMap, Fact, Field, Kind, RecordClass};
@@ -87,7 +87,7 @@ open_name! {
 }
 
 open_name! {
-    /// The name of one of the host's own states that may forbid erasure, as the policy and the data map spell it:
+    /// The name of one of the host's own states that may forbid an erasure, as the policy and the data map spell it:
     /// `not_white_label`.
     StateName
 }
@@ -130,7 +130,7 @@ pub enum Datatype {
 pub struct Constraints {
     /// NULL is allowed.
     pub nullable: bool,
-    /// No two records may hold the same value (alone or together with other fields).
+    /// No two records may have the same value (alone or together with other fields).
     pub unique: bool,
     /// The longest text, in characters.
     pub max_chars: Option<u32>,
@@ -138,7 +138,7 @@ pub struct Constraints {
     pub datatype: Datatype,
 }
 
-/// The part that a field plays in its record.
+/// The role of a field in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -148,7 +148,7 @@ pub enum Role {
     Key,
     /// Says which customer owns the record.
     Owner,
-    /// Computed by the database from other fields; cannot be written.
+    /// Computed by the database from other fields. It cannot be written.
     Computed,
 }
 
@@ -175,11 +175,11 @@ pub struct Field {
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
-    /// The indexes over expressions, over computed fields or over some of the records that require the field's values
-    /// to differ.
+    /// Unique indexes that depend on this field and are not plain: over expressions, over computed fields, or
+    /// partial.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differs_by: Vec<UniqueRule>,
-    /// The first of these indexes in which NULL collides like a value.
+    /// The first of these indexes in which NULL counts as a duplicate.
     #[serde(skip_serializing_if = "Option::is_none")]
     null_counts_in: Option<UniqueRule>,
     /// The fields from which the database computes this field.
@@ -221,7 +221,7 @@ impl Field {
         self
     }
 
-    /// Requires that no two records hold the same value.
+    /// Requires that no two records have the same value.
     #[must_use]
     pub fn unique(mut self) -> Self {
         self.constraints.unique = true;
@@ -250,20 +250,20 @@ impl Field {
         self
     }
 
-    /// Marks a field that other records reference, or through which they find their customer. No treatment that keeps
-    /// the record may alter the field.
+    /// Marks a field that other records reference, directly or to find their customer. No treatment that keeps the
+    /// record may alter the field.
     #[must_use]
     pub fn linked(mut self) -> Self {
         self.linked = true;
         self
     }
 
-    /// Marks the field as a date by which the store keeps records. The date is a day, an instant, or Unix seconds;
-    /// for other forms see [`dated_as`](Self::dated_as).
+    /// Marks the field as a date from which duties count. The date is a day, an instant, or Unix seconds. For other
+    /// forms see [`dated_as`](Self::dated_as).
     ///
-    /// * A record that the store must keep by
-    ///   [`ClassTreatment::under_duty`](crate::treatment::ClassTreatment::under_duty) stays byte for byte as it is.
-    /// * A record that such a record needs stays as a [tombstone](crate::treatment::ClassTreatment::tombstone).
+    /// * The store must not change a record that a duty keeps: see
+    ///   [`ClassTreatment::under_duty`](crate::treatment::ClassTreatment::under_duty).
+    /// * A record that such a record references stays as a [tombstone](crate::treatment::ClassTreatment::tombstone).
     ///
     /// A store that uses [`Treatment::standings`](crate::treatment::Treatment::standings) does both without further
     /// code.
@@ -311,8 +311,8 @@ impl Field {
         self
     }
 
-    /// Says that the field belongs to the person at the far end of a [link](Link::name) of the class, and not to the
-    /// record's owner. Example: the name of an editor beside the editor's id. The field is written only when that
+    /// Says that the field belongs to the person at the other end of a [link](Link::name) of the class, and not to
+    /// the record's owner. Example: the name of an editor beside the editor's id. The field is erased only when that
     /// person is erased.
     #[must_use]
     pub fn of(mut self, link: impl Into<String>) -> Self {
@@ -320,7 +320,7 @@ impl Field {
         self
     }
 
-    /// Adds a unique index that depends on the field, but not on the field's value alone.
+    /// Adds a unique index that depends on the field, but is not a plain index of its values.
     #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
     pub(crate) fn differing_by(mut self, rule: &UniqueRule, null_counts: bool) -> Self {
         self.differs_by.push(rule.clone());
@@ -330,12 +330,12 @@ impl Field {
         self
     }
 
-    /// The indexes that require the field's values to differ, other than plain unique indexes.
+    /// The unique indexes that depend on this field and are not plain.
     pub(crate) fn differs_by(&self) -> &[UniqueRule] {
         &self.differs_by
     }
 
-    /// A unique index of the field in which NULL collides like a value.
+    /// A unique index of the field in which NULL counts as a duplicate.
     pub(crate) fn null_counts_in(&self) -> Option<&UniqueRule> {
         self.null_counts_in.as_ref()
     }
@@ -385,7 +385,7 @@ impl Field {
         self.kind.as_ref()
     }
 
-    /// The part that the field plays in its record.
+    /// The role of the field in its record.
     pub fn role(&self) -> Role {
         self.role
     }
@@ -400,7 +400,7 @@ impl Field {
         self.linked
     }
 
-    /// Whether the store keeps records by this date.
+    /// Whether duties count from this date.
     pub fn is_dated(&self) -> bool {
         self.dated
     }
@@ -420,7 +420,7 @@ impl Field {
         self.json
     }
 
-    /// The link at whose far end the field's owner is. `None`: the field belongs to the record's owner.
+    /// The link that leads to the field's owner. `None`: the field belongs to the record's owner.
     pub fn whose(&self) -> Option<&str> {
         self.of.as_deref()
     }
@@ -442,11 +442,11 @@ impl Field {
     }
 }
 
-/// One kind of record. All its records share one rule (DIN 66398: *Datenart*).
+/// A record class: one kind of record, with one rule for all its records (DIN 66398: *Datenart*).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
     name: ClassName,
-    /// The store beside the root store that holds the records. `None`: the root store.
+    /// The store beside the root store with these records. `None`: the root store.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<StoreName>,
     fields: Vec<Field>,
@@ -492,7 +492,7 @@ impl RecordClass {
         self
     }
 
-    /// Says that a record cannot exist without the customer's own record, because of a foreign key.
+    /// Says that a foreign key requires the customer's own record for each record.
     #[must_use]
     pub fn needs_owner(mut self) -> Self {
         self.needs_owner = true;
@@ -514,22 +514,22 @@ impl RecordClass {
         self
     }
 
-    /// Adds a trigger of the class's table that forbids, swallows or rewrites changes to records. A policy that would
-    /// run into the trigger is an error.
+    /// Adds a trigger of the class's table that forbids, ignores or rewrites changes to records. A policy that would
+    /// fire this trigger is an error.
     #[must_use]
     pub fn triggered(mut self, trigger: TableTrigger) -> Self {
         self.triggers.insert(trigger);
         self
     }
 
-    /// Adds something outside the map that references the records, such as a table that the map ignores.
+    /// Adds the name of something outside the map that references the records, such as a table that the map ignores.
     #[must_use]
     pub fn needed_by(mut self, what: impl Into<String>) -> Self {
         self.needed_by.push(what.into());
         self
     }
 
-    /// Adds rows that no class claims, and from which a foreign key leads to the records.
+    /// Adds rows that no class claims, and that reference the records with a foreign key.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn led_to_by(mut self, rows: Unclaimed) -> Self {
         self.unclaimed.push(rows);
@@ -570,12 +570,12 @@ impl RecordClass {
         self.fields.iter().find(|field| field.name.as_str() == name)
     }
 
-    /// What references the records from outside the map.
+    /// The things outside the map that reference the records.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
     }
 
-    /// Rows that no class claims, and from which a foreign key leads to the records.
+    /// Rows that no class claims, and that reference the records with a foreign key.
     pub(crate) fn unclaimed(&self) -> &[Unclaimed] {
         &self.unclaimed
     }
@@ -601,13 +601,13 @@ impl RecordClass {
     }
 }
 
-/// A fact about customers that a store can tell. If a policy needs a fact that the store cannot tell, the check of
+/// A fact about customers that a store may know. If a policy needs a fact that the store does not know, the check of
 /// the policy fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fact {
-    /// The number of subscriptions that still run.
+    /// The number of active subscriptions.
     ActiveSubscriptions,
     /// The number of tenants with which the account is connected.
     Tenants,
@@ -629,12 +629,12 @@ pub enum DeactivationSupport {
     Supported,
     /// The store has no status for archived customers.
     None {
-        /// Why not, in the host's words.
+        /// The reason from the host.
         reason: String,
     },
 }
 
-/// Every record class and field that a store holds.
+/// The data map: every record class and field of a store.
 #[derive(Clone, Debug, Serialize)]
 pub struct DataMap {
     root: ClassName,
@@ -651,11 +651,11 @@ pub struct DataMap {
     deactivation: DeactivationSupport,
     #[serde(serialize_with = "parts")]
     ignored: BTreeMap<IgnoredPart, String>,
-    /// Not part of the digest: this says what the store can do, not what the store holds.
+    /// Not part of the digest, because it is an ability of the store, not data.
     #[serde(skip)]
     counts_groups: bool,
     tells_who_shares: bool,
-    /// Not part of the digest: a table that has nothing to do with customers must not void an approval.
+    /// Not part of the digest: a new table without data of customers must not invalidate an approval.
     #[serde(skip)]
     unmapped: Vec<NotCovered>,
     /// Where the records are. Part of the digest, because a plan is valid only for these records.
@@ -725,7 +725,7 @@ impl DataMap {
         &self.gateways
     }
 
-    /// The recipients of customers' data outside the store, and by what each of them knows a person.
+    /// The recipients of customers' data outside the store, and the values by which each of them knows a person.
     pub fn recipients(&self) -> &BTreeMap<RecipientName, IdentifiedBy> {
         &self.recipients
     }
@@ -751,20 +751,20 @@ impl DataMap {
         self.tells_who_shares
     }
 
-    /// What belongs to customers but is left out of the map on purpose, with the reason. Certificates list it.
+    /// Data of customers that the map leaves out on purpose, with the reason. Certificates list them.
     pub fn ignored(&self) -> &BTreeMap<IgnoredPart, String> {
         &self.ignored
     }
 
-    /// What else the store holds: tables that nobody mapped and that no foreign key ties to a customer, and triggers
-    /// that may make copies. Certificates list it.
+    /// Other content of the store: unmapped tables without a foreign key to customers, and triggers that may make
+    /// copies. Certificates list them.
     pub fn unmapped(&self) -> &[NotCovered] {
         &self.unmapped
     }
 
-    /// The same map with one more class. Use it for a store that decorates another store and itself holds the records of
-    /// this class, at a `place` such as a bucket or a URL. `left_out` says what an erasure does not reach at that place.
-    /// Plans and certificates quote `left_out`.
+    /// The same map with one more class. For a store that wraps another store and has the records of this class
+    /// itself. `place` is the place of these records, such as a bucket or a URL. `left_out` says what an erasure does
+    /// not reach there. Plans and certificates quote it.
     ///
     /// The digest of the map covers the class and the place. So an approval under the old map is not valid under the new
     /// map.

@@ -28,7 +28,7 @@ impl Moment {
 pub(super) enum Spelled {
     /// A calendar day.
     Day(NaiveDate),
-    /// A day and a time without an offset. The instant depends on the time zone of the clock that wrote the text.
+    /// A day and a time without an offset. The instant depends on the time zone of the program that wrote the text.
     Wall(NaiveDateTime),
     /// An instant.
     Instant(DateTime<Utc>),
@@ -38,7 +38,7 @@ pub(super) enum Spelled {
 /// missing, or have a fraction. The offset may be `Z`, `UTC`, `+02:00`, `+0200` or `+02`. The year has four digits;
 /// month, day and hour have one or two.
 ///
-/// Allocates nothing, because every run reads the dates of every record several times.
+/// Allocates no memory, because every run reads the dates of every record several times.
 pub(super) fn spelled(text: &str) -> Option<Spelled> {
     let mut rest = Rest(text.trim_ascii().as_bytes());
     let year = rest.number(4, 4)?;

@@ -1,4 +1,4 @@
-//! What no erasure reaches, as facts. `Display` makes the sentences for a person.
+//! Data that no erasure reaches, as facts. `Display` makes the sentences for a person.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ impl fmt::Display for IgnoredPart {
 
 /// Something that an erasure does not reach. Plans and certificates list each of them.
 ///
-/// In JSON it is a fact: names, numbers, and the words of the host's own map. `Display` makes a sentence.
+/// The JSON contains only facts: names, numbers, and texts from the host's map. `Display` makes a sentence.
 ///
 /// ```
 /// use relinquish::data_map::NotCovered;
@@ -64,7 +64,7 @@ pub enum NotCovered {
     Ignored {
         /// The part that is left out.
         what: IgnoredPart,
-        /// Why, in the map's words.
+        /// The reason from the map.
         reason: String,
     },
     /// Mentions of the person in fields that stay, or in records of others.
@@ -75,7 +75,7 @@ pub enum NotCovered {
     Backups,
     /// Tables that the data map does not name, and that no foreign key ties to a customer.
     Tables(Vec<String>),
-    /// What a trigger on a mapped table writes to a table that the map ignores.
+    /// Data that a trigger on a mapped table writes to a table that the map ignores.
     WrittenByTrigger {
         /// The trigger.
         trigger: String,
@@ -86,7 +86,7 @@ pub enum NotCovered {
     },
     /// Older versions, replicas and backups of the objects of a class in an object store.
     ObjectVersions(ClassName),
-    /// Records in a store beside the root store that name a customer whom the root store does not have.
+    /// Records in a store beside the root store that reference a customer who is not in the root store.
     OwnersElsewhere(StoreName),
     /// Rows that a census counted.
     Rows {
@@ -113,17 +113,17 @@ pub enum UnreachedRows {
         /// The table.
         table: String,
     },
-    /// Records that name no owner.
+    /// Records without a reference to an owner.
     NoOwner {
         /// The class.
         class: ClassName,
     },
-    /// Records that name an owner who does not exist.
+    /// Records that reference an owner who does not exist.
     OwnerGone {
         /// The class.
         class: ClassName,
     },
-    /// Values that cannot be searched for people.
+    /// Values in which people cannot be searched.
     Unsearchable {
         /// The class.
         class: ClassName,
@@ -137,23 +137,33 @@ pub enum UnreachedRows {
         /// The field of the records, or the fact of the customers: `date created`.
         fact: String,
     },
+    /// Records with fields of the person to whom a link leads, where the link leads nowhere.
+    FieldsOfNobody {
+        /// The class.
+        class: ClassName,
+        /// The link.
+        link: String,
+    },
 }
 
-/// Why a census counted rows that no erasure reaches.
+/// Why no erasure reaches the rows that a census counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RowsBecause {
     /// The map gives this reason.
     Given(String),
-    /// The rows hang from records that have no owner.
+    /// The rows belong to records that have no owner.
     Hanging,
     /// The map gives no reason.
     NotGiven,
-    /// Values that cannot be read are not searched: bytes, text of another encoding, a document that is not JSON.
+    /// The values cannot be read, so they are not searched. They are bytes, text in another encoding, or a document
+    /// that is not JSON.
     NotText,
     /// A date that cannot be read makes nothing due, and ends no duty.
     NoDate,
+    /// Such fields are written when the person leaves to whom the link leads, and the link leads to nobody.
+    LeadsNowhere,
 }
 
 impl From<&str> for NotCovered {
@@ -216,6 +226,9 @@ impl UnreachedRows {
                 let fact = fact.strip_prefix("the ").unwrap_or(fact);
                 write!(f, "{rows} record{s} of {class} in which {fact} cannot be read")
             }
+            Self::FieldsOfNobody { class, link } => {
+                write!(f, "{rows} record{s} of {class} with fields of whoever {link} leads to")
+            }
         }
     }
 }
@@ -228,6 +241,7 @@ impl fmt::Display for RowsBecause {
             Self::NotGiven => "the map gives no reason",
             Self::NotText => "what cannot be read as text, or as JSON, is not searched for people",
             Self::NoDate => "nothing is due by it, and no duty ends by it",
+            Self::LeadsNowhere => "the link leads nowhere there, so no erasure writes these fields",
         })
     }
 }

@@ -37,12 +37,12 @@ impl Period {
         Self { months: 0, days }
     }
 
-    /// A period of calendar months.
+    /// Makes a period of calendar months.
     pub fn months(months: u32) -> Self {
         Self { months, days: 0 }
     }
 
-    /// A period of calendar years.
+    /// Makes a period of calendar years.
     pub fn years(years: u32) -> Self {
         Self::months(years.saturating_mul(12))
     }

@@ -16,8 +16,8 @@ open_name! {
 
 /// The values by which a recipient knows a person: the customer's key, values of some kinds, or both.
 ///
-/// A notice to the recipient has these values and no others. They are part of the digest of the data map, so an approval
-/// covers what is sent.
+/// A notice to the recipient contains only these values. They are part of the digest of the data map, so an approval
+/// covers everything that is sent.
 ///
 /// ```
 /// use relinquish::data_map::{IdentifiedBy, Kind};
@@ -82,7 +82,7 @@ impl IdentifiedBy {
     }
 }
 
-/// As the words of the data map.
+/// Serialises as the words of the data map.
 impl Serialize for IdentifiedBy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut words = serializer.serialize_seq(None)?;
@@ -94,7 +94,7 @@ impl Serialize for IdentifiedBy {
 }
 
 impl DataMap {
-    /// The problems of the map's recipients: no identifying value, or a kind that no field holds.
+    /// The problems of the map's recipients: no identifying value, or a kind that no field has.
     pub(super) fn recipient_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, by) in &self.recipients {

@@ -74,12 +74,12 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 pub struct RecordKey(String);
 
 impl RecordKey {
-    /// A key from the host's spelling.
+    /// Makes a key from the host's spelling.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The key in the host's spelling. The key may identify a person: keep it out of logs and messages.
+    /// The key in the host's spelling. It may identify a person, so do not log it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! One data map for a root store and the stores beside it.
+//! Combines the data maps of a root store and of the stores beside it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl RecordClass {
 }
 
 impl DataMap {
-    /// The fields of the customers' own record by which a store with this map knows a customer, besides the key.
+    /// The fields of the customers' own record that a store with this map needs in addition to the key.
     pub(crate) fn asks_for(&self) -> Vec<FieldName> {
         let root = self.class(self.root.as_str());
         let fields = root.into_iter().flat_map(RecordClass::fields);
@@ -26,12 +26,13 @@ impl DataMap {
 
     /// The same map with the classes of a store beside the root store.
     ///
-    /// The class of the customers is in both maps: in the other store's map it has the key, and the fields by which the
-    /// store knows a customer. The map of the root store says everything else of the customers.
+    /// The class of the customers is in both maps. In the other store's map, it has only the key, and the fields by
+    /// which that store knows a customer. All other facts about customers come from the map of the root store.
     ///
     /// # Errors
-    /// [`Problems`]: the customers' class has another name or another number of key fields, the root store's customers lack
-    /// a field by which the other store knows them, or both stores have a class of one name.
+    /// [`Problems`] if the customers' class has another name or another number of key fields. Also if the root
+    /// store's customers lack a field by which the other store knows them, or if both stores have a class with the
+    /// same name.
     pub fn with_store(mut self, name: &StoreName, other: &Self) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let at = format!("store {name}");
@@ -99,8 +100,8 @@ impl DataMap {
         Ok(self)
     }
 
-    /// Whether the records of a class are found only by a value of the customer that is no key, directly or through the
-    /// records from which they hang.
+    /// Whether the records of a class are found only by a value of the customer instead of a key. This may be direct,
+    /// or over other records.
     pub(crate) fn is_found_by_value(&self, class: &ClassName) -> bool {
         let (mut todo, mut seen) = (vec![class], std::collections::BTreeSet::new());
         while let Some(name) = todo.pop() {
@@ -119,7 +120,7 @@ impl DataMap {
     }
 }
 
-/// A part of another store that its map leaves out.
+/// Adds the store's name to a part that the store's map leaves out.
 fn ignored_in(store: &StoreName, part: &IgnoredPart) -> IgnoredPart {
     let of = |name: &String| format!("{store}.{name}");
     match part {
@@ -130,7 +131,7 @@ fn ignored_in(store: &StoreName, part: &IgnoredPart) -> IgnoredPart {
     }
 }
 
-/// Something in another store that no erasure reaches.
+/// Adds the store's name to data of that store that no erasure reaches.
 fn part_of(store: &StoreName, part: &NotCovered) -> NotCovered {
     let of = |name: &String| format!("{store}.{name}");
     match part {

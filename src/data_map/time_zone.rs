@@ -1,4 +1,4 @@
-//! The zone in which a policy counts days.
+//! The time zone in which a policy counts days.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,14 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Moment;
 
-/// The zone in which a policy counts days, by its name in the IANA database: `Europe/Stockholm`. The default is UTC.
+/// The time zone in which a policy counts days, by its name in the IANA database: `Europe/Stockholm`. The default is
+/// UTC.
 ///
-/// The zone decides on which day an instant falls. A date that the store holds as a day stays that day.
+/// The zone determines the day of an instant. If the store has a date without a time, this day is not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeZone(chrono_tz::Tz);
 
-/// A UTC day in a zone: the local day at its start, the next local day, and the second at which the next local day
-/// begins.
+/// A cache entry for one UTC day in a zone: the local day at its start, the next local day, and the second at which
+/// the next local day begins.
 #[derive(Clone, Copy)]
 struct Turn {
     zone: TimeZone,
@@ -38,7 +39,7 @@ const REMEMBERED: usize = 4_096;
 const PLACES: i64 = 4_095;
 
 thread_local! {
-    /// Looking up a day in the zone's table costs as much as the rest of a decision, and customers' dates fall on few
+    /// A look-up in the zone's table takes as long as the rest of a decision, and customers' dates fall on only a few
     /// days. So each thread caches the days that it looked up.
     static TURNS: RefCell<Vec<Option<Turn>>> = const { RefCell::new(Vec::new()) };
 }
@@ -49,7 +50,7 @@ impl TimeZone {
 
     /// The day on which an instant falls.
     pub fn day(self, at: DateTime<Utc>) -> NaiveDate {
-        // A conversion costs more than a decision. UTC needs no conversion.
+        // A conversion takes longer than a decision, and UTC needs none.
         if self.0 == chrono_tz::Tz::UTC {
             return at.date_naive();
         }
@@ -113,16 +114,15 @@ impl TimeZone {
         }
     }
 
-    /// The time on the zone's clock at an instant.
+    /// The local time at an instant.
     pub(crate) fn wall(self, at: DateTime<Utc>) -> NaiveDateTime {
         let naive = at.naive_utc();
         let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &naive);
         naive.checked_add_offset(chrono::Offset::fix(&offset)).unwrap_or(naive)
     }
 
-    /// The instant at which the zone's clock shows a time. If the clock showed the time twice, the later instant. If
-    /// the clock skipped the time, the instant as if the clock had been put forward later. `None` after the end of
-    /// the calendar.
+    /// The instant of a local time. If the clock showed this time twice, the later instant. If the clock skipped this
+    /// time, the instant as if the clock had been changed later. `None` after the end of the calendar.
     pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
         let at = |offset: chrono_tz::TzOffset| {
             Some(wall.checked_sub_offset(chrono::Offset::fix(&offset))?.and_utc())
@@ -178,7 +178,7 @@ pub struct NotATimeZone;
 mod tests {
     use super::*;
 
-    /// The cache of one day never affects another day, and zones do not disturb each other.
+    /// A cache entry never affects another day or another zone.
     #[test]
     fn a_day_that_is_remembered_is_the_day_that_is_computed() {
         let start: DateTime<Utc> = "2026-03-27T00:00:00Z".parse().unwrap();

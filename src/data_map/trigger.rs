@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::FieldName;
 
-/// The operation for which a trigger runs.
+/// The operation that fires a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerOn {
@@ -29,11 +29,11 @@ pub enum TriggerEffect {
     Rewrites(BTreeSet<FieldName>),
 }
 
-/// A trigger that forbids, swallows or rewrites what a treatment does to the records of a class.
+/// A trigger that forbids, ignores or rewrites the changes of a treatment to records of a class.
 ///
-/// A trigger may do so only for some records. The schema does not show how a trigger's condition evaluates. So a
-/// policy that would fire such a trigger is refused. A host that knows better leaves the trigger out of its data map;
-/// an SQL map names it under `ignore.triggers`, with a reason.
+/// A trigger may do this only for some records, but the schema does not show for which. So a policy that would fire
+/// such a trigger is refused. If a host knows that a trigger is harmless, it leaves the trigger out of its data map.
+/// An SQL map names it under `ignore.triggers`, with a reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct TableTrigger {
     pub(crate) name: String,
@@ -45,7 +45,7 @@ pub struct TableTrigger {
 }
 
 impl TableTrigger {
-    /// A trigger of a table, which runs when any field is written.
+    /// A trigger of a table that runs when any field is written.
     pub fn new(
         name: impl Into<String>,
         table: impl Into<String>,
@@ -86,7 +86,7 @@ impl TableTrigger {
         &self.effect
     }
 
-    /// Whether an update runs into the trigger. `is_written` says of each field whether the update writes it.
+    /// Whether an update fires the trigger. `is_written` says for each field whether the update writes it.
     pub(crate) fn hits_update(&self, is_written: impl Fn(&FieldName) -> bool) -> bool {
         self.on == TriggerOn::Update
             && (self.fields.is_empty() || self.fields.iter().any(&is_written))
@@ -96,7 +96,7 @@ impl TableTrigger {
             }
     }
 
-    /// Whether a delete runs into the trigger. A trigger that only writes the deleted record does no harm.
+    /// Whether the trigger prevents a delete. A trigger that only writes the deleted record does no harm.
     pub(crate) fn hits_delete(&self) -> bool {
         let writes_nothing_that_stays =
             matches!(&self.effect, TriggerEffect::Rewrites(fields) if !fields.is_empty());

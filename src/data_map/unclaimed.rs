@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Rows of a mapped table that no class claims. Their foreign key references the records of a class.
+/// Rows of a mapped table that no class claims, with a foreign key to the records of a class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Unclaimed {
     pub(crate) table: String,

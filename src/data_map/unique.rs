@@ -26,7 +26,7 @@ pub(crate) enum UniqueRule {
     /// An index over expressions, or over some of the rows.
     Index {
         name: String,
-        /// What the schema writes after the opening bracket: `lower(email)) WHERE left_at IS NULL`.
+        /// The text of the schema after the opening bracket: `lower(email)) WHERE left_at IS NULL`.
         over: String,
     },
 }
@@ -49,6 +49,6 @@ pub(crate) struct UniqueThrough {
     pub(crate) rule: UniqueRule,
     /// Every field on which the index depends.
     pub(crate) fields: BTreeSet<FieldName>,
-    /// The fields among them in which NULL collides like a value.
+    /// Those of the fields in which NULL counts as a duplicate.
     pub(crate) null_counts: BTreeSet<FieldName>,
 }

@@ -3,13 +3,18 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::direct::{Large, direct};
+
 /// The limit for exact whole numbers. RFC 8785 writes every number as a double, and above 2⁵³ different whole numbers
 /// become the same double.
 pub(super) const EXACT: u64 = 1 << 53;
 
 /// The canonical form of a document.
 pub(crate) fn canonical<T: Serialize>(document: &T) -> serde_json::Result<String> {
-    of_value(serde_json::to_value(document)?)
+    match direct(document, Large::Rounded) {
+        Some(text) => Ok(text),
+        None => of_value(serde_json::to_value(document)?),
+    }
 }
 
 /// The canonical form of a value. The output of `serde_json` is canonical already, except for fractions, large

@@ -26,17 +26,17 @@ fn document(digest: Digest) -> Value {
     digested.get(&digest).cloned().unwrap_or_else(|| panic!("nothing was digested as {digest}"))
 }
 
-/// The output of "remove". It is a fact: another text is another erasure, and needs another approval.
+/// The output of "remove". It is a fact, because a different text is a different erasure and needs a new approval.
 const WRITTEN: &str = "Anonymised {date}";
 
-/// A period, or the name of a statute of the table: facts of a duty, and no sentence.
+/// Whether a text is a period or the name of a statute of the table. These are facts of a duty, and not sentences.
 fn is_of_a_law(text: &str) -> bool {
     let is_named =
         |statute: &Statute| text.strip_prefix(statute.title) == Some(&format!(" ({})", statute.code));
     text.parse::<Period>().is_ok() || Statute::all().iter().any(is_named)
 }
 
-/// Every text of a document that is no single word and that the host did not write.
+/// Every text of a document that is not a single word and that the host did not write.
 fn prose(document: &Value, host: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut todo = vec![document];
@@ -104,7 +104,7 @@ fn every_place_that_digests_is_looked_at() {
         "data_map/stores.rs",
         // The schemas of several databases: names and digests of the single schemas.
         "store/stores.rs",
-        // A key of the cache of statements: what treatments write. It is stored nowhere.
+        // A key of the cache of statements: what treatments write. It is never stored.
         "store/sql/run/mod.rs",
         // The digest of the map as the host wrote it. The digest of the data map includes it as the source.
         "store/sql/map.rs",

@@ -1,4 +1,5 @@
-//! Who looks at personal data, and why: each search, trace and export is told to the host before anything is read.
+//! Who looks at personal data, and why. Before each search, trace or export, the engine writes an event to the host's
+//! access log.
 
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,10 +19,10 @@ use crate::request::{Identity, RequestId, Who};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Purpose {
-    /// To answer a request of the person. The request must be in the register, must be this customer's, and its identity
-    /// must be confirmed.
+    /// To answer a request of the person. The request must be in the register, it must be this customer's, and the
+    /// identity must be confirmed.
     Request(RequestId),
-    /// For another reason, as a code of the host's own: `hand-over`, `ticket-4711`.
+    /// For another reason. The host chooses the code, such as `hand-over` or `ticket-4711`.
     Reason(ReasonCode),
 }
 
@@ -88,7 +89,7 @@ pub enum Accessed {
         /// The tenant.
         tenant: TenantId,
     },
-    /// Records are searched for values of these kinds, and for keys. The values are not told.
+    /// Records are searched for values of these kinds, and for keys. The event does not contain the values.
     Search {
         /// The kinds of the values.
         kinds: Vec<Kind>,
@@ -98,12 +99,12 @@ pub enum Accessed {
         /// The customer.
         customer: CustomerId,
     },
-    /// Who asks in a request of the register is shown: an address, or a customer's key.
+    /// The requester of a request in the register is shown: an address, or a customer's key.
     Requester {
         /// The request.
         request: RequestId,
     },
-    /// Places and records of the same person are looked for.
+    /// The engine looks for other places and records of the same person.
     Traces {
         /// The customer. `None`: the search began with values alone.
         customer: Option<CustomerId>,
@@ -127,15 +128,15 @@ pub struct AccessEvent {
 /// The error of a host's [`AccessLog`].
 pub type AccessLogError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The host's log of who looked at personal data. The engine waits for the log before it reads anything: what is not
-/// logged is not read.
+/// The host's log of who looked at personal data. The engine waits until the log has recorded the event. Only then it
+/// reads the data.
 #[async_trait]
 pub trait AccessLog: Debug + Send + Sync + 'static {
     /// Records an event.
     ///
-    /// **Idempotency:** every call is one more event. **Partial failure:** none. **Cancel safety:** dropping the future
-    /// leaves the event recorded or not; nothing is read in either case. **Errors:** whatever the host's log says. Then
-    /// nothing is read.
+    /// **Idempotency:** every call is one more event. **Partial failure:** none. **Cancel safety:** if the future is
+    /// dropped, the event may or may not be recorded. Nothing is read in either case. **Errors:** the host's own.
+    /// After an error nothing is read.
     async fn record(&self, event: &AccessEvent) -> Result<(), AccessLogError>;
 }
 
@@ -152,7 +153,7 @@ macro_rules! forward {
 
 forward!(Arc, Box);
 
-/// An access log in memory, for tests and for programs that write the events elsewhere when they are done.
+/// An access log in memory. For tests, and for programs that write the events elsewhere at the end.
 #[derive(Debug, Default)]
 pub struct MemoryAccessLog {
     events: Mutex<Vec<AccessEvent>>,
@@ -188,7 +189,7 @@ impl EngineBuilder {
 }
 
 impl Engine {
-    /// Checks an access to a customer's data, or to data of several people, and tells the host.
+    /// Checks an access to the data of one customer or of several people, and records it in the host's access log.
     pub(super) async fn access(
         &self,
         access: &Access,
@@ -218,7 +219,7 @@ impl Engine {
         log.record(&event).await.map_err(Error::AccessLog)
     }
 
-    /// Checks that a request is open, is of this customer, and that its identity is confirmed.
+    /// Checks that a request is open, that it is this customer's, and that the identity is confirmed.
     async fn is_confirmed(&self, id: &RequestId, customer: Option<&CustomerId>) -> Result<(), Error> {
         let none = || Error::NoSuchRequest { request: id.clone() };
         let request = self.request(id).await?.ok_or_else(none)?;
@@ -231,7 +232,7 @@ impl Engine {
         }
         match (&request.new.who, customer) {
             (Some(Who::Customer { customer: asks }), Some(customer)) if asks == customer => Ok(()),
-            // A search may be what finds out who the person is.
+            // The request names no customer yet: the search may find out who the person is.
             (_, None) => Ok(()),
             _ => refused("it is a request of somebody else"),
         }

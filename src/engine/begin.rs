@@ -5,7 +5,7 @@ use super::{Engine, Error, Outcome};
 use crate::ledger::{NewCase, Task};
 use crate::plan::{ApprovedPlan, CaseId};
 
-/// What became of a plan that was to [begin](Engine::begin).
+/// The result of [`Engine::begin`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Begun {
@@ -16,14 +16,15 @@ pub enum Begun {
 }
 
 impl Engine {
-    /// Opens the case of an approved plan, and leaves the work to others: to a [worker](Self::worker), to
-    /// [`resume`](Self::resume), or to a host that calls [`advance`](Self::advance). For a caller that must not wait, such
-    /// as a request of a browser: the case has its id before anything is touched.
+    /// Opens the case of an approved plan, and returns at once. The case is carried out later: by a
+    /// [worker](Self::worker), by [`resume`](Self::resume), or by a host that calls [`advance`](Self::advance). Use
+    /// this where a caller must not wait, such as a web request. The caller gets the case's id before anything is
+    /// touched.
     ///
     /// # Errors
-    /// Nothing is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`], as for
-    /// [`execute`](Self::execute). A ledger out of reach: the case may be open. Begin again, and the answer is
-    /// [`Begun::AlreadyOpen`] if it is.
+    /// [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`], as for [`execute`](Self::execute): no case is
+    /// opened. A ledger out of reach: the case may be open. Call `begin` again. If the case is open, the answer is
+    /// [`Begun::AlreadyOpen`].
     pub async fn begin(&self, plan: ApprovedPlan) -> Result<Begun, Error> {
         let now = self.parts.clock.now();
         let plans = [plan];

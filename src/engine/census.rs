@@ -1,4 +1,5 @@
-//! The census: taken, recorded, quoted in plans and certificates, and required before anything is planned or erased.
+//! Takes and records the census. Plans and certificates quote it. Without a valid census nothing is planned or
+//! erased.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ impl EngineBuilder {
     /// Sets the maximum age of a census, in days. The default is 30.
     ///
     /// If a store [takes a census](crate::store::RecordStore::takes_census), the engine plans and erases there only
-    /// after a census. The census must be recent, must be of the live schema, and must find no unexplained rows. See
-    /// [`Engine::census`].
+    /// after a census. The census must be recent, it must be of the live schema, and it must find no unexplained
+    /// rows. See [`Engine::census`].
     #[must_use]
     pub fn census_at_most(mut self, days: u32) -> Self {
         self.census_days = days;
@@ -33,7 +34,7 @@ impl EngineBuilder {
     }
 }
 
-/// The result of the last census, for the runs at one instant.
+/// The result of the last census, as it is valid at one instant.
 pub(super) struct Counted<'e> {
     data_map: &'e DataMap,
     policy: &'e Policy,
@@ -56,7 +57,7 @@ impl Counted<'_> {
 
     fn judge(&self, treatment: &Treatment) -> Result<(), Error> {
         let acted_on = acting(treatment).map(|(class, _)| class);
-        let concerned = hangs_from(self.data_map, acted_on);
+        let concerned = with_owning_classes(self.data_map, acted_on);
         let census = match &self.found {
             None => return Ok(()),
             Some(_) if concerned.is_empty() => return Ok(()),
@@ -92,8 +93,9 @@ impl Counted<'_> {
     }
 }
 
-/// The classes, and all classes from which their records hang: a record is reached only through these.
-fn hangs_from<'c>(
+/// The classes, and the classes that their links lead to, up to the customer. A record is reached only through these
+/// classes.
+fn with_owning_classes<'c>(
     data_map: &'c DataMap,
     classes: impl Iterator<Item = &'c ClassName>,
 ) -> BTreeSet<&'c ClassName> {
@@ -113,7 +115,7 @@ fn hangs_from<'c>(
     all
 }
 
-/// What the policy explains about ownerless records of a class: records that expire without an owner are explained.
+/// Whether the policy explains ownerless records of a class. It does so if such records expire.
 fn explained(policy: &Policy, class: &ClassName) -> Explained {
     let rule = policy.ownerless().and_then(|ownerless| ownerless.said(class));
     match rule {
@@ -123,11 +125,11 @@ fn explained(policy: &Policy, class: &ClassName) -> Explained {
     }
 }
 
-/// What a census has to count for a policy. For dates, it counts those that a duty or an expiry uses.
+/// What a census has to count for a policy. Of the dates, the census counts only those that a duty or an expiry uses.
 pub fn census_request(policy: &Policy, data_map: &DataMap, at: DateTime<Utc>) -> CensusRequest {
     let mut request = CensusRequest::new(at);
     for (class, field) in policy.date_fields() {
-        for holder in hangs_from(data_map, std::iter::once(&class)) {
+        for holder in with_owning_classes(data_map, std::iter::once(&class)) {
             if data_map.class(holder.as_str()).is_some_and(|class| class.find(field.as_str()).is_some()) {
                 request = request.date(holder.clone(), field.clone());
             }
@@ -146,18 +148,18 @@ impl Engine {
     ///
     /// If a store [takes a census](crate::store::RecordStore::takes_census), the engine plans and erases there only
     /// after a census. The census must be at most [30 days](EngineBuilder::census_at_most) old, of the live schema,
-    /// and under the same data map. Classes whose tables have rows that the map does not explain are stopped. A
-    /// census reads whole tables. Take it when you put a map to use, and from time to time.
+    /// and under the same data map. If the table of a class has rows that the map does not explain, no plan may treat
+    /// this class. A census reads whole tables. Take it when you put a map to use, and from time to time.
     /// [`plan_expiry`](Self::plan_expiry) reads all customers, so it takes a census itself.
     ///
     /// # Errors
-    /// [`Error::Census`] if the store takes none; a store or ledger out of reach; a schema that has changed since the
-    /// store was opened.
+    /// [`Error::Census`] if the store takes no census. A store or ledger out of reach. A schema that has changed
+    /// since the store was opened.
     pub async fn census(&self) -> Result<Arc<Census>, Error> {
         let Some(taker) = self.parts.store.takes_census() else {
             return Err(Error::Census {
                 why: "the store takes no census".to_owned(),
-                way_out: "plan without one: this store reads every record as somebody's".to_owned(),
+                way_out: "plan without a census: in this store every record belongs to somebody".to_owned(),
             });
         };
         let request = census_request(&self.parts.policy, self.data_map(), self.parts.clock.now());
@@ -167,8 +169,8 @@ impl Engine {
         Ok(Arc::new(census))
     }
 
-    /// Takes a census, unless the last one is still valid or the store takes none. Call this when a host starts, or
-    /// before the day's work. It does not check what the census found.
+    /// Takes a census, unless the last census is still valid or the store takes no census. Call this when a host
+    /// starts, or before the day's work. This method does not check what the census found.
     ///
     /// # Errors
     /// As [`census`](Self::census).
@@ -196,7 +198,7 @@ impl Engine {
     /// The last census, if plans may rely on it now. `None` if the store takes none.
     ///
     /// # Errors
-    /// [`Error::Census`] with the reason: there is none, it is too old, or the schema was another one when it was taken.
+    /// [`Error::Census`] with the reason: there is no census, it is too old, or it was taken of another schema.
     /// [`StoreError::Drift`](crate::store::StoreError::Drift) if the schema has changed since the store was opened. A
     /// store or ledger out of reach.
     pub async fn valid_census(&self) -> Result<Option<Arc<Census>>, Error> {

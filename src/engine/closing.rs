@@ -107,8 +107,8 @@ impl Engine {
         self.close_all(closed).await
     }
 
-    /// Closes cases, each with its own end. If another worker has claimed or closed a case, this case ends as that
-    /// worker recorded it.
+    /// Closes cases, each with its own result. If another worker has claimed or closed a case, the result is the one
+    /// that the other worker recorded.
     pub(super) async fn close_all<W: Work>(
         &self,
         mut todo: Vec<(&mut Run<'_, W>, Arc<ClosedCase>)>,
@@ -140,11 +140,13 @@ impl Engine {
     /// What was done, and what stays for now.
     fn result(&self, run: &Run<'_, ErasureWork>, around: &mut Around<'_>) -> Result<ErasureResult, Error> {
         let progress = &run.progress;
-        // Records that a duty keeps stay, even if they cannot be found any more.
+        // A record that a duty keeps is counted as kept, even if it cannot be found any more.
         let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
-        let (uncertain, keeping) = match before {
-            Some(Before::Records { uncertain, keeping, suppress: _ }) => (uncertain.clone(), keeping.clone()),
+        let (uncertain, keeping, profiles) = match before {
+            Some(Before::Records { uncertain, keeping, suppress: _, profiles }) => {
+                (uncertain.clone(), keeping.clone(), profiles.clone())
+            }
             Some(Before::Status { .. }) | None => Default::default(),
         };
         let found = verified.kept_in_all();
@@ -195,6 +197,7 @@ impl Engine {
             }
             .unwrap_or_default(),
             gateways: gateways?,
+            profiles_kept: profiles,
             recipients: told(progress).collect(),
             mentions: progress.mentions().map(|(counts, exact)| MentionsResult { counts: *counts, exact }),
             waived: around.waived(progress.waived())?,
@@ -215,7 +218,7 @@ impl Engine {
         })
     }
 
-    /// What was found when the erased values were looked for in texts that stay. `None` if the store does not look.
+    /// The result of the search for the erased values in texts that stay. `None` if the store does not search.
     fn looked_for(
         &self,
         run: &Run<'_, ErasureWork>,
@@ -258,8 +261,8 @@ impl Engine {
         Ok(found)
     }
 
-    /// The backups that may still hold copies. A backup out of reach does not keep a case open: the certificate
-    /// reports it.
+    /// The backups that may still hold copies. A backup out of reach does not keep a case open. The certificate
+    /// reports this backup.
     async fn residue(&self) -> Vec<Lingering> {
         let mut list = Vec::with_capacity(self.parts.backups.len());
         for (name, backups) in &self.parts.backups {
@@ -325,7 +328,7 @@ struct Lingering {
 }
 
 impl Lingering {
-    /// Until when copies may hold what was erased at an instant, in the zone of a policy.
+    /// Until when copies may hold data that was erased at this instant. Days are of the policy's time zone.
     fn residue(&self, at: DateTime<Utc>, zone: TimeZone) -> BackupResidue {
         let horizon = match &self.rule {
             Ok(schedule) => schedule.horizon(at, zone),
@@ -341,7 +344,7 @@ struct Around<'e> {
     signed: &'e Signed,
     salts: Salts,
     backups: Vec<Lingering>,
-    /// What else the store holds, and the rows without class or owner that the last census found.
+    /// Data of the store that no class covers, and the rows without class or owner that the last census found.
     unmapped: Vec<crate::data_map::NotCovered>,
     closed_at: DateTime<Utc>,
     /// The requests that the cases carry out.
@@ -379,7 +382,7 @@ impl Around<'_> {
         sealed.collect()
     }
 
-    /// The request that a case carries out, if it came by the register.
+    /// The request that a case carries out, if the request is in the register.
     fn intake(&mut self, case: &CaseId) -> Result<Option<Intake>, Error> {
         let Some(running) = self.running.iter().find(|running| running.case == *case) else {
             return Ok(None);
@@ -398,7 +401,7 @@ impl Around<'_> {
             (_, Some(subject)) => About::Customer(subject),
             (Task::Expiry(expiry), None) => About::Expiry(expiry.terms.of().clone()),
             (Task::Copies(terms), None) => About::Copies(terms.place().to_owned()),
-            // INVARIANT: a customer and a profile have tokens.
+            // INVARIANT: every customer and every profile has a token.
             (Task::Erasure(_) | Task::Profile(_), None) => return Err(KeyRingError::Empty.into()),
         };
         let under = self.under(case)?;
@@ -445,7 +448,7 @@ impl Around<'_> {
             mandate: case.mandate.kind(),
             operator: Sealed::new(self.salts.draw(), case.mandate.operator().clone())?,
             approved_at: case.mandate.given_at(),
-            key: subject(&case.task).map(|_| self.signed.check().clone()),
+            key: subject(&case.task).map(|_| self.signed.check().cloned()).transpose()?,
             opened_at: case.opened_at,
             closed_at: self.closed_at,
             backups: self.backups.iter().map(|backups| backups.residue(self.closed_at, zone)).collect(),

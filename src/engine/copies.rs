@@ -1,4 +1,5 @@
-//! Backup copies and rotated logs that their rule no longer allows: planned, approved, and removed as a case.
+//! Removes backup copies and rotated logs that are older than their rule allows. A removal is planned, approved and
+//! carried out as a case.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -37,7 +38,8 @@ pub struct CopiesRemoved {
     pub schedule: Schedule,
     /// The copies that are gone. This was read back.
     pub gone: BTreeSet<BackupCopy>,
-    /// The planned copies that are left, or may be: one that changed since the plan, or has another name now, counts.
+    /// The planned copies that are left, or may be left. This includes copies that were changed or renamed since the
+    /// plan.
     pub left: BTreeSet<BackupCopy>,
     /// Why the removal ended before it was complete, in words.
     pub ended_early: Option<String>,
@@ -117,7 +119,8 @@ pub struct ListedCopies {
 }
 
 impl Engine {
-    /// The copies in every place of backups. A place that cannot be listed has its error, and the others are listed.
+    /// Lists the copies in every place of backups. If a place cannot be listed, its answer has the error. The other
+    /// places are still listed.
     pub async fn copies(&self) -> Vec<ListedCopies> {
         let mut all = Vec::with_capacity(self.parts.backups.len());
         for (place, backups) in &self.parts.backups {
@@ -126,21 +129,24 @@ impl Engine {
         all
     }
 
-    /// Plans the removal of the copies that the rule of a place no longer allows. Touches nothing.
+    /// Plans the removal of the copies in a place that are older than its rule allows. Touches nothing.
     ///
     /// # Errors
-    /// [`Error::NoSuchBackups`], or a place that cannot be listed, such as one in which something lies that is no copy.
+    /// [`Error::NoSuchBackups`], or a place that cannot be listed. For example, a folder that contains a file which
+    /// is no copy.
     pub async fn plan_copies(&self, place: &str) -> Result<CopiesPlan, Error> {
         let (schedule, copies) = listed(&**self.backups_of(place)?).await?;
         let authority = self.parts.policy.tenants().cloned().collect();
         Ok(CopiesPlan::new(place.to_owned(), schedule, copies, authority, self.parts.clock.now()))
     }
 
-    /// Removes the copies of an approved plan, as a case: the case is recorded before the first copy goes, and resumed
-    /// after an interruption. At the end the place is listed again. [`Outcome::Copies`] has the certificate.
+    /// Removes the copies of an approved plan, as a case. The case is recorded before the first copy is removed, and
+    /// it is resumed after an interruption. At the end the place is listed again. [`Outcome::Copies`] has the
+    /// certificate.
     ///
-    /// Nothing is touched, with [`Outcome::Superseded`], if the rule has changed, if a planned copy is another one now, or
-    /// if the rule keeps it now because newer ones are gone. If another removal in the same place is open, it is continued.
+    /// The outcome is [`Outcome::Superseded`], and nothing is touched, in three cases: the rule has changed; a
+    /// planned copy was replaced; or the rule now keeps a planned copy because newer copies are gone. If another
+    /// removal in the same place is open, that removal is continued.
     ///
     /// # Errors
     /// [`Error::Approval`] if the approval is not valid now; a ledger out of reach.
@@ -174,21 +180,21 @@ impl Engine {
         })
     }
 
-    /// Whether a removal still fits: what has changed, if anything.
+    /// What has changed since a removal was planned. `None`: the plan still fits.
     pub(super) async fn copies_changed(&self, terms: &CopiesTerms) -> Result<Option<CopiesChanged>, Error> {
         let Ok(backups) = self.backups_of(terms.place()) else { return Ok(Some(CopiesChanged::NoPlace)) };
         let (schedule, copies) = listed(&**backups).await?;
         Ok(not_as_planned(terms, &schedule, &copies, self.parts.clock.now()))
     }
 
-    /// The planned copies that are still there, as they were planned.
+    /// The planned copies that are still there and unchanged.
     pub(super) async fn left_of(&self, terms: &CopiesTerms) -> Result<BTreeSet<BackupCopy>, Error> {
         let there = self.backups_of(terms.place())?.copies().await?;
         Ok(there.into_iter().filter(|copy| terms.copies().contains(copy)).collect())
     }
 
-    /// The planned copies that may still be there. A copy that has changed since, or that has another name now, counts: only
-    /// what is certainly gone may be called gone.
+    /// The planned copies that may still be there. This includes copies that were changed or renamed since the plan.
+    /// A copy may be reported as gone only if it is certainly gone.
     async fn maybe_left_of(&self, terms: &CopiesTerms) -> Result<BTreeSet<BackupCopy>, Error> {
         let there = self.backups_of(terms.place())?.copies().await?;
         let is_like = |planned: &BackupCopy, found: &BackupCopy| {
@@ -199,7 +205,7 @@ impl Engine {
         Ok(terms.copies().iter().filter(may_be_there).cloned().collect())
     }
 
-    /// Ends a removal before it is complete. What is gone stays gone.
+    /// Ends a removal before it is complete. Copies that were removed stay removed.
     pub(super) async fn end_copies(
         &self,
         run: &mut Run<'_, CopiesWork>,
@@ -211,7 +217,7 @@ impl Engine {
     }
 }
 
-/// Places with the name of another one.
+/// The problems of places that have the same name.
 pub(super) fn named_twice(backups: &[(String, Arc<dyn BackupRetention>)]) -> Vec<Problem> {
     let mut known = BTreeSet::new();
     let twice = backups.iter().filter(|(name, _)| !known.insert(name));

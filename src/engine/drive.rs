@@ -12,7 +12,7 @@ use super::run::{Run, Work, lost_case};
 use super::steps;
 use super::work::ErasureWork;
 use super::{Engine, Error, Outcome};
-use crate::case::{Because, Event, Next, Obstacle, OutOfOrder};
+use crate::case::{Event, Next, Obstacle, OutOfOrder, SupersedeReason};
 use crate::customer::TenantId;
 use crate::digest::Digest;
 use crate::hex;
@@ -48,8 +48,8 @@ impl<'t> Batch<'t> {
         }
     }
 
-    /// A case's treatment, dated for the day on which the case was opened, with its digest. What duties kept on that
-    /// day is kept to the end, however long the case waits.
+    /// A case's treatment, dated for the day on which the case was opened, with its digest. Records that a duty kept
+    /// on that day are kept until the case ends, even if the case waits for a long time.
     pub(super) fn date(
         &mut self,
         engine: &Engine,
@@ -140,7 +140,7 @@ impl Engine {
         Ok(runs.into_iter().filter_map(ended).collect())
     }
 
-    /// Carries out cases until each has ended, rests, or has come to an action at which it is to stop.
+    /// Carries out cases until each has ended, rests, or has reached an action before which it must stop.
     pub(super) async fn drive_to<W: Work>(
         &self,
         runs: &mut [Run<'_, W>],
@@ -168,8 +168,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes one step of a case, and the checks before the step. Returns the outcome, or `None` if there is more to
-    /// do.
+    /// Makes the checks before one step of a case, and carries out the step. Returns the outcome, or `None` if there
+    /// is more to do.
     pub(super) async fn one_step<W: Work>(&self, run: Run<'_, W>) -> Result<Option<Outcome>, Error> {
         let turns = Turns::default();
         let mut batch = Batch::new(&turns);
@@ -179,7 +179,7 @@ impl Engine {
         {
             let before = run.progress.clone();
             self.perform(&next, vec![run], &mut batch).await?;
-            // A step at which there was nothing to do does not count.
+            // A step with nothing to do does not count as the one step.
             if run.progress != before && run.next() != Some(Next::Close) {
                 break;
             }
@@ -190,7 +190,7 @@ impl Engine {
         Ok(run.outcome)
     }
 
-    /// Records what is not recorded yet, and gives open cases back.
+    /// Records all events that are not recorded yet, and releases the claims on open cases.
     pub(super) async fn let_go<W: Work>(&self, runs: &mut [Run<'_, W>]) -> Result<(), Error> {
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         let open: Vec<_> = runs.iter().filter(|run| !run.is_closed()).collect();
@@ -219,6 +219,7 @@ impl Engine {
                             case: run.id().clone(),
                             step,
                             reason: reason.to_string(),
+                            reversible: !run.progress.is_irreversible(),
                         });
                     }
                 }
@@ -239,17 +240,18 @@ impl Engine {
         }
     }
 
-    /// Stops a case because something forbids the step. If nothing was begun, the case is superseded; otherwise it is
-    /// blocked.
+    /// Stops a case because something forbids the step. If no irreversible step was begun, the case is superseded.
+    /// Otherwise it is blocked.
     pub(super) async fn stop<W: Work>(
         &self,
         run: &mut Run<'_, W>,
         step: Step,
-        because: Because,
+        because: SupersedeReason,
     ) -> Result<(), Error> {
         if run.progress.is_irreversible() {
-            // A person may skip an outside party without an adapter. Nothing else can be skipped.
-            let waivable = matches!(because, Because::NoAdapter { .. } | Because::NoRecipient { .. });
+            // A person may skip a step at an outside party that has no adapter. No other step can be skipped.
+            let waivable =
+                matches!(because, SupersedeReason::NoAdapter { .. } | SupersedeReason::NoRecipient { .. });
             self.block(run, Obstacle { step, reason: because.into(), waivable }).await
         } else {
             self.supersede(run, because).await
@@ -265,7 +267,8 @@ impl Engine {
         let Obstacle { step, reason, .. } = obstacle;
         let reason = reason.to_string();
         tracing::warn!(case = %run.id(), %step, "case blocked");
-        run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
+        let reversible = !run.progress.is_irreversible();
+        run.end(Outcome::Blocked { case: run.id().clone(), step, reason, reversible });
         Ok(())
     }
 
@@ -273,7 +276,7 @@ impl Engine {
     pub(super) async fn supersede<W: Work>(
         &self,
         run: &mut Run<'_, W>,
-        because: Because,
+        because: SupersedeReason,
     ) -> Result<(), Error> {
         if let Err(error) = self.take_back(&run.new, &run.progress).await {
             run.wait(Step::Deactivate, &error, None);
@@ -283,8 +286,8 @@ impl Engine {
         self.close_all(vec![(run, closed)]).await
     }
 
-    /// Records what happened in these cases, in one write. If another worker has closed a case in the meantime, this
-    /// case ends as that worker recorded it. A write of a dropped engine may still have been on its way.
+    /// Records what happened in these cases, in one write. If another worker has closed a case in the meantime, the
+    /// case ends as that worker recorded it. This also happens if a write of a dropped engine arrives late.
     pub(super) async fn save<'r, 'e: 'r, W: Work>(
         &self,
         runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
@@ -317,7 +320,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends a case that this worker has lost: as another worker closed it, or as taken over.
+    /// Ends the run of a case that another worker has claimed or closed. The outcome is the other worker's result, or
+    /// "taken over".
     pub(super) async fn end_as_found<W: Work>(&self, run: &mut Run<'_, W>) -> Result<(), Error> {
         let entry = self.parts.ledger.entry(run.id()).await?;
         let ended = entry.as_ref().and_then(|entry| W::outcome(run, entry));
@@ -333,8 +337,8 @@ impl Engine {
     }
 }
 
-/// Whether a case takes part in the next step. All gateways are asked together, even if the cases start with
-/// different ones.
+/// Whether a case takes part in the next step. All gateways are asked together, even if the cases begin with
+/// different gateways.
 fn is_now<W>(run: &Run<'_, W>, next: &Next) -> bool {
     match (run.next(), next) {
         (Some(Next::Take(mine)), Next::Take(step)) => steps::are_alike(&mine, step),

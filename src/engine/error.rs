@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{AccessLogError, CopiesRemoved, Expired, NoEntropy};
 use crate::backup::BackupError;
-use crate::case::{Because, GatewayAnswer};
+use crate::case::{GatewayAnswer, SupersedeReason};
 use crate::customer::{GatewayName, HoldId, TenantId};
 use crate::data_map::{ClassName, Kind};
 use crate::digest::Digest;
@@ -38,7 +38,7 @@ pub enum Error {
     /// No random bytes are available.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
-    /// The approval is not valid any more.
+    /// The approval is not valid.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// No customer has this id.
@@ -56,7 +56,7 @@ pub enum Error {
         /// The treatments that exist.
         way_out: String,
     },
-    /// Tenants that were asked for, or that the policy has entries for, but that no customer of the store has.
+    /// A tenant was asked for, or has an entry in the policy, but no customer of the store belongs to this tenant.
     #[error("{0}")]
     NoSuchTenant(Problems),
     /// The plan was made under another policy or data map.
@@ -80,7 +80,7 @@ pub enum Error {
         why: &'static str,
     },
     /// The ledger is older than the mark in the host's database: it was restored from a backup. It does not know what
-    /// was erased since. Nothing was touched.
+    /// was erased after that backup. Nothing was touched.
     #[error(
         "the ledger ends at entry {last}, and the database has the mark of entry {mark}: this ledger was restored from a \
          backup; use the ledger that was in use last"
@@ -91,7 +91,7 @@ pub enum Error {
         /// The number of the entry in the mark.
         mark: u64,
     },
-    /// The mark in the host's database is of another ledger. Nothing was touched.
+    /// The mark in the host's database was written for another ledger. Nothing was touched.
     #[error(
         "entry {entry} of the ledger is not the entry of the mark in the database: they are of different histories; use the \
          ledger that belongs to this database"
@@ -100,7 +100,7 @@ pub enum Error {
         /// The number of the entry.
         entry: u64,
     },
-    /// There is no mark from which a replay could begin.
+    /// The host's database has no mark, so a replay does not know where to begin.
     #[error(
         "the database has no mark of the ledger; say when the backup was made, with RestoredFrom::Backup, and build the \
          engine with a mark, so that the next backup has one"
@@ -123,7 +123,7 @@ pub enum Error {
         /// The step.
         step: Step,
     },
-    /// The step cannot be taken by hand.
+    /// The step cannot be recorded as done by hand.
     #[error(
         "step {step} of case {case} cannot be taken by hand: only a step at a gateway or a recipient can be, while it blocks the case; \
          status lists what blocks"
@@ -152,7 +152,7 @@ pub enum Error {
         /// The gateway.
         gateway: GatewayName,
     },
-    /// A census is required, but there is no valid one, or the store takes none. Nothing was touched.
+    /// A census is required, but there is no valid census, or the store takes no census. Nothing was touched.
     #[error("{why}; {way_out}")]
     Census {
         /// What is wrong with the census.
@@ -189,7 +189,7 @@ pub enum Error {
         /// The id.
         request: RequestId,
     },
-    /// A note does not fit where the request stands. Nothing was noted.
+    /// A note does not fit the state of the request. Nothing was noted.
     #[error("request {request}: {source}")]
     OutOfTurn {
         /// The request.
@@ -217,7 +217,7 @@ pub enum Error {
          own"
     )]
     NoSuppression,
-    /// The policy does not suppress identifiers of this kind for this tenant, so the list cannot know them.
+    /// The policy does not suppress identifiers of this kind for this tenant. So the list has no entry for them.
     #[error(
         "the policy suppresses no {kind} for tenant {tenant}, so nobody can tell whether it was erased; name the kind in \
          suppress.kinds, or ask for another"
@@ -228,7 +228,7 @@ pub enum Error {
         /// The kind.
         kind: Kind,
     },
-    /// Nothing of the value can be compared: it is empty, or it is no identifier of its kind.
+    /// The value cannot be compared: it is empty, or it is no identifier of its kind.
     #[error("the {kind} cannot be compared: it is empty, or no {kind}; ask for a whole one")]
     NotComparable {
         /// The kind.
@@ -245,7 +245,8 @@ pub enum Error {
     /// The host's log did not record who looks at personal data, so nothing was read.
     #[error("the access log did not record the access, so nothing was read: {0}")]
     AccessLog(#[source] AccessLogError),
-    /// A search would read every record of some classes, because no index helps, and nobody allowed that. Nothing was read.
+    /// A search would scan all records of some classes, because no index fits, and the caller did not allow a scan.
+    /// Nothing was read.
     #[error(
         "the search would read every record of {}, because no index begins with a field that it looks in; add an index and          search for the exact value, or allow it with Search::reading_whole_tables",
         .classes.iter().map(ClassName::as_str).collect::<Vec<_>>().join(", ")
@@ -254,7 +255,7 @@ pub enum Error {
         /// The classes.
         classes: Vec<ClassName>,
     },
-    /// A request is no purpose for looking at these data. Nothing was read.
+    /// The request does not allow this access to personal data. Nothing was read.
     #[error("request {request} does not allow this: {why}")]
     NotForRequest {
         /// The request.
@@ -345,7 +346,7 @@ pub enum Outcome {
         /// The case.
         case: CaseId,
         /// What has changed.
-        because: Because,
+        because: SupersedeReason,
     },
     /// A person cancelled the case in the meantime. Nothing was touched, or the deactivation was undone.
     Cancelled {
@@ -361,6 +362,8 @@ pub enum Outcome {
         step: Step,
         /// Why.
         reason: String,
+        /// Whether the case can still be cancelled, because nothing irreversible was begun.
+        reversible: bool,
     },
     /// Something cannot be reached for now. [`Engine::resume`](super::Engine::resume) continues the case.
     Waiting {
@@ -445,7 +448,9 @@ impl std::fmt::Display for Outcome {
             }
             Self::Superseded { case, because } => write!(f, "case {case} is superseded: {because}"),
             Self::Cancelled { case } => write!(f, "case {case} was cancelled"),
-            Self::Blocked { case, step, reason } => write!(f, "case {case} is blocked at {step}: {reason}"),
+            Self::Blocked { case, step, reason, .. } => {
+                write!(f, "case {case} is blocked at {step}: {reason}")
+            }
             Self::Waiting { case, step, reason, .. } => write!(f, "case {case} waits at {step}: {reason}"),
             Self::Held { case, step, holds } => {
                 write!(f, "case {case} rests before {step}, until this is lifted: ")?;

@@ -25,7 +25,8 @@ pub struct Expired {
     pub case: CaseId,
     /// The results, by the owners of the records.
     pub of: BTreeMap<RecordsOf, ExpiredOf>,
-    /// Whether the counts are complete. If an answer of the store was lost, its records were treated but not counted.
+    /// Whether the counts are complete. They are not if an answer of the store was lost: its records were treated but
+    /// not counted.
     pub exact: bool,
     /// Why the expiry ended before it was complete, if it did.
     pub ended_early: Option<EndedEarly>,

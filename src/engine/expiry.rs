@@ -1,4 +1,5 @@
-//! Records that expire: by their own age, when their last duty ends, or because their owner is gone.
+//! Plans and carries out expiries. Records expire by their own age, when their last duty ends, or because their owner
+//! is gone.
 //!
 //! An expiry erases no customer. It erases expired records, and their customers stay as they are. An expiry is a case
 //! like an erasure, with one step. Each batch of customers is one transaction of the store, and one part of the step.
@@ -46,7 +47,7 @@ pub(super) struct Due {
     pub(super) done: Counts,
 }
 
-/// Reads all customers page by page. The "Unknown Customers" come last.
+/// Reads all customers page by page. The stand-ins ("Unknown Customer") come last.
 #[derive(Debug)]
 pub(super) struct Pages {
     stand_ins: bool,
@@ -86,7 +87,7 @@ impl Pages {
         Ok(None)
     }
 
-    /// The same, with no more than the ledger's tokens are made of.
+    /// The next page that is not empty, with only those facts from which the ledger's tokens are computed.
     pub(super) async fn registrations(
         &mut self,
         store: &dyn CustomerStore,
@@ -146,8 +147,8 @@ impl<'e> Dated<'e> {
 }
 
 impl Engine {
-    /// Plans what expires for the customers of some tenants, by age or because the last duty has ended. Touches
-    /// nothing. Reads all customers, batch by batch.
+    /// Plans an expiry for the customers of some tenants: records that are too old, or that no duty keeps any more.
+    /// Touches nothing. Reads all customers, batch by batch.
     ///
     /// # Errors
     /// [`Error::NoSuchTenant`] for a tenant without customers, either asked for or named in the policy. A store or a
@@ -201,7 +202,7 @@ impl Engine {
         Ok(PlannedExpiry::Plan(Box::new(plan)))
     }
 
-    /// Plans what expires because its owner is gone. Touches nothing.
+    /// Plans an expiry of records whose owner is gone. Touches nothing.
     ///
     /// # Errors
     /// A store out of reach.
@@ -256,7 +257,7 @@ impl Engine {
         }
     }
 
-    /// Checks that another operator approved than the one who planned, if the policy of one of the tenants asks for it.
+    /// Checks that the approver is not the planner, if the policy of one of the tenants requires this.
     fn has_four_eyes(&self, approved: &ApprovedExpiry) -> Result<(), Error> {
         let policy = &self.parts.policy;
         let asks = match approved.plan.of() {
@@ -287,8 +288,8 @@ impl Engine {
         }
     }
 
-    /// The rules under which an expiry was planned, if they are not in force any more: their kind, their digest, and
-    /// the digest in force.
+    /// The rules under which an expiry was planned, if they are not in force any more. Gives their kind, their
+    /// digest, and the digest in force.
     pub(super) fn other_expiry_rules(&self, terms: &ExpiryTerms) -> Option<(&'static str, Digest, Digest)> {
         let policy = &self.parts.policy;
         let ours: Vec<Digest> = match terms.of() {
@@ -325,8 +326,8 @@ impl Engine {
         Some((port, OwnerlessRequest::new(rules.rules().clone(), treatment, at)))
     }
 
-    /// Checks a page of customers: whose records have expired, and whose records must not be touched. If one customer
-    /// cannot be checked, the others are not affected.
+    /// Checks a page of customers. Finds out who has expired records, and whose records must not be touched. If one
+    /// customer cannot be checked, the others are not affected.
     pub(super) async fn look(
         &self,
         mut page: Vec<Customer>,
@@ -402,11 +403,11 @@ impl Engine {
         Ok(looked)
     }
 
-    /// The reason why a customer's records must not expire, if any. What is unknown forbids.
+    /// The reason why a customer's records must not expire, if any. An unknown fact is such a reason, too.
     ///
     /// A customer who is connected to a tenant outside the plan also belongs to that tenant, and the approval does
-    /// not cover it. If the store knows only the number of tenants, there must be no other tenant, unless the policy
-    /// ignores `several_tenants` with a reason.
+    /// not cover it. If the store knows only the number of tenants, the number must be one. A policy that ignores
+    /// `several_tenants` with a reason allows more.
     fn held_back(
         &self,
         facts: &Customer,
@@ -428,6 +429,6 @@ impl Engine {
         }
         let blocks = |rule: &GuardRule| !matches!(rule, GuardRule::Ignore { .. });
         let mut guards = policy.guards().filter(|(guard, rule)| holds_back(guard) && blocks(rule));
-        guards.find(|(guard, _)| guard.is_up(facts)).map(|(guard, _)| guard.to_string())
+        guards.find(|(guard, _)| guard.applies_to(facts)).map(|(guard, _)| guard.to_string())
     }
 }

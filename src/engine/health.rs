@@ -1,4 +1,4 @@
-//! Whether anything needs a person, in numbers.
+//! Counts of open work, and of problems on which a person has to act.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -6,13 +6,13 @@ use serde::Serialize;
 use super::{Engine, Error, RequestList};
 use crate::ledger::{HoldOn, WhichHolds};
 
-/// The state of everything that is open, for a monitor. The names of the fields in JSON stay as they are.
+/// Counts of everything that is open, for a monitor. The names of the fields in JSON will not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
     /// Requests that have not ended.
     pub requests_open: usize,
-    /// Requests whose answer was due before today. More than 0: a person has to act.
+    /// Requests whose answer, or whose confirmation of receipt, was due before today. More than 0: a person has to act.
     pub requests_overdue: usize,
     /// Open cases.
     pub cases_open: usize,
@@ -26,9 +26,9 @@ pub struct Health {
     pub holds_standing: usize,
     /// Whether a hold on everything stands: the emergency stop.
     pub stopped: bool,
-    /// Backup copies that are there although their rule no longer allows it. More than 0: plan their removal.
+    /// Backup copies that are older than their rule allows. More than 0: plan their removal.
     pub copies_expired: usize,
-    /// Places of backups that cannot be listed. More than 0: nobody knows until when copies linger.
+    /// Places of backups that cannot be listed. More than 0: nobody knows how long their copies stay.
     pub backups_unknown: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Holds that operators place through the engine: placed, lifted, and looked at right before each irreversible step.
+//! Places, lifts and lists the holds of operators. The engine checks the holds right before each irreversible step.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,11 +53,11 @@ impl NewHold {
         Self::on(NewHoldOn::Customer(customer.into()), ground, reference)
     }
 
-    /// Keeps only the records of some classes. A hold on invoices does not keep call records: whoever has to keep
-    /// something keeps it only "to the extent" that it is necessary (Art. 17(3) GDPR).
+    /// Keeps only the records of some classes. A hold on invoices does not keep call records. The law allows keeping
+    /// data only "to the extent" that it is necessary (Art. 17(3) GDPR).
     ///
-    /// The hold then stops every case whose treatment changes or deletes records of one of these classes. A treatment
-    /// of the policy that keeps these classes goes on, so the rest can be erased with such a treatment.
+    /// The hold then stops every case that would change or delete records of one of these classes. A treatment that
+    /// keeps these classes is not stopped. Such a treatment can erase everything else.
     #[must_use]
     pub fn classes<C: Into<ClassName>>(mut self, classes: impl IntoIterator<Item = C>) -> Self {
         self.classes = classes.into_iter().map(Into::into).collect();
@@ -65,12 +65,12 @@ impl NewHold {
     }
 }
 
-/// The standing holds, by the text that names what they keep.
+/// The holds in force, by the text that names what each hold covers.
 #[derive(Default)]
 struct Standing(BTreeMap<String, Vec<Hold>>);
 
 impl Standing {
-    /// The holds on what these texts name. Without any hold, no text is needed.
+    /// The holds on anything that these texts name. The texts are computed only if there are holds.
     fn of(&self, keys: impl FnOnce() -> BTreeSet<String>) -> impl Iterator<Item = &Hold> {
         let keys = if self.0.is_empty() { BTreeSet::new() } else { keys() };
         keys.into_iter().filter_map(|key| self.0.get(&key)).flatten()
@@ -101,18 +101,18 @@ fn keys_of_task(task: &Task) -> BTreeSet<String> {
             Some((customer, tenant, _)) => keys_of([tenant], Some(customer)),
             None => keys_of([], None),
         },
-        // Each customer whose records have expired is looked at, page by page.
+        // An expiry checks the holds for each customer with expired records, page by page.
         Task::Expiry(_) | Task::Copies(_) => keys_of([], None),
     }
 }
 
-/// Whether a hold keeps what a task would touch.
+/// Whether a hold forbids a task.
 fn keeps(hold: &Hold, treatment: Option<&Treatment>) -> bool {
-    // Where there is no treatment, no record class is touched: a profile at a gateway is none.
+    // A task without a treatment touches no record class. A profile at a gateway is no record class.
     hold.classes.is_empty() || treatment.is_some_and(|treatment| treatment.touches(&hold.classes))
 }
 
-/// Whether a case may still change something: not everything but the verification is done.
+/// Whether a case may still change something. It may not if only the verification is left.
 fn may_still_touch(progress: &Progress) -> bool {
     let ends = |step: &Step, done: &StepProgress| done.is_done() && *step != Step::Mentions;
     let done = progress.steps().enumerate().filter(|(_, (step, done))| ends(step, done));
@@ -130,19 +130,19 @@ fn may_still_touch(progress: &Progress) -> bool {
 impl Engine {
     /// Places a hold. From now on, in every process on the ledger:
     ///
-    /// * Whoever is held is *blocked* in every decision, with the ground of the hold. No line of the policy lets a hold
-    ///   pass that was placed here.
+    /// * A customer under the hold is *blocked* in every decision, with the ground of the hold. No line of the policy
+    ///   can override the hold.
     /// * An open case rests before its next step, with [`Outcome::Held`]. A step that has begun is finished: nothing
     ///   can stop a transaction that is being committed.
-    /// * An expiry leaves the records of whoever is held as they are.
+    /// * An expiry does not touch the records of customers under the hold.
     ///
     /// When the hold is [lifted](Self::lift_hold), the next [`resume`](Self::resume) takes the case up again, and the
     /// next decision finds the customer due again.
     ///
     /// # Errors
-    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTenant`] for a tenant without customers, [`Error::NoSuchClass`];
-    /// [`Error::Approval`] for an operator of other tenants, or without a valid id. Everybody may stop everything. A
-    /// store, keys or a ledger out of reach.
+    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTenant`] for a tenant without customers, [`Error::NoSuchClass`].
+    /// [`Error::Approval`] for an operator of other tenants, or without a valid id. A hold on everything needs no
+    /// authority over a tenant. A store, keys or a ledger out of reach.
     pub async fn place_hold(&self, hold: &NewHold, by: &Authority) -> Result<Hold, Error> {
         by.operator().check().map_err(crate::plan::ApprovalError::from)?;
         for class in &hold.classes {
@@ -179,10 +179,11 @@ impl Engine {
         Ok(hold)
     }
 
-    /// Lifts a hold. The host's own id of the customer is wiped from it; the dates, the ground, the reference and the
-    /// customer's token stay. What the hold kept is due again by itself: see [`place_hold`](Self::place_hold).
+    /// Lifts a hold. The customer's own id is deleted from the hold. The dates, the ground, the reference and the
+    /// customer's token stay. Customers under the hold become due again without another call: see
+    /// [`place_hold`](Self::place_hold).
     ///
-    /// Repeating does nothing, and gives the hold as it was lifted first.
+    /// A second call changes nothing, and returns the hold as it was lifted the first time.
     ///
     /// # Errors
     /// [`Error::NoSuchHold`]; [`Error::Approval`] for an operator of other tenants. To lift a hold on everything, an
@@ -207,7 +208,7 @@ impl Engine {
         self.parts.ledger.hold(hold).await?.ok_or_else(none)
     }
 
-    /// Up to `limit` holds in the order of their ids, after the given id: the standing ones, or all.
+    /// Up to `limit` holds in the order of their ids, after the given id. Either the holds in force, or all.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -220,13 +221,13 @@ impl Engine {
         Ok(self.parts.ledger.list_holds(which, after, limit).await?)
     }
 
-    /// The holds that stand on one of so many customers or cases, or on what they belong to.
+    /// The holds in force on any of these customers or cases, or on their tenants, or on everything.
     async fn standing(
         &self,
         count: usize,
         keys: impl FnOnce() -> BTreeSet<String>,
     ) -> Result<Standing, Error> {
-        // Mostly nothing is held, and one row tells so for a whole batch.
+        // Usually there is no hold at all. Reading one row shows this for a whole batch.
         let ledger = &self.parts.ledger;
         if count == 0 || count > 1 && ledger.list_holds(WhichHolds::Standing, None, 1).await?.is_empty() {
             return Ok(Standing::default());
@@ -240,7 +241,7 @@ impl Engine {
         Ok(Standing(standing))
     }
 
-    /// The customers on whom holds stand. Their records stay as they are, whoever is erased.
+    /// The customers under holds. Their records are not changed when another customer is erased.
     pub(super) async fn held_customers(&self) -> Result<Arc<HeldCustomers>, Error> {
         let (mut held, mut after) = (HeldCustomers::new(), None);
         loop {
@@ -276,8 +277,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the turn of cases that a hold keeps from going on. Called right before each step, and again right before
-    /// what cannot be taken back.
+    /// Ends the turn of cases that a hold stops. Called right before each step, and again right before each
+    /// irreversible action.
     pub(super) async fn rest_held<'r, 'e: 'r, W: Work>(
         &self,
         runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
@@ -309,8 +310,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The holds on whole tenants. Nobody knows whose tenant's a record without an owner was, so each of them keeps
-    /// such records.
+    /// The holds that keep records without an owner. A hold on a tenant does, because the former tenant of such a record is
+    /// unknown. A hold on a customer whose own row is gone does, because the record may have been the customer's.
     async fn holds_on_ownerless(&self, at: chrono::DateTime<chrono::Utc>) -> Result<Vec<HoldId>, Error> {
         let Some((_, request)) = self.ownerless(at) else { return Ok(Vec::new()) };
         let (mut found, mut after) = (Vec::new(), None);
@@ -319,10 +320,28 @@ impl Engine {
                 self.parts.ledger.list_holds(WhichHolds::Standing, after.as_ref(), self.parts.batch).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = Some(last.id.clone());
-            let is_wide = |hold: &&Hold| matches!(hold.on, HoldOn::Tenant(_) | HoldOn::Everything);
-            let keeping = page.iter().filter(is_wide).filter(|hold| keeps(hold, Some(&request.treatment)));
-            found.extend(keeping.map(|hold| hold.id.clone()));
+            let keeping: Vec<&Hold> =
+                page.iter().filter(|hold| keeps(hold, Some(&request.treatment))).collect();
+            let customers: BTreeSet<CustomerId> =
+                keeping.iter().filter_map(|hold| customer_of(hold)).collect();
+            let customers: Vec<CustomerId> = customers.into_iter().collect();
+            let there: BTreeSet<CustomerId> = if customers.is_empty() {
+                BTreeSet::new()
+            } else {
+                let facts = self.parts.store.facts(&customers).await?;
+                facts.into_iter().map(|facts| facts.id).collect()
+            };
+            let is_there = |hold: &Hold| customer_of(hold).is_some_and(|customer| there.contains(&customer));
+            found.extend(keeping.into_iter().filter(|hold| !is_there(hold)).map(|hold| hold.id.clone()));
         }
+    }
+}
+
+/// The customer on whom a hold stands, if it stands on one.
+fn customer_of(hold: &Hold) -> Option<CustomerId> {
+    match &hold.on {
+        HoldOn::Customer { customer, .. } => Some(customer.clone()),
+        _ => None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! When the last copy of what was erased is gone: as it was seen, and not as a rule promises.
+//! When the last backup copy of erased data is gone. This is what the engine saw in the backups, not what a rule
+//! promises.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,12 +18,12 @@ use crate::ledger::{
 
 use crate::plan::CaseId;
 
-/// Where what one case erased may still be, as it was seen.
+/// Where the data that one case erased may still be. This is what the engine saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CaseHorizon {
     /// The case.
     pub case: CaseId,
-    /// When the case was closed. A copy that was begun before may hold what it erased.
+    /// When the case was closed. A copy that was begun before this may contain erased data.
     pub closed_at: DateTime<Utc>,
     /// Each place of backups that was known when the case was closed, or is known now.
     pub places: BTreeMap<String, PlaceHorizon>,
@@ -30,25 +31,26 @@ pub struct CaseHorizon {
     pub files: FileSlack,
 }
 
-/// Whether a place still has copies from before a case was closed.
+/// Whether a place still has old copies: copies that were begun before a case was closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlaceHorizon {
-    /// No copy from before is there.
+    /// No old copy is there.
     Gone {
         /// When this was first seen.
         seen: DateTime<Utc>,
-        /// The last day on which an old version can be brought back, if the place keeps any and the day is not over.
+        /// The last day on which a deleted version can be restored, if the place keeps versions and this day is not
+        /// over.
         versions_until: Option<NaiveDate>,
     },
-    /// Copies from before are there, as the rule allows.
+    /// Old copies are there, and the rule still allows them.
     Lingers {
         /// How many.
         copies: u64,
-        /// Until when the rule allows it.
+        /// Until when the rule allows them.
         until: Horizon,
     },
-    /// Copies from before are there, and the rule no longer allows it. Somebody has to remove them.
+    /// Old copies are there, and the rule no longer allows them. Somebody has to remove them.
     Overdue {
         /// How many.
         copies: u64,
@@ -57,19 +59,19 @@ pub enum PlaceHorizon {
     },
     /// Nobody can tell.
     Unknown {
-        /// Why not. `None`: the engine has no backups of this name any more.
+        /// Why it is not known. `None`: the engine has no backups of this name any more.
         because: Option<NoHorizon>,
     },
 }
 
 impl CaseHorizon {
-    /// Whether nothing of what was erased is left in a copy or in the store's files, as far as this engine sees.
+    /// Whether no copy and no file of the store contains the erased data any more, as far as this engine can see.
     pub fn is_over(&self) -> bool {
         let is_gone = |place: &PlaceHorizon| matches!(place, PlaceHorizon::Gone { versions_until: None, .. });
         self.places.values().all(is_gone) && matches!(self.files, FileSlack::Scrubbed { .. })
     }
 
-    /// The day on which the last copy was seen to be gone, if all of them are.
+    /// The day on which the engine saw that the last copy was gone. `None` while a copy is left.
     pub fn last_gone(&self) -> Option<NaiveDate> {
         let days = self.places.values().map(|place| match place {
             PlaceHorizon::Gone { seen, versions_until: None } => Some(seen.date_naive()),
@@ -133,12 +135,12 @@ fn plural_are(copies: u64) -> &'static str {
 }
 
 impl Engine {
-    /// Looks at every place of backups, and notes in the ledger since when its oldest copy was begun, if this has changed.
-    /// Call this from time to time: the ledger then knows when the last copy of an erased customer was seen to be gone.
+    /// Looks at every place of backups, and records in the ledger when its oldest copy was begun, if this has
+    /// changed. Call this from time to time. The ledger then shows when the last copy of an erased customer was gone.
     /// The [worker](Self::worker) does this once a day.
     ///
     /// # Errors
-    /// A ledger out of reach. A place out of reach is noted as not known.
+    /// A ledger out of reach. A place out of reach is recorded as not known.
     pub async fn look_at_copies(&self) -> Result<CopiesSeen, Error> {
         let mut places = BTreeMap::new();
         for (place, backups) in &self.parts.backups {
@@ -157,7 +159,7 @@ impl Engine {
         }
         let sighting = CopiesSeen { at: self.parts.clock.now(), places };
         let last = self.parts.ledger.find(&Find::last(EntryKey::copies())).await?;
-        // Whoever was erased since the last sighting needs one of their own.
+        // Customers who were erased after the last look need a newer one.
         let newest = self.parts.ledger.last().await?;
         let is_known = last.iter().any(|entry| {
             let is_same = matches!(&entry.body, EntryBody::Copies(last) if last.places == sighting.places);
@@ -169,8 +171,8 @@ impl Engine {
         Ok(sighting)
     }
 
-    /// Where what a case erased may still be, as it was seen: in copies from before the case was closed, and in the store's
-    /// files. `None` if there is no such case, or if it did not end in an erasure.
+    /// Where the data that a case erased may still be: in copies that were begun before the case was closed, and in
+    /// the store's files. `None` if there is no such case, or if it did not end in an erasure.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -202,7 +204,7 @@ impl Engine {
     }
 }
 
-/// Where a place stands. `first_gone`: when it was first seen that no copy from before is there, or now.
+/// The state of one place. `first_gone`: when the engine first saw that no old copy is there, or now.
 fn place_horizon(
     schedule: &Schedule,
     copies: &[BackupCopy],

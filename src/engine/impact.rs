@@ -1,4 +1,4 @@
-//! Questions about customers without planning: why a decision was made, and what another policy would change.
+//! Explains a decision, and compares the policy with another policy. Nothing is planned.
 
 use super::survey::Surveyed;
 use super::tenants::Sought;
@@ -38,15 +38,16 @@ impl Engine {
     /// [`EngineBuilder::build`](super::EngineBuilder::build) does. The policy in force stays in force.
     ///
     /// # Errors
-    /// Everything that is impossible or undecided, all at once.
+    /// All errors of the policy at once.
     pub fn check_policy(&self, new: &PolicyDocument) -> Result<Policy, Problems> {
         new.check_with(self.data_map(), &self.parts.strategies)
     }
 
-    /// The effect of another policy on all customers of the store, in the memory of one batch. Touches nothing.
+    /// The effect of another policy on all customers of the store. Needs no more memory than one batch. Touches
+    /// nothing.
     ///
     /// The gateways are not asked: a customer who would be blocked only by a gateway's answer counts as due. A
-    /// customer who was treated before under another treatment counts as due as well, so that no number is too small.
+    /// customer who was erased with another treatment before counts as due as well. So no number is too small.
     ///
     /// # Errors
     /// [`Error::NoSuchTenant`] if the other policy has an entry for a tenant without customers. A store or ledger out

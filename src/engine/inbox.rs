@@ -4,27 +4,25 @@ use chrono::DateTime;
 
 use super::{Engine, Error};
 use crate::ledger::Received;
-use crate::plan::Regime;
-use crate::policy::PrivacyLaw;
 use crate::request::{Channel, NewRequest, RequestId, RequestKind, Who};
 use crate::store::InboxRow;
 
-/// What became of the rows of an inbox.
+/// The result of [`Engine::move_inbox`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Moved {
-    /// Rows that are requests in the register now, and gone from the inbox.
+    /// Rows that were moved: they are requests in the register now.
     pub received: usize,
-    /// Rows that were in the register before, and are gone from the inbox: a restore had brought them back, or a process
-    /// had died between the two writes.
+    /// Rows that were in the register already. They are deleted from the inbox. This happens after a restore, or if a
+    /// process died between the two writes.
     pub known: usize,
-    /// Rows that stay in the inbox, because nobody can say what they mean: each with the reason and a way out.
+    /// Rows that stay in the inbox because they cannot be read. Each has the reason and a way out.
     pub refused: Vec<(RequestId, String)>,
 }
 
 impl Engine {
-    /// Moves the rows of the [inbox](crate::store::Inbox) into the register: each once, whatever dies in between. The
-    /// row is first recorded in the register, and then deleted from the inbox.
+    /// Moves the rows of the [inbox](crate::store::Inbox) into the register. Each row is recorded in the register
+    /// first, and then deleted from the inbox. A crash in between does not duplicate a request.
     ///
     /// # Errors
     /// [`Error::NoInbox`]. A store, keys or a ledger out of reach.
@@ -39,7 +37,7 @@ impl Engine {
             for row in rows {
                 let id = row.id.clone();
                 match self.request_of(row) {
-                    Ok(request) => requests.push(self.with_token(request).await?),
+                    Ok(request) => requests.push(self.completed(request).await?),
                     Err(why) => moved.refuse(id, why),
                 }
             }
@@ -61,7 +59,7 @@ impl Engine {
         }
     }
 
-    /// The request that a row means, or why it means none.
+    /// The request in a row, or why the row is no valid request.
     fn request_of(&self, row: InboxRow) -> Result<NewRequest, String> {
         let listed = |names: Vec<&str>| names.join(", ");
         let kind = RequestKind::named(&row.kind).ok_or_else(|| {
@@ -87,10 +85,7 @@ impl Engine {
                 return Err("it needs exactly one of the columns customer and address; correct it".to_owned());
             }
         };
-        let everyone = self.parts.policy.everyone();
-        let regime = if everyone.privacy_law() == PrivacyLaw::UkGdpr { Regime::Uk } else { Regime::Eu };
-        let new = NewRequest::new(row.id, kind, channel, who, received_at);
-        Ok(new.in_zone(everyone.time_zone()).under(regime))
+        Ok(NewRequest::new(row.id, kind, channel, who, received_at))
     }
 }
 

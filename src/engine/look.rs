@@ -1,13 +1,13 @@
 //! Looking at one thing: a customer, an open case, an entry of the ledger. For the screens of a host.
 
-use super::{Access, Accessed, Engine, Error, OpenCase, only};
+use super::{Access, Accessed, Engine, Error, OpenCase, single};
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::ledger::Entry;
 use crate::plan::CaseId;
 use crate::request::{RequestId, Who};
 
-/// How many open cases are read at once, while one of them is looked for. The ids that an engine draws are hexadecimal,
-/// so at most sixteen differ in the last digit alone.
+/// The number of open cases that are read at once to find one of them. An engine's ids are hexadecimal. So at most
+/// sixteen ids differ only in the last digit.
 const NEIGHBOURS: usize = 16;
 
 impl Engine {
@@ -20,8 +20,8 @@ impl Engine {
         self.facts(std::slice::from_ref(customer)).await?.remove(customer).ok_or(Error::NoSuchCustomer)
     }
 
-    /// The values by which a person recognises a customer: names, addresses. The host's access log hears of it before they
-    /// are read.
+    /// The values by which a person recognises a customer: names, addresses. The access is written to the host's
+    /// access log before they are read.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`]; [`Error::Approval`] for an operator of other tenants; [`Error::NotForRequest`];
@@ -31,10 +31,11 @@ impl Engine {
         let what = Accessed::Identity { customer: customer.clone() };
         let tenants = std::iter::once(&facts.tenant).chain(&facts.connected);
         self.access(access, Some(customer), tenants, what).await?;
-        Ok(only(self.parts.store.identifiers(std::slice::from_ref(customer)).await?)?)
+        Ok(single(self.parts.store.identifiers(std::slice::from_ref(customer)).await?)?)
     }
 
-    /// Who asks in a request. `None` if the request has ended. The host's access log hears of it first.
+    /// The person who made a request. `None` if the request has ended. The access is written to the host's access log
+    /// first.
     ///
     /// # Errors
     /// [`Error::NoSuchRequest`]; [`Error::Approval`] for an operator of other tenants; [`Error::NoAccessLog`] and

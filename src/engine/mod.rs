@@ -5,8 +5,8 @@
 //!
 //! # How a case runs
 //! 1. **Open.** The mandate and the plan are recorded before anything is touched.
-//! 2. **Decide again,** on fresh facts. For a customer who is due, the gateways are asked, too. If anything has
-//!    changed, the case is superseded.
+//! 2. **Decide again,** on fresh facts. If the customer is due, the gateways are asked, too. If anything that the
+//!    decision depends on has changed, the case is superseded.
 //! 3. **Deactivate** by compare-and-set. The former status is recorded first.
 //! 4. **Gateways and recipients.** Guards are checked again right before each. A refusal blocks the case.
 //! 5. **Mentions** in the texts of others: the case waits for [a pass](Engine::redact_mentions) for everybody.
@@ -144,7 +144,7 @@ struct Parts {
     holidays: Holidays,
     suppression: Option<suppression::Suppressor>,
     mark: Option<Arc<dyn KeepsMark>>,
-    /// Whether this engine keeps the mark, and how far it has raised it.
+    /// Whether this engine updates the mark, and the number of the entry up to which it has done so.
     marking: Mutex<replay::Marking>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -155,7 +155,7 @@ struct Parts {
     lease: Lease,
     /// The epochs of the key ring, after the check that the ledger was written with these keys.
     epochs: Mutex<Vec<Epoch>>,
-    /// The signs of treatments under which cases were ever opened, once the ledger was asked.
+    /// The signs of all treatments under which cases were ever opened. `None` until they are read from the ledger.
     signs: Mutex<Option<Arc<Signs>>>,
     /// Cases on which this engine is working, so that a resume does not take them up again.
     running: Mutex<BTreeSet<CaseId>>,
@@ -234,31 +234,32 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets the adapter that takes people out of the texts of others, for policies that say so. The pass is
-    /// [`Engine::redact_mentions`].
+    /// Sets the adapter that removes a person's name from the texts of others. Needed if the policy redacts mentions.
+    /// [`Engine::redact_mentions`] starts a pass over the texts.
     #[must_use]
     pub fn mentions(mut self, texts: impl RedactMentions) -> Self {
         self.mentions = Some(Arc::new(texts));
         self
     }
 
-    /// Sets the store that keeps the [mark](crate::store::Mark) of the ledger in the host's database, so that a
-    /// restored database can tell [which erasures it does not know](Engine::plan_replay). Leave it out if several
-    /// customers' databases share one ledger.
+    /// Sets the store that keeps the ledger's [mark](crate::store::Mark) in the host's database. A database that was
+    /// restored from a backup has an old mark. From this mark the engine knows [which erasures to
+    /// repeat](Engine::plan_replay). Do not set it if several databases of customers share one ledger.
     #[must_use]
     pub fn mark(mut self, store: impl KeepsMark) -> Self {
         self.mark = Some(Arc::new(store));
         self
     }
 
-    /// Sets the [inbox](Inbox) in the host's database, into which the host writes requests in transactions of its own.
+    /// Sets the [inbox](Inbox): a table in the host's database. The host inserts requests there in its own
+    /// transactions.
     #[must_use]
     pub fn inbox(mut self, store: impl Inbox) -> Self {
         self.inbox = Some(Arc::new(store));
         self
     }
 
-    /// Sets the holidays of the controller's place. They move the last day for the answer to a request.
+    /// Sets the public holidays where the controller is. They move the last day for the answer to a request.
     #[must_use]
     pub fn holidays(mut self, holidays: Holidays) -> Self {
         self.holidays = holidays;
@@ -266,8 +267,8 @@ impl EngineBuilder {
     }
 
     /// Sets the suppression list, and the key ring for its tokens, for policies that
-    /// [suppress](crate::policy#suppression) identifiers. The ledger can be the list. The key ring must not have a key of
-    /// the ledger's ring, so that it can be destroyed by itself.
+    /// [suppress](crate::policy#suppression) identifiers. The ledger can be the list. The two key rings must not
+    /// share a key, so that the keys of the list can be destroyed separately.
     #[must_use]
     pub fn suppression(mut self, list: impl SuppressionList, keys: impl KeyRing) -> Self {
         self.suppression = Some((Arc::new(list), Arc::new(keys)));
@@ -281,8 +282,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Replaces the system's source of randomness. For tests only: who can predict the bytes can tell which token
-    /// belongs to which record.
+    /// Replaces the system's source of randomness. For tests only: anybody who can predict the bytes can find out
+    /// which token belongs to which record.
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
@@ -323,8 +324,8 @@ impl EngineBuilder {
     /// Checks the policy against the store's data map, and builds the engine.
     ///
     /// # Errors
-    /// Everything that is impossible or undecided, all at once: see [`PolicyDocument::check`]. Also a gateway at
-    /// which the policy erases, or a recipient that it tells, and that has no adapter here or has two.
+    /// All errors of the policy at once: see [`PolicyDocument::check`]. Also an error if the policy erases at a
+    /// gateway, or notifies a recipient, without exactly one adapter in this builder.
     pub fn build(self) -> Result<Engine, Problems> {
         let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
@@ -427,7 +428,7 @@ impl EngineBuilder {
     }
 }
 
-/// The texts of others that the policy has redacted, where no store can do so.
+/// The problems of a policy that redacts mentions in the texts of others, if no store can do that.
 fn texts_without_store(policy: &Policy) -> Vec<Problem> {
     let treatments = policy.all().flat_map(|policy| policy.treatments().values());
     let texts: BTreeSet<_> = treatments.flat_map(|treatment| treatment.redacted_mentions()).collect();
@@ -441,7 +442,8 @@ fn texts_without_store(policy: &Policy) -> Vec<Problem> {
     texts.into_iter().map(problem).collect()
 }
 
-/// The recipients by name. Every recipient that the policy tells needs one adapter, whose calls are shorter than a claim.
+/// The recipients by name. Every recipient that the policy notifies needs one adapter. The longest call of an adapter
+/// must be shorter than a claim.
 fn checked_recipients(
     adapters: Vec<Arc<dyn Recipient>>,
     policy: &Policy,
@@ -519,7 +521,7 @@ impl Engine {
         }
     }
 
-    /// The policy, after the check against the data map.
+    /// The policy. It has been checked against the data map.
     pub fn policy(&self) -> &Policy {
         &self.parts.policy
     }
@@ -554,7 +556,8 @@ impl Engine {
     /// Plans the erasure of several customers: one answer each, in order. Touches nothing.
     ///
     /// # Errors
-    /// A store or ledger out of reach, for all of them; otherwise per customer, as [`plan`](Self::plan).
+    /// A store or ledger out of reach fails the whole call. Other errors are given per customer, as by
+    /// [`plan`](Self::plan).
     pub async fn plan_batch(
         &self,
         customers: &[CustomerId],
@@ -600,7 +603,7 @@ impl Engine {
             expected: facts.expected(),
             at: self.parts.clock.now(),
         };
-        Ok(only(self.parts.store.deactivate(&[deactivation]).await?)?)
+        Ok(single(self.parts.store.deactivate(&[deactivation]).await?)?)
     }
 
     /// Undoes a deactivation that [`deactivate`](Self::deactivate) made.
@@ -613,7 +616,7 @@ impl Engine {
         before: FormerStatus,
     ) -> Result<Reactivated, Error> {
         let reactivation = Reactivation { customer: customer.clone(), before };
-        Ok(only(self.parts.store.reactivate(&[reactivation]).await?)?)
+        Ok(single(self.parts.store.reactivate(&[reactivation]).await?)?)
     }
 
     /// Executes approved plans: one outcome each, in order. For very many plans, see
@@ -623,8 +626,8 @@ impl Engine {
     ///
     /// # Errors
     /// Before any case is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`] if any plan cannot
-    /// be executed now; then nothing is touched. Later: only errors that prevent writes to the ledger. Open cases can
-    /// be resumed.
+    /// be executed now. Then nothing is touched. After that: only errors that prevent writes to the ledger. Then open
+    /// cases can be resumed.
     pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
         let now = self.parts.clock.now();
         self.admit_all(&plans, now).await?;
@@ -672,7 +675,7 @@ impl Engine {
         self.admit_replays(plans).await
     }
 
-    /// Checks replays. A case is carried out again only for its own customer, and with the treatment that erased the
+    /// Checks replays. A case is repeated only for its own customer, and only with the treatment that erased this
     /// customer.
     async fn admit_replays(&self, plans: &[ApprovedPlan]) -> Result<(), Error> {
         let replays = plans.iter().filter_map(|plan| match &plan.mandate {
@@ -743,13 +746,14 @@ impl Engine {
         Ok(Certificate::read(&*self.parts.ledger, case).await?)
     }
 
-    /// Removes the bytes of everything erased so far from the store's files, and records it. Call this after a run.
+    /// Removes old bytes from the store's files: those of everything that was erased so far. Records the scrub in the
+    /// ledger. Call this after a run.
     ///
     /// # Errors
     /// [`Error::NoScrub`], or a store that is in use.
     pub async fn scrub(&self) -> Result<(), Error> {
         let scrub = self.parts.scrub.as_ref().ok_or(Error::NoScrub)?;
-        // Cases that are closed while the scrub runs are not covered by it.
+        // The scrub does not cover cases that are closed while it runs.
         let through = self.parts.ledger.last().await?;
         scrub.scrub().await?;
         let scrubbed = EntryBody::Scrubbed(Scrubbed { through, at: self.parts.clock.now() });
@@ -776,8 +780,8 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// The result of a batch with one item.
-fn only<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
+/// The result of the only item of a batch.
+fn single<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
     let missing = || StoreError::failed("answering", "the store gave no answer; it was not tried");
     batch.into_iter().next().ok_or_else(missing)?
 }

@@ -14,9 +14,9 @@ use crate::plan::ApprovedPlan;
 /// next one is opened and decided again.
 pub(super) const BATCHES_AT_ONCE: usize = 3;
 
-/// A lock: only one batch at a time erases and reads back records; the others prepare or close. Without the lock, all
-/// batches would wait for the store together, and the store would then wait while all of them are closed. Each run
-/// has its own lock, because somebody may ask another run for outcomes while nobody polls this one.
+/// The lock on erasing. Only one batch at a time erases and reads back records; the others prepare or close. Without
+/// the lock, all batches would wait for the store at the same time. The store would then be idle while all of them
+/// are closed. Each run has its own lock: two runs must not block each other if only one of them is polled.
 pub(super) type Turns = futures_util::lock::Mutex<()>;
 
 /// The outcomes of [`Engine::execute_each`], in the order of the plans.
@@ -56,7 +56,7 @@ impl<'e> Outcomes<'e> {
     ///
     /// # Errors
     /// [`Error::Approval`] or [`Error::OtherRules`] if any plan of a batch cannot be executed now. Nothing of this
-    /// batch is touched, the batches before it are done, and later batches can still be asked for. Otherwise: errors
+    /// batch is touched. The batches before it are done, and later batches can still be asked for. Otherwise: errors
     /// that prevent writes to the ledger. Open cases can be resumed.
     pub async fn next(&mut self) -> Option<Result<Outcome, Error>> {
         while self.ready.is_empty() {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A new file for a review, an approval or an export. It may hold what identifies customers, so only its owner may read it.
+/// A new file for a review, an approval or an export. It may contain personal data, so only its owner may read it.
 ///
 /// The file appears under its name when it is [finished](Self::finish), and not before. A file of this name is never
 /// overwritten. If the process dies on the way, a file with the ending `.part` is left.
@@ -20,7 +20,8 @@ impl PrivateFile {
     /// Begins a new file.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] if there is a file of this name; also no folder, or no right to write.
+    /// [`io::ErrorKind::AlreadyExists`] if there is a file of this name. Also an error if there is no folder, or no
+    /// right to write there.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         static FILES: AtomicU64 = AtomicU64::new(0);
         let path = path.as_ref().to_owned();
@@ -37,7 +38,7 @@ impl PrivateFile {
         Ok(Self { file: BufWriter::new(options.open(&aside)?), aside, path })
     }
 
-    /// Copies everything that was written into another place. For a file that is never finished.
+    /// Copies everything that was written so far into another writer. For a file that is never finished.
     ///
     /// # Errors
     /// What the file system says.
@@ -56,7 +57,7 @@ impl PrivateFile {
     pub fn finish(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
-        // A link fails where the name is taken; a rename would overwrite.
+        // A hard link fails if the name is taken. A rename would overwrite the other file.
         fs::hard_link(&self.aside, &self.path)
     }
 }

@@ -1,4 +1,4 @@
-//! Finds profiles that were forgotten at a gateway: every profile there is compared with the root store.
+//! Finds profiles that were forgotten at a gateway. Every profile there is compared with the root store.
 //!
 //! Profiles arrive page by page and are collected into blocks. For each block all customers are read once. So memory
 //! holds only one block of profiles and one page of customers.
@@ -28,8 +28,8 @@ pub struct Reconciliation<'e> {
     waiting: Vec<ListedProfile>,
     ended: bool,
     listed: u64,
-    /// Customers who own profiles of earlier blocks, and who have no link that shows the right profile. Eight bytes
-    /// each.
+    /// Customers who own profiles of earlier blocks, and who have no link to their profile. Stored as hashes of eight
+    /// bytes.
     seen: HashSet<u64>,
 }
 
@@ -153,7 +153,7 @@ impl Reconciliation<'_> {
     }
 }
 
-/// A short hash of a customer's id, for remembering the customer.
+/// A hash of a customer's id, of eight bytes.
 fn short(customer: &CustomerId) -> u64 {
     let digest = Digest::of_bytes(customer.as_str().as_bytes());
     let mut bytes = [0; 8];
@@ -161,7 +161,7 @@ fn short(customer: &CustomerId) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// An address in the form in which mail servers compare addresses, as far as they agree.
+/// An address in the form in which nearly all mail servers compare addresses.
 fn address(text: &str) -> String {
     text.trim().to_lowercase()
 }
@@ -305,7 +305,7 @@ impl Engine {
         Ok(matched)
     }
 
-    /// The e-mail addresses of customers, unless nobody needs them.
+    /// The e-mail addresses of customers. Empty lists if no profile of the block has an address.
     async fn addresses(&self, customers: &[Customer], nobody_asks: bool) -> Result<Vec<Vec<String>>, Error> {
         if nobody_asks {
             return Ok(customers.iter().map(|_| Vec::new()).collect());

@@ -1,8 +1,9 @@
-//! After a restore: what was erased since the backup is erased again.
+//! Replays: after a restore, everything that was erased since the backup is erased again.
 //!
-//! A backup brings people back who were erased after it was made. The ledger is not restored with it, so it knows
-//! them: by tokens, never by name. Each customer of the restored database gets a token again, and whoever has a closed
-//! case behind the [mark](crate::store::Mark) is planned again. A person approves all these plans by one digest.
+//! A restored backup contains people who were erased after it was made. The ledger is not restored with it, so it
+//! still has their closed cases. The ledger knows people by tokens, never by name. So the engine computes the token
+//! of every customer in the restored database. A customer with a closed case behind the [mark](crate::store::Mark) is
+//! planned again. A person approves all these plans by one digest.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -27,17 +28,19 @@ use crate::words::plural;
 /// The number of entries that are read at once.
 const ENTRIES: usize = 1_000;
 
-/// The number of customers whose registrations are read at once. Nearly all of them are nobody whom the ledger knows.
+/// The number of customers whose registrations are read at once. The ledger knows hardly any of them, so a page can
+/// be large.
 const CUSTOMERS: usize = 4_000;
 
-/// Which closed cases a restored database may not know.
+/// Which closed cases the restored database may not contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RestoredFrom {
     /// All cases behind the mark in the database itself.
     Mark,
-    /// All cases that were closed at this instant or later, and those behind the mark, if there is one. If the time of
-    /// the backup is not known exactly, an earlier instant is safe: what is erased already is left as it is.
+    /// All cases that were closed at this instant or later. If there is a mark, also all cases behind the mark. If
+    /// the time of the backup is not known exactly, give an earlier instant: customers who are erased already are not
+    /// touched again. This needs `customers.registered` in the map where ids are given out again.
     Backup(DateTime<Utc>),
 }
 
@@ -47,13 +50,13 @@ pub enum RestoredFrom {
 pub enum CaughtUp {
     /// The database knows all of them.
     Yes,
-    /// There are closed cases behind the mark: the database was restored, or a process died before it raised the mark.
-    /// [`Engine::plan_replay`] finds out.
+    /// There are closed cases behind the mark. Either the database was restored, or a process died before it raised
+    /// the mark. [`Engine::plan_replay`] finds out which.
     No {
         /// The number of cases.
         cases: u64,
     },
-    /// Nobody can tell, because the database has no mark.
+    /// It cannot be known, because the database has no mark.
     Unknown,
 }
 
@@ -72,21 +75,21 @@ impl fmt::Display for CaughtUp {
     }
 }
 
-/// What has to be erased again in a restored database.
+/// The result of [`Engine::plan_replay`]: what has to be erased again in a restored database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlannedReplay {
     /// The plans, each with its closed case. A person approves their common digest.
     pub plan: ReplayPlan,
-    /// Closed cases whose customers are in the database, and that cannot be carried out again.
+    /// Closed cases whose customers are in the database again, but cannot be erased again.
     pub refused: Vec<NotReplayed>,
-    /// What had expired since, and has expired again in the restored database. Each plan is approved and
-    /// [carried out](Engine::expire) for itself.
+    /// Plans for records that expired after the backup and are in the database again. Each plan is approved and
+    /// [carried out](Engine::expire) separately.
     pub expiries: Vec<ExpiryPlan>,
-    /// Closed cases whose customers cannot be recognised: the key of their epoch, or their token, was destroyed. Whoever was
-    /// erased in them may be in the database again. More than 0: the database never counts as caught up.
+    /// Closed cases whose customers cannot be recognised: the key of their epoch, or their token, was destroyed.
+    /// Their customers may be in the database again. More than 0: the database never counts as caught up.
     pub unrecognised: u64,
-    /// The last entry of the ledger that was looked at.
+    /// The last entry of the ledger that was read.
     through: Mark,
 }
 
@@ -106,7 +109,7 @@ pub struct NotReplayed {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum WhyNotReplayed {
-    /// The policy's decision on the restored facts: for example a guard that blocks.
+    /// The policy's decision on the restored facts. For example, a guard blocks.
     Decided(Decision),
     /// Today's treatment of the same name does less than the treatment of the closed case.
     Less(Vec<Shortfall>),
@@ -194,11 +197,11 @@ pub(super) enum Marking {
     /// Not found out yet.
     #[default]
     Unknown,
-    /// The database knows everything up to here.
+    /// The database contains every erasure up to this entry.
     Through(u64),
-    /// The database does not know everything. The mark stays until a replay is through.
+    /// The database does not contain every erasure. The mark is not raised until a replay is complete.
     Behind,
-    /// There are closed cases, and no mark. Only a replay makes one.
+    /// There are closed cases, but no mark. Only a replay makes a mark.
     Unmarked,
 }
 
@@ -210,7 +213,7 @@ struct ErasedThen {
     digest: Digest,
 }
 
-/// What was closed behind a mark.
+/// What the closed cases behind a mark erased.
 #[derive(Default)]
 struct Since {
     /// The erased customers, each with the closed cases, the last one first.
@@ -238,21 +241,21 @@ impl NotReplayed {
     }
 }
 
-/// A number with its word: `2 customers`.
+/// A number with its noun: `2 customers`.
 fn counted(count: u64, word: &str) -> String {
     format!("{count} {}", plural(count, word))
 }
 
 impl Engine {
-    /// Whether the database of the store knows every erasure of the ledger. Ask before the service serves: after a
-    /// restore the answer is *no*, until a [replay](Self::plan_replay) is through.
+    /// Whether the store's database contains every erasure of the ledger. Call this before the service accepts
+    /// requests. After a restore the answer is *no*, until a [replay](Self::plan_replay) is complete.
     ///
-    /// In a database without a mark, the first call makes one, if no closed case has changed records yet. So ask when a
-    /// new system starts: then every backup has a mark.
+    /// In a database without a mark, the first call makes a mark, if no closed case has changed records yet. So call
+    /// this when a new system starts. Then every backup contains a mark.
     ///
     /// # Errors
-    /// [`Error::OldLedger`] or [`Error::OtherLedger`] if the ledger is not the one of the mark. A store or ledger out
-    /// of reach.
+    /// [`Error::OldLedger`] or [`Error::OtherLedger`] if the mark does not belong to this ledger. A store or ledger
+    /// out of reach.
     pub async fn caught_up(&self) -> Result<CaughtUp, Error> {
         let Some(store) = &self.parts.mark else { return Ok(CaughtUp::Unknown) };
         let last = self.parts.ledger.last().await?;
@@ -260,7 +263,7 @@ impl Engine {
         let mut cases = 0;
         self.entries_after(mark.map_or(0, |mark| mark.entry), last, |_, closed| {
             cases += u64::from(changes_records(&closed.closing));
-            // Without a mark, one case is enough to know that nobody can tell.
+            // Without a mark, one case is enough: the answer is then "unknown".
             mark.is_some() || cases == 0
         })
         .await?;
@@ -275,15 +278,19 @@ impl Engine {
     }
 
     /// Finds the customers of a restored database who were erased after the backup was made, and plans their erasure
-    /// again. Touches nothing. Reads the customers page by page. The memory grows with the number of closed cases
-    /// since the backup, and not with the number of customers.
+    /// again. Touches nothing. Reads the customers page by page. Memory grows with the number of closed cases since
+    /// the backup, and not with the number of customers.
     ///
-    /// Each customer is planned under the policy's treatment of the same name, if it does at least what was done then.
-    /// Guards are checked on the restored facts. Row ids are reused: only somebody with the same id, the same tenant and
-    /// the same instant of registration is the same person.
+    /// Each customer is planned under the policy's treatment of the same name, if that treatment does at least what
+    /// was done then. Guards are checked on the restored facts. Databases reuse row ids. So a customer is the same
+    /// person only if the id, the tenant and the instant of registration are the same.
     ///
-    /// Approve the [plan](ReplayPlan::approve), and [execute](Self::execute) it. Then [`finish_replay`](Self::finish_replay)
-    /// finds that nothing is left, and raises the mark.
+    /// **Without `customers.registered` in the map, a stranger who got the id of an erased customer counts as that customer.**
+    /// `SQLite` gives the highest id out again after its row was deleted, unless the table has `AUTOINCREMENT`. With such ids,
+    /// name `registered`, or look at every customer of the plan before it is approved.
+    ///
+    /// Approve the [plan](ReplayPlan::approve), and [execute](Self::execute) it. Then call
+    /// [`finish_replay`](Self::finish_replay): if nothing is left to erase, it raises the mark.
     ///
     /// # Errors
     /// [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`]. Keys, a store or a ledger out
@@ -328,8 +335,8 @@ impl Engine {
         Ok(planned)
     }
 
-    /// Looks again whether anybody has to be erased again, and if not, raises the mark: the database has caught up.
-    /// Returns what is left.
+    /// Plans the replay again. If nobody has to be erased again, it raises the mark: the database has caught up.
+    /// Returns what is left to erase.
     ///
     /// # Errors
     /// As [`plan_replay`](Self::plan_replay).
@@ -363,8 +370,8 @@ impl Engine {
             }
         })
         .await?;
-        // A customer may have several closed cases. The last one comes first, and the next one only if nothing is left
-        // to do under that.
+        // A customer may have several closed cases. They are tried from the last to the first, until there is
+        // something to do under one of them.
         while !found.is_empty() {
             let mut asked = BTreeMap::<(&TreatmentName, Trigger), Vec<_>>::new();
             for (customer, mut cases) in found.drain(..) {
@@ -408,7 +415,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Plans expiries again that were closed since, if anything has expired in the restored database.
+    /// Plans again the expiries that were closed since, if the restored database contains expired records.
     async fn expiries_again(
         &self,
         since: &Since,
@@ -452,7 +459,7 @@ impl Engine {
         Ok(result)
     }
 
-    /// What today's treatment does not do, and the treatment of a closed case did.
+    /// What the treatment of a closed case did, and today's treatment does not do.
     pub(super) async fn falls_short(
         &self,
         rules: &ErasureRules,
@@ -477,8 +484,8 @@ impl Engine {
         Ok(now.falls_short_of(&then))
     }
 
-    /// The customers who were erased, and the expiries, in closed cases behind the mark, or since an instant. An instant
-    /// that is too late hides nothing behind the mark.
+    /// Reads the closed cases behind the mark, or since an instant: the customers who were erased, and the expiries.
+    /// All cases behind the mark are read, even if the instant is later.
     async fn closed_since(
         &self,
         mark: Option<u64>,
@@ -517,7 +524,7 @@ impl Engine {
         Ok(since)
     }
 
-    /// Reads the closed cases after an entry, up to another one, as long as the closure answers `true`.
+    /// Reads the closed cases after one entry, up to another entry. Stops when the closure answers `false`.
     async fn entries_after(
         &self,
         mut after: u64,
@@ -535,7 +542,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The mark of the database, after the check that it is of this ledger.
+    /// The mark of the database. Checks that the mark belongs to this ledger.
     async fn checked_mark(&self, store: &dyn KeepsMark, last: u64) -> Result<Option<Mark>, Error> {
         let Some(mark) = store.mark().await? else { return Ok(None) };
         if mark.entry > last {
@@ -562,7 +569,7 @@ impl Engine {
         *self.parts.marking.lock().unwrap_or_else(PoisonError::into_inner) = marking;
     }
 
-    /// Finds out, before cases are opened, whether this engine keeps the mark.
+    /// Finds out, before cases are opened, whether this engine raises the mark.
     ///
     /// # Errors
     /// [`Error::OldLedger`] or [`Error::OtherLedger`]: no case is opened on a ledger that was restored.
@@ -581,8 +588,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Raises the mark to the last of some entries that were closed, if this engine keeps the mark. A failure is
-    /// logged: the next replay then finds that nothing is left.
+    /// Raises the mark to the last of these entries, if this engine raises the mark. A failure is only logged,
+    /// because it is harmless: the next replay finds that nothing is left to erase.
     pub(super) async fn raise_mark(&self, entries: &[Entry]) {
         let marking = *self.parts.marking.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(store), Marking::Through(from), Some(last)) =

@@ -6,32 +6,35 @@ use super::keys::token_of;
 use super::{Engine, Error};
 use crate::ledger::{LedgerError, Received, RequestNote, SavedRequest, Standing, TokenOf, WhichRequests};
 use crate::plan::{ApprovalError, Authority, Holidays, OperatorId};
-use crate::policy::Period;
+use crate::policy::{Effective, Period};
 use crate::request::{NewRequest, Note, OutOfTurn, Request, RequestEvent, RequestId, Stage, Who};
 
-/// How often a note is tried again when somebody else has noted something in the meantime.
+/// How often a note is retried if another process has written a note in the meantime.
 const TRIES: u32 = 5;
 
-/// Which requests a list has. Days are days of the policy's time zone.
+/// Which requests a list has. Days are days of the time zone of each request's tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestList {
-    /// All that are kept, those that have ended too.
+    /// All requests that are kept, including those that have ended.
     All,
     /// Those that have not ended.
     Open,
     /// Those at a stage.
     At(Stage),
-    /// Those whose answer is due within so many days from today, or overdue.
+    /// Those for which somebody has to act within so many days from today, or had to before: see [`Request::act_by`].
     DueWithin(u32),
-    /// Those whose answer was due before today.
+    /// Those for which the law demanded an answer, or that the receipt is confirmed, before today: see
+    /// [`Request::must_by`].
     Overdue,
 }
 
 impl Engine {
-    /// Records a request in the register. Its clock starts on the [day of receipt](NewRequest::received_on).
+    /// Records a request in the register. Its clock starts on the [day of receipt](NewRequest::received_on). The policy in
+    /// force for the customer's tenant says in which time zone that day is, and which law sets the period. A request of a
+    /// person who is no customer counts by the rules for everyone.
     ///
-    /// Receiving the same request again does nothing. A host that wants to record a request in a transaction of its own
-    /// writes it to the [inbox](crate::store::Inbox) instead.
+    /// Receiving the same request again does nothing. If a host has to record a request in its own transaction, it
+    /// writes the request to the [inbox](crate::store::Inbox) instead.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`]; [`Error::OtherRequest`] if another request has this id. A store, keys or a ledger out
@@ -42,7 +45,7 @@ impl Engine {
         {
             return Err(Error::NoSuchCustomer);
         }
-        let request = self.with_token(request).await?;
+        let request = self.completed(request).await?;
         match self.receive_all(std::slice::from_ref(&request)).await?.pop() {
             Some(Received::Known(known)) if !known.is_same(&request) => {
                 Err(Error::OtherRequest { request: request.id })
@@ -51,21 +54,29 @@ impl Engine {
         }
     }
 
-    /// Adds the tenant and the token under which the request is kept when it has ended. A customer whom the store does
-    /// not know has none.
-    pub(super) async fn with_token(&self, mut request: NewRequest) -> Result<NewRequest, Error> {
+    /// Adds the tenant, what its rules say of the clock, and the token under which the request is kept when it has ended. A
+    /// customer whom the store does not know has no tenant and no token.
+    pub(super) async fn completed(&self, mut request: NewRequest) -> Result<NewRequest, Error> {
         let of = match &request.who {
             Some(Who::Customer { customer }) => {
                 let facts = self.facts(std::slice::from_ref(customer)).await?.remove(customer);
-                let Some(facts) = facts else { return Ok(request) };
-                request.tenant = Some(facts.tenant.clone());
-                token_of(&facts)
+                request.tenant = facts.as_ref().map(|facts| facts.tenant.clone());
+                facts.as_ref().map(token_of)
             }
-            Some(Who::Person { address }) => TokenOf::of_address(address.as_str()),
-            None => return Ok(request),
+            Some(Who::Person { address }) => Some(TokenOf::of_address(address.as_str())),
+            None => None,
         };
-        request.subject = Some(self.sign(vec![of.clone()]).await?.token(&of)?.to_string());
-        Ok(request)
+        if let Some(of) = of {
+            request.subject = Some(self.sign(vec![of.clone()]).await?.token(&of)?.to_string());
+        }
+        let rules = self.rules_for(&request);
+        Ok(request.by(rules))
+    }
+
+    /// The rules in force for the tenant of a request. They say in which time zone its days are counted.
+    pub fn rules_for(&self, request: &NewRequest) -> &Effective {
+        let policy = &self.parts.policy;
+        request.tenant.as_ref().map_or_else(|| policy.everyone(), |tenant| policy.effective(tenant))
     }
 
     pub(super) async fn receive_all(&self, requests: &[NewRequest]) -> Result<Vec<Received>, Error> {
@@ -78,7 +89,7 @@ impl Engine {
         Ok(answers)
     }
 
-    /// A request as it stands. `None` if there is no such request, or if it was forgotten.
+    /// A request in its present state. `None` if there is no such request, or if it was forgotten.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -86,7 +97,7 @@ impl Engine {
         Ok(self.parts.ledger.request(request).await?.map(|saved| saved.request()).transpose()?)
     }
 
-    /// Everything that was noted of a request, with who noted it, and when.
+    /// All notes on a request, each with the author and the instant.
     ///
     /// # Errors
     /// [`Error::NoSuchRequest`], or a ledger out of reach.
@@ -95,10 +106,10 @@ impl Engine {
         Ok(self.parts.ledger.request(request).await?.ok_or_else(none)?.notes)
     }
 
-    /// Notes something of a request, on a day where the controller is.
+    /// Adds a note to a request. The day is a day where the controller is.
     ///
     /// # Errors
-    /// [`Error::OutOfTurn`] if the note does not fit where the request stands; then nothing is noted.
+    /// [`Error::OutOfTurn`] if the note does not fit the state of the request. Then nothing is noted.
     /// [`Error::NoSuchRequest`]. [`Error::Approval`] for an operator of other tenants, or for an approval that is not
     /// valid now. A ledger out of reach.
     pub async fn note(
@@ -126,7 +137,7 @@ impl Engine {
         self.append(request, Some(by.operator()), events).await
     }
 
-    /// Appends the events that follow from where a request stands.
+    /// Appends the events that a closure derives from the state of a request.
     pub(super) async fn append(
         &self,
         request: &RequestId,
@@ -164,18 +175,29 @@ impl Engine {
         after: Option<&RequestId>,
         limit: usize,
     ) -> Result<Vec<Request>, Error> {
-        let today = self.today();
-        let (which, latest) = match of {
-            RequestList::All => (WhichRequests::All, None),
-            RequestList::Open => (WhichRequests::NotEnded, None),
-            RequestList::At(stage) => (WhichRequests::At(stage), None),
+        let within = |today: NaiveDate, days: u32| {
+            today.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX)
+        };
+        let which = match of {
+            RequestList::All => WhichRequests::All,
+            RequestList::Open => WhichRequests::NotEnded,
+            RequestList::At(stage) => WhichRequests::At(stage),
+            // Somewhere on earth it is two days later.
             RequestList::DueWithin(days) => {
-                let latest = today.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX);
-                (WhichRequests::DueBy(latest), Some(latest))
+                WhichRequests::DueBy(within(self.today(), days.saturating_add(2)))
             }
-            RequestList::Overdue => {
-                let latest = today.pred_opt().unwrap_or(NaiveDate::MIN);
-                (WhichRequests::DueBy(latest), Some(latest))
+            RequestList::Overdue => WhichRequests::DueBy(within(self.today(), 1)),
+        };
+        let (now, holidays) = (self.parts.clock.now(), &self.parts.holidays);
+        // The register knows neither the holidays, which move the day, nor the zone of the tenant.
+        let is_listed = |request: &Request| {
+            let today = self.rules_for(&request.new).time_zone().day(now);
+            match of {
+                RequestList::DueWithin(days) => {
+                    request.act_by(holidays).is_some_and(|day| day <= within(today, days))
+                }
+                RequestList::Overdue => request.must_by(holidays).is_some_and(|day| day < today),
+                RequestList::All | RequestList::Open | RequestList::At(_) => true,
             }
         };
         let (mut found, mut after) = (Vec::new(), after.cloned());
@@ -185,9 +207,7 @@ impl Engine {
             after = Some(last.new.id.clone());
             for saved in page {
                 let request = saved.request()?;
-                // The register does not know the holidays, which move the day.
-                let is_due = |latest| request.due(&self.parts.holidays).is_some_and(|due| due <= latest);
-                if found.len() < limit && latest.is_none_or(is_due) {
+                if found.len() < limit && is_listed(&request) {
                     found.push(request);
                 }
             }
@@ -195,8 +215,8 @@ impl Engine {
         Ok(found)
     }
 
-    /// Deletes requests that have ended so long ago that the policy does not keep them any more (`requests_kept`). The
-    /// answer is their number. Without such a line nothing is deleted.
+    /// Deletes old requests: those that ended longer ago than the policy keeps them (`requests_kept`). Returns their
+    /// number. If the policy has no such line, nothing is deleted.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -217,7 +237,7 @@ impl Engine {
         self.parts.policy.everyone().time_zone().day(self.parts.clock.now())
     }
 
-    /// The holidays of the controller's place.
+    /// The public holidays where the controller is.
     pub fn holidays(&self) -> &Holidays {
         &self.parts.holidays
     }
@@ -227,7 +247,7 @@ fn out_of_turn(request: &RequestId, source: OutOfTurn) -> Error {
     Error::OutOfTurn { request: request.clone(), source }
 }
 
-/// The first day on which a period may begin that has not ended today.
+/// The first possible start of a period that has not ended today.
 fn kept_from(period: Period, today: NaiveDate) -> Option<NaiveDate> {
     let (years, months, days) = period.parts();
     let months = Months::new(years.saturating_mul(12).saturating_add(months));

@@ -1,4 +1,4 @@
-//! Taking up open cases again: after an interruption, at a person's request, or turn by turn.
+//! Continues open cases: after an interruption, after a person's decision, or turn by turn.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -124,7 +124,7 @@ impl Engine {
         Resumed { engine: self, after: None, ended: false, ready: VecDeque::new() }
     }
 
-    /// `due_at`: leaves out the cases that are put off beyond this instant, and those that are blocked.
+    /// `due_at`: leaves out cases whose next attempt is after this instant, and blocked cases.
     pub(super) async fn resume_page(
         &self,
         after: &mut Option<CaseId>,
@@ -140,7 +140,8 @@ impl Engine {
             }
             if let Some(Obstacle { step, reason, .. }) = progress.blocked().cloned() {
                 let reason = reason.to_string();
-                outcomes.push(resumed(&listed.saved, Outcome::Blocked { case: case.clone(), step, reason }));
+                let (case, reversible) = (case.clone(), !progress.is_irreversible());
+                outcomes.push(resumed(&listed.saved, Outcome::Blocked { case, step, reason, reversible }));
             } else if listed.held_by.as_ref().is_some_and(|worker| *worker != self.parts.lease.worker) {
                 tracing::debug!(case = %case, "left to the worker who has it");
             } else if let Some(outcome) = self.other_rules(&listed.saved)? {
@@ -155,7 +156,7 @@ impl Engine {
         Ok(Some(outcomes))
     }
 
-    /// Claims those of the next page of open cases that are wanted. `None` after the last page.
+    /// Claims the wanted cases of the next page of open cases. `None` after the last page.
     async fn claim_page(
         &self,
         after: &mut Option<CaseId>,
@@ -190,8 +191,8 @@ impl Engine {
         Ok(Some(sorted))
     }
 
-    /// Claims the erasures of the next page that only wait for a pass over the texts of others. `None` after the last
-    /// page.
+    /// Claims those erasures of the next page that wait only for a pass over the texts of others. `None` after the
+    /// last page.
     pub(super) async fn claim_waiting_for_mentions(
         &self,
         after: &mut Option<CaseId>,
@@ -222,8 +223,8 @@ impl Engine {
     }
 
     /// Whether a case was opened under rules that this engine does not run. After an irreversible step, the case
-    /// itself holds what has to be done, and only the data map has to be the same. If the case's approval has
-    /// expired, the rules do not matter: the engine that finds the case ends it.
+    /// itself contains what has to be done. Then only the data map has to be the same. If the case's approval has
+    /// expired, the rules do not matter: any engine ends the case.
     fn other_rules(&self, saved: &SavedCase) -> Result<Option<Outcome>, Error> {
         let irreversible = saved.progress()?.is_irreversible();
         let policy = &self.parts.policy;
@@ -237,7 +238,7 @@ impl Engine {
                 rules.into_iter().find(|(what, theirs, ours)| theirs != ours && matters(what))
             }
             Task::Expiry(expiry) => self.other_expiry_rules(&expiry.terms),
-            // The review says what is erased. Today's policy says whether a guard forbids it.
+            // The review says what is erased. A guard of today's policy may forbid it.
             Task::Profile(_) => None,
             Task::Copies(terms) => {
                 let here = self.backups_of(terms.place());
@@ -266,7 +267,7 @@ impl Engine {
         Ok(Taken { saved, progress, fence: claimed.fence, since, claim })
     }
 
-    /// Gives a claimed case back, and returns the error.
+    /// Releases the claim on a case, and returns the error.
     pub(super) async fn refuse<T>(&self, taken: &Taken<'_>, error: Error) -> Result<T, Error> {
         self.parts.ledger.release(taken.fence, std::slice::from_ref(&taken.saved.new.id)).await?;
         Err(error)
@@ -284,8 +285,8 @@ impl Engine {
         self.go_on(taken, Some(Event::Retried)).await
     }
 
-    /// Continues an open case, blocked or not, because somebody asked for the same work again. If another worker has
-    /// claimed the case, it is left to that worker.
+    /// Continues an open case, blocked or not, because the same work was requested again. If another worker has
+    /// claimed the case, that worker keeps it.
     pub(super) async fn go_on_with(&self, case: &CaseId) -> Result<Outcome, Error> {
         let taken = match self.take(case).await {
             Ok(taken) => taken,
@@ -300,9 +301,9 @@ impl Engine {
         self.go_on(taken, retried).await
     }
 
-    /// Continues a blocked case without the step that blocks it. Only a step that a gateway refuses can be waived; a
-    /// guard cannot. The certificate then says who decided this and why, and that the gateway may still hold the
-    /// profile.
+    /// Continues a blocked case without the step that blocks it. Only a step that a gateway or a recipient refuses
+    /// can be waived. A guard cannot be waived. The certificate then says who decided this and why, and that the
+    /// outside party may still hold data.
     ///
     /// # Errors
     /// [`Error::NotWaivable`], [`Error::Approval`] for an operator of other tenants, no such case, or a ledger out of
@@ -327,12 +328,14 @@ impl Engine {
         self.go_on(taken, Some(Event::Waived(waiver))).await
     }
 
-    /// Continues a blocked case after a person took the step by hand: at a gateway or a recipient that has no interface, or
-    /// that refused. The certificate says who took the step, when, and where the evidence is. A profile counts as erased
-    /// then, and a recipient as told. Whoever calls this has seen the evidence.
+    /// Continues a blocked case after a person did the step by hand, at a gateway or a recipient that has no
+    /// interface, or that refused. The certificate says who did the step, when, and where the evidence is. The
+    /// profile then counts as erased, or the recipient as notified. Call this only after the operator has seen the
+    /// evidence.
     ///
-    /// A [`ManualRecipient`](crate::recipient::ManualRecipient) blocks a case before the customer's own records are erased. So
-    /// the person who has to act finds the customer in the host's database, by [`open_cases`](Self::open_cases).
+    /// A [`ManualRecipient`](crate::recipient::ManualRecipient) blocks a case before the customer's own records are
+    /// erased. So the person who has to act can still find the customer in the host's database.
+    /// [`open_cases`](Self::open_cases) gives the customer's id.
     ///
     /// # Errors
     /// [`Error::NotByHand`], [`Error::Approval`] for an operator of other tenants, no such case, or a ledger out of
@@ -361,7 +364,7 @@ impl Engine {
         let Taken { mut saved, fence, since, claim, .. } = taken;
         let case = saved.new.id.clone();
         if let Some(event) = event {
-            // Recorded at once, so that a person's decision is not lost if the next turn fails.
+            // The decision is recorded at once, so that it is not lost if the next turn fails.
             let at = self.parts.clock.now();
             let decided = CaseEvent { case: case.clone(), at, event: event.clone() };
             self.parts.ledger.record(fence, &[decided]).await?;
@@ -373,11 +376,11 @@ impl Engine {
         Ok(resumed.outcome)
     }
 
-    /// Takes one turn of a case: one step, and the checks before the step. For hosts with their own scheduler, which
-    /// then gives the case its next turn. [`resume`](Self::resume) takes all turns of all cases.
+    /// Takes one turn of a case: one step, and the checks before the step. For hosts with their own scheduler: the
+    /// scheduler gives the case its next turn. [`resume`](Self::resume) takes all turns of all cases.
     ///
     /// # Errors
-    /// [`Error::Running`] if another worker has it, no such open case, or a ledger out of reach.
+    /// [`Error::Running`] if another worker has claimed the case. No such open case, or a ledger out of reach.
     pub async fn advance(&self, case: &CaseId) -> Result<Advance, Error> {
         let taken = self.take(case).await?;
         if let Some(outcome) = self.other_rules(&taken.saved)? {
@@ -414,8 +417,8 @@ impl Engine {
         }
     }
 
-    /// Cancels a case before any irreversible step. The customer is as before, and the ledger says who cancelled and
-    /// why. An expiry, and a removal of copies, can be cancelled at any time: what was done stays done.
+    /// Cancels a case before any irreversible step. The customer is as before. The ledger says who cancelled and why.
+    /// An expiry or a removal of copies can be cancelled at any time. What was done stays done.
     ///
     /// # Errors
     /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
@@ -459,7 +462,7 @@ impl Engine {
                 by.operator().check()?;
                 task.tenants().iter().try_for_each(|tenant| by.over(tenant))?;
                 match task {
-                    // The records, or what is in the copies, may belong to any tenant.
+                    // The records, or the data in the copies, may belong to any tenant.
                     Task::Expiry(expiry) if *expiry.terms.of() == ExpiryOf::Ownerless => {
                         self.parts.policy.tenants().try_for_each(|tenant| by.over(tenant))
                     }
@@ -479,9 +482,9 @@ impl Engine {
         Ok(listed.into_iter().map(OpenCase::of).collect::<Result<_, _>>()?)
     }
 
-    /// Every entry of the ledger about one customer, in order: what was done to the customer, and when. Row ids are
-    /// reused, so the instant of registration is needed too, as the store gives it. The customer's row need not
-    /// exist: erased customers are found as well.
+    /// Every entry of the ledger about one customer, in order: what was done to the customer, and when. Databases
+    /// reuse row ids, so the caller also gives the instant of registration, exactly as the store does. The customer's
+    /// row need not exist: erased customers are found as well.
     ///
     /// # Errors
     /// Keys or a ledger out of reach.

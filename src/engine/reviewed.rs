@@ -7,7 +7,7 @@ use super::outcomes::Turns;
 use super::reconcile::{BLOCK, Matched};
 use super::work::ProfileWork;
 use super::{Engine, Error, Outcome};
-use crate::case::Because;
+use crate::case::SupersedeReason;
 use crate::customer::{Customer, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::gateway::{ApprovedReview, ListedProfile, MatchedBy, ReviewRow};
@@ -28,7 +28,7 @@ pub struct ReviewOutcome {
 
 impl Engine {
     /// Erases the profiles that a person confirmed in a review. Returns one outcome each, by gateway and in the
-    /// review's order. Each profile is a case of its own: it is recorded before the gateway is asked, and resumed
+    /// review's order. Each profile is a separate case. The case is recorded before the gateway is asked, and resumed
     /// after an interruption.
     ///
     /// Each profile is first matched again and read at the gateway. The profile stays, with [`Outcome::Superseded`],
@@ -41,8 +41,8 @@ impl Engine {
     /// A profile with an open case is tried again.
     ///
     /// # Errors
-    /// [`Error::Approval`] if the approval has expired, [`Error::NoSuchGateway`] for a gateway without an adapter;
-    /// then nothing is touched. A store or ledger out of reach.
+    /// [`Error::Approval`] if the approval has expired, and [`Error::NoSuchGateway`] for a gateway without an
+    /// adapter. In both cases nothing is touched. A store or ledger out of reach.
     pub async fn erase_profiles(&self, review: &ApprovedReview) -> Result<Vec<ReviewOutcome>, Error> {
         let now = self.parts.clock.now();
         review.approval.valid_at(now)?;
@@ -68,7 +68,7 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// Erases, under this approval, the profiles whose open case ended because its own approval has expired.
+    /// Tries again the profiles whose open case ended because its own approval had expired. Uses the new approval.
     async fn once_more(
         &self,
         review: &ApprovedReview,
@@ -76,7 +76,7 @@ impl Engine {
         outcomes: &mut [ReviewOutcome],
     ) -> Result<(), Error> {
         let is_over = |one: &ReviewOutcome| {
-            matches!(one.outcome, Outcome::Superseded { because: Because::Mandate { .. }, .. })
+            matches!(one.outcome, Outcome::Superseded { because: SupersedeReason::Mandate { .. }, .. })
         };
         let over: Vec<&ReviewRow> =
             rows.iter().zip(&*outcomes).filter(|(_, one)| is_over(one)).map(|(row, _)| *row).collect();
@@ -116,7 +116,7 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(rows.len());
         for (row, opened) in rows.iter().zip(opened) {
             let outcome = match opened {
-                // Asking for the erasure again means that the open case is tried again.
+                // A second request for the same erasure retries the open case.
                 Some(Outcome::Conflict { case }) => Some(self.go_on_with(&case).await?),
                 Some(other) => Some(other),
                 None => ran.next(),
@@ -166,7 +166,7 @@ impl Engine {
         policy
             .guards()
             .find(|(guard, rule)| {
-                **guard != Guard::NotArchived && **rule == GuardRule::Block && guard.is_up(customer)
+                **guard != Guard::NotArchived && **rule == GuardRule::Block && guard.applies_to(customer)
             })
             .map(|(guard, _)| guard.clone())
     }
@@ -174,11 +174,11 @@ impl Engine {
     /// Whether a gateway's event is about an erased customer or profile. Call this before you process events of a
     /// gateway, so that a late event does not bring the person back.
     ///
-    /// `owner` is the customer whom the gateway's data name, if they name one. Erasures before the ledger began, or
-    /// by somebody else, are not known here.
+    /// `owner` is the customer named in the gateway's data, if any. The ledger does not know erasures that happened
+    /// before it began, or outside this crate.
     ///
     /// # Errors
-    /// A store or ledger out of reach. Then nothing is known: keep the event, and ask again.
+    /// A store or ledger out of reach. Then the answer is unknown: keep the event, and ask again.
     pub async fn concerns_erased(
         &self,
         gateway: &GatewayName,
@@ -197,7 +197,7 @@ impl Engine {
         let Some(owner) = owner else { return Ok(false) };
         let facts = self.facts(std::slice::from_ref(owner)).await?;
         let Some(customer) = facts.get(owner) else {
-            // The row is gone, and the tenant with it. The ledger cannot be asked without the tenant.
+            // The customer's row is gone, so the tenant is unknown. Without the tenant no token can be computed.
             return Ok(false);
         };
         let before = self.treated_before(&[customer]).await?;

@@ -50,10 +50,11 @@ pub(super) struct Run<'e, W> {
     /// The data of this kind of case.
     pub(super) work: W,
     pub(super) progress: Progress,
-    /// What was checked since the case was taken up.
+    /// What was checked since this worker claimed the case.
     pub(super) turn: Turn,
     pub(super) outcome: Option<Outcome>,
-    /// Events that are not recorded yet. The next write records them, or the next resume finds the same result again.
+    /// Events that are not recorded yet. The next write records them. If the process dies before, the next resume
+    /// finds the same result again.
     pub(super) unsaved: Vec<Event>,
     /// Whether anything happened since this was last set to false.
     pub(super) moved: bool,
@@ -154,7 +155,7 @@ impl<'e, W> Run<'e, W> {
     }
 }
 
-/// The case, if it is no longer open or another worker has claimed it. Every other error is returned.
+/// The id of a case that is no longer open, or that another worker has claimed. Every other error is returned.
 pub(super) fn lost_case(error: LedgerError) -> Result<CaseId, Error> {
     match error {
         LedgerError::NoSuchCase { case } | LedgerError::LostClaim { case } => Ok(case),
@@ -166,7 +167,7 @@ pub(super) fn not_tried() -> StoreError {
     StoreError::failed("answering", "the store did not answer for this customer; it was not tried")
 }
 
-/// The store cannot be reached, or fails: every case stays as it is, and can be resumed.
+/// Lets all cases wait, because the store cannot be reached or fails. They stay as they are, and can be resumed.
 pub(super) fn wait_all<'r, 'e: 'r, W: 'r>(
     runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
     step: &Step,

@@ -1,4 +1,4 @@
-//! Searches: in which records, and in which fields, a value stands.
+//! Searches the store for a value: finds the records and the fields that contain it.
 //!
 //! A search says which record and which field matched, and nothing else of the record. It looks in every class of the store
 //! that the engine [reads records](super::EngineBuilder::records) from.
@@ -36,9 +36,9 @@ use crate::data_map::{
 };
 use crate::store::{Cursor, ReadRecord, ReadRecords, ReadRequest, StoreError, Whose};
 
-/// The most records that are in memory at once.
+/// The maximum number of records in memory at once.
 const PAGE: usize = 2_000;
-/// The default for the most places of a page.
+/// The default for the maximum number of places in a page.
 const PLACES: usize = 100;
 
 /// A value that is searched for.
@@ -50,7 +50,7 @@ struct Term {
     is_exact: bool,
 }
 
-/// What is searched for. Its `Debug` shows the kinds and no value.
+/// The values to search for. Its `Debug` shows the kinds, but no value.
 #[derive(Clone)]
 pub struct Search {
     terms: Vec<Term>,
@@ -88,28 +88,30 @@ impl Search {
         self.term(None, key, true)
     }
 
-    /// Also searches for this very value, in the fields of its kind. An e-mail address is searched for among user names, too,
-    /// and a telephone number among those that took part in calls.
+    /// Also searches for exactly this value, in the fields of its kind. An e-mail address is also searched for among
+    /// user names. A telephone number is also searched for among the numbers of call records.
     #[must_use]
     pub fn exact(self, kind: Kind, value: impl Into<String>) -> Self {
         self.term(Some(kind), value, true)
     }
 
-    /// Also searches for this value in whatever spelling: without case and marks, names in any order of their words, telephone
-    /// numbers with or without the code of the country. No index finds these, so such a search reads whole tables.
+    /// Also searches for this value in any spelling. Case and accents are ignored, names may have their words in any
+    /// order, and telephone numbers may lack the country code. No index helps here, so such a search scans whole
+    /// tables.
     #[must_use]
     pub fn alike(self, kind: Kind, value: impl Into<String>) -> Self {
         self.term(Some(kind), value, false)
     }
 
-    /// Allows the search to read all records of a class where no index helps. [`Engine::plan_search`] says where.
+    /// Allows the search to scan all records of a class if no index helps. [`Engine::plan_search`] says for which
+    /// classes.
     #[must_use]
     pub fn reading_whole_tables(mut self) -> Self {
         self.whole_tables = true;
         self
     }
 
-    /// Sets the most places of a page: at least 1. The default is 100.
+    /// Sets the maximum number of places in a page: at least 1. The default is 100.
     #[must_use]
     pub fn limit(mut self, places: usize) -> Self {
         self.limit = places.max(1);
@@ -135,7 +137,7 @@ impl Search {
 pub struct SearchPlan {
     /// The fields whose index is used, by class.
     pub by_index: Vec<(ClassName, FieldName)>,
-    /// The classes of which every record is read.
+    /// The classes that are scanned: every record is read.
     pub reads_whole: Vec<ClassName>,
     /// The classes that are not searched, because they are in a store beside the root store.
     pub elsewhere: Vec<ClassName>,
@@ -152,7 +154,7 @@ pub struct Found {
     pub key: RecordKey,
     /// The field. For a value inside a JSON document, the column and the pointer.
     pub field: FieldName,
-    /// The place of the value among those that were searched for.
+    /// The index of the value in the list of searched values.
     pub term: usize,
     /// Whether the value is stored exactly as it was searched for.
     pub is_exact: bool,
@@ -168,14 +170,14 @@ fn spelled<S: Serializer>(key: &RecordKey, serializer: S) -> Result<S::Ok, S::Er
 pub struct FoundPage {
     /// The places, by class.
     pub found: Vec<Found>,
-    /// How many places are not told, because the operator has no authority over the tenant of the customer.
+    /// The number of places that are left out, because the operator has no authority over the tenant of the customer.
     pub withheld: u64,
     /// The cursor of the next page. `None`: this is the last page.
     #[serde(skip)]
     pub next: Option<Cursor>,
 }
 
-/// One reading of a search.
+/// One query of a search.
 #[derive(Clone)]
 enum Step {
     /// The customer with a key.
@@ -186,16 +188,16 @@ enum Step {
     Whole { class: ClassName, terms: Vec<usize> },
 }
 
-/// Where a search goes on.
+/// The position at which a search continues. The cursor contains it.
 #[derive(Serialize, Deserialize)]
 struct Place {
     step: usize,
     after: Option<Cursor>,
-    /// The places of the page of records that were told already.
+    /// The number of places of this page of records that were returned already.
     told: usize,
 }
 
-/// Whether values of a kind may stand in fields of another kind.
+/// Whether fields of one kind may contain values of another kind.
 pub(super) fn may_stand_in(sought: &Kind, field: &Kind) -> bool {
     sought == field
         || matches!(
@@ -209,7 +211,7 @@ pub(super) fn may_stand_in(sought: &Kind, field: &Kind) -> bool {
         )
 }
 
-/// A field that is read, and how its texts are found in the record.
+/// A field to read, and where its texts are in the record.
 pub(super) struct ReadField {
     pub(super) name: FieldName,
     pub(super) kind: Kind,
@@ -218,7 +220,7 @@ pub(super) struct ReadField {
     pointer: Option<Pointer>,
 }
 
-/// The fields of a class that are searched, as a page of records has them.
+/// The searched fields of a class, with their positions in a page of records.
 pub(super) struct ClassFields {
     pub(super) fields: Vec<ReadField>,
     keys: Vec<usize>,
@@ -261,7 +263,8 @@ impl ClassFields {
 impl ReadField {
     /// The texts of the field in a record. A document that cannot be read has none.
     ///
-    /// Bytes that are text count as text, and whole numbers as digits, as they do for an erasure.
+    /// Bytes that are valid text count as text. Whole numbers count as their digits. An erasure compares in the same
+    /// way.
     pub(super) fn texts(&self, record: &ReadRecord) -> Vec<String> {
         let Some(value) = record.values.get(self.place) else { return Vec::new() };
         let text = match value {
@@ -307,16 +310,16 @@ impl Engine {
         Ok(plan)
     }
 
-    /// Searches, and gives a page of the places that were found. The host's access log hears of every page before anything
-    /// is read.
+    /// Searches, and returns a page of the places that were found. Each page is written to the host's access log
+    /// before anything is read.
     ///
-    /// Places in records of customers of other tenants than the operator's are counted and not told.
+    /// Places in records of customers of tenants that are not the operator's are counted, but not returned.
     ///
     /// # Errors
-    /// [`Error::ReadsWholeTables`] if the search would read all records of a class, and nobody
-    /// [allowed](Search::reading_whole_tables) it. [`Error::NoRecords`], [`Error::NoAccessLog`], [`Error::AccessLog`],
-    /// [`Error::Approval`] for an operator without a valid id, [`Error::NotForRequest`]. A store out of reach; also for a
-    /// cursor of another search.
+    /// [`Error::ReadsWholeTables`] if the search would scan all records of a class without
+    /// [permission](Search::reading_whole_tables). [`Error::NoRecords`], [`Error::NoAccessLog`],
+    /// [`Error::AccessLog`], [`Error::Approval`] for an operator without a valid id, [`Error::NotForRequest`]. A
+    /// store out of reach; also for a cursor of another search.
     pub async fn search(&self, search: &Search, access: &Access) -> Result<FoundPage, Error> {
         let reads = Arc::clone(self.parts.reads.as_ref().ok_or(Error::NoRecords)?);
         let steps = steps(self.data_map(), &*reads, search);
@@ -367,7 +370,7 @@ impl Engine {
         Ok(page)
     }
 
-    /// The places that one page of records has, each with the customer to whom the record belongs.
+    /// The places found in one page of records. Each has the customer to whom the record belongs.
     async fn look_in(
         &self,
         step: &Step,
@@ -453,7 +456,7 @@ impl Engine {
     }
 }
 
-/// The only field of a class's key, or its first.
+/// The first field of a class's key.
 fn key_field(class: &RecordClass) -> Option<FieldName> {
     class.fields().iter().find(|field| field.role() == Role::Key).map(|field| field.name().clone())
 }
@@ -468,12 +471,12 @@ fn stored(text: &str, datatype: Datatype) -> Vec<Value> {
     }
 }
 
-/// The classes of the stores beside the root store. Those stores cannot tell whose a record is.
+/// The classes of the stores beside the root store. These stores do not know to whom a record belongs.
 pub(super) fn elsewhere(map: &DataMap) -> Vec<ClassName> {
     map.classes().filter(|class| class.store().is_some()).map(|class| class.name().clone()).collect()
 }
 
-/// The readings of a search, in a fixed order: keys, then class by class.
+/// The queries of a search, in a fixed order: keys, then class by class.
 fn steps(map: &DataMap, reads: &dyn ReadRecords, search: &Search) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(
@@ -493,7 +496,7 @@ fn steps(map: &DataMap, reads: &dyn ReadRecords, search: &Search) -> Vec<Step> {
                 }
             }
         }
-        // Whatever an index would have found, a reading of all records finds too.
+        // A scan of all records also finds everything that an index would have found.
         if !whole.is_empty() {
             let covered = |step: &Step| matches!(step, Step::Index { class: of, term, .. } if of == class.name() && whole.contains(term));
             steps.retain(|step| !covered(step));
@@ -503,7 +506,7 @@ fn steps(map: &DataMap, reads: &dyn ReadRecords, search: &Search) -> Vec<Step> {
     steps
 }
 
-/// The values that are searched for, in the form in which they are compared with each kind of field.
+/// The searched values, in the form in which they are compared with each kind of field.
 struct Forms {
     terms: Vec<(Term, BTreeMap<Kind, Form>)>,
 }
@@ -532,7 +535,7 @@ impl Forms {
         self.terms.get(term).and_then(|(term, _)| term.kind.as_ref()).is_some_and(|of| may_stand_in(of, kind))
     }
 
-    /// The fields of a record in which the values stand.
+    /// The fields of a record that contain the values.
     fn places(
         &self,
         of_step: &BTreeSet<usize>,

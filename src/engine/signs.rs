@@ -1,4 +1,4 @@
-//! Who has left, by the signs of treatments that the policy no longer has.
+//! Recognises customers who have left, also by the signs of treatments that the policy no longer has.
 
 use std::sync::{Arc, PoisonError};
 
@@ -6,9 +6,9 @@ use super::{Engine, Error};
 use crate::treatment::{Signs, Treatment, signs_of};
 
 impl Engine {
-    /// The signs by which a customer's own record shows that the customer has left: those of the policy's treatments,
-    /// and of every treatment under which a case was ever opened. A policy may write other words today than it wrote
-    /// then. The ledger is asked once.
+    /// The signs by which a customer's own record shows that the customer has left. They come from the policy's
+    /// treatments, and from every treatment under which a case was ever opened: an older policy may have written
+    /// other words. The ledger is read once.
     pub(super) async fn signs(&self) -> Result<Arc<Signs>, Error> {
         {
             let known = self.parts.signs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -19,8 +19,8 @@ impl Engine {
         let then = self.parts.ledger.treatments().await?;
         let bound = |treatment: &Arc<Treatment>| match treatment.bind(&self.parts.strategies) {
             Ok(bound) => Some(bound),
-            // Only the strategy could tell what it wrote. So these customers do not count as having left, and what they
-            // share with others stays.
+            // Only the missing strategy knows what it wrote. So these customers do not count as having left, and
+            // records that they share with others are kept.
             Err(missing) => {
                 let treatment = treatment.name();
                 tracing::warn!(%treatment, %missing, "customers whom an earlier treatment erased cannot be recognised");

@@ -1,11 +1,11 @@
-//! What a policy cannot ask of the stores beside the root store.
+//! Checks that a policy does not ask the stores beside the root store for something that they cannot do.
 
 use crate::data_map::{ClassName, DataMap, StoreName};
 use crate::document::{Problem, join};
 use crate::policy::Policy;
 use crate::treatment::{ClassTreatment, Treatment};
 
-/// Everything that the policy asks of the stores beside the root store and that they cannot do.
+/// The problems of a policy that asks a store beside the root store for something that it cannot do.
 pub(super) fn store_problems(policy: &Policy, map: &DataMap) -> Vec<Problem> {
     let mut problems = Vec::new();
     for treatment in policy.all().flat_map(|policy| policy.treatments().values()) {
@@ -38,7 +38,7 @@ fn store_of<'m>(map: &'m DataMap, class: &ClassName) -> Option<&'m StoreName> {
     map.class(class.as_str())?.store()
 }
 
-/// What a treatment asks of a class that its store cannot do, each with a way out.
+/// What a treatment asks of a class, but its store cannot do. Each has a way out.
 fn asked(
     map: &DataMap,
     treatment: &Treatment,

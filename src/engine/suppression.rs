@@ -1,4 +1,4 @@
-//! The suppression list: what goes in when a customer is erased, and what importers ask.
+//! The suppression list: adds the identifiers of erased customers, and answers the questions of importers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +42,7 @@ impl Suppressor {
     }
 }
 
-/// The problem of a policy that suppresses, where there is no list.
+/// The problem of a policy that suppresses identifiers if the engine has no list.
 pub(super) fn no_list() -> Problem {
     Problem::new(
         "suppress",
@@ -51,8 +51,8 @@ pub(super) fn no_list() -> Problem {
     )
 }
 
-/// What a case adds to the suppression list. Nothing, where it does what a duty had deferred: the identifiers are gone.
-/// Nothing, where it replays a closed case: what that case added is there, or was taken out on purpose.
+/// What a case adds to the suppression list. A deferred case adds nothing: the identifiers are gone already. A replay
+/// adds nothing: the identifiers of the closed case are in the list, or somebody removed them on purpose.
 pub(super) fn suppressing(policy: &Policy, case: &NewCase, binding: &Binding) -> Option<Suppressing> {
     if binding.is_deferred() || matches!(case.mandate, Mandate::Replay(_)) {
         return None;
@@ -61,8 +61,8 @@ pub(super) fn suppressing(policy: &Policy, case: &NewCase, binding: &Binding) ->
 }
 
 impl Engine {
-    /// Whether an identifier belongs to somebody who was erased, or to somebody who shared it. An importer, a webhook
-    /// handler or a mailing list asks this before it writes a person.
+    /// Whether an identifier was used by somebody who was erased. Another person may share the identifier. Call this
+    /// in an importer, a webhook handler or a mailing list before you store a person.
     ///
     /// # Errors
     /// As [`were_erased`](Self::were_erased).
@@ -71,14 +71,14 @@ impl Engine {
         Ok(answers.into_iter().any(|is_known| is_known))
     }
 
-    /// The same as [`was_erased`](Self::was_erased) for many identifiers, with one request per key: one answer each, in
-    /// order.
+    /// Does the same as [`was_erased`](Self::was_erased) for many identifiers: one answer each, in order. Makes one
+    /// request per key.
     ///
     /// # Errors
-    /// * [`Error::NoSuppression`], or [`Error::NotSuppressed`] for a kind that the policy does not suppress. A *no* would be
-    ///   a guess.
-    /// * [`Error::NotComparable`] for a value of which nothing can be compared.
-    /// * A list or keys out of reach, or keys with which the list was not written.
+    /// * [`Error::NoSuppression`], or [`Error::NotSuppressed`] for a kind that the policy does not suppress: "no"
+    ///   would be a guess.
+    /// * [`Error::NotComparable`] for a value that cannot be compared.
+    /// * A list or keys out of reach, or a key ring with which the list was not written.
     pub async fn were_erased(&self, identifiers: &[Identifier]) -> Result<Vec<bool>, Error> {
         let forms = self.forms(identifiers, |forms| forms.asked)?;
         let known = self.suppressor()?.list.suppressed(&self.tokens_of(&forms).await?, self.today()).await?;
@@ -92,9 +92,9 @@ impl Engine {
         Ok(answers)
     }
 
-    /// Takes identifiers out of the suppression list: of a person who returns, or of a stranger who shares an identifier with
-    /// somebody who was erased. Whoever shares the identifier is let in, too. The answer is the number of tokens that were
-    /// there.
+    /// Removes identifiers from the suppression list. Use it for a person who returns, or for somebody who shares an
+    /// identifier with an erased person. Every other person with the same identifier is let in, too. Returns the
+    /// number of tokens that were removed.
     ///
     /// # Errors
     /// As [`were_erased`](Self::were_erased).
@@ -115,8 +115,8 @@ impl Engine {
         Ok(removed)
     }
 
-    /// Deletes the tokens of the suppression list whose last day is over. The answer is their number. Without a list nothing
-    /// is deleted.
+    /// Deletes the tokens of the suppression list whose last day is over. Returns their number. Without a list
+    /// nothing is deleted.
     ///
     /// # Errors
     /// A list out of reach.
@@ -164,8 +164,8 @@ impl Engine {
         Ok(tokens.into_iter().map(crate::ledger::SubjectToken::to_suppression).collect())
     }
 
-    /// The epochs of the list's key ring, the current epoch last. Checks first that the list was written with these keys,
-    /// and that they are not the ledger's.
+    /// The epochs of the list's key ring, the current epoch last. Checks first that the list was written with these
+    /// keys, and that the ledger does not use them.
     async fn suppression_epochs(&self) -> Result<Vec<Epoch>, Error> {
         let suppressor = self.suppressor()?;
         let numbers = suppressor.keys.epochs().await?;
@@ -180,7 +180,7 @@ impl Engine {
         let of_ledger = self.epochs().await?;
         let is_shared = |epoch: &&Epoch| of_ledger.iter().any(|other| other.check == epoch.check);
         if let Some(shared) = found.iter().find(is_shared) {
-            return Err(KeyRingError::Shared { epoch: shared.number }.into());
+            return Err(KeyRingError::SharedKey { epoch: shared.number }.into());
         }
         for SuppressionKey { epoch, check } in suppressor.list.suppression_keys().await? {
             let is_other = match found.iter().find(|known| known.number == epoch) {
@@ -189,7 +189,7 @@ impl Engine {
                 None => epoch > current,
             };
             if is_other {
-                return Err(KeyRingError::AnotherList { epoch }.into());
+                return Err(KeyRingError::ListKeyMismatch { epoch }.into());
             }
         }
         suppressor.epochs.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&found);
@@ -233,7 +233,7 @@ impl Engine {
         let mut take = |count| {
             let mut of_one: Vec<SuppressionToken> =
                 tokens.by_ref().take(count).map(crate::ledger::SubjectToken::to_suppression).collect();
-            // In an order that says nothing of the order of the fields.
+            // Sorted, so that the order of the tokens does not show the order of the fields.
             of_one.sort_unstable();
             of_one.dedup();
             of_one
@@ -241,7 +241,7 @@ impl Engine {
         Ok(places.into_iter().map(|place: Result<usize, StoreError>| place.map(&mut take)).collect())
     }
 
-    /// The forms of the identifiers that the rule names. What an earlier treatment wrote is nobody's identifier.
+    /// The forms of the identifiers that the rule names. Values that an earlier treatment wrote are left out.
     fn own_forms(&self, treatment: &Treatment, rule: &Suppressing, found: &Identifiers) -> Vec<String> {
         let is_placeholder = |kind: &Kind, value: &str| {
             let value = Value::Text(value.to_owned());
@@ -258,8 +258,8 @@ impl Engine {
         forms
     }
 
-    /// Adds the tokens of customers whose records were erased, as they were recorded before. If the list is out of reach, the
-    /// cases wait: a case whose records are done is a case whose tokens are in the list.
+    /// Adds the tokens of customers whose records were erased. The tokens were recorded before the erasure. If the
+    /// list is out of reach, the cases wait: the step is done only when the tokens are in the list.
     pub(super) async fn suppress_erased<'r, 'e: 'r>(
         &self,
         runs: impl Iterator<Item = &'r Run<'e, ErasureWork>>,
@@ -278,7 +278,7 @@ impl Engine {
         }
         let current = self.suppression_epochs().await?.pop().ok_or(KeyRingError::Empty)?;
         for (until, mut tokens) in by_day {
-            // Tokens of several customers, in an order that does not tell whose they are.
+            // Sorted, so that the order does not show which tokens belong to the same customer.
             tokens.sort_unstable();
             tokens.dedup();
             let key = SuppressionKey { epoch: current.number, check: current.check.clone() };

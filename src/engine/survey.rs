@@ -56,8 +56,9 @@ impl Engine {
         Ok(planned.collect())
     }
 
-    /// Counts, asks the gateways about customers who are due, and decides again, until every decision is based on
-    /// counts and answers. If nothing is left under one treatment, something may be left under another.
+    /// Counts records, asks the gateways about customers who are due, and decides again. Repeats this until every
+    /// decision is based on counts and answers: if nothing is left under one treatment, something may be left under
+    /// another.
     pub(super) async fn settle(
         &self,
         surveyed: &mut [Result<Surveyed, Error>],
@@ -140,8 +141,8 @@ impl Engine {
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 
-    /// Adds the gateway accounts of the profiles, and what the gateways say of subscriptions, invoices and disputes,
-    /// unless the policy uses none of these facts.
+    /// Adds the gateway accounts of the profiles. If the policy uses these facts, also adds the gateways'
+    /// subscriptions, invoices and disputes.
     pub(super) async fn with_gateways(
         &self,
         mut facts: Customer,
@@ -186,7 +187,7 @@ impl Engine {
                     if !counted.contains_key(&due.treatment) =>
                 {
                     let policy = self.parts.policy.effective(&facts.tenant);
-                    // A duty is dated for each tenant, so each tenant has its own dated treatment.
+                    // The dates of a duty depend on the tenant, so each tenant has its own dated treatment.
                     let found = policy.dated_with_digest(&due.treatment, &due.kept.over, now);
                     found.map(|found| (found, facts.id.clone()))
                 }
@@ -265,12 +266,12 @@ impl Engine {
     fn treated(&self, case: &ClosedCase, rules: &ErasureRules, result: &ErasureResult) -> TreatedBefore {
         // Another policy gives other days.
         let is_same_policy = rules.policy == self.parts.policy.effective(&rules.tenant).digest();
-        // A class in which no date can be read has no known day. The other classes say when to look again.
+        // If no date of a class can be read, its day is unknown. Then the other classes determine when to look again.
         let deferred = result.deferred.values().filter_map(|deferred| deferred.from).min();
         let deferred = deferred.filter(|_| is_same_policy);
         let kept = result.kept.values().flat_map(BTreeMap::values).filter_map(NaiveDate::succ_opt).min();
         let from = match (result.deferred.is_empty(), kept) {
-            // When somebody else's record lets go of a tombstone is not known.
+            // It is not known when another person's record stops needing a tombstone.
             (true, _) if !result.tombstones.is_empty() => None,
             (true, kept) => kept,
             (false, Some(kept)) => deferred.map(|from| from.min(kept)),
@@ -323,7 +324,7 @@ pub(super) struct Before {
 pub(super) struct Surveyed {
     pub(super) facts: Customer,
     pub(super) decision: Decision,
-    /// Earlier treatments. Until somebody counts, something may be left.
+    /// Earlier treatments. Before a count, they are assumed to have left something.
     pub(super) before: Vec<TreatedBefore>,
     /// Who asked.
     asked: Asked,
@@ -333,7 +334,7 @@ pub(super) struct Surveyed {
     asked_gateways: bool,
     /// The counts, by treatment.
     counted: BTreeMap<TreatmentName, Tally>,
-    /// The treatment that was chosen now, even if nothing is left under it.
+    /// The treatment that the present decision chose, even if nothing is left under it.
     chosen: Option<TreatmentName>,
     /// Unreadable records, by treatment, each with the way out.
     unread: BTreeMap<TreatmentName, (String, String)>,
@@ -361,7 +362,7 @@ impl Surveyed {
         }
     }
 
-    /// Marks that the decision needs no count, because the approved plan does not depend on one.
+    /// Marks that the decision needs no count, because the approved plan does not depend on a count.
     pub(super) fn uncounted(self) -> Self {
         Self { counts: false, ..self }
     }
@@ -386,7 +387,7 @@ impl Surveyed {
         let policy = policy.effective(&self.facts.tenant);
         let found = policy.releasing(&due.treatment, &due.kept.over, policy.time_zone().day(now));
         let digest = found.as_ref().map(|(_, digest)| *digest);
-        // Somebody wrote into a cleared record: the customer has returned.
+        // A cleared record contains data again: the customer has returned.
         let is_filled = policy.treatments().get(&due.treatment).is_some_and(|treatment| {
             let root = treatment.root();
             let empties = treatment
@@ -395,7 +396,7 @@ impl Surveyed {
             empties && tally.classes.get(root).is_some_and(|own| own.due > 0)
         });
         for done in &mut self.before {
-            // A count of deferred records says nothing about a newly chosen treatment.
+            // A count of deferred records does not apply to a newly chosen treatment.
             if !due.is_deferred() {
                 done.anything_left = left;
             }
@@ -423,7 +424,7 @@ impl Surveyed {
         self.block_unread();
     }
 
-    /// Notes a record that cannot be read under the decision's treatment. That blocks this customer.
+    /// Notes that a record cannot be read under the decision's treatment. This blocks the customer.
     fn cannot_be_read(&mut self, what: String, way_out: String) {
         if let Decision::Due(due) = &self.decision {
             self.unread.insert(due.treatment.clone(), (what, way_out));

@@ -1,5 +1,5 @@
-//! Finds tenants that no customer has. A misspelled tenant is an error. Otherwise a plan would have no customers, and
-//! a check would pass.
+//! Finds tenants without customers in a policy or a call. Such a name is probably misspelled, so it is an error.
+//! Otherwise a plan would be empty, and a check would pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use crate::store::CustomerStore;
 /// The number of tenants of the store that an error names, if none has a similar name.
 const NAMED: usize = 8;
 
-/// Named tenants that no customer had so far. The size depends on the number of named tenants, not on the store.
+/// The named tenants for which no customer was found so far. Its size depends on the number of named tenants, not on
+/// the store.
 pub(super) struct Sought {
     missing: BTreeMap<TenantId, Missing>,
     /// Some tenants of the store.
@@ -102,10 +103,10 @@ impl Sought {
 
 impl Engine {
     /// Checks that every tenant with an entry in the policy has a customer. An entry under a misspelled name applies
-    /// to nobody, and the intended tenant gets the rules for everyone.
+    /// to nobody. The intended tenant would then get the general rules.
     ///
-    /// The engine reads all customers for this, batch by batch, but stops when every tenant was found. So no adapter
-    /// has to list its tenants. Building an engine reads no row. [`plan_expiry`](Self::plan_expiry) and
+    /// The engine reads all customers for this, batch by batch, and stops when every tenant was found. So adapters
+    /// need no method to list tenants. Building an engine reads no row. [`plan_expiry`](Self::plan_expiry) and
     /// [`impact`](Self::impact) include this check, because they read all customers anyway. A host calls this when it
     /// checks its map and policy, and before a sweep.
     ///

@@ -1,8 +1,9 @@
-//! Traces and twins: every other place in which a person appears, each certain, likely or possible, with the reason.
+//! Finds traces and twins: all other places in which a person appears. Each trace is certain, likely or possible, and
+//! has a reason.
 //!
-//! One person may be in a database several times: as a customer twice, as a contact of a company, as a guest known by an
-//! e-mail address, as a customer of another tenant, in a text that somebody wrote. An erasure of one customer reaches what
-//! that customer has. [`Engine::traces`] points out the rest before anything is erased.
+//! One person may be in a database several times: as a second customer, as a contact of a company, as a guest, as a
+//! customer of another tenant, or in a text. An erasure reaches only the records of one customer. [`Engine::traces`]
+//! shows the rest before anything is erased.
 //!
 //! | certainty | reason |
 //! |---|---|
@@ -10,12 +11,12 @@
 //! | likely | the same user name; the same name at the same address; the same telephone number or bank account; a text that certainly names the person |
 //! | possible | the same name alone; a text that may name the person |
 //!
-//! Values are compared in whatever [spelling](super::Search::alike). A user name that looks like an e-mail address counts as
-//! one. Records that the customer has are no traces.
+//! Values are compared in any [spelling](super::Search::alike). A user name that looks like an e-mail address counts
+//! as an e-mail address. The customer's own records are no traces.
 //!
-//! A *twin* is a trace in the record of another customer ([`Trace::is_twin`]). A *shared login* is a user name or an e-mail
-//! address with which several accounts are opened ([`TraceReason::Login`], [`TraceReason::Email`]): erasing one account must
-//! not take the login from the others.
+//! A *twin* is a trace in the record of another customer ([`Trace::is_twin`]). A *shared login* is a user name or an
+//! e-mail address of several accounts ([`TraceReason::Login`], [`TraceReason::Email`]). If one account is erased, the
+//! others must keep the login.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -31,30 +32,30 @@ use crate::customer::{CustomerId, Identifiers, TenantId};
 use crate::data_map::{ClassName, FieldName, Kind, RecordClass, RecordKey};
 use crate::store::{Cursor, Had, ReadRecord, ReadRecords, ReadRequest, StoreError, Whose};
 
-/// The most records that are in memory at once.
+/// The maximum number of records in memory at once.
 const PAGE: usize = 2_000;
 
-/// How certain it is that a place is the person's.
+/// How certain it is that a place is about the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
-    /// Something that many people share. A person has to look.
+    /// A match in something that many people share. Somebody has to check.
     Possible,
-    /// Something that few people share. A person has to look.
+    /// A match in something that few people share. Somebody has to check.
     Likely,
-    /// Something that only one person has.
+    /// A match in something that only one person has.
     Certain,
 }
 
-/// Why a place may be the person's.
+/// Why a place may be about the person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TraceReason {
     /// The same e-mail address.
     Email,
-    /// The same number of a kind that one person has: a national number, a tax number, a customer number, a profile at a
-    /// gateway.
+    /// The same number, of a kind that is unique to a person: a national number, a tax number, a customer number, a
+    /// profile at a gateway.
     Number(Kind),
     /// The same name, and the same value of this kind: a telephone number, a date of birth, a bank account, an address.
     NameAnd(Kind),
@@ -66,9 +67,9 @@ pub enum TraceReason {
     BankAccount,
     /// The same name.
     Name,
-    /// A text has a value of this kind that is the person's.
+    /// A text contains a value of this kind, and the value is the person's.
     Mention(Kind),
-    /// A text may speak of the person.
+    /// A text may mention the person.
     UncertainMention,
 }
 
@@ -81,7 +82,7 @@ pub struct Trace {
     /// The record's key. It is the host's own key and may be personal: show it only to the person who asked.
     #[serde(serialize_with = "spelled")]
     pub key: RecordKey,
-    /// The customer from whom the record hangs, if there is one.
+    /// The customer to whom the record belongs, if any.
     pub customer: Option<CustomerId>,
     /// The tenant of that customer.
     pub tenant: Option<TenantId>,
@@ -105,10 +106,10 @@ impl Trace {
     }
 }
 
-/// Whose traces are looked for.
+/// Whose traces to look for.
 #[derive(Clone)]
 pub enum TracesOf {
-    /// A customer's, by everything that the customer's own records say of the person.
+    /// Those of a customer. The values come from the customer's own records.
     Customer(CustomerId),
     /// Those of a person who is known by these values.
     Person(Identifiers),
@@ -124,7 +125,7 @@ impl fmt::Debug for TracesOf {
     }
 }
 
-/// What is known of the person, in the form in which values are compared.
+/// The known values of the person, in the form in which values are compared.
 #[derive(Default)]
 struct Person {
     forms: BTreeMap<Kind, Vec<Form>>,
@@ -223,7 +224,8 @@ impl Person {
         person
     }
 
-    /// Whether a value of a kind is the person's, sought under the kinds that may stand there.
+    /// Whether a value of this kind is the person's. It is compared with the person's values of all kinds that such a
+    /// field may contain.
     fn has(&self, kind: &Kind, text: &str) -> bool {
         let own = Form::of(kind, text);
         own.is_some_and(|own| {
@@ -232,12 +234,12 @@ impl Person {
         })
     }
 
-    /// The strongest reason for which a record may be the person's, with the fields.
+    /// The strongest reason why a record may be about the person, with the fields.
     fn judge(&self, values: &Values) -> Option<(Certainty, TraceReason, BTreeSet<FieldName>)> {
         let mut same: BTreeMap<Kind, BTreeSet<FieldName>> = BTreeMap::new();
         for (kind, field, texts) in values.of_kind.iter().filter(|(kind, ..)| is_compared(kind)) {
             for text in texts.iter().filter(|text| self.has(kind, text)) {
-                // A login that is an e-mail address says as much as one.
+                // A login that is an e-mail address is as strong a reason as an e-mail address.
                 let kind = if *kind == Kind::Username && text.contains('@') { &Kind::Email } else { kind };
                 same.entry(kind.clone()).or_default().insert(field.clone());
             }
@@ -317,8 +319,8 @@ fn mentions(matcher: &Matcher, values: &Values) -> Option<(Certainty, TraceReaso
 }
 
 impl Engine {
-    /// Looks for every other place in which a person appears, so that no twin is left behind and no shared login is taken from
-    /// other accounts. Values are compared in whatever [spelling](super::Search::alike).
+    /// Looks for all other places in which a person appears. So no twin is forgotten, and no shared login is erased
+    /// from other accounts. Values are compared in any [spelling](super::Search::alike).
     ///
     /// | certainty | reason |
     /// |---|---|
@@ -326,10 +328,10 @@ impl Engine {
     /// | likely | the same user name; the same name at the same address; the same telephone number or bank account; a text that certainly names the person |
     /// | possible | the same name alone; a text that may name the person |
     ///
-    /// Reads all records of the classes with personal fields, page by
-    /// page: take it for a review, not for a login. The host's access log hears of it before anything is read.
+    /// Reads all records of the classes with personal fields, page by page. So use it for a review, and not for each
+    /// login. The access is written to the host's access log before anything is read.
     ///
-    /// Traces in records of customers of other tenants than the operator's are counted and not told.
+    /// Traces in records of customers of tenants that are not the operator's are counted, but not returned.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`]. [`Error::Approval`] for an operator of other tenants. [`Error::NotForRequest`] if the
@@ -375,8 +377,8 @@ impl Engine {
         })
     }
 
-    /// Everything that a customer's own records say of the person. Puts into `own` the keys of records that the customer has
-    /// and that may not hang from the customer by owner links.
+    /// Everything that a customer's own records say about the person. Adds to `own` the keys of those of the
+    /// customer's records that owner links may not reach.
     async fn known_of(
         &self,
         customer: &CustomerId,
@@ -399,7 +401,7 @@ impl Engine {
                     {
                         own.insert((class.name().clone(), key));
                     }
-                    // What others have too may be theirs.
+                    // If others have the record too, its values may be theirs.
                     if record.had == Had::Alone {
                         let of_others: BTreeSet<&FieldName> =
                             record.of_others.iter().filter_map(|place| page.fields.get(*place)).collect();
@@ -423,7 +425,7 @@ struct At {
     after: Option<Cursor>,
 }
 
-/// A search for traces that is going on. Made by [`Engine::traces`].
+/// A search for traces in progress. Made by [`Engine::traces`].
 pub struct Tracing {
     engine: Engine,
     reads: Arc<dyn ReadRecords>,
@@ -444,7 +446,7 @@ impl fmt::Debug for Tracing {
 }
 
 impl Tracing {
-    /// How many traces were not told so far, because the operator has no authority over the tenant of their customer.
+    /// The number of traces left out so far, because the operator has no authority over the tenant of their customer.
     pub fn withheld(&self) -> u64 {
         self.withheld
     }
@@ -454,8 +456,8 @@ impl Tracing {
         elsewhere(self.engine.data_map())
     }
 
-    /// The traces of the next page of records. The list may be empty although more follow. `None` when everything was read.
-    /// Memory is bounded by the page.
+    /// The traces in the next page of records. The list may be empty although more traces follow. `None` when
+    /// everything was read. Memory is bounded by the page.
     ///
     /// # Errors
     /// A store out of reach. The page can be asked for again.
@@ -487,7 +489,7 @@ impl Tracing {
         Ok(Some(traces))
     }
 
-    /// The traces in a page of records, how many are not told, and the next page.
+    /// The traces in a page of records, the number of traces left out, and the cursor of the next page.
     async fn look(
         &self,
         class: &RecordClass,

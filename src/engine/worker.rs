@@ -1,10 +1,10 @@
-//! The worker: the engine runs by itself, in the host's process, until it is told to stop.
+//! The worker: runs the engine in the host's process, until the host stops it.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 
@@ -15,22 +15,23 @@ use crate::ledger::{CaseEvent, Closing, Entry, LedgerError, NewCase};
 use crate::plan::{ApprovedExpiry, Asked, CaseId, Plan, StandingApproval, Step};
 use crate::request::{CaseEnd, Request, RequestEvent, RequestId, Stage, Who};
 
-/// When a case that waits for something gets its next attempt, and when a person has to look.
+/// When a waiting case is retried, and after what time it is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
-    /// The pause after the first attempt that came to nothing. Each further pause is twice as long, and a quarter longer
-    /// or shorter by chance, so that cases do not all come back together.
+    /// The pause after the first failed attempt. Each further pause is twice as long. Each pause is also up to a
+    /// quarter longer or shorter at random, so that not all cases are retried at the same time.
     pub first: Duration,
     /// The longest pause.
     pub longest: Duration,
-    /// A step at which every attempt has come to nothing for so long blocks the case.
+    /// If every attempt at a step has failed for this long, the case is blocked.
     pub failing_for: Duration,
-    /// The same, for a step at which a gateway has accepted something and does not finish it.
+    /// The same limit for a step that a gateway has accepted but does not finish.
     pub accepted_for: Duration,
 }
 
 impl Default for Retries {
-    /// One minute, at most one hour; three days, and thirty days for what a gateway has accepted.
+    /// The first pause is one minute, the longest one hour. A case is blocked after three days, or after thirty days
+    /// if a gateway has accepted the step.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Self {
@@ -46,11 +47,11 @@ impl Default for Retries {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Turned {
-    /// What became of the rows of the inbox.
+    /// The rows of the inbox that were moved.
     pub inbox: Moved,
     /// Requests for which a case was opened.
     pub opened: usize,
-    /// Requests whose approved plan does not fit any more. They need another approval.
+    /// Requests whose approved plan does not fit the facts any more. They need a new approval.
     pub not_approved: usize,
     /// Cases that ended: erased, expired, superseded, cancelled.
     pub ended: usize,
@@ -58,11 +59,11 @@ pub struct Turned {
     pub waiting: usize,
     /// Cases that were blocked in this turn.
     pub blocked: usize,
-    /// Cases that a hold keeps from their next step.
+    /// Cases that a hold stops before their next step.
     pub held: usize,
     /// Requests whose answer is due soon, or overdue. They are counted and logged once a day.
     pub due_soon: usize,
-    /// Cases whose customers were taken out of the texts of others.
+    /// Cases whose customers were removed from the texts of others.
     pub redacted: usize,
     /// Requests that were forgotten.
     pub forgotten: usize,
@@ -70,10 +71,10 @@ pub struct Turned {
     pub unsuppressed: u64,
     /// Sweeps that came to their end.
     pub swept: usize,
-    /// Sweeps that would have hit more customers than the policy's blast radius allows. They touched nothing, and a person
-    /// has to look.
+    /// Sweeps that would have hit more customers than the policy's blast radius allows. They touched nothing. A
+    /// person has to check.
     pub asking: usize,
-    /// Customers who were due and whom a sweep left, each for a reason that the log names.
+    /// Customers who were due but not erased by a sweep. The log names the reason for each.
     pub left: usize,
 }
 
@@ -89,7 +90,7 @@ impl Turned {
             | Outcome::Profile { .. }
             | Outcome::Superseded { .. }
             | Outcome::Cancelled { .. } => self.ended += 1,
-            // Another process has the case, or has to take it.
+            // Another process works on the case, or has to do so.
             Outcome::TakenOver { .. } | Outcome::OtherRules { .. } | Outcome::Conflict { .. } => {}
         }
     }
@@ -104,10 +105,10 @@ pub struct Worker {
     retries: Retries,
     warn_within: u32,
     expiries: Vec<(DateTime<Utc>, ApprovedExpiry)>,
-    /// When the next pass over the texts of others is due, if the worker makes any.
+    /// When the next pass over the texts of others is due. `None`: this worker makes no pass.
     mentions: Option<DateTime<Utc>>,
     sweeps: Vec<DailySweep>,
-    /// The last day on which the work of a day was done.
+    /// The last day on which the daily work was done.
     done_on: Option<NaiveDate>,
 }
 
@@ -147,7 +148,8 @@ impl<F: Future<Output = ()>> Told<'_, F> {
 type Stop<'s> = &'s mut (dyn FnMut() -> bool + Send);
 
 impl Engine {
-    /// A worker for this engine. Any number of workers, in any number of processes, share the work on one ledger.
+    /// Makes a worker for this engine. Any number of workers, in any number of processes, can share the work on one
+    /// ledger.
     ///
     /// ```no_run
     /// # async fn run(engine: relinquish::Engine, stop: impl Future<Output = ()> + Send) {
@@ -174,7 +176,7 @@ impl Worker {
         Self { every: pause, ..self }
     }
 
-    /// Sets when a case that waits is tried again, and when it is given up.
+    /// Sets when a waiting case is retried, and after what time it is blocked.
     pub fn retries(self, retries: Retries) -> Self {
         Self { retries, ..self }
     }
@@ -190,17 +192,17 @@ impl Worker {
         self
     }
 
-    /// Takes everybody who waits for it [out of the texts of others](Engine::redact_mentions) at an instant, and every day
-    /// after it at the same time (UTC). A pass that was missed is made up for once.
+    /// Makes a [pass over the texts of others](Engine::redact_mentions) at this instant, and every day after it at
+    /// the same time (UTC). If passes were missed, one pass makes up for them.
     pub fn redact_mentions_daily(self, from: DateTime<Utc>) -> Self {
         Self { mentions: Some(from), ..self }
     }
 
-    /// Sweeps at an instant, and every day after it at the same time (UTC), under a standing approval.
+    /// Sweeps under a standing approval: at this instant, and every day after it at the same time (UTC).
     ///
-    /// The limits of the approval hold for all processes on the ledger together. A sweep that was missed is made up for
-    /// once. A sweep that would hit more customers than the policy's blast radius allows touches nothing; the log says so,
-    /// and the next one asks again.
+    /// The limits of the approval apply to all processes on the ledger together. If sweeps were missed, one sweep
+    /// makes up for them. A sweep that would hit more customers than the policy's blast radius allows touches
+    /// nothing. The log says so, and the next sweep checks again.
     pub fn sweep_daily(mut self, from: DateTime<Utc>, under: StandingApproval) -> Self {
         self.sweeps.push(DailySweep { next: from, under });
         self
@@ -208,9 +210,9 @@ impl Worker {
 
     /// Takes turns until `stop` is ready. Then the worker finishes the case or the batch on which it works, and returns.
     ///
-    /// Nothing that fails ends the worker: an error is logged, and the next turn tries again. Dropping the future
-    /// interrupts the cases in progress. Another worker finishes them when the lease has run out; a worker under the
-    /// same [name](super::EngineBuilder::worker) finishes them at once.
+    /// An error does not end the worker. It is logged, and the next turn tries again. Dropping the future interrupts
+    /// the cases in progress. A worker with the same [name](super::EngineBuilder::worker) continues them at once. Any
+    /// other worker continues them after the lease has expired.
     pub async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let stop = pin!(stop);
         let mut told = Told { stop, is_told: false };
@@ -229,15 +231,15 @@ impl Worker {
         }
     }
 
-    /// Takes one turn. For hosts with a scheduler of their own.
+    /// Takes one turn. For hosts with their own scheduler.
     ///
     /// # Errors
-    /// The first error. What does not depend on it was done.
+    /// The first error. All work that does not depend on the failed part was done.
     pub async fn turn(&mut self) -> Result<Turned, Error> {
         self.round(&mut || false).await
     }
 
-    /// What can be done now. If a part fails, the others are done all the same.
+    /// Does everything that can be done now. If a part fails, the other parts are still done.
     async fn round(&mut self, told: Stop<'_>) -> Result<Turned, Error> {
         let mut turned = Turned::default();
         let mut first = Ok(());
@@ -289,7 +291,7 @@ impl Worker {
                 return Ok(());
             }
             match engine.take(case).await {
-                // It is open: it goes on with the other cases.
+                // The case is open. It continues with the other cases.
                 Ok(taken) => {
                     engine.parts.ledger.release(taken.fence, std::slice::from_ref(case)).await?;
                     return Ok(());
@@ -309,7 +311,7 @@ impl Worker {
                 Some(operator) => plan.planned_by(operator.clone()),
                 None => *plan,
             },
-            // It goes on when the holds are lifted.
+            // The request continues when the holds are lifted.
             Ok(Planned::Refused(blocked)) if blocked.by.iter().all(|by| by.hold.is_some()) => {
                 turned.held += 1;
                 return Ok(());
@@ -328,7 +330,8 @@ impl Worker {
             Err(Error::Approval(_)) => return self.not_approved(request, turned).await,
             Err(error) => return Err(error),
         }
-        // Recorded before the case is opened, so that a process that dies in between opens no second one.
+        // The case's id is recorded before the case is opened. So no second case is opened if the process dies in
+        // between.
         let case = if let Some(case) = &request.running {
             case.clone()
         } else {
@@ -350,7 +353,7 @@ impl Worker {
         Ok(())
     }
 
-    /// The approved plan does not fit any more: a person has to look.
+    /// Notes that the approved plan does not fit the facts any more. A person has to decide.
     async fn not_approved(&self, request: &Request, turned: &mut Turned) -> Result<(), Error> {
         let event = match &request.running {
             Some(case) => RequestEvent::Closed { case: case.clone(), end: CaseEnd::WithoutEffect },
@@ -363,8 +366,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Notes an event, unless another worker or a person has noted something since the request was read: then this
-    /// worker leaves the request alone. `true`: it is noted.
+    /// Notes an event. If somebody else has written a note since the request was read, nothing is noted, and the
+    /// answer is `false`.
     async fn note(&self, request: &Request, event: RequestEvent) -> Result<bool, Error> {
         let noted = AtomicBool::new(false);
         let events = |now: &Request| {
@@ -377,7 +380,7 @@ impl Worker {
         Ok(noted.into_inner())
     }
 
-    /// The pass over the texts of others, if its time has come. The cases then go on in the same turn.
+    /// Makes the pass over the texts of others, if it is due. The cases then continue in the same turn.
     async fn mentions(&mut self, turned: &mut Turned) -> Result<(), Error> {
         let now = self.engine.parts.clock.now();
         let Some(due) = self.mentions.filter(|due| *due <= now) else { return Ok(()) };
@@ -386,7 +389,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Open cases whose time has come: those that were interrupted, and those that were put off.
+    /// Continues the open cases that are due: interrupted cases, and waiting cases whose pause is over.
     async fn cases(&self, turned: &mut Turned, told: Stop<'_>) -> Result<(), Error> {
         let now = self.engine.parts.clock.now();
         let mut after = None;
@@ -414,7 +417,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Records when the case is tried again. A case that waits for too long is blocked. `true`: it is blocked.
+    /// Records when the case is retried. A case that has waited for too long is blocked. Returns whether it is
+    /// blocked.
     async fn put_off(
         &self,
         case: &CaseId,
@@ -425,7 +429,7 @@ impl Worker {
         let engine = &self.engine;
         let taken = match engine.take(case).await {
             Ok(taken) => taken,
-            // Another worker has the case by now, or it is closed.
+            // Another worker has claimed the case in the meantime, or it is closed.
             Err(Error::Running { .. } | Error::Ledger(LedgerError::NoSuchCase { .. })) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -442,7 +446,7 @@ impl Worker {
         let is_accepted = progress.step(&step).is_some_and(|step| !step.accepted.is_empty());
         let Retries { first, longest, failing_for, accepted_for } = self.retries;
         let limit = match (&step, is_accepted) {
-            // A case that waits for a pass over the texts of others does not fail.
+            // Waiting for a pass over the texts of others is no failure.
             (Step::Mentions, _) => Duration::MAX,
             (_, true) => accepted_for,
             (_, false) => failing_for,
@@ -455,7 +459,8 @@ impl Worker {
             let pause = first.saturating_mul(2_u32.saturating_pow(tries)).min(longest);
             let pause = engine.about(pause).max(retry_after.unwrap_or_default());
             let pause = TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
-            // Whatever a party asks for: at the limit the case is looked at, and blocked.
+            // An outside party may ask for a longer pause. The case is still looked at when the limit is reached, and
+            // then blocked.
             let last = TimeDelta::from_std(limit).ok().and_then(|limit| since.checked_add_signed(limit));
             let until = now.checked_add_signed(pause).unwrap_or(DateTime::<Utc>::MAX_UTC);
             let until = last.map_or(until, |last| until.min(last.max(now)));
@@ -465,12 +470,12 @@ impl Worker {
         engine.parts.ledger.record(taken.fence, &[event]).await?;
         engine.parts.ledger.release(taken.fence, std::slice::from_ref(case)).await?;
         if is_over {
-            tracing::warn!(%case, "case blocked: every attempt came to nothing");
+            tracing::warn!(%case, "case blocked: every attempt failed");
         }
         Ok(is_over)
     }
 
-    /// Work for which the host has named an instant.
+    /// Carries out the expiries for which the host has set an instant.
     async fn scheduled(&mut self, turned: &mut Turned, told: Stop<'_>) -> Result<(), Error> {
         let now = self.engine.parts.clock.now();
         let (due, later): (Vec<_>, Vec<_>) =
@@ -483,7 +488,7 @@ impl Worker {
                 continue;
             }
             match self.engine.expire(&approved).await {
-                // From here on it is an open case like any other.
+                // From now on the expiry is an open case like any other case.
                 Ok(outcome) => self.came_to(outcome, turned).await?,
                 Err(error @ (Error::Approval(_) | Error::OtherRules { .. })) => {
                     tracing::error!(%error, "an expiry is not carried out");
@@ -498,7 +503,7 @@ impl Worker {
         first
     }
 
-    /// The sweeps whose time has come.
+    /// Makes the sweeps that are due.
     async fn sweeps(&mut self, turned: &mut Turned, told: Stop<'_>) -> Result<(), Error> {
         let now = self.engine.parts.clock.now();
         let mut first = Ok(());
@@ -511,11 +516,11 @@ impl Worker {
                     }
                 }
                 Err(error) => {
-                    // A mandate that does not hold any more does not hold in the next turn either.
+                    // A mandate that is not valid any more will not be valid in the next turn either.
                     if matches!(error, Error::Approval(_) | Error::NoSuchTenant { .. }) {
                         sweep.next = sweep.next_after(now);
                     }
-                    tracing::error!(%error, "a sweep came to nothing");
+                    tracing::error!(%error, "a sweep failed");
                     first = first.and(Err(error));
                 }
             }
@@ -524,7 +529,7 @@ impl Worker {
         first
     }
 
-    /// One sweep. `false`: the worker was told to stop, and the next turn begins again.
+    /// Makes one sweep. `false`: the worker was stopped, and the next turn begins again.
     async fn sweep(
         &self,
         under: &StandingApproval,
@@ -559,7 +564,7 @@ impl Worker {
         Ok(is_through)
     }
 
-    /// What is done once a day: warnings of what is due, and forgetting what need not be kept.
+    /// The daily work: warns of due requests, and deletes what need not be kept.
     async fn of_the_day(&mut self, turned: &mut Turned) -> Result<(), Error> {
         let today = self.engine.today();
         if self.done_on == Some(today) {
@@ -573,12 +578,7 @@ impl Worker {
             after = Some(last.new.id.clone());
             for request in page {
                 turned.due_soon += 1;
-                let due = request.due(&self.engine.parts.holidays);
-                if due.is_some_and(|due| due < today) {
-                    tracing::error!(request = %request.new.id, ?due, "the answer to a request is overdue");
-                } else {
-                    tracing::warn!(request = %request.new.id, ?due, "the answer to a request is due soon");
-                }
+                self.warn(&request);
             }
         }
         turned.forgotten = self.engine.forget_requests().await?;
@@ -586,6 +586,27 @@ impl Worker {
         self.engine.look_at_copies().await?;
         self.done_on = Some(today);
         Ok(())
+    }
+
+    /// Warns of what somebody has to do for a request.
+    fn warn(&self, request: &Request) {
+        let parts = &self.engine.parts;
+        let today = self.engine.rules_for(&request.new).time_zone().day(parts.clock.now());
+        let (id, holidays) = (&request.new.id, &parts.holidays);
+        for (day, what) in [
+            (request.due(holidays), "the answer to a request"),
+            (request.confirm_by(holidays), "the confirmation that a request was received"),
+            (request.remind_on(), "a reminder to a person who was asked something"),
+        ] {
+            let Some(due) = day else { continue };
+            if due < today {
+                tracing::error!(request = %id, %due, "{what} is overdue");
+            } else if due
+                <= today.checked_add_days(Days::new(self.warn_within.into())).unwrap_or(NaiveDate::MAX)
+            {
+                tracing::warn!(request = %id, %due, "{what} is due soon");
+            }
+        }
     }
 }
 
@@ -602,7 +623,7 @@ fn end_of(entry: &Entry) -> Option<CaseEnd> {
 }
 
 impl Engine {
-    /// A pause that is a quarter longer or shorter by chance. Without randomness it is as long as it is.
+    /// A pause, made up to a quarter longer or shorter at random. Without randomness the pause is not changed.
     fn about(&self, pause: Duration) -> Duration {
         let mut drawn = [128];
         match self.parts.entropy.fill(&mut drawn) {

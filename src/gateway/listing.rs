@@ -1,4 +1,4 @@
-//! A small port of its own: listing every profile of a gateway, to find those that nobody linked.
+//! The port for listing every profile of a gateway. It is used to find profiles that no customer is linked to.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use chrono::{DateTime, Utc};
 use super::{GatewayError, GatewayName, ProfileId};
 use crate::customer::CustomerId;
 
-/// What a listing tells of a profile's subscriptions.
+/// What a listing says about a profile's subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subscriptions {
-    /// So many still run, and so many have ended.
+    /// The numbers of active and ended subscriptions.
     Counted {
         /// Still run.
         active: u32,
         /// Have ended.
         ended: u32,
     },
-    /// It tells that there is none now, and nothing of those that were.
+    /// There is no subscription now. Ended subscriptions are not listed.
     NoneNow,
     /// It tells nothing.
     NotTold,
 }
 
-/// A profile as a gateway lists it. Its `Debug` shows nobody.
+/// A profile as a gateway lists it. Its `Debug` shows no personal data.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedProfile {
     /// The gateway's own id.
     pub id: ProfileId,
-    /// The customer whom the gateway's own data name as its owner.
+    /// The customer named as the owner in the gateway's own data.
     pub owner: Option<CustomerId>,
     /// The e-mail address.
     pub email: Option<String>,
@@ -42,7 +42,7 @@ pub struct ListedProfile {
 }
 
 impl ListedProfile {
-    /// A profile of which only the id is told. Set the fields that say more.
+    /// A profile with only an id. Set the other fields if they are known.
     pub fn new(id: impl Into<ProfileId>) -> Self {
         Self { id: id.into(), owner: None, email: None, created: None, subscriptions: Subscriptions::NotTold }
     }
@@ -54,7 +54,7 @@ impl Debug for ListedProfile {
     }
 }
 
-/// A gateway, or an export of one, whose profiles can be listed.
+/// A gateway whose profiles can be listed, or an export of a gateway.
 #[async_trait]
 pub trait ProfileListing: Debug + Send + Sync + 'static {
     /// The gateway's name, as the policy and the data map spell it.
@@ -70,11 +70,12 @@ pub trait ProfileListing: Debug + Send + Sync + 'static {
 /// A listing under way.
 #[async_trait]
 pub trait ProfilePages: Debug + Send {
-    /// The next profiles, some hundred at most; none when all were listed. A profile that is there from beginning to
-    /// end is listed once; one that comes or goes meanwhile, once or not at all.
+    /// The next page of profiles, with a few hundred profiles at most. `None` when all were listed. A profile that
+    /// exists during the whole listing is listed once. A profile that is added or removed in the meantime is listed
+    /// once or not at all.
     ///
-    /// **Idempotency:** goes on where it was; after an error it can be asked again. **Partial failure:** none. **Cancel
-    /// safety:** the same page comes again. **Errors:** [`GatewayError`].
+    /// **Idempotency:** each call gives the next page. After an error, call again. **Partial failure:** none.
+    /// **Cancel safety:** the same page comes again. **Errors:** [`GatewayError`].
     async fn next(&mut self) -> Result<Option<Vec<ListedProfile>>, GatewayError>;
 }
 

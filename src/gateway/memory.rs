@@ -1,4 +1,4 @@
-//! A payment gateway in memory: real behaviour, no network.
+//! A payment gateway in memory, for tests. It behaves like a real gateway, without a network.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::customer::CustomerId;
 
-/// A gateway in memory. Profiles with a running subscription are refused.
+/// A gateway in memory. It refuses to erase profiles with an active subscription.
 #[derive(Debug)]
 pub struct MemoryGateway {
     name: GatewayName,
@@ -35,7 +35,7 @@ impl MemoryGateway {
         self.insert_facts(profile, ProfileFacts::new(owner, active_subscriptions));
     }
 
-    /// Adds a profile with all that the gateway knows of it, or replaces it.
+    /// Adds a profile with all its facts, or replaces it.
     pub fn insert_facts(&self, profile: impl Into<ProfileId>, facts: ProfileFacts) {
         self.lock().insert(profile.into(), facts);
     }
@@ -94,7 +94,7 @@ impl PaymentGatewayEraser for MemoryGateway {
     async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
         Err(GatewayError::Refused {
             gateway: self.name.clone(),
-            what: "it gives no receipts, so there is nothing to ask for".to_owned(),
+            what: "it gives no receipts, so no task can be asked for".to_owned(),
         })
     }
 }

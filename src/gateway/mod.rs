@@ -1,8 +1,8 @@
 //! Payment gateways: the port [`PaymentGatewayEraser`], and an adapter in memory.
 //!
-//! A gateway holds profiles of the host's customers. To erase one there cannot be taken back, and at many
-//! gateways ends running subscriptions on the spot; so the state is looked at right before, and an answer
-//! that is not plain counts as a failure, never as a success.
+//! A gateway has profiles of the host's customers. The erasure of a profile cannot be undone, and at many gateways it
+//! ends active subscriptions at once. So the engine reads the state of the profile right before. An unclear answer
+//! counts as a failure, never as a success.
 //!
 //! | a host has | it uses |
 //! |---|---|
@@ -39,33 +39,33 @@ pub use review::{ApprovedReview, Finding, MatchedBy, Review, ReviewRow, ReviewWr
 #[cfg(feature = "stripe")]
 pub use stripe::Stripe;
 
-/// What a gateway says of a profile.
+/// The state of a profile at a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileState {
     /// It is there.
     Present(ProfileFacts),
-    /// It is not there, in the gateway's own words.
+    /// The gateway says explicitly that the profile does not exist.
     Absent,
 }
 
-/// What a gateway knows of a profile that is there. What it has no word for is 0.
+/// The facts about an existing profile. A number is 0 if the gateway does not have such items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileFacts {
-    /// The customer whom the gateway's own data name as its owner, if they name one.
+    /// The customer named as the owner in the gateway's own data, if any.
     pub owner: Option<CustomerId>,
     /// Subscriptions that still run.
     pub active_subscriptions: u32,
     /// Subscriptions that have ended.
     pub ended_subscriptions: u32,
-    /// Disputes that are not settled yet.
+    /// The number of disputes that are not settled yet.
     pub open_disputes: u32,
-    /// Invoices that are not paid.
+    /// The number of unpaid invoices.
     pub unpaid_invoices: u32,
 }
 
 impl ProfileFacts {
-    /// A profile with so many subscriptions that still run. Set the fields that say more.
+    /// A profile with this number of active subscriptions. Set the other fields if they are known.
     pub fn new(owner: Option<CustomerId>, active_subscriptions: u32) -> Self {
         Self { owner, active_subscriptions, ..Self::default() }
     }
@@ -76,35 +76,35 @@ impl ProfileFacts {
 pub struct ProfileErasure {
     /// Which one.
     pub profile: ProfileId,
-    /// Whose it must be. A profile that names somebody else is [`GatewayOutcome::Blocked`]; with none here, so is one
-    /// that names anybody.
+    /// The expected owner. If the profile names another owner, the answer is [`GatewayOutcome::Blocked`]. With
+    /// `None`, the profile must not name an owner.
     pub owner: Option<CustomerId>,
-    /// The same for every try of the same erasure, for gateways that know such keys. Says nothing of the
-    /// customer.
+    /// The idempotency key, for gateways that support such keys. It is the same for every attempt of the same
+    /// erasure, and reveals nothing about the customer.
     pub idempotency_key: String,
 }
 
-/// What can go wrong at a gateway. None of its texts holds a value of a customer's, or a key.
+/// An error of a gateway. Its texts contain no value of a customer and no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
-    /// Busy, or too many requests.
+    /// The gateway is busy, or gets too many requests.
     #[error("gateway {gateway} is busy; it can be tried again{}", after(*.retry_after))]
     Busy {
         /// The gateway.
         gateway: GatewayName,
-        /// After how long, if it said so.
+        /// The pause for which the gateway asks.
         retry_after: Option<Duration>,
     },
-    /// Left alone for a while, because it did not answer several times in a row. Nothing was sent.
-    #[error("gateway {gateway} does not answer and is left alone; it can be tried again{}", after(Some(*.retry_after)))]
+    /// The circuit breaker is open, because the gateway failed to answer several times in a row. Nothing was sent.
+    #[error("gateway {gateway} does not answer, so no requests are sent for now; it can be tried again{}", after(Some(*.retry_after)))]
     Paused {
         /// The gateway.
         gateway: GatewayName,
         /// After how long.
         retry_after: Duration,
     },
-    /// Not reached. Nothing was sent.
+    /// There is no connection. Nothing was sent.
     #[error("gateway {gateway} cannot be reached; check its address and the network")]
     Unreachable {
         /// The gateway.
@@ -113,8 +113,8 @@ pub enum GatewayError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// No answer in time, or none that makes sense. Whether the request took effect is not known.
-    #[error("gateway {gateway} did not answer; whether the request took effect is not known")]
+    /// There was no valid answer in time. It is unknown whether the request took effect.
+    #[error("gateway {gateway} gave no valid answer; it is unknown whether the request took effect")]
     Unknown {
         /// The gateway.
         gateway: GatewayName,
@@ -122,12 +122,12 @@ pub enum GatewayError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// Refused, and will be again: a wrong key, a missing permission, a malformed request.
+    /// The gateway refuses, and will refuse again: a wrong key, a missing permission, a malformed request.
     #[error("gateway {gateway} refuses: {what}")]
     Refused {
         /// The gateway.
         gateway: GatewayName,
-        /// What has to be put right.
+        /// What has to be corrected.
         what: String,
     },
 }
@@ -137,12 +137,12 @@ fn after(retry_after: Option<Duration>) -> String {
 }
 
 impl GatewayError {
-    /// Whether trying again may help, with nothing changed by anyone.
+    /// Whether the same call may succeed later, although nobody changes anything.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Refused { .. })
     }
 
-    /// How long the gateway asks to wait.
+    /// The pause for which the gateway asks.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after, .. } => *retry_after,
@@ -155,37 +155,38 @@ impl GatewayError {
 /// A payment gateway from which profiles can be erased.
 #[async_trait]
 pub trait PaymentGatewayEraser: Debug + Send + Sync + 'static {
-    /// Its name, as the policy and the data map spell it.
+    /// The gateway's name, as the policy and the data map spell it.
     fn gateway(&self) -> &GatewayName;
 
-    /// How long [`erase`](Self::erase) or [`poll`](Self::poll) take at the most, waiting and whatever the adapter tries again
-    /// by itself among it. Either is begun only where the worker has the case for longer than that, so that no second
-    /// worker asks at the same time.
+    /// The longest duration of one call of [`erase`](Self::erase) or [`poll`](Self::poll), the adapter's own waits
+    /// and retries included. A call is begun only if the worker's lease lasts longer, so that no second worker calls
+    /// at the same time.
     fn longest_call(&self) -> Duration;
 
-    /// The account at the gateway whose profiles these are. None if the gateway knows no such thing.
+    /// The account at the gateway to which the profiles belong. `None` if the gateway has no accounts.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
-    /// **Errors:** [`GatewayError`]; also if it is not the account that the adapter was told to expect.
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`GatewayError`].
+    /// Also an error if it is not the expected account.
     async fn account(&self) -> Result<Option<AccountId>, GatewayError>;
 
-    /// What the gateway says of a profile now. Absent only in the gateway's own words.
+    /// The present state of a profile. The answer is [`ProfileState::Absent`] only if the gateway says so explicitly.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`GatewayError`].
     async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError>;
 
-    /// Erases a profile, unless its data name another owner.
+    /// Erases a profile, unless the gateway's data name another owner.
     ///
-    /// **Idempotency:** again is [`GatewayOutcome::AlreadyAbsent`]. **Partial failure:** after
-    /// [`GatewayError::Unknown`] it may be erased or not: ask for its state. **Cancel safety:** dropping the
-    /// future leaves it erased or not. **Errors:** [`GatewayError`].
+    /// **Idempotency:** a repeated call answers [`GatewayOutcome::AlreadyAbsent`]. **Partial failure:** after
+    /// [`GatewayError::Unknown`] the profile may be erased or not: ask for its state. **Cancel safety:** after the
+    /// future was dropped, the profile may be erased or not. **Errors:** [`GatewayError`].
     async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError>;
 
-    /// What became of something that was accepted, and the gateway's next step of it, if it waits for one.
+    /// Asks for the state of a task that the gateway accepted. If the task waits for a further request, this call
+    /// sends it.
     ///
-    /// **Idempotency:** again says the same, or what came of it since. **Partial failure:** none. **Cancel safety:**
-    /// safe. **Errors:** [`GatewayError`].
+    /// **Idempotency:** a repeated call gives the same answer, or a later one. **Partial failure:** none. **Cancel
+    /// safety:** safe. **Errors:** [`GatewayError`].
     async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError>;
 }
 

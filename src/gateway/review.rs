@@ -1,12 +1,12 @@
-//! A review of what was forgotten at a gateway: rows for a person to check, as CSV, and what was confirmed of them.
+//! A review of forgotten profiles at a gateway: writes the rows for a person as CSV, and reads the confirmed rows.
 //!
 //! ```text
 //! Engine::reconcile ─► rows ─► ReviewWriter ─► CSV ─► a person ─► Review::from_csv ─► approve ─► Engine::erase_profiles
 //! ```
 //!
-//! The person writes `erase` into the column `confirm` of the rows that are to go, and nothing else. Each row bears a
-//! digest, so that a spreadsheet that rewrites a number is noticed; what is approved is the digest of the confirmed rows.
-//! This CSV is the one document of the crate that may show a person's data, and only the e-mail address, if asked for.
+//! The person writes `erase` into the column `confirm` of the rows to erase, and changes nothing else. Each row has a
+//! digest, so that a change by a spreadsheet is noticed. The person approves the digest of the confirmed rows. This
+//! CSV may contain e-mail addresses, but only if the host asks for them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -45,19 +45,20 @@ const COLUMNS: [&str; 13] = [
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finding {
-    /// No customer of the root store has it.
+    /// No customer of the root store owns the profile.
     Orphan,
-    /// It is of a customer who was erased, or it was erased itself and is there again.
+    /// The profile belongs to an erased customer. Or it was erased itself, and exists again.
     OwnerErased,
-    /// It is of a customer who is archived.
+    /// The profile belongs to an archived customer.
     OwnerArchived,
-    /// All its subscriptions have ended.
+    /// All subscriptions of the profile have ended.
     SubscriptionsEnded,
-    /// The gateway's export names no subscription. The customer may pay one by one: check that.
+    /// The gateway's export has no subscription for the profile. The customer may still make single payments: check
+    /// this.
     NoSubscription,
     /// The customer has another profile at this gateway.
     Double,
-    /// It may be of several customers, or is linked to one and names another.
+    /// The profile may belong to several customers. Or it is linked to one customer and names another.
     Ambiguous,
 }
 
@@ -80,7 +81,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// By what a profile and a customer belong together. In this order: an earlier one outweighs a later one.
+/// The evidence that a profile belongs to a customer, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchedBy {
@@ -88,7 +89,7 @@ pub enum MatchedBy {
     Link,
     /// The gateway's own data name the customer.
     Name,
-    /// The e-mail address is the same, and nothing else says so.
+    /// Only the e-mail address is the same.
     Email,
 }
 
@@ -104,7 +105,7 @@ impl fmt::Display for MatchedBy {
     }
 }
 
-/// A profile for a person to check. Its `Debug` shows nobody.
+/// A profile for a person to check. Its `Debug` shows no personal data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReviewRow {
@@ -114,17 +115,17 @@ pub struct ReviewRow {
     pub account: Option<AccountId>,
     /// Which profile.
     pub profile: ProfileId,
-    /// Why it is here. Never empty.
+    /// Why the profile is in the review. Never empty.
     pub findings: BTreeSet<Finding>,
-    /// Whose it is, as far as can be told.
+    /// The owner, if one was found, with the evidence.
     pub customer: Option<(CustomerId, TenantId, MatchedBy)>,
-    /// The customer whom the gateway's own data name.
+    /// The customer named as the owner in the gateway's own data.
     pub named_owner: Option<CustomerId>,
-    /// Subscriptions that still run, if the listing tells.
+    /// The number of active subscriptions, if the listing contains it.
     pub active_subscriptions: Option<u32>,
-    /// Subscriptions that have ended, if the listing tells.
+    /// The number of ended subscriptions, if the listing contains it.
     pub ended_subscriptions: Option<u32>,
-    /// The e-mail address at the gateway. Shown only if the writer is asked to.
+    /// The e-mail address at the gateway. The CSV contains it only if the host asks for it.
     #[serde(skip)]
     pub email: Option<String>,
 }
@@ -139,14 +140,14 @@ impl fmt::Debug for ReviewRow {
 }
 
 impl ReviewRow {
-    /// The profile as it stands in the review.
+    /// The profile as the review contains it.
     pub(crate) fn as_listed(&self) -> ListedProfile {
         let mut profile = ListedProfile::new(self.profile.clone());
         profile.owner.clone_from(&self.named_owner);
         profile
     }
 
-    /// Names the row, without the address.
+    /// The digest of the row, without the address.
     fn digest(&self) -> Digest {
         let customer = self.customer.as_ref().map(|(id, tenant, by)| (id, tenant, by));
         let counts = (self.active_subscriptions, self.ended_subscriptions);
@@ -199,10 +200,10 @@ impl<W: Write> fmt::Debug for ReviewWriter<W> {
 }
 
 impl<W: Write> ReviewWriter<W> {
-    /// Begins a review. With `emails` it has a column with the addresses; keep such a file accordingly.
+    /// Begins a review. With `emails`, it has a column with the addresses. Protect such a file.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The errors of the writer.
     pub fn new(to: W, emails: bool) -> std::io::Result<Self> {
         let mut writer = Self { csv: csv::Writer::from_writer(to), emails };
         let email = emails.then_some("email");
@@ -213,7 +214,7 @@ impl<W: Write> ReviewWriter<W> {
     /// Adds rows.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The errors of the writer.
     pub fn write(&mut self, rows: &[ReviewRow]) -> std::io::Result<()> {
         for row in rows {
             let email = self.emails.then(|| harmless(row.email.as_deref().unwrap_or_default()));
@@ -222,21 +223,21 @@ impl<W: Write> ReviewWriter<W> {
         Ok(())
     }
 
-    /// Ends it, and gives back what was written to.
+    /// Ends the review, and returns the writer.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The errors of the writer.
     pub fn finish(self) -> std::io::Result<W> {
         self.csv.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }
 
-/// A text that no spreadsheet takes for a formula.
+/// Escapes a text, so that no spreadsheet runs it as a formula.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
-/// The rows of a review that a person confirmed. Nothing else of it is kept.
+/// The rows of a review that a person confirmed. The other rows are not kept.
 #[derive(Clone, Debug)]
 pub struct Review {
     rows: Vec<ReviewRow>,
@@ -244,11 +245,11 @@ pub struct Review {
 }
 
 impl Review {
-    /// Reads a review that a person has been through. Columns are found by their names, in any order.
+    /// Reads a review that a person has checked. Columns are found by their names, in any order.
     ///
     /// # Errors
-    /// Every fault with its line and column: no CSV, a missing column, another word than `erase` in `confirm`, a
-    /// confirmed row that is not as it was written, is there twice, or is [`Finding::Ambiguous`].
+    /// All errors, each with its line and column: the file is no CSV; a column is missing; `confirm` contains another
+    /// word than `erase`; a confirmed row was changed, appears twice, or is [`Finding::Ambiguous`].
     pub fn from_csv(from: impl Read) -> Result<Self, Problems> {
         let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(from);
         let headers = csv.headers().map_err(|error| no_csv(&error))?.clone();
@@ -283,23 +284,23 @@ impl Review {
             }
             match row(&cells) {
                 Ok(row) if !seen.insert((row.gateway.clone(), row.profile.clone())) => {
-                    problems.push(Problem::new(at("profile"), "is there twice", "leave one of the rows"));
+                    problems.push(Problem::new(at("profile"), "appears twice", "keep only one of the rows"));
                 }
                 Ok(row) if row.findings.contains(&Finding::Ambiguous) => problems.push(Problem::new(
                     at("confirm"),
-                    "confirms a profile that may be of several customers, or names another than the one it is linked to",
-                    "put the link right in the host's database or at the gateway, and reconcile again",
+                    "confirms a profile that may belong to several customers, or that names another customer than its link",
+                    "correct the link in the host's database or at the gateway, and reconcile again",
                 )),
                 Ok(row) => rows.push(row),
                 Err("format") => problems.push(Problem::new(
                     at("format"),
                     format!("is not {FORMAT}, which this release reads"),
-                    "write the review anew with this release, or read it with the one that wrote it",
+                    "write the review again with this release, or read it with the release that wrote it",
                 )),
                 Err(column) => problems.push(Problem::new(
                     at(column),
-                    "is not as it was written",
-                    "take the row from the review again; a spreadsheet may have rewritten it",
+                    "was changed after it was written",
+                    "copy the row from the review again; a spreadsheet may have changed it",
                 )),
             }
         }
@@ -309,7 +310,7 @@ impl Review {
         Ok(Self { digest: Digest::of(&("review", 1, digests)), rows })
     }
 
-    /// Names exactly what was confirmed. What is approved is this.
+    /// The digest of exactly the confirmed rows. A person approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -319,13 +320,14 @@ impl Review {
         &self.rows
     }
 
-    /// Binds an approval to what was confirmed.
+    /// Binds an approval to the confirmed rows.
     ///
-    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    /// The engine checks later, when it executes, whether the approval is still valid.
     ///
     /// # Errors
-    /// [`NotApproved`], with the review and an [`ApprovalError`](crate::plan::ApprovalError): the approval is for another
-    /// digest, for more than 30 days, or by an operator without authority over the tenant of one of the customers.
+    /// [`NotApproved`], with the review and an [`ApprovalError`](crate::plan::ApprovalError), if the approval is for
+    /// another digest, is valid for more than 30 days, or is by an operator without authority over the tenant of one
+    /// of the customers.
     pub fn approve(self, approval: Approval) -> Result<ApprovedReview, NotApproved<Self>> {
         let tenants = self.rows.iter().filter_map(|row| row.customer.as_ref().map(|(_, tenant, _)| tenant));
         match approval.holds_for(self.digest, tenants) {
@@ -335,7 +337,7 @@ impl Review {
     }
 }
 
-/// A review with an approval of exactly what was confirmed in it. Only [`Review::approve`] makes one.
+/// A review with an approval of exactly its confirmed rows. Only [`Review::approve`] makes one.
 #[derive(Clone, Debug)]
 pub struct ApprovedReview {
     pub(crate) review: Review,
@@ -348,7 +350,7 @@ fn no_csv(error: &csv::Error) -> Problems {
     Problems::one(Problem::new(line, "is not CSV in UTF-8", "give the file that was written for the review"))
 }
 
-/// A row from its cells, or the name of the column that is not as it was written.
+/// Reads a row from its cells. The error is the name of the column that was changed.
 fn row(cells: &[&str; COLUMNS.len()]) -> Result<ReviewRow, &'static str> {
     let [_, gateway, account, profile, findings, customer, tenant, by, named, active, ended, format, digest] =
         *cells;
@@ -431,7 +433,7 @@ mod tests {
         let all = Review::from_csv(text.replace("\n,", "\nerase,").as_bytes()).unwrap();
         assert_eq!(all.rows().len(), 3);
         assert_ne!(all.digest(), review.digest(), "the digest is of what was confirmed");
-        // Saved by a spreadsheet, with another order of the rows and columns.
+        // The file was saved by a spreadsheet, with another order of the rows and columns.
         let mut lines: Vec<&str> = text.lines().collect();
         lines[1..].reverse();
         let turned: Vec<String> = lines
@@ -452,7 +454,7 @@ mod tests {
     fn what_was_changed_is_named_by_line_and_column() {
         let text = written(false).replace("\n,", "\nerase,");
         for (from, to, place) in [
-            ("cus_2", "cus_9", "line 3, column row: is not as it was written"),
+            ("cus_2", "cus_9", "line 3, column row: was changed after it was written"),
             ("erase,stripe,acct_1,cus_2", "yes,stripe,acct_1,cus_2", "line 3, column confirm: is not erase"),
             ("orphan+subscriptions_ended", "orphan+tired", "line 2, column findings"),
             ("acct_1,cus_3", "acct_1,cus_1", "line 4, column row"),
@@ -464,7 +466,7 @@ mod tests {
         }
         let twice = format!("{text}{}", text.lines().nth(1).unwrap());
         let problems = Review::from_csv(twice.as_bytes()).unwrap_err().to_string();
-        assert!(problems.contains("line 5, column profile: is there twice"), "{problems}");
+        assert!(problems.contains("line 5, column profile: appears twice"), "{problems}");
         let problems = Review::from_csv(&b"confirm,\xff\n"[..]).unwrap_err().to_string();
         assert!(problems.contains("UTF-8"), "{problems}");
     }
@@ -479,7 +481,7 @@ mod tests {
         assert!(Review::from_csv(text.as_bytes()).unwrap().rows().is_empty(), "to list it is fine");
         let problems = Review::from_csv(text.replace("\n,", "\nerase,").as_bytes()).unwrap_err().to_string();
         assert!(
-            problems.contains("line 2, column confirm: confirms a profile that may be of several"),
+            problems.contains("line 2, column confirm: confirms a profile that may belong to several"),
             "{problems}"
         );
     }

@@ -1,4 +1,5 @@
-//! Pages of HTML that stand alone: no script, nothing remote. Every text is escaped, and there is no other way to write one.
+//! Writes self-contained HTML pages: no script, and nothing is loaded. Every text is escaped, and there is no way to
+//! write an unescaped text.
 
 use std::fmt::Write as _;
 
@@ -61,7 +62,7 @@ impl Html {
         self.finish()
     }
 
-    /// Writes a tag of this crate, as it stands.
+    /// Writes a tag of this crate without escaping.
     pub(crate) fn raw(&mut self, tag: &'static str) {
         self.0.push_str(tag);
     }
@@ -84,14 +85,14 @@ impl Html {
         self.raw("</section>\n");
     }
 
-    /// A section with a table. Without rows there is none.
+    /// Writes a section with a table. Writes nothing if there are no rows.
     pub(crate) fn table_section(&mut self, title: &str, columns: &[&str], rows: Vec<Vec<Cell>>) {
         if !rows.is_empty() {
             self.section(title, |html| html.table(columns, rows));
         }
     }
 
-    /// Names with what they stand for.
+    /// Writes a list of names with their values.
     pub(crate) fn list(&mut self, rows: Vec<(&str, Cell)>) {
         self.raw("<dl>\n");
         for (name, cell) in rows {

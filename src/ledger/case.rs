@@ -1,4 +1,4 @@
-//! Open cases: what the working memory stores, and which worker has claimed them.
+//! Open cases, as the case book stores them, and the claims of workers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -47,14 +47,14 @@ pub enum Task {
     Expiry(Expiry),
     /// Erase a single profile, under a review.
     Profile(ReviewedProfile),
-    /// Remove backup copies that their rule no longer allows.
+    /// Remove backup copies that are older than their rule allows.
     Copies(Arc<CopiesTerms>),
 }
 
 /// The erasure of a customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Erasure {
-    /// What makes up the plan's digest. Contains the host's own customer id.
+    /// The facts from which the plan's digest is computed. Contains the host's own customer id.
     pub binding: Arc<Binding>,
     /// The treatment that the plan names. Many cases share it.
     pub treatment: Arc<Treatment>,
@@ -65,9 +65,9 @@ pub struct Erasure {
 /// An expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
-    /// What makes up the plan's digest.
+    /// The facts from which the plan's digest is computed.
     pub terms: Arc<ExpiryTerms>,
-    /// The number of records to treat, by the plan. The expiry ends if it finds far more.
+    /// The number of records that the plan counted. The expiry ends early if it finds far more.
     pub planned: u64,
 }
 
@@ -81,7 +81,7 @@ pub struct ReviewedProfile {
 }
 
 impl Task {
-    /// The digest of what was approved: the plan or the review.
+    /// The digest of the approved plan or review.
     pub fn digest(&self) -> Digest {
         match self {
             Self::Erasure(erasure) => erasure.plan,
@@ -125,10 +125,9 @@ impl Task {
         }
     }
 
-    /// A text that names what the open case reserves: a customer, an expiry of the same records, a
-    /// profile, or a place of copies. A case
-    /// book never opens two cases with the same text.
-    pub fn holds(&self) -> String {
+    /// A text that names the object of the case: a customer, an expiry of the same records, a profile, or a place of
+    /// copies. It is a unique key: a case book never opens two cases with the same text.
+    pub fn unique_key(&self) -> String {
         let json = match self {
             Self::Erasure(erasure) => {
                 serde_json::json!(["customer", erasure.binding.tenant(), erasure.binding.customer()])
@@ -164,7 +163,7 @@ impl fmt::Display for Task {
 }
 
 impl NewCase {
-    /// A case for an approved plan.
+    /// Makes a case for an approved plan.
     pub fn new(id: CaseId, plan: &ApprovedPlan, opened_at: DateTime<Utc>) -> Self {
         let erasure = Erasure {
             binding: Arc::clone(plan.plan.binding()),
@@ -174,7 +173,7 @@ impl NewCase {
         Self::of(id, Task::Erasure(erasure), plan.mandate.clone(), opened_at)
     }
 
-    /// A case for a task.
+    /// Makes a case for a task.
     pub(crate) fn of(id: CaseId, task: Task, mandate: Mandate, opened_at: DateTime<Utc>) -> Self {
         Self { format: Format, id, task, mandate, opened_at }
     }
@@ -203,7 +202,7 @@ impl NewCase {
                     Err(ApprovalError::OtherPlan { approved: standing.digest(), plan })
                 }
             },
-            // A review with many plans is only for customers.
+            // Only erasures of customers can run under a review with many plans.
             Mandate::Review(reviewed) => {
                 Err(ApprovalError::OtherPlan { approved: reviewed.approval().digest(), plan })
             }
@@ -260,7 +259,7 @@ impl SavedCase {
     /// The progress of the case.
     ///
     /// # Errors
-    /// [`LedgerError::OutOfOrder`]: somebody else wrote to the case book.
+    /// [`LedgerError::OutOfOrder`]: another program wrote to the case book.
     pub fn progress(&self) -> Result<Progress, LedgerError> {
         let mut progress = Progress::of(&self.new.task.steps());
         for event in &self.events {
@@ -272,8 +271,8 @@ impl SavedCase {
 }
 
 open_name! {
-    /// The name of a worker: one process at a time. A process that restarts under the same name continues its cases
-    /// at once. Under another name it waits until the old lease has expired.
+    /// The name of a worker. Only one process at a time may have this name. A process that restarts under the same
+    /// name continues its cases at once. Under another name it waits until the old lease has expired.
     WorkerId
 }
 
@@ -293,8 +292,8 @@ impl Lease {
     }
 }
 
-/// The number of a claim. Each claim has a higher number than all earlier claims. So a worker that lost its claim can
-/// be told from the worker that has it now.
+/// The number of a claim (a fencing token). Each claim has a higher number than all earlier claims. So a write of a
+/// worker that lost its claim is recognised and refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(u64);
 

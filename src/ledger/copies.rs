@@ -1,4 +1,4 @@
-//! What the ledger keeps of backup copies: those that a case removed, and what was seen in their places.
+//! Entries about backup copies: those that a case removed, and those that were seen in the places of backups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::backup::{BackupCopy, NoHorizon};
 /// The result of removing backup copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiesResult {
-    /// The planned copies that are gone. This was read back.
+    /// The planned copies that are gone. The place was listed again to check this.
     pub gone: BTreeSet<BackupCopy>,
     /// The planned copies that are left, because the removal ended early.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -21,7 +21,7 @@ pub struct CopiesResult {
     pub ended_early: Option<EndedEarly>,
 }
 
-/// What was seen in the places of backups.
+/// The state of all places of backups, as seen at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiesSeen {
     /// When.
@@ -30,13 +30,13 @@ pub struct CopiesSeen {
     pub places: BTreeMap<String, PlaceSeen>,
 }
 
-/// What was seen in one place of backups.
+/// The state of one place of backups, as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlaceSeen {
     /// The copies were listed.
     Listed {
-        /// When the oldest copy was begun at the earliest. `None`: there was no copy.
+        /// The earliest instant at which the oldest copy may have been begun. `None`: there was no copy.
         oldest: Option<DateTime<Utc>>,
     },
     /// The copies could not be listed.
@@ -47,7 +47,7 @@ pub enum PlaceSeen {
 }
 
 impl CopiesSeen {
-    /// Whether no copy that may hold what was erased at an instant was in a place.
+    /// Whether the place had no copy that may contain data erased at this instant.
     pub fn is_gone(&self, place: &str, erased_at: DateTime<Utc>) -> bool {
         match self.places.get(place) {
             Some(PlaceSeen::Listed { oldest }) => oldest.is_none_or(|oldest| oldest > erased_at),
@@ -55,7 +55,7 @@ impl CopiesSeen {
         }
     }
 
-    /// Since when no such copy was seen in a place any more. `None`: one was there at the last sighting.
+    /// When it was first seen that a place had no such copy any more. `None`: the last look still found one.
     pub(crate) fn first_gone(
         sightings: &[&Self],
         place: &str,

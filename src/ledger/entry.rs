@@ -1,7 +1,7 @@
-//! An entry of the ledger: the proof of one closed case, in as few words as possible.
+//! An entry of the ledger: the short, canonical record of one closed case. It contains no direct identifier.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,7 +12,7 @@ use super::{
     CopiesResult, CopiesSeen, DeactivationOutcome, EntryKey, Intake, KeyCheck, LedgerError, SubjectToken,
 };
 use crate::backup::{Horizon, Schedule};
-use crate::case::{Because, RecipientAnswer};
+use crate::case::{RecipientAnswer, SupersedeReason};
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName, TimeZone};
 use crate::digest::{Digest, canonical};
@@ -33,7 +33,7 @@ use crate::treatment::{KeptUntil, MentionCounts, TreatmentName, Uncertain};
 pub enum Count {
     /// The number.
     Exact(u64),
-    /// The answer was lost. It was verified that nothing is left to do.
+    /// The answer with the count was lost. It was verified that nothing is left to do.
     Unknown,
 }
 
@@ -42,7 +42,7 @@ pub enum Count {
 pub struct GatewayResult {
     /// The gateway.
     pub gateway: GatewayName,
-    /// The profile, as a keyed digest. Who has the key can recognise a profile that appears again.
+    /// The profile, as a keyed digest. With the key, a profile that appears again can be recognised.
     pub profile: Sealed<SubjectToken>,
     /// The answer.
     pub answer: GatewayAnswer,
@@ -57,26 +57,26 @@ pub struct RecipientResult {
     pub answer: RecipientAnswer,
 }
 
-/// What a pass over the texts of others found of the person.
+/// The result of the passes over the texts of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MentionsResult {
     /// The counts.
     pub counts: MentionCounts,
-    /// Whether the counts are complete. After an interruption the pass is made again, and what the first one changed is
-    /// not counted.
+    /// Whether the counts are complete. They are not after an interruption: the pass is repeated, and the changes of
+    /// the first attempt are not counted.
     pub exact: bool,
 }
 
-/// A step that a person took by hand at an outside party, with evidence.
+/// A step at an outside party that a person did by hand, with evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandStep {
     /// The step.
     pub step: Step,
-    /// The person who took it.
+    /// The person who did it.
     pub operator: Sealed<OperatorId>,
-    /// Where the evidence is, by the host's own reference.
+    /// Where the evidence is: the host's own reference.
     pub evidence: ReasonCode,
-    /// When the person said so.
+    /// When the person reported it.
     pub at: DateTime<Utc>,
 }
 
@@ -98,11 +98,11 @@ pub struct WaivedStep {
 pub struct ExpiredRecords {
     /// The owners of the records.
     pub of: RecordsOf,
-    /// The expired records by class, including records that earlier runs treated and that stay anonymised. A count of
-    /// the written records would reveal which fields were empty before.
+    /// The expired records by class. This includes records that earlier runs anonymised: a count of only the changed
+    /// records would reveal which fields were empty before.
     pub records: BTreeMap<ClassName, u64>,
-    /// Customers whose records were not touched: a guard held them back, they changed in the meantime, or the store
-    /// refused. The next run checks them again.
+    /// The number of customers whose records were not touched. A guard forbade it, the customer changed in the
+    /// meantime, or the store refused. The next run checks them again.
     pub left: u64,
 }
 
@@ -111,7 +111,8 @@ pub struct ExpiredRecords {
 pub struct ExpiryResult {
     /// The treated records.
     pub expired: Vec<ExpiredRecords>,
-    /// Whether the counts are complete. If an answer of the store was lost, its records were treated but not counted.
+    /// Whether the counts are complete. They are not if an answer of the store was lost: its records were treated but
+    /// not counted.
     pub exact: bool,
     /// Why the expiry ended before it was complete, if it did. The next expiry does the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,7 +124,7 @@ pub struct ExpiryResult {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EndedEarly {
-    /// Far more records had expired than the approved plan said.
+    /// Far more records had expired than the approved plan counted.
     MoreThanPlanned {
         /// The plan's count.
         planned: u64,
@@ -158,7 +159,7 @@ impl std::fmt::Display for EndedEarly {
                 write!(f, "the approval expired at {at}; plan again and approve the new plan")
             }
             Self::Mandate { expired: None } => {
-                f.write_str("the approval does not hold now; plan again and approve the new plan")
+                f.write_str("the approval is not valid now; plan again and approve the new plan")
             }
             Self::Copies(changed) => write!(f, "{changed}"),
             Self::Cancelled { operator, reason } => write!(f, "cancelled by {operator}: {reason}"),
@@ -201,12 +202,15 @@ pub struct ErasureResult {
     /// What was done instead of the action, per class. Empty if the answer that said it was lost.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub otherwise: BTreeMap<ClassName, Otherwise>,
-    /// The gateways' answers, per profile. A gateway that is missing here held no profile that we knew of.
+    /// The gateways' answers, per profile. If a gateway is missing here, no profile was known there.
     pub gateways: Vec<GatewayResult>,
+    /// Gateways at which the customer had profiles that the policy keeps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub profiles_kept: BTreeSet<GatewayName>,
     /// The recipients' answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<RecipientResult>,
-    /// What a pass over the texts of others found of the person.
+    /// The result of the passes over the texts of others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mentions: Option<MentionsResult>,
     /// Steps that a person decided to skip.
@@ -214,8 +218,8 @@ pub struct ErasureResult {
     /// Steps that a person took by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_hand: Vec<HandStep>,
-    /// Records of each class that belonged to the customer when everything was read back. The treatment would change
-    /// none of them.
+    /// The number of records of each class that still belonged to the customer when everything was read back. The
+    /// treatment would change none of them.
     pub verified: BTreeMap<ClassName, u64>,
     /// Records that duties keep for now, per class. A later sweep treats them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -223,14 +227,14 @@ pub struct ErasureResult {
     /// The last day of each personal field that stays for a time. A later sweep treats the field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: KeptUntil,
-    /// Uncertain mentions in texts, by class and field. They may mean the customer, and they stay. Counted before the
-    /// records were erased.
+    /// The number of uncertain mentions in texts, by class and field. They may mean the customer, and they stay. They
+    /// were counted before the records were erased.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
-    /// Records that stay for now, anonymised, because a kept record needs them.
+    /// Anonymised records that stay for now, because a kept record references them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tombstones: Vec<Tombstones>,
-    /// What was found when the erased values were looked for in texts that stay. `None`: the store does not look.
+    /// The result of the search for the erased values in texts that stay. `None`: the store does not search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_for: Option<LookedFor>,
     /// The request of the register that the case carried out.
@@ -238,24 +242,25 @@ pub struct ErasureResult {
     pub intake: Option<Intake>,
 }
 
-/// What was found when the erased values were looked for in texts that stay.
+/// The result of the search for the erased values in texts that stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookedFor {
-    /// Records that still held one, by class and field.
+    /// Records that still contained an erased value, by class and field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub found: BTreeMap<ClassName, BTreeMap<FieldName, FoundRecords>>,
-    /// The fields whose values were not known any more, because an answer of the store was lost. Nobody could look for these
-    /// values.
+    /// The fields whose values could not be searched for. The values were unknown, because an answer of the store was
+    /// lost.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown: BTreeMap<ClassName, Vec<FieldName>>,
 }
 
-/// Records in which something was found.
+/// The records in which an erased value was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundRecords {
     /// The number of records.
     pub rows: u64,
-    /// The keys of the first of them, if they are numbers and lead to no customer. Sealed, so that they can be destroyed.
+    /// The keys of the first of these records, if the keys are numbers and lead to no customer. They are sealed, so
+    /// that they can be destroyed.
     pub keys: Sealed<Vec<String>>,
 }
 
@@ -264,17 +269,17 @@ pub struct FoundRecords {
 pub struct DeferredRecords {
     /// The number of records.
     pub rows: u64,
-    /// The duties, by their names in the policy, each with the last day on which it keeps one of the records. `None` if
-    /// no end is known. The [rules](ErasureRules::duties) say what each duty is.
+    /// The duties, by their names in the policy. Each has the last day on which it keeps one of the records, or
+    /// `None` if no end is known. The [rules](ErasureRules::duties) describe each duty.
     pub duties: BTreeMap<String, Option<NaiveDate>>,
-    /// The first day on which one of them may be free. `None` if no record has a date that can be read.
+    /// The first day on which one of the records may be treated. `None` if no record has a readable date.
     pub from: Option<NaiveDate>,
-    /// The last day on which one of them is kept, as far as their dates are known.
+    /// The last day on which one of the records is kept, as far as their dates are known.
     pub until: Option<NaiveDate>,
-    /// The number of records whose date cannot be read, by field. The end of their duty is not known.
+    /// The number of records whose date cannot be read, by field. The end of their duty is unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
-    /// Whether no duty names the class: kept records need these records.
+    /// Whether no duty names the class. Then the records are kept only because other kept records reference them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub for_others: bool,
 }
@@ -295,7 +300,7 @@ pub enum Closing {
     /// The approved plan did not fit the facts any more. Nothing was touched, or the deactivation was undone.
     Superseded {
         /// What had changed.
-        because: Because,
+        because: SupersedeReason,
     },
     /// A person cancelled the case before any irreversible step.
     Cancelled {
@@ -382,8 +387,8 @@ impl About {
     }
 }
 
-/// What the cases of a batch have in common: who approved, under which rules, and the circumstances of the closing.
-/// Stored once for all of them; each entry names it by its digest.
+/// The facts that the cases of a batch share: who approved, under which rules, and how the cases were closed. They
+/// are stored once for all cases. Each entry refers to them by their digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Circumstances {
@@ -395,7 +400,7 @@ pub struct Circumstances {
     pub operator: Sealed<OperatorId>,
     /// When the mandate was given.
     pub approved_at: DateTime<Utc>,
-    /// The check value of the tokens' key. `None` if nobody is named.
+    /// The check value of the tokens' key. `None` if the case has no token.
     pub key: Option<KeyCheck>,
     /// When the cases were opened.
     pub opened_at: DateTime<Utc>,
@@ -403,11 +408,11 @@ pub struct Circumstances {
     pub closed_at: DateTime<Utc>,
     /// The backups that may still hold copies.
     pub backups: Vec<BackupResidue>,
-    /// What else the store held that is not in the data map.
+    /// Data of the store that no class of the data map covers.
     pub unmapped: Vec<NotCovered>,
     /// Whether the store has a scrub that removes old bytes from its files.
     pub scrubbable: bool,
-    /// Whose policy it was: the controller, if the policy has a name.
+    /// The controller: the name of the policy, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<String>,
     /// The version of this crate.
@@ -423,13 +428,13 @@ pub enum Rules {
     Erasure(Arc<ErasureRules>),
     /// The rules of an expiry.
     Expiry {
-        /// The digests of the policies in force: one per tenant in the order of the tenants' names, or one for all
-        /// tenants if the records have no owner.
+        /// The digests of the policies in force: one per tenant in the order of the tenants' names. If the records
+        /// have no owner, one digest for all tenants.
         policies: Vec<Digest>,
         /// The data map.
         data_map: Digest,
     },
-    /// A single profile is erased as the approved review says.
+    /// The approved review is the rule for a single profile.
     Review,
     /// The rule by which copies age out.
     Copies(Schedule),
@@ -455,7 +460,7 @@ pub struct ErasureRules {
     /// The ground of Art. 17(1) GDPR, if the policy names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ground: Option<ErasureGround>,
-    /// What the guards and holds found, right before each irreversible step.
+    /// The findings of the guards and holds. They were checked right before each irreversible step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub guards: BTreeMap<Guard, GuardFinding>,
     /// The duties in force, by their names in the policy.
@@ -511,8 +516,8 @@ impl std::fmt::Display for RecordedDuty {
 /// A closed case.
 ///
 /// The text of its entry contains `about`, `case` (its id), `circumstances` (a digest), `closing` and `plan`. A
-/// ledger keeps this text as it was written, and the text's digest is the case's [`leaf`](Self::leaf). In addition to
-/// the text, a ledger keeps the [openings](EntryBody::beside) of the [sealed](Sealed) values in it.
+/// ledger stores this text unchanged. Its digest is the case's [`leaf`](Self::leaf). Beside the text, a ledger stores
+/// the [openings](EntryBody::beside) of the [sealed](Sealed) values in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedCase {
     /// The case.
@@ -559,7 +564,7 @@ impl ClosedCase {
         with_the_customer.chain(by_itself)
     }
 
-    /// A closed case. `under` comes with its digest: [`Circumstances::digest`].
+    /// Makes a closed case. `under` comes with its digest: [`Circumstances::digest`].
     pub(crate) fn new(
         case: CaseId,
         mut about: About,
@@ -587,7 +592,7 @@ impl ClosedCase {
         if let About::Customer(subject) = &self.about { subject.get().copied() } else { None }
     }
 
-    /// The key of a case of which duties deferred something.
+    /// The key of a case in which duties deferred something.
     fn deferred_key(&self) -> Option<EntryKey> {
         let Closing::Erased(result) = &self.closing else { return None };
         let archived = result.deactivation != DeactivationOutcome::Unsupported;
@@ -701,7 +706,7 @@ pub enum EntryBody {
     Scrubbed(Scrubbed),
     /// All rows of the store were counted. Counts that depend on the values of single rows are left out.
     Counted(Arc<Census>),
-    /// The places of backups were looked at.
+    /// The places of backups were listed.
     Copies(Arc<CopiesSeen>),
 }
 
@@ -720,8 +725,8 @@ impl EntryBody {
     }
 
     /// The openings that a ledger stores in addition to the text: salts and values of what is [sealed](Sealed). If
-    /// they are destroyed, the text and its [leaf](Self::leaf) stay the same, but nobody can tell any more whom the
-    /// entry names. `None` if the entry names nobody.
+    /// they are destroyed, the text and its [leaf](Self::leaf) stay the same, but it is unknown whom the entry is
+    /// about. `None` if the entry is about no person.
     pub fn beside(&self) -> Option<&str> {
         match self {
             Self::Closed(case) => case.beside.as_deref(),
@@ -734,8 +739,7 @@ impl EntryBody {
     ///
     /// # Errors
     /// [`LedgerError::Newer`] for a text of a later release. [`LedgerError::Corrupt`] for a text that is no entry,
-    /// for openings that do not belong to it, and for circumstances with another digest. Also the errors of
-    /// `circumstances`.
+    /// for openings of another text, and for circumstances with another digest. Also the errors of `circumstances`.
     pub fn from_text<E: From<LedgerError>>(
         text: &str,
         beside: Option<&str>,

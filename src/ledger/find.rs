@@ -1,11 +1,10 @@
-//! How entries are found again.
+//! The keys of an index for finding entries.
 
 use super::SubjectToken;
 use crate::digest::Digest;
 use crate::hex;
 
-/// A key by which an entry can be found. Its bytes reveal nothing about a person, unless one has the key of the
-/// token.
+/// An index key of an entry. Without the key of the token, its bytes reveal nothing about a person.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKey(Vec<u8>);
 
@@ -29,7 +28,7 @@ impl EntryKey {
         Self::new(b'c', data_map.as_bytes())
     }
 
-    /// The key of sightings of backup copies.
+    /// The key of entries about places of backups.
     pub fn copies() -> Self {
         Self::new(b'b', [])
     }
@@ -39,8 +38,8 @@ impl EntryKey {
         Self::new(b'f', [])
     }
 
-    /// The key of erasures of which duties deferred something, by whether the customer was archived when the case was
-    /// closed.
+    /// The key of erasures in which duties deferred something. `archived`: whether the customer was archived when the
+    /// case was closed.
     pub fn deferred(archived: bool) -> Self {
         Self::new(b'd', [u8::from(archived)])
     }

@@ -1,4 +1,4 @@
-//! Holds: what an operator placed so that nothing is erased, and when somebody lifted it.
+//! Holds. An operator places a hold to forbid erasure, and lifts it later.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -35,7 +35,7 @@ pub struct Hold {
     pub reference: ReasonCode,
     /// Who placed it, and when.
     pub placed: Signature,
-    /// Who lifted it, and when. `None`: it stands.
+    /// Who lifted it, and when. `None`: the hold is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifted: Option<Signature>,
 }
@@ -54,7 +54,7 @@ pub enum HoldOn {
         tenant: TenantId,
         /// The host's own id of the customer.
         customer: CustomerId,
-        /// The customer's token. It is all that stays when the hold is lifted.
+        /// The customer's token. It stays when the hold is lifted.
         subject: SubjectToken,
     },
     /// One customer, after the hold was lifted.
@@ -76,8 +76,8 @@ pub struct Signature {
 }
 
 impl HoldOn {
-    /// A text by which a standing hold is found again: it names everything, a tenant or a customer. `None` after the
-    /// hold was lifted. It contains the customer's id.
+    /// The key under which a hold in force is found. It names everything, a tenant or a customer, so it may contain
+    /// the customer's id. `None` after the hold was lifted.
     pub fn key(&self) -> Option<String> {
         match self {
             Self::Everything => Some(Self::everything_key()),
@@ -124,7 +124,7 @@ impl std::fmt::Display for HoldOn {
 }
 
 impl Hold {
-    /// A hold that is placed now.
+    /// Makes a hold that is placed now.
     pub(crate) fn place(
         id: HoldId,
         on: HoldOn,
@@ -135,19 +135,18 @@ impl Hold {
         Self { format: Format, id, on, classes, ground, reference, placed, lifted: None }
     }
 
-    /// The emergency stop, placed by a program that has a ledger and no engine: the database may be what is wrong. The
-    /// id has to be random. Give it to [`HoldBook::place_hold`].
+    /// Makes the emergency stop, for a program that has a ledger but no engine. Such a program can stop everything
+    /// even if the database is broken. The id has to be random. Pass the hold to [`HoldBook::place_hold`].
     pub fn on_everything(id: HoldId, why: (HoldGround, ReasonCode), placed: Signature) -> Self {
         Self::place(id, HoldOn::Everything, BTreeSet::new(), why, placed)
     }
 
-    /// Whether nobody has lifted it.
+    /// Whether the hold is in force: nobody has lifted it.
     pub fn stands(&self) -> bool {
         self.lifted.is_none()
     }
 
-    /// The same hold after it was lifted: the customer's id is gone, and the token stays. A hold that was lifted
-    /// before stays as it is.
+    /// Lifts the hold: deletes the customer's id, and keeps the token. A hold that was lifted before is not changed.
     #[must_use]
     pub fn lift(mut self, by: Signature) -> Self {
         if self.lifted.is_none() {
@@ -167,34 +166,34 @@ impl Hold {
 
 /// Holds, in the ledger's database.
 ///
-/// While a hold on a customer stands, the hold book has the host's own id of the customer, and nothing else of the
-/// person. When the hold is lifted, the id is wiped, and the token stays.
+/// While a hold on a customer is in force, the hold book stores the host's own id of the customer, and no other data
+/// about the person. When the hold is lifted, the id is deleted, and the token stays.
 #[async_trait]
 pub trait HoldBook: Debug + Send + Sync + 'static {
-    /// Records a hold. It stands as soon as this returns, in every process on the ledger.
+    /// Records a hold. When this returns, the hold is in force in every process on the ledger.
     ///
-    /// **Idempotency:** a hold that is known under its id stays as it is. **Partial failure:** none. **Cancel
+    /// **Idempotency:** if a hold with this id is recorded, it is not changed. **Partial failure:** none. **Cancel
     /// safety:** the hold is recorded or not. **Errors:** [`LedgerError`].
     async fn place_hold(&self, hold: &Hold) -> Result<(), LedgerError>;
 
-    /// Replaces a standing hold by the same hold [after it was lifted](Hold::lift), and wipes its
-    /// [key](HoldOn::key), in one write. The answer is `false` if no hold of this id stands.
+    /// Replaces a hold in force by its [lifted form](Hold::lift), and deletes its [key](HoldOn::key), in one write.
+    /// Returns `false` if no hold with this id is in force.
     ///
-    /// **Idempotency:** a hold that was lifted before stays as it is; the answer is `false`. **Partial failure:**
+    /// **Idempotency:** a hold that was lifted before is not changed, and the answer is `false`. **Partial failure:**
     /// none. **Cancel safety:** lifted or not. **Errors:** [`LedgerError`].
     async fn lift_hold(&self, lifted: &Hold) -> Result<bool, LedgerError>;
 
-    /// The standing holds with one of these [keys](HoldOn::key), in the order of their ids.
+    /// The holds in force with one of these [keys](HoldOn::key), in the order of their ids.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`LedgerError`].
     async fn standing_holds(&self, keys: &BTreeSet<String>) -> Result<Vec<Hold>, LedgerError>;
 
-    /// A hold, standing or lifted.
+    /// A hold, in force or lifted.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`LedgerError`].
     async fn hold(&self, id: &HoldId) -> Result<Option<Hold>, LedgerError>;
 
-    /// Up to `limit` holds in the order of their ids, after the given id: the standing ones, or all.
+    /// Up to `limit` holds in the order of their ids, after the given id. Either the holds in force, or all.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`LedgerError`].
     async fn list_holds(
@@ -205,12 +204,12 @@ pub trait HoldBook: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Hold>, LedgerError>;
 }
 
-/// Which holds a list has.
+/// Which holds to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichHolds {
-    /// Those that nobody has lifted.
+    /// The holds in force: those that nobody has lifted.
     Standing,
-    /// All that were ever placed.
+    /// All holds that were ever placed.
     All,
 }
 

@@ -9,37 +9,38 @@ use super::{LedgerError, SavedRequest, Sealed};
 use crate::plan::{CaseId, Holidays, ReasonCode, RequestClock};
 use crate::request::{Channel, RequestEvent, RequestId, SentLetter, Stage};
 
-/// The request that a case carried out: how it was received, its clock, and the letters that were sent before the case was
-/// closed. It does not say who asked.
+/// The request that a case carried out: how it was received, its clock, and the letters that were sent before the
+/// case was closed. It does not name the requester.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intake {
-    /// The id of the request. Sealed: a host may have given it an id that says too much.
+    /// The id of the request. It is sealed, because a host may use ids that reveal personal data.
     pub request: Sealed<RequestId>,
     /// How it was received.
     pub channel: Channel,
     /// When it was received.
     pub received_at: DateTime<Utc>,
-    /// When and how it became known who asks.
+    /// When and how the identity of the requester was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<ConfirmedIdentity>,
     /// The clock: the day of receipt, stops, extension.
     pub clock: RequestClock,
-    /// The last day for the answer, with the holidays of the controller's place.
+    /// The last day for the answer. Public holidays where the controller is are taken into account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<NaiveDate>,
-    /// The letters that were sent so far, in order. The confirmation is written from the certificate, so it comes later.
+    /// The letters that were sent before the case was closed, in order. The confirmation is not among them: it is
+    /// written from the certificate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub letters: Vec<SentLetter>,
 }
 
-/// When and how it became known who asks.
+/// When and how the identity of the requester was confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmedIdentity {
     /// The day.
     pub on: NaiveDate,
-    /// How, by the host's own reference.
+    /// How it was confirmed: the host's own reference.
     pub reference: ReasonCode,
 }
 
@@ -97,7 +98,7 @@ impl Running {
     }
 }
 
-/// On one line, for a terminal.
+/// Prints the request on one line, for a terminal.
 impl fmt::Display for Intake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (clock, request) = (&self.clock, &self.request);

@@ -17,7 +17,7 @@ impl fmt::Debug for LeaseClock {
 }
 
 impl LeaseClock {
-    /// Counts from the moment when the clock was made. For ledgers that live no longer than the process.
+    /// Counts from the moment when the clock was made. For ledgers in memory.
     pub(super) fn of_the_process() -> Self {
         let start = Instant::now();
         Self(Arc::new(move || i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX)))

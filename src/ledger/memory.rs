@@ -33,7 +33,7 @@ impl Default for MemoryLedger {
     }
 }
 
-/// Prints only counts, because the texts that open cases reserve contain the customer's id.
+/// Prints only counts, because the keys of open cases contain the customer's id.
 impl fmt::Debug for MemoryLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
@@ -47,7 +47,7 @@ impl fmt::Debug for MemoryLedger {
 #[derive(Default)]
 struct State {
     open: BTreeMap<CaseId, Open>,
-    /// The texts that open cases reserve: see [`Task::holds`](super::Task::holds).
+    /// The unique keys of open cases: see [`Task::unique_key`](super::Task::unique_key).
     holds: HashMap<String, CaseId>,
     fences: u64,
     claims: BTreeMap<Fence, Claim>,
@@ -58,9 +58,9 @@ struct State {
     /// The hashes of the tree, for each entry that was hashed.
     #[cfg(feature = "checkpoints")]
     hashes: Vec<Vec<Digest>>,
-    /// What was taken under each name of a ration.
+    /// The amount that was taken of each ration, by name.
     rations: BTreeMap<String, u64>,
-    /// Holds that operators placed, standing or lifted.
+    /// Holds that operators placed, in force or lifted.
     placed: BTreeMap<HoldId, Hold>,
     requests: register::Requests,
     /// Tokens of the suppression list, each with its last day, and the check values of their keys.
@@ -143,7 +143,7 @@ impl CaseBook for MemoryLedger {
         let fence = state.new_claim(lease, now);
         let mut answers = Vec::with_capacity(cases.len());
         for case in cases {
-            match state.holds.get(&case.task.holds()).cloned() {
+            match state.holds.get(&case.task.unique_key()).cloned() {
                 Some(other) if other != case.id => {
                     answers.push(Opened::Conflict { case: other });
                     continue;
@@ -160,7 +160,7 @@ impl CaseBook for MemoryLedger {
                     if let Task::Erasure(Erasure { binding, treatment, .. }) = &case.task {
                         state.treatments.insert(binding.treatment_digest(), Arc::clone(treatment));
                     }
-                    state.holds.insert(case.task.holds(), case.id.clone());
+                    state.holds.insert(case.task.unique_key(), case.id.clone());
                     let saved = SavedCase { new: case.clone(), events: Vec::new() };
                     state.open.insert(case.id.clone(), Open { saved, fence: Some(fence) });
                 }
@@ -255,7 +255,7 @@ impl Ledger for MemoryLedger {
         let mut entries = Vec::with_capacity(cases.len());
         for case in cases {
             if let Some(open) = state.open.remove(&case.case) {
-                state.holds.remove(&open.saved.new.task.holds());
+                state.holds.remove(&open.saved.new.task.unique_key());
             }
             let entry = state.closed(&case.case).cloned().unwrap_or_else(|| {
                 let place = state.entries.len();

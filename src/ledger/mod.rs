@@ -1,23 +1,24 @@
-//! What was done: the ports [`CaseBook`], [`HoldBook`], [`Register`], [`Rations`], [`Ledger`] and [`KeyRing`], and their adapters.
+//! The ledger records what was done. Here are the ports [`CaseBook`], [`HoldBook`], [`Register`], [`Rations`],
+//! [`Ledger`] and [`KeyRing`], and their adapters.
 //!
 //! * The **case book** is the working memory. It holds the open cases: one per customer, with the host's own customer
 //!   id; one per expiry of the same records; and one per profile of a review. A case's working memory is wiped when
 //!   the case closes.
-//! * The **ledger** is append-only. It holds tokens, digests and outcomes, and nothing else.
-//! * The **hold book** has the [holds](Hold) that operators placed. While a hold on a customer stands, it has the host's
-//!   own customer id; afterwards it has the token.
-//! * The **register** has the [requests](crate::request) of data subjects. While a request is open, it has the host's own
-//!   customer id or the person's address; afterwards it has the token.
-//! * The [suppression list](SuppressionList) has keyed tokens of identifiers of erased customers, under a key of its own,
-//!   and nothing beside them but a last day. It is a port of its own, so it may also be in another database.
+//! * The **ledger** is append-only. It contains tokens, digests and outcomes, and nothing else.
+//! * The **hold book** has the [holds](Hold) that operators placed. While a hold on a customer is in force, the hold
+//!   book has the host's own customer id. Afterwards it has only the token.
+//! * The **register** has the [requests](crate::request) of data subjects. While a request is open, the register has
+//!   the host's own customer id or the person's address. Afterwards it has only the token.
+//! * The [suppression list](SuppressionList) has keyed tokens of the identifiers of erased customers, each with a
+//!   last day and nothing else. It uses its own key. It is a separate port, so it may also be in another database.
 //! * [`Rations`] count, for all processes together, how many customers were erased under a standing approval.
 //!
-//! Each adapter of this crate has all of them. Keep it apart from the backups of the customers: a restore that brings customers back must
-//! not take away the proof that they were erased.
+//! Each ledger adapter of this crate implements all of these ports, except for [`KeyRing`]. Keep the ledger's backups
+//! apart from the backups of the customers: a restore of customers must not remove the proof that they were erased.
 //!
 //! The ledger names a customer by a [`SubjectToken`], a keyed digest. Only somebody who has the key and a customer's
-//! id can find the entry again. Even so, a token is pseudonymous data (Recital 26 GDPR), and the ledger needs a
-//! retention rule of its own.
+//! id can find the entry again. Even so, a token is pseudonymous data (Recital 26 GDPR). So the ledger needs its own
+//! retention rule.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ pub use suppression::{Identifier, SuppressionKey, SuppressionList, SuppressionTo
 #[non_exhaustive]
 pub enum LedgerError {
     /// Another process has locked the ledger.
-    #[error("{doing}: the ledger is locked by another process; try again when it is free")]
+    #[error("{doing}: the ledger is locked by another process; try again later")]
     Busy {
         /// What was being done.
         doing: &'static str,
@@ -125,9 +126,9 @@ pub enum LedgerError {
         /// The format this release reads.
         known: i64,
     },
-    /// The case book holds an event that cannot have happened. Somebody else wrote to the case book.
+    /// The case book contains an impossible event. Another program wrote to the case book.
     #[error(
-        "case {case} holds events that cannot have happened; restore the case book, or ask who wrote to it"
+        "case {case} has impossible events; restore the case book, or find out which program wrote to it"
     )]
     OutOfOrder {
         /// The case.
@@ -135,23 +136,23 @@ pub enum LedgerError {
         /// What is wrong.
         source: OutOfOrder,
     },
-    /// Another worker has claimed the case since. What this worker wanted to write was not written.
-    #[error("case {case} has passed to another worker; leave it to that one")]
+    /// Another worker has claimed the case in the meantime. This worker's write was refused.
+    #[error("another worker has claimed case {case}; leave the case to that worker")]
     LostClaim {
         /// The case.
         case: CaseId,
     },
     /// The server of the ledger cannot be reached, or ended the work.
-    #[error("{doing}: {what}; try again when the server is there")]
+    #[error("{doing}: {what}; try again when the server can be reached")]
     Unavailable {
         /// What was being done.
         doing: &'static str,
         /// What happened.
         what: String,
     },
-    /// The register holds an event that cannot have happened. Somebody else wrote to the register.
+    /// The register contains an impossible event. Another program wrote to the register.
     #[error(
-        "request {request} holds events that cannot have happened; restore the register, or ask who wrote to it"
+        "request {request} has impossible events; restore the register, or find out which program wrote to it"
     )]
     OutOfTurn {
         /// The request.
@@ -175,36 +176,38 @@ pub enum LedgerError {
     },
 }
 
-/// The working memory: open cases, their progress, and the workers who work on them.
+/// The case book stores open cases, their progress, and the claims of workers.
 ///
-/// Any number of processes may work on one case book. Each case belongs to one worker at a time, by a [claim](Fence)
-/// that ends. The case book's own clock decides when a claim ends. If the case book is in a database, this is the
-/// database's clock.
+/// Any number of processes may work on one case book. Each case belongs to one worker at a time. The worker has a
+/// [claim](Fence) that expires. The case book's own clock decides when a claim expires. If the case book is in a
+/// database, this is the database's clock.
 #[async_trait]
 pub trait CaseBook: Debug + Send + Sync + 'static {
-    /// Opens cases in one write, and claims them. A customer, an expiry or a profile with an open case gets no second
-    /// case: see [`Task::holds`].
+    /// Opens cases in one write, and claims them. Two open cases never have the same [unique key](Task::unique_key):
+    /// a customer, for example, has at most one open case.
     ///
     /// **Idempotency:** a case that is open under the same id is [`Opened::Open`], and is claimed again if this
     /// worker had it. **Partial failure:** an error means that no case was opened. **Cancel safety:** all cases are
     /// open or none. **Errors:** [`LedgerError`].
     async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError>;
 
-    /// Claims the open cases that this worker may have: cases without a claim, cases whose lease has expired, and
-    /// cases that this worker has already. The others are left out.
+    /// Claims those of the cases that this worker may have: cases without a claim, cases with an expired lease, and
+    /// cases that this worker has already. The others are not claimed.
     ///
-    /// **Idempotency:** repeating gives a new claim, and the former claim is void. **Partial failure:** none.
-    /// **Cancel safety:** the cases may be claimed or not; the lease expires. **Errors:** [`LedgerError`].
+    /// **Idempotency:** a repeated call gives a new claim, and the former claim is not valid any more. **Partial
+    /// failure:** none. **Cancel safety:** the cases may be claimed or not; the lease expires. **Errors:**
+    /// [`LedgerError`].
     async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError>;
 
     /// Appends events to open cases in one write, and renews the lease.
     ///
     /// **Idempotency:** none. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing.
     /// **Errors:** [`LedgerError::NoSuchCase`] if a case is not open, [`LedgerError::LostClaim`] if another worker
-    /// has claimed a case since.
+    /// has claimed a case in the meantime.
     async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError>;
 
-    /// Gives cases back before the lease expires. Cases that another worker has claimed since are left as they are.
+    /// Releases the claims on cases before the lease expires. Cases that another worker has claimed in the meantime
+    /// are not touched.
     ///
     /// **Idempotency:** repeating does nothing. **Partial failure:** none: all or nothing. **Cancel safety:** all or
     /// nothing. **Errors:** [`LedgerError`].
@@ -219,23 +222,23 @@ pub trait CaseBook: Debug + Send + Sync + 'static {
 
 /// The append-only record of what was done.
 ///
-/// An entry is a [text](EntryBody::to_text). The ledger keeps the text as it is, under a number, and finds it again
-/// by its [keys](EntryBody::keys). Anything else that a ledger stores about an entry is up to the ledger.
+/// An entry is a [text](EntryBody::to_text). The ledger stores the text unchanged under a number, and finds it by its
+/// [keys](EntryBody::keys). An adapter may store more about an entry.
 #[async_trait]
 pub trait Ledger: CaseBook + HoldBook + Rations + Register {
-    /// Appends one entry per case and wipes the working memory of the cases, in one write. A case is closed once, by
-    /// the worker who has claimed it.
+    /// Closes cases: appends one entry per case and deletes the cases from the case book, in one write. Only the
+    /// worker with the claim can close a case.
     ///
-    /// **Idempotency:** a case that is closed already keeps its first entry, and that entry is returned. **Partial
-    /// failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError::NoSuchCase`] if
-    /// a case is neither open nor closed, [`LedgerError::LostClaim`] if another worker has claimed a case since.
+    /// **Idempotency:** if a case is closed already, its first entry stays and is returned. **Partial failure:**
+    /// none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError::NoSuchCase`] if a case is
+    /// neither open nor closed, [`LedgerError::LostClaim`] if another worker has claimed a case in the meantime.
     async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError>;
 
     /// Appends entries that belong to no case, in one write.
     ///
     /// **Idempotency:** repeating appends the entries again. **Partial failure:** none: all or nothing. **Cancel
-    /// safety:** all or nothing. **Errors:** [`LedgerError`]; also for the entry of a closed case, which only
-    /// [`close`](Self::close) accepts.
+    /// safety:** all or nothing. **Errors:** [`LedgerError`]. The entry of a closed case is refused: use
+    /// [`close`](Self::close).
     async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError>;
 
     /// Up to `limit` entries in order, after the given number. Numbers start at 1 and have no gaps.
@@ -262,8 +265,8 @@ pub trait Ledger: CaseBook + HoldBook + Rations + Register {
     /// **Errors:** [`LedgerError`].
     async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError>;
 
-    /// Every treatment under which a case was ever opened, each once, in any order. There are as many as a policy had
-    /// versions, and not as many as there are cases.
+    /// Every treatment under which a case was ever opened, each once, in any order. Their number depends on the
+    /// versions of the policy, not on the number of cases.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
@@ -276,10 +279,10 @@ pub trait Ledger: CaseBook + HoldBook + Rations + Register {
     async fn last(&self) -> Result<u64, LedgerError>;
 }
 
-/// The entries after a number and up to another one, in order: at least one of them, and at most `limit`.
+/// Entries in order, after one number and up to another number: at least one entry, and at most `limit`.
 ///
 /// # Errors
-/// [`LedgerError::Corrupt`] if an entry is missing. An entry that nobody sees is a case that nobody knows.
+/// [`LedgerError::Corrupt`] if an entry is missing. Without this check a case could be overlooked.
 pub(crate) async fn next_entries(
     ledger: &(impl Ledger + ?Sized),
     after: u64,
@@ -296,7 +299,7 @@ pub(crate) async fn next_entries(
     }
 }
 
-/// Refuses entries of closed cases. Only [`Ledger::close`] closes a case, because it checks the worker's claim.
+/// Refuses entries of closed cases. Only [`Ledger::close`] may write them, because it checks the worker's claim.
 fn of_no_case(entries: &[EntryBody]) -> Result<(), LedgerError> {
     match entries.iter().find_map(|entry| if let EntryBody::Closed(case) = entry { Some(case) } else { None })
     {

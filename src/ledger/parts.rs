@@ -1,4 +1,4 @@
-//! Open cases as databases store them: the part that cases share is stored once.
+//! Splits open cases for a database: the part that cases share is stored once.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 
 use super::LedgerError;
 
-/// A count with a limit: how much was taken under a name, and how much may be taken in all.
+/// A count with a limit. The count has a name, under which the ledger adds up everything that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ration {
-    /// The name of the count. It names digests, days and runs, and no customer.
+    /// The name of the count. It may contain digests, days and runs, but no customer.
     pub name: String,
-    /// The most that may be taken under this name.
+    /// The limit: the maximum that may be taken under this name.
     pub at_most: u64,
 }
 
@@ -22,33 +22,34 @@ impl Ration {
     }
 }
 
-/// What was taken from rations.
+/// The answer of [`Rations::take`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// How much was taken from each ration.
     pub taken: u64,
-    /// The most that could have been taken: what the smallest ration had left.
+    /// The maximum that could have been taken: the rest of the smallest ration.
     pub left: u64,
 }
 
-/// Counts with limits, for all processes together: how many customers were erased under a standing approval on one day,
-/// and in one run.
+/// Counts with limits, for all processes together. For example: how many customers were erased under a standing
+/// approval on one day, or in one run.
 ///
-/// What was taken is never given back. If a process dies after it took something, its part of the ration is lost, and the
-/// limit holds.
+/// What was taken is never given back. If a process dies after a call, its part of the ration is lost. So the limit
+/// is never exceeded.
 #[async_trait]
 pub trait Rations: Debug + Send + Sync + 'static {
-    /// Takes the same number from every ration, in one write: as much as each of them has left, and `wanted` at most. If
-    /// that is less than `least`, nothing is taken.
+    /// Takes the same number from every ration, in one write. The number is `wanted`, or less if a ration has less
+    /// left. If the number would be less than `least`, nothing is taken.
     ///
-    /// However many callers ask at once, no more is taken under a name than its limit.
+    /// With any number of concurrent callers, no more is taken under a name than its limit.
     ///
-    /// **Idempotency:** none; repeating takes again. **Partial failure:** none: from all of them or from none. **Cancel
-    /// safety:** taken from all of them or from none; what was taken stays taken. **Errors:** [`LedgerError`].
+    /// **Idempotency:** none: each call takes again. **Partial failure:** none: from all of them or from none.
+    /// **Cancel safety:** taken from all of them or from none; what was taken stays taken. **Errors:**
+    /// [`LedgerError`].
     async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError>;
 }
 
-/// How much to take, given what was taken before under each name.
+/// Computes how much to take. `before`: what was taken under each name so far.
 pub(crate) fn share_out(rations: &[Ration], before: &[u64], wanted: u64, least: u64) -> Taken {
     let left =
         rations.iter().zip(before).map(|(ration, before)| ration.at_most.saturating_sub(*before)).min();

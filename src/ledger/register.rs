@@ -11,7 +11,7 @@ use super::LedgerError;
 use crate::plan::{Holidays, OperatorId};
 use crate::request::{NewRequest, OutOfTurn, Request, RequestEvent, RequestId, Stage};
 
-/// An event of a request, who noted it, and when.
+/// A note on a request: an event, its author and the instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestNote {
     /// When it was noted.
@@ -23,20 +23,20 @@ pub struct RequestNote {
     pub event: RequestEvent,
 }
 
-/// A request as it is kept.
+/// A request as the register stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedRequest {
     /// The request as it was received.
     pub new: NewRequest,
-    /// What was noted of it, in order.
+    /// The notes, in order.
     pub notes: Vec<RequestNote>,
 }
 
 impl SavedRequest {
-    /// The request as it stands.
+    /// The request in its present state.
     ///
     /// # Errors
-    /// [`LedgerError::OutOfTurn`]: somebody else wrote to the register.
+    /// [`LedgerError::OutOfTurn`]: another program wrote to the register.
     pub fn request(&self) -> Result<Request, LedgerError> {
         let mut request = Request::of(&self.new);
         for note in &self.notes {
@@ -51,13 +51,13 @@ impl SavedRequest {
     }
 }
 
-/// Where a request stands, for the lists of the register. The register stores it beside the request.
+/// The state of a request, for the lists of the register. The register stores it beside the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The stage.
     pub stage: Stage,
-    /// A day before which the answer is not due: the last day for the answer, if there were no holidays. `None` when the
-    /// request has ended, and while the clock is stopped.
+    /// A day before which nobody has to act: the day of [`Request::act_by`], if there were no holidays. `None` when the
+    /// request has ended, and for a complaint that was acknowledged.
     pub due: Option<NaiveDate>,
     /// The day on which the request ended.
     pub ended: Option<NaiveDate>,
@@ -66,7 +66,7 @@ pub struct Standing {
 impl Standing {
     /// Where a request stands.
     pub fn of(request: &Request) -> Self {
-        Self { stage: request.stage(), due: request.due(&Holidays::default()), ended: request.ended }
+        Self { stage: request.stage(), due: request.act_by(&Holidays::default()), ended: request.ended }
     }
 }
 
@@ -75,40 +75,40 @@ impl Standing {
 pub enum Received {
     /// The request is recorded.
     New,
-    /// A request is recorded under this id already, as it was received then.
+    /// A request with this id is recorded already. Contains that request as it was received.
     Known(Box<NewRequest>),
 }
 
-/// Which requests a list has.
+/// Which requests to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichRequests {
-    /// All that were ever recorded and are kept still.
+    /// All requests that are not forgotten.
     All,
-    /// Those that have not ended.
+    /// The requests that have not ended.
     NotEnded,
     /// Those at a stage.
     At(Stage),
-    /// Those whose answer may be due on this day or earlier: [`Standing::due`].
+    /// Those for which somebody may have to act on this day or earlier: [`Standing::due`].
     DueBy(NaiveDate),
 }
 
 /// The register of requests, in the ledger's database.
 ///
-/// While a request is open, the register has the host's own id of the customer or the address of the person, and
-/// nothing else of them. When the request ends, that is wiped. The dates, the clock, the letters, the digests and the
-/// outcome stay under the token, until they are [forgotten](Self::forget_requests).
+/// While a request is open, the register has the host's own id of the customer or the address of the person, and no
+/// other personal data. When the request ends, these are deleted. The dates, the clock, the letters, the digests and
+/// the outcome stay under the token, until they are [forgotten](Self::forget_requests).
 #[async_trait]
 pub trait Register: Debug + Send + Sync + 'static {
     /// Records requests in one write. The answers are in order.
     ///
-    /// **Idempotency:** a request that is known under its id stays as it is, whether or not it has ended: it is
+    /// **Idempotency:** a recorded request with the same id is not changed, even if it has ended. The answer is
     /// [`Received::Known`]. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:**
     /// [`LedgerError`].
     async fn receive_requests(&self, requests: &[NewRequest]) -> Result<Vec<Received>, LedgerError>;
 
-    /// Appends notes to a request that has exactly `seen` notes, and replaces where it stands, in one write. If the
-    /// request has ended with this, [`NewRequest::who`] is wiped in the same write. The answer is `false`, and nothing
-    /// is written, if the request has another number of notes, or does not exist.
+    /// Appends notes to a request that has exactly `seen` notes, and replaces its state, in one write. If the request
+    /// has now ended, [`NewRequest::who`] is deleted in the same write. Returns `false`, and writes nothing, if the
+    /// request has another number of notes, or does not exist.
     ///
     /// **Idempotency:** none. **Partial failure:** none. **Cancel safety:** all or nothing. **Errors:**
     /// [`LedgerError`].
@@ -135,11 +135,11 @@ pub trait Register: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<SavedRequest>, LedgerError>;
 
-    /// Deletes up to `limit` requests that ended before a day, with all notes. The answer is their number. The ids of
-    /// forgotten requests stay, and nothing else of them: a row that a restore brings back is not received again.
+    /// Deletes up to `limit` requests that ended before a day, with all notes. Returns their number. Only the ids of
+    /// these requests stay, so that a restored row of the inbox is not received again.
     ///
-    /// **Idempotency:** repeating deletes the next ones, until there are none. **Partial failure:** none. **Cancel
-    /// safety:** all or nothing. **Errors:** [`LedgerError`].
+    /// **Idempotency:** a repeated call deletes the next requests, until there are none. **Partial failure:** none.
+    /// **Cancel safety:** all or nothing. **Errors:** [`LedgerError`].
     async fn forget_requests(&self, ended_before: NaiveDate, limit: usize) -> Result<usize, LedgerError>;
 }
 

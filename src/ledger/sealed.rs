@@ -74,7 +74,7 @@ impl<T: fmt::Debug> fmt::Debug for Sealed<T> {
     }
 }
 
-/// For a person: the value, or a note that it was destroyed.
+/// Prints the value, or a note that it was destroyed.
 impl<T: fmt::Display> fmt::Display for Sealed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.get() {
@@ -148,11 +148,11 @@ impl Open {
                 return Err(not_of_it());
             }
         }
-        // The same openings in another spelling were written by somebody else.
+        // If the same openings are spelled differently, another program wrote them.
         if written.text().as_deref() == Some(text) { Ok(Self(known)) } else { Err(not_of_it()) }
     }
 
-    /// Call this after all values were visited. An opening without a value means that somebody else wrote it.
+    /// Call this after all values were visited. An opening without a value means that another program wrote it.
     pub(crate) fn finish(self) -> Result<(), LedgerError> {
         if self.0.is_empty() { Ok(()) } else { Err(not_of_it()) }
     }
@@ -171,8 +171,7 @@ fn not_of_it() -> LedgerError {
     LedgerError::Corrupt { doing: "reading what an entry names" }
 }
 
-/// A source of salts from one random draw. Each salt is different, and none reveals another one after the draw is
-/// forgotten.
+/// Derives salts from one random seed. All salts are different. Once the seed is gone, no salt reveals another salt.
 pub(crate) struct Salts {
     drawn: [u8; 32],
     given: u64,

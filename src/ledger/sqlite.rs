@@ -1,4 +1,4 @@
-//! Case book and ledger in one SQLite file of their own.
+//! Case book and ledger in a separate SQLite file.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -92,7 +92,7 @@ const FIRST: &str = "
 
 /// Case book and ledger in one SQLite file. Keep the file apart from the backups of the customers.
 ///
-/// Every write is on disk before it is confirmed (write-ahead log, `synchronous = FULL`). What the case book wipes is
+/// Every write is on disk before it is confirmed (write-ahead log, `synchronous = FULL`). Deleted rows are
 /// overwritten (`secure_delete`). The log is emptied as soon as there is nothing to write for a moment.
 #[derive(Debug)]
 pub struct SqliteLedger {
@@ -123,7 +123,7 @@ impl SqliteLedger {
         let mut connection = sqlite::open(path, create).map_err(failed)?;
         prepare(&mut connection, create, &FORMATS)?;
         let tidy = |connection: &mut Connection| {
-            // While somebody reads the ledger, the log cannot be emptied. It is emptied next time.
+            // While another connection reads the ledger, the log cannot be emptied. It is emptied next time.
             if let Err(error) = empty_log(connection) {
                 tracing::warn!(error = ?Fault::from(error), "the ledger's log could not be emptied");
             }
@@ -190,7 +190,7 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
     }
 }
 
-/// Makes an empty file a ledger, and migrates a ledger of an earlier release.
+/// Creates a ledger in an empty file, or migrates a ledger of an earlier release.
 fn prepare(connection: &mut Connection, create: bool, formats: &[&str]) -> Result<(), LedgerError> {
     let doing = "opening the ledger";
     let failed = |error: rusqlite::Error| failure(doing, error.into());
@@ -219,8 +219,8 @@ fn prepare(connection: &mut Connection, create: bool, formats: &[&str]) -> Resul
         transaction.pragma_update(None, "user_version", known).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
-    // Only now it is certain that the file is a ledger. If the file system cannot share memory, SQLite keeps its
-    // other journal mode.
+    // Only now it is certain that the file is a ledger. If the file system does not support shared memory, SQLite
+    // keeps its other journal mode.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
     empty_log(connection).map_err(failed)
 }
@@ -229,7 +229,7 @@ fn to_json<T: Serialize>(value: &T) -> Result<String, Trouble> {
     serde_json::to_string(value).map_err(|_| Trouble::Fault(Fault::Other("cannot be written".to_owned())))
 }
 
-/// Reads JSON that the ledger wrote. Other JSON means that somebody else wrote it.
+/// Reads JSON that the ledger wrote. Other JSON means that another program wrote it.
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
     serde_json::from_str(text).map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
@@ -264,7 +264,7 @@ fn read_circumstances(
     Ok(Some(Arc::new(Circumstances::from_text(&body, beside.as_deref())?)))
 }
 
-/// Adds one entry per case, and wipes the cases' working memory.
+/// Adds one entry per case, and deletes the cases from the case book.
 fn close(
     connection: &mut Connection,
     numbers: &Numbers,
@@ -324,7 +324,7 @@ fn insert(connection: &Connection, seq: i64, body: &EntryBody) -> Result<(), Tro
     Ok(())
 }
 
-/// Removes wiped data from the write-ahead log, too.
+/// Removes deleted data from the write-ahead log, too.
 fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }

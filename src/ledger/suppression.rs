@@ -1,4 +1,5 @@
-//! The suppression list: keyed tokens of identifiers of erased customers, so that no importer brings anybody back.
+//! The suppression list: keyed tokens of the identifiers of erased customers. With it, an importer can avoid storing
+//! an erased person again.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{KeyCheck, LedgerError};
 pub use crate::customer::{Identifier, SuppressionToken};
 
-/// A key under which there are tokens in the list, by its epoch, and a value that tells it from another key.
+/// A key that was used for tokens of the list: its epoch, and a check value that identifies the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuppressionKey {
     /// The epoch.
@@ -21,18 +22,20 @@ pub struct SuppressionKey {
 
 /// Tokens of identifiers of erased customers, each with its last day.
 ///
-/// The list has no case, no customer and no instant, and says nothing of which tokens came together. An adapter must not
-/// add any, not even as an order of rows where it can help it. The list may be in the ledger's database or in another one.
-/// It must not be in the backups of the customers: a restore must not take it back.
+/// The list contains no case, customer or instant, and does not show which tokens were added together. An adapter
+/// must not store such data either, and should avoid an order of rows that reveals them. The list may be in the
+/// ledger's database or in another one. It must not be in the backups of the customers, so that a restore does not
+/// undo it.
 ///
-/// A token is kept up to and including its last day, and afterwards until [`forget_suppressed`](Self::forget_suppressed).
+/// A token is in force up to and including its last day. It is stored until
+/// [`forget_suppressed`](Self::forget_suppressed) deletes it.
 #[async_trait]
 pub trait SuppressionList: Debug + Send + Sync + 'static {
-    /// Adds tokens with one last day, and notes their key, in one write. A token that is in the list keeps the later of
-    /// both days. A key that is noted under its epoch stays.
+    /// Adds tokens with one last day, and records their key, in one write. If a token is in the list already, it
+    /// keeps the later of both days. If a key is recorded for the epoch already, it is not changed.
     ///
-    /// **Idempotency:** repeating changes nothing. **Partial failure:** none: all or nothing. **Cancel safety:** all or
-    /// nothing. **Errors:** [`LedgerError`].
+    /// **Idempotency:** a repeated call changes nothing. **Partial failure:** none: all or nothing. **Cancel
+    /// safety:** all or nothing. **Errors:** [`LedgerError`].
     async fn suppress(
         &self,
         key: &SuppressionKey,
@@ -40,7 +43,7 @@ pub trait SuppressionList: Debug + Send + Sync + 'static {
         until: NaiveDate,
     ) -> Result<(), LedgerError>;
 
-    /// Which tokens are in the list and have a last day of `today` or later: one answer each, in order.
+    /// Whether each token is in the list with a last day of `today` or later: one answer each, in order.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`LedgerError`].
     async fn suppressed(
@@ -49,16 +52,16 @@ pub trait SuppressionList: Debug + Send + Sync + 'static {
         today: NaiveDate,
     ) -> Result<Vec<bool>, LedgerError>;
 
-    /// Takes tokens out of the list, in one write. The answer is the number of tokens that were there.
+    /// Removes tokens from the list, in one write. Returns the number of tokens that were there.
     ///
-    /// **Idempotency:** repeating finds none. **Partial failure:** none: all or nothing. **Cancel safety:** all or
-    /// nothing. **Errors:** [`LedgerError`].
+    /// **Idempotency:** a repeated call finds no token. **Partial failure:** none: all or nothing. **Cancel safety:**
+    /// all or nothing. **Errors:** [`LedgerError`].
     async fn unsuppress(&self, tokens: &[SuppressionToken]) -> Result<u64, LedgerError>;
 
-    /// Deletes up to `limit` tokens whose last day is before a day. The answer is their number; 0 means that none is left.
+    /// Deletes up to `limit` tokens whose last day is before a day. Returns their number. 0 means that none is left.
     ///
-    /// **Idempotency:** repeating deletes the next ones. **Partial failure:** none: all or nothing. **Cancel safety:** all
-    /// or nothing. **Errors:** [`LedgerError`].
+    /// **Idempotency:** a repeated call deletes the next tokens. **Partial failure:** none: all or nothing. **Cancel
+    /// safety:** all or nothing. **Errors:** [`LedgerError`].
     async fn forget_suppressed(&self, ended_before: NaiveDate, limit: usize) -> Result<u64, LedgerError>;
 
     /// The keys under which tokens were added, in the order of their epochs.

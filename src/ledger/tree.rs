@@ -1,13 +1,13 @@
 //! The Merkle tree over the leaves of all entries, by RFC 6962, section 2.1.
 //!
-//! A *complete subtree* covers a power of two of leaves, and begins at a multiple of that power. Its hash never changes.
-//! The subtrees that end with one entry are kept together, the smallest first: so a [`Place`] is an entry and a level.
+//! A *complete subtree* covers 2ⁿ leaves, and begins at a multiple of 2ⁿ. Its hash never changes. The subtrees that
+//! end with the same entry are stored together, the smallest first. So a [`Place`] is an entry and a level.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 
-/// Where the hash of a complete subtree is kept.
+/// Where the hash of a complete subtree is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// The number of the last entry that the subtree covers, counted from 1.
@@ -16,7 +16,7 @@ pub(super) struct Place {
     pub(super) level: u32,
 }
 
-/// Leaves that follow each other: from the first index, counted from 0, up to the second, which is not among them.
+/// A range of leaves: from the first index, counted from 0, up to the second index, which is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Leaves(pub(super) u64, pub(super) u64);
 
@@ -41,14 +41,15 @@ impl Leaves {
         is_complete.then(|| Place { end: self.1, level: count.trailing_zeros() })
     }
 
-    /// Left and right: the left side has the largest power of two that is less than the whole. For two leaves or more.
+    /// Splits a range of two leaves or more. The size of the left side is the largest power of two that is less than
+    /// the whole.
     fn split(self) -> (Self, Self) {
         let left = 1 << (self.count() - 1).ilog2();
         let middle = self.0 + left;
         (Self(self.0, middle), Self(middle, self.1))
     }
 
-    /// The places that [`hash`](Self::hash) needs.
+    /// Adds the places that [`hash`](Self::hash) needs.
     pub(super) fn places(self, into: &mut Vec<Place>) {
         if self.count() == 0 {
             return;
@@ -75,7 +76,7 @@ impl Leaves {
     }
 }
 
-/// The leaves whose hashes prove that a leaf is in a tree of some size.
+/// The ranges of leaves whose hashes prove that a leaf is in a tree of this size.
 pub(super) fn inclusion(leaf: u64, size: u64) -> Vec<Leaves> {
     let (mut within, mut path) = (Leaves(0, size), Vec::new());
     while within.count() > 1 {
@@ -88,7 +89,7 @@ pub(super) fn inclusion(leaf: u64, size: u64) -> Vec<Leaves> {
     path
 }
 
-/// The leaves whose hashes prove that a smaller tree is the beginning of a larger one.
+/// The ranges of leaves whose hashes prove that a smaller tree is the beginning of a larger tree.
 pub(super) fn consistency(smaller: u64, larger: u64) -> Vec<Leaves> {
     let (mut within, mut path, mut is_whole) = (Leaves(0, larger), Vec::new(), true);
     if smaller == 0 || smaller >= larger {
@@ -133,7 +134,7 @@ pub(super) fn is_included(leaf: Digest, index: u64, size: u64, path: &[Digest], 
     last == 0 && hash == root
 }
 
-/// Whether a path proves that a smaller tree is the beginning of a larger one: RFC 9162, section 2.1.4.2.
+/// Whether a path proves that a smaller tree is the beginning of a larger tree: RFC 9162, section 2.1.4.2.
 pub(super) fn is_consistent(smaller: (u64, Digest), larger: (u64, Digest), path: &[Digest]) -> bool {
     let ((first, first_root), (second, second_root)) = (smaller, larger);
     if first == second {
@@ -164,7 +165,7 @@ pub(super) fn is_consistent(smaller: (u64, Digest), larger: (u64, Digest), path:
     last == 0 && old == first_root && new == second_root
 }
 
-/// The complete subtrees at the right edge of a tree, the largest first. A tree grows by them.
+/// The complete subtrees at the right edge of a tree, the largest first. They are enough to add leaves to the tree.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Peaks {
     size: u64,
@@ -172,13 +173,13 @@ pub(super) struct Peaks {
 }
 
 impl Peaks {
-    /// The peaks of a tree whose subtrees are kept. `None` if a place has no hash.
+    /// The peaks of a tree of this size. `None` if a place has no hash.
     pub(super) fn of(size: u64, get: impl Fn(Place) -> Option<Digest>) -> Option<Self> {
         let hashes = Self::places(size).into_iter().map(get).collect::<Option<_>>()?;
         Some(Self { size, hashes })
     }
 
-    /// Where the peaks of a tree are kept.
+    /// Where the peaks of a tree are stored.
     pub(super) fn places(size: u64) -> Vec<Place> {
         let mut places = Vec::new();
         Leaves(0, size).places(&mut places);
@@ -189,7 +190,8 @@ impl Peaks {
         self.size
     }
 
-    /// Adds a leaf. Returns the hashes of the complete subtrees that end with it: first the leaf itself.
+    /// Adds a leaf. Returns the hashes of the complete subtrees that end with this leaf. The first of them is the
+    /// leaf itself.
     pub(super) fn push(&mut self, leaf: Digest) -> Vec<Digest> {
         self.size += 1;
         let (mut hash, mut complete) = (leaf, vec![leaf]);
@@ -216,7 +218,7 @@ pub(super) fn to_bytes(hashes: &[Digest]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
 }
 
-/// Hashes from the bytes that a ledger stores. `None` if there are some left over.
+/// Hashes from the bytes that a ledger stores. `None` if the length does not fit.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn from_bytes(bytes: &[u8]) -> Option<Vec<Digest>> {
     let (hashes, rest) = bytes.as_chunks::<32>();
@@ -237,7 +239,7 @@ mod tests {
         usize::try_from(number).unwrap()
     }
 
-    /// The definition of RFC 6962, section 2.1, word for word.
+    /// The definition of RFC 6962, section 2.1, translated literally.
     fn defined(leaves: &[Digest]) -> Digest {
         match leaves {
             [] => Digest::of_bytes(&[]),
@@ -291,7 +293,7 @@ mod tests {
         }
     }
 
-    /// The roots that the reference implementation of Certificate Transparency has for these leaves.
+    /// The roots are from the reference implementation of Certificate Transparency, for the same leaves.
     #[test]
     fn the_roots_are_those_of_certificate_transparency() {
         let leaves = [

@@ -1,14 +1,14 @@
-//! Writing an adapter of your own, and finding out whether it keeps its promises.
+//! How to write your own adapter, and how to test that it keeps its promises.
 //!
 //! | you have | you implement | example |
 //! |---|---|---|
 //! | repository code | [`Repository`](crate::Repository), wrapped in [`ByRecord`](crate::ByRecord) | `own_store` |
 //! | a database that this crate does not speak to | [`CustomerStore`](crate::CustomerStore) | |
 //! | a payment gateway | [`PaymentGatewayEraser`](crate::PaymentGatewayEraser), and [`ProfileListing`](crate::gateway::ProfileListing) if it can list | `own_gateway` |
-//! | a place for the ledger | [`Ledger`](crate::ledger::Ledger) with [`CaseBook`](crate::ledger::CaseBook) | `own_ledger` |
+//! | another database for the ledger | [`Ledger`](crate::ledger::Ledger) with [`CaseBook`](crate::ledger::CaseBook) | `own_ledger` |
 //! | a service that holds keys | [`KeyRing`](crate::ledger::KeyRing) | |
 //! | backups | [`BackupRetention`](crate::BackupRetention) | |
-//! | a value with a form of its own | [`OwnStrategy`](crate::anonymise::OwnStrategy) | |
+//! | a value with a special form | [`OwnStrategy`](crate::anonymise::OwnStrategy) | |
 //!
 //! # What the docs of a method say
 //! The docs of each method have four headings. An adapter keeps all four:
@@ -37,9 +37,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The page of the module `testing` shows such a test for every port. The module also has `Faulty`. `Faulty` wraps your
-//! adapter and lets the calls fail that you name. Use it to test that [`resume`](crate::Engine::resume) finishes a case
-//! whose answer was lost.
+//! The page of the module `testing` shows such a test for every port. The module also has `Faulty`. It wraps your
+//! adapter, and lets the named calls fail. Use it to test that [`resume`](crate::Engine::resume) finishes a case
+//! after a lost answer.
 //!
 //! # What no contract sees
 //! * **Transactions.** Facts must be compared in the same transaction as the writes, and a dropped future must leave

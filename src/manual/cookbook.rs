@@ -1,17 +1,17 @@
-//! Ten recipes: lines to copy for situations that most services have.
+//! Ten recipes: examples to copy for common situations.
 //!
-//! Each recipe says the situation in one sentence, then the lines, then what to watch out for. All recipes change the same small
-//! shop, and the crate's tests run every recipe as it stands here.
+//! Each recipe has the situation in one sentence, the lines to copy, and notes. All recipes change the same small
+//! shop. The crate's tests run every recipe exactly as it is written here.
 //!
 //! | your situation | recipe |
 //! |---|---|
-//! | deleted customers only get a mark | [soft delete](#soft-delete) |
+//! | deleted customers are only marked as deleted | [soft delete](#soft-delete) |
 //! | a scheduler runs the erasures | [a nightly job](#a-nightly-job) |
 //! | several people use one account | [several users per account](#several-users-per-account) |
 //! | people order without an account | [guest orders](#guest-orders) |
 //! | your program has opened the database already | [your own connection](#your-own-connection) |
 //! | the database comes back from a backup | [after a restore](#after-a-restore) |
-//! | one database holds several organisations | [several tenants](#several-tenants) |
+//! | one database has the customers of several organisations | [several tenants](#several-tenants) |
 //! | invoices are files in a bucket | [documents](#documents) |
 //! | customers have a profile at a payment gateway | [payment gateways](#payment-gateways) |
 //! | you want to test what your policy does | [your own tests](#your-own-tests) |
@@ -28,7 +28,7 @@
 //!
 //! # Soft delete
 //!
-//! **Your service writes `deleted_at` and leaves the row.**
+//! **Your service writes `deleted_at` and keeps the row.**
 //!
 //! ```sql
 //! ALTER TABLE clients ADD COLUMN deleted_at TEXT;
@@ -74,16 +74,18 @@
 //!
 //! Watch out:
 //!
-//! * The date must be the day of the deletion. A column such as `updated_at` moves with every write, and the period never ends.
-//! * A customer whom support restores is active again, and nothing happens to this customer. A new deletion starts a new period.
-//! * The address of a soft-deleted row still blocks its UNIQUE column. After the erasure a random token stands there, and the person
-//!   can register again.
+//! * The date must be the day of the deletion. A column such as `updated_at` changes with every write, so the period
+//!   would never end.
+//! * If your support restores a customer, the customer is active again, and is not erased. A new deletion starts a
+//!   new period.
+//! * The address of a soft-deleted row still blocks its UNIQUE column. After the erasure, the column has a random
+//!   token, and the person can register again.
 //! * If your service moves deleted rows to another table, map that table as a record class.
 //! * A soft-delete filter of your ORM does not matter. The store reads all rows of the mapped tables.
 //!
 //! # A nightly job
 //!
-//! **Every night, a scheduler erases the customers who are due. No person is at the keyboard.**
+//! **Every night, a scheduler erases the customers who are due. Nobody approves each run.**
 //!
 //! A [standing approval](crate::plan::StandingApproval) is the mandate. An operator gives it once, for one policy and one data map.
 //!
@@ -141,16 +143,18 @@
 //!
 //! Watch out:
 //!
-//! * The crate has no scheduler. [`Engine::sweep`](crate::Engine::sweep) is what a scheduler calls: see [`sweeps`](super::sweeps).
-//! * Keep the first night small. A new policy covers the past, too: [`Engine::impact`](crate::Engine::impact) counts whom it hits, and
-//!   `blast_radius` in the policy stops a run that would hit more than it should.
-//! * A changed policy or map voids the standing approval. The sweep then skips each due customer, and gives the reason.
-//! * A *blocked* case waits for a person: list them with [`Engine::open_cases`](crate::Engine::open_cases). A *waiting* case goes on
-//!   with the next `resume`.
-//! * Records that expire have plans of their own: [`policies`](super::policies#records-that-expire). A standing approval
+//! * The crate has no scheduler. Your scheduler calls [`Engine::sweep`](crate::Engine::sweep): see
+//!   [`sweeps`](super::sweeps).
+//! * Keep the first night small, because a new policy also covers the past. [`Engine::impact`](crate::Engine::impact)
+//!   counts the customers whom it hits. `blast_radius` in the policy stops a run that would hit too many.
+//! * After a change of the policy or the map, the standing approval is not valid any more. The sweep then skips each
+//!   due customer, and gives the reason.
+//! * A *blocked* case waits for a person: list them with [`Engine::open_cases`](crate::Engine::open_cases). A
+//!   *waiting* case continues with the next `resume`.
+//! * Records that expire have separate plans: [`policies`](super::policies#records-that-expire). A standing approval
 //!   [can cover them](crate::plan::StandingApproval::with_expiries).
-//! * Two jobs at once do no harm, if both use the same ledger: a case belongs to one worker at a time, and the limits hold for both
-//!   together.
+//! * Two concurrent jobs do no harm if both use the same ledger: a case belongs to one worker at a time, and the
+//!   limits apply to both jobs together.
 //!
 //! # Several users per account
 //!
@@ -222,13 +226,14 @@
 //!
 //! * If the account is your customer and the users are only logins, map it the other way round: `customers` is the table of the
 //!   accounts, and the users are a record class with `owner = "account_id"`. Then no user can be erased alone.
-//! * With `"delete"`, a letter that names the first user stays as it is until the last user leaves. To take each user out of the letters
-//!   when that user leaves, write `letter = { action = "anonymise", fields = { body = "redact" } }`. The account is then anonymised, too.
+//! * With `"delete"`, a letter that names the first user is not changed until the last user leaves. To redact each
+//!   user in the letters when that user leaves, write `letter = { action = "anonymise", fields = { body = "redact" }
+//!   }`. The account is then anonymised, too.
 //! * A sole trader's company name is personal data. That is why the recipe classifies `company` and `address`.
 //!
 //! # Guest orders
 //!
-//! **People order without an account, and only the e-mail address in the order says who they are.**
+//! **People order without an account. Only the e-mail address in the order identifies them.**
 //!
 //! ```sql
 //! ALTER TABLE orders ADD COLUMN email TEXT;
@@ -294,16 +299,16 @@
 //!
 //! Watch out:
 //!
-//! * This recipe does not cover a guest who asks for erasure today. This release erases customers. Records of other
+//! * This recipe does not cover a request of a guest for erasure. This release erases customers. Records of other
 //!   people only expire by age.
-//! * A guest's order with the address of a customer is that customer's order, and goes with the customer.
-//! * If two customers have the same address, nobody can tell whose the order is. Both customers are blocked until you
+//! * If a guest's order has the address of a customer, it is that customer's order, and is erased with the customer.
+//! * If two customers have the same address, the owner of the order is unknown. Both customers are blocked until you
 //!   correct the rows.
 //! * `expire` applies to every order. So orders of active customers also lose their names after three years.
 //!
 //! # Your own connection
 //!
-//! **Your program opens the database itself: encrypted, with functions of its own, or in memory.**
+//! **Your program opens the database itself: encrypted, with its own functions, or in memory.**
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
@@ -331,16 +336,16 @@
 //! * No transaction may be open on the connection. An erasure cannot be part of a transaction of your own.
 //! * Without a timeout, another writer makes the store fail at once with [`StoreError::Busy`](crate::store::StoreError::Busy).
 //! * Tables in `temp` and read-only databases are refused. [`SqliteStore::over`](crate::SqliteStore::over) has the whole list.
-//! * Only one crate of a program can link SQLite. The range of rusqlite is wide, 0.32 to 0.43, and Cargo picks the release that your
-//!   program has. With sqlx 0.8 or sea-orm 1 this is rusqlite 0.32.
-//! * The ledger is a file of its own. Keep it out of the backups of the database.
+//! * Only one crate of a program can link SQLite. This crate accepts rusqlite 0.32 to 0.43, and Cargo picks the
+//!   release that your program uses. With sqlx 0.8 or sea-orm 1 this is rusqlite 0.32.
+//! * The ledger is a separate file. Keep it out of the backups of the database.
 //!
 //! # After a restore
 //!
-//! **The database came back from a backup, and people who were erased since then are in it again.**
+//! **The database was restored from a backup, and contains people again who were erased since then.**
 //!
-//! The backup contains a mark: the number of the ledger's last entry at that time. Create the table of the mark in a
-//! migration of your own. [`store::sql::MARK_TABLE`](crate::store::sql::MARK_TABLE) has this statement:
+//! The backup contains a mark: the number of the ledger's last entry at that time. Create the table of the mark in
+//! one of your own migrations. [`store::sql::MARK_TABLE`](crate::store::sql::MARK_TABLE) has this statement:
 //!
 //! ```sql
 //! CREATE TABLE relinquish_mark (
@@ -350,9 +355,9 @@
 //! );
 //! ```
 //!
-//! Before your service starts to serve, it asks whether the database has caught up with the ledger. If not, a person
-//! reviews the replay and approves its digest. The ledger knows people only by tokens. So the engine computes the token
-//! of each customer in the restored database, and plans again everybody who was erased after the mark.
+//! Before your service accepts requests, it checks whether the database has caught up with the ledger. If not, a
+//! person reviews the replay and approves its digest. The ledger knows people only by tokens. So the engine computes
+//! the token of each customer in the restored database, and plans again everybody who was erased after the mark.
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
@@ -413,31 +418,33 @@
 //!
 //! Watch out:
 //!
-//! * The ledger and its keys must not come from the same backup as the database. A ledger that is older than the mark,
-//!   or that has another history, is refused. Without the keys, no customer is recognised. An engine with other keys
-//!   stops with an error.
+//! * The ledger and its keys must not come from the same backup as the database. A ledger that is older than the
+//!   mark, or that is another ledger, is refused. Without the keys, no customer is recognised. An engine with other
+//!   keys stops with an error.
 //! * A backup from before the first mark contains no mark. Then the answer is *unknown*. Say when the backup was made:
 //!   `RestoredFrom::Backup(instant)`. An earlier instant is safe. But check the plans: a person who was erased earlier
 //!   and returned with the same row before the backup is planned as well.
-//! * After a crash the answer may be *no* although nothing was restored: the mark was not raised. The replay then finds nothing to do.
-//! * Map `registered`. Row ids are reused, and the date tells two people with the same id apart.
-//! * Guards are checked on the restored facts. The backup may show a running subscription that has ended since. A
-//!   person has to look at such cases, and at cases whose treatment does less in today's policy than it did then. The
-//!   replay lists both.
+//! * After a crash the answer may be *no* although nothing was restored, because the mark was not raised. The replay
+//!   then finds nothing to do.
+//! * Map `registered`. Databases reuse row ids, and the date distinguishes two people with the same id.
+//! * Guards are checked on the restored facts. The backup may show an active subscription that has ended since. A
+//!   person has to check such cases. The same is true for cases whose treatment does less in today's policy than it
+//!   did then. The replay lists both.
 //! * Records that had expired are in `replay.expiries`. Approve each of these plans, and carry it out with
 //!   [`Engine::expire`](crate::Engine::expire).
 //!
 //! Not covered:
 //!
-//! * Records whose customer had no row any more when the backup was made. Only an expiry of ownerless records reaches these.
+//! * Records whose customer had no row any more when the backup was made. Only an expiry of ownerless records reaches
+//!   them.
 //! * Documents and other stores: a bucket that was restored needs the same replay, over a store with its documents.
 //! * Profiles at gateways are not restored with your database. The replay asks the gateway, which answers that the profile is gone.
-//! * Several databases on one ledger: the mark cannot tell the databases apart. Build the engine without a mark, and
-//!   use `RestoredFrom::Backup`.
+//! * Several databases on one ledger: the mark does not distinguish the databases. Build the engine without a mark,
+//!   and use `RestoredFrom::Backup`.
 //!
 //! # Several tenants
 //!
-//! **One database holds the customers of several organisations, and a few people are customers of more than one.**
+//! **One database has the customers of several organisations, and a few people are customers of more than one.**
 //!
 //! ```sql
 //! ALTER TABLE clients ADD COLUMN organisation TEXT NOT NULL DEFAULT 'acme';
@@ -511,9 +518,9 @@
 //!
 //! * Your service says who is an operator, and for which organisations. The crate only compares the names of
 //!   organisations.
-//! * The lines under a misspelled name in `[tenants]` apply to nobody. `check_tenants` finds such a name.
-//! * If `tenants` gives a number instead of names, the crate cannot tell whose authority is needed. A customer with
-//!   more than one tenant is then refused.
+//! * If a name in `[tenants]` is misspelled, its lines apply to nobody. `check_tenants` finds such a name.
+//! * If `tenants` gives a number instead of names, it is unknown whose authority is needed. A customer with more than
+//!   one tenant is then refused.
 //! * If a record of a customer references a customer of another tenant, the first customer is blocked.
 //!
 //! # Documents
@@ -569,16 +576,16 @@
 //!
 //! Watch out:
 //!
-//! * The customer's id must be a whole segment of the path. A name in a path stays there, unless the document is
-//!   deleted.
-//! * The crate cannot reach old versions that a bucket keeps of deleted objects. Plan and certificate say so. Give the
-//!   bucket a lifecycle rule.
+//! * The customer's id must be a whole segment of the path. A person's name in a path stays there, unless the
+//!   document is deleted.
+//! * The crate cannot reach old versions of deleted objects in a bucket. Plan and certificate say so. Give the bucket
+//!   a lifecycle rule.
 //! * Only the path says to whom a document belongs. A document in another customer's folder is not found.
 //! * Invoices under a duty of retention stay. Name the class in the duty, as for rows, with `from = "written"`.
 //!
 //! # Payment gateways
 //!
-//! **Customers have a profile at Stripe, and `stripe_id` holds its id.**
+//! **Customers have a profile at Stripe, and its id is in `stripe_id`.**
 //!
 //! ```sql
 //! ALTER TABLE clients ADD COLUMN stripe_id TEXT;
@@ -602,7 +609,7 @@
 //! gateway.stripe = "erase"
 //! ```
 //!
-//! A test of yours can take a gateway in memory; production takes [`Stripe`](super::gateways#setting-one-up):
+//! Your tests can use a gateway in memory. In production, use [`Stripe`](super::gateways#setting-one-up):
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
@@ -645,8 +652,8 @@
 //! Watch out:
 //!
 //! * Deleting a customer at Stripe cancels the customer's subscriptions at once. So let `active_subscription` block.
-//! * The webhook is yours: if the handler does not ask `concerns_erased`, a late event writes the person back.
-//! * Each treatment has to name each gateway. To leave a profile alone, write `{ keep = "reason" }`.
+//! * The webhook handler is your code. If it does not call `concerns_erased`, a late event stores the person again.
+//! * Each treatment has to name each gateway. To keep a profile, write `{ keep = "reason" }`.
 //! * [`gateways`](super::gateways) says what happens when a gateway does not answer, and how forgotten profiles are found.
 //!
 //! # Your own tests
@@ -698,6 +705,7 @@
 //!
 //! * Tokens from [`RepeatableEntropy`](crate::testing::RepeatableEntropy) can be computed by anybody. Never use
 //!   `RepeatableEntropy` in production.
-//! * An adapter of your own has a contract. The page [`adapters`](super::adapters) shows how to check it, for every port.
+//! * There is a contract for each port. The page [`adapters`](super::adapters) shows how to test your own adapter
+//!   with it.
 //! * Open a store over your real schema in a test. Then a new, unclassified column fails the test instead of the
 //!   nightly job.

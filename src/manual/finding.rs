@@ -1,15 +1,15 @@
-//! Finding people, and handing out what is held about them.
+//! How to find people, and how to give them the data about them.
 //!
 //! | the task | the method |
 //! |---|---|
 //! | find the customer who sent a request | [`Engine::search`](crate::Engine::search) |
 //! | find every other place in which the same person appears | [`Engine::traces`](crate::Engine::traces) |
-//! | give a person everything that is held about them (Art. 15 and 20 GDPR) | [`Export::customer`](crate::engine::export::Export::customer) |
-//! | give one kind of record of all customers | [`Export::class`](crate::engine::export::Export::class) |
+//! | give a person all data about them (Art. 15 and 20 GDPR) | [`Export::customer`](crate::engine::export::Export::customer) |
+//! | export one kind of record of all customers | [`Export::class`](crate::engine::export::Export::class) |
 //! | hand over a whole tenant before it is erased | [`Export::tenant`](crate::engine::export::Export::tenant) |
 //!
-//! All of these read through the port [`ReadRecords`](crate::store::ReadRecords). SQLite, PostgreSQL, repositories of your own and
-//! documents in object stores have it. Give the store to the builder once more:
+//! All of these read through the port [`ReadRecords`](crate::store::ReadRecords). SQLite, PostgreSQL, your own
+//! repositories, and documents in object stores implement it. Pass the store to the builder a second time:
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -18,7 +18,7 @@
 //! # fn build(store: Arc<SqliteStore>, policy: PolicyDocument, ledger: SqliteLedger, keys: FileKeyRing)
 //! #     -> Result<Engine, Box<dyn std::error::Error>> {
 //! let engine = Engine::builder(Arc::clone(&store), policy, ledger, keys)
-//!     .records(store) // what is searched and exported
+//! .records(store) // the store to search and export
 //!     .access_log(MemoryAccessLog::new()) // your own log: who looked, and why
 //!     .build()?;
 //! # Ok(engine)
@@ -26,10 +26,11 @@
 //! ```
 //!
 //! # Who looks, and why
-//! Each search, trace and export needs an [`Access`](crate::engine::Access): an operator with tenants, and a purpose. The purpose is a
-//! request whose identity is confirmed, or a code of your own. The engine tells your [`AccessLog`](crate::engine::AccessLog) before any
-//! record is read. If the log fails, nothing is read. An operator gets no record of other tenants: an export is
-//! refused, and a search or a trace only counts the places that it finds there.
+//! Each search, trace and export needs an [`Access`](crate::engine::Access): an operator with tenants, and a purpose.
+//! The purpose is a request whose identity is confirmed, or a code of your own. The engine writes to your
+//! [`AccessLog`](crate::engine::AccessLog) before any record is read. If the log fails, nothing is read. An operator
+//! gets no record of other tenants. An export is refused. A search or a trace only counts the places that it finds
+//! there.
 //!
 //! # Searching
 //! A search says only which record and which field matched. [`exact`](crate::engine::Search::exact) uses the index of a
@@ -40,17 +41,17 @@
 //!
 //! # Traces
 //! A trace is certain, likely or possible, with the reason. Two spellings of one e-mail address are certain; the same
-//! name alone is possible. A twin is a trace in the record of another customer, for example a login that opens several
-//! accounts. Erase both customers, or the person stays in the other record. A trace only says where to look and changes
-//! no plan. Plan each customer that you find separately.
+//! name alone is possible. A twin is a trace in the record of another customer, for example a login that opens
+//! several accounts. Erase both customers. Otherwise the person stays in the other record. A trace only says where to
+//! look and changes no plan. Plan each customer that you find separately.
 //!
 //! # Exporting
-//! Every cell is in the export or named as left out. What is left out:
+//! Every value is either in the export, or reported as left out. These values are left out:
 //!
 //! | what | why |
 //! |---|---|
 //! | passwords and access tokens, also inside JSON documents | they are secrets |
-//! | fields that the map gives to somebody else (`of = "editor_id"`), links to other customers | they are other people's |
+//! | fields that the map gives to somebody else (`of = "editor_id"`), links to other customers | they belong to other people |
 //! | personal values in records that others have too | they may be about the others. [`showing_shared`](crate::engine::export::Export::showing_shared) shows them |
 //!
 //! With the feature `export`, there are three formats:
@@ -60,7 +61,7 @@
 //! * A ZIP archive: `ZipExport`. It contains one CSV for each class, the documents, and an `index.html` for the person
 //!   in English, Swedish or German. The page includes the statement of retention.
 //!
-//! Cells are safe in a spreadsheet. Only its owner can read the archive, and it overwrites no file.
+//! A spreadsheet does not run or change the cells. Only its owner can read the archive, and it overwrites no file.
 //! `examples/subject_access.rs` shows every step from the request to the archive.
 //!
 //! The use of memory depends on the size of a page, and not on the size of a class. An export is read page by page, and

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Say in which table the customers are. [`SqliteStore::draft`](crate::SqliteStore::draft) and `PostgresStore::draft`
-//! put every table into the map that leads to this table by foreign keys. They guess what each column holds from its
-//! type and its name, in English, Swedish, German, French and Spanish. With `--samples 200`, the draft also looks at
-//! 200 rows of each table. It prints no value, only lines such as "196 of 200 samples are e-mail addresses".
+//! put every table into the map that leads to this table by foreign keys. They guess the content of each column from
+//! its type and its name, in English, Swedish, German, French and Spanish. With `--samples 200`, the draft also looks
+//! at 200 rows of each table. It prints no value, only lines such as "196 of 200 samples are e-mail addresses".
 //!
 //! ```text
 //! # Drafted from the schema. A ? marks a guess: look at it, and take the ? away. TODO is what only you know.
@@ -26,12 +26,13 @@
 //!
 //! # 2. Look at each guess
 //!
-//! The guesses at the top do most harm if they are wrong. A personal text that is called "not personal" stays. A record
-//! with the wrong owner is erased with the wrong person. Remove the `?` where a guess is right. A map with a `?` or a
+//! Wrong guesses at the top do the most harm. If a personal text is called "not personal", it stays. If a record has
+//! the wrong owner, it is erased with the wrong person. Remove the `?` if a guess is right. A map with a `?` or a
 //! `TODO` is refused, so nothing runs before you have checked every guess.
 //! [`MapDraft::guesses`](crate::store::sql::MapDraft::guesses) returns the guesses as a list.
 //!
-//! A draft errs on the safe side: a text whose name tells nothing is called `free_text`, and is searched for the person. It cannot know
+//! A draft prefers the safe guess: if the name of a text column shows nothing, the column is called `free_text`, and
+//! is searched for the person. A draft cannot know
 //!
 //! * how an account is closed, unless a flag such as `active` says so,
 //! * to which tenant a customer belongs, unless a column such as `organisation_id` says so,
@@ -50,7 +51,8 @@
 //!
 //! # 4. A policy, and a plan
 //!
-//! Start with a policy of the [cookbook](super::cookbook): requests alone, no sweep. Then plan one customer. A plan touches nothing:
+//! Start with a policy of the [cookbook](super::cookbook) with requests only, and no sweep. Then plan one customer. A
+//! plan touches nothing:
 //!
 //! ```text
 //! cargo run --example operator -- plan --database shop.sqlite --map map.toml --policy policy.toml --customer 5

@@ -1,16 +1,17 @@
-//! People in free text: what is found, how much of it, and what is not.
+//! People in free text: what is found, the measured rates, and what is not found.
 //!
-//! [`text::Matcher`](crate::anonymise::text::Matcher) searches a text for one person or for a hundred thousand in a single pass. It
-//! searches for the values that the host's fields hold. A name that stands in no field is not found.
+//! [`text::Matcher`](crate::anonymise::text::Matcher) searches a text for one person or for a hundred thousand in a
+//! single pass. It searches for the values in the host's fields. A name that is in no field is not found.
 //!
 //! # Measured
 //!
-//! People of fifteen languages are put together from parts, and planted in notes: 500 notes per language and way of writing. Other
-//! sentences in the notes are there to mislead: namesakes, names that are part of a word or of a place, other numbers. *Found* means that
-//! nothing of the mention is left but a title, a label or an ending. *Reported* means that nothing is replaced and the place is counted
-//! for a person to look at. `cargo run --release --example recall` prints the tables.
+//! The measurement generates people of fifteen languages, and inserts them into notes: 500 notes per language and
+//! way of writing. Other sentences in the notes are distractors: namesakes, names that are part of a word or of a
+//! place, other numbers. *Found* means that at most a title, a label or an ending of the mention is left. *Reported*
+//! means that nothing is replaced, but the place is counted, so that an operator can check it. `cargo run --release
+//! --example recall` prints the tables.
 //!
-//! | written | texts | found | reported | a part left | missed in silence | found or reported |
+//! | way of writing | texts | found | reported | a part left | missed without report | found or reported |
 //! |---|--:|--:|--:|--:|--:|--:|
 //! | exact | 7500 | 7491 | 9 | 0 | 0 | 1.000 |
 //! | full name, upper or lower case | 6000 | 6000 | 0 | 0 | 0 | 1.000 |
@@ -40,7 +41,7 @@
 //! | case endings | 3929 | 1609 | 2320 | 0 | 0 | 1.000 |
 //! | declared out: nickname, typing error, spaced letters, (at) | 7500 | 0 | 1222 | 12 | 6266 | 0.163 |
 //!
-//! | texts that do not speak of the person | texts | changed | reported |
+//! | texts that do not mention the person | texts | changed | reported |
 //! |---|--:|--:|--:|
 //! | texts about others | 3807 | 0 | 18 |
 //! | texts about nobody | 7500 | 0 | 6 |
@@ -50,22 +51,22 @@
 //! | the same first name, another surname | 4756 | 0 | 4756 |
 //! | somebody else's mail with the name in it | 4000 | 0 | 0 |
 //!
-//! Of somebody who shares a name with the person nobody can say from the text alone whether it is the person. Such a place is
-//! reported, and never replaced.
+//! If another person has the same name, the text alone does not show who is meant. Such a place is reported, and
+//! never replaced.
 //!
 //! # Certain, and for a person to look at
 //!
 //! These are not certain by themselves:
 //!
-//! * names of up to four letters, the most common names of English, Swedish and German, and names that several of the people searched
-//!   for have,
+//! * names of up to four letters, the most common names of English, Swedish and German, and names that several of the
+//!   searched people have,
 //! * names that are also words. The words come from SCOWL (English words that are names of people) and from the stop words of sixteen
 //!   languages; their licences are in `src/anonymise/text/LICENSE-WORDS`,
-//! * names in small letters, and names with an ending of a case (*Kowalskiego*),
+//! * names in small letters, and inflected names (*Kowalskiego*),
 //! * a name beside another name with a capital: *Tom Ashworth* may be a relative of Maud Ashworth,
 //! * two names of three beside another name: *Gael Henrique Vieira* is not Pedro Henrique Vieira,
-//! * a name alone in a script without capitals, because a name beside it cannot be told from a word,
-//! * two names, or a name and an initial, within the mail address of somebody else,
+//! * a name alone in a script without capitals, because there a word beside it may be another name,
+//! * two names, or a name and an initial, in an e-mail address of another person,
 //! * a street without its number, with the same number and another letter, or with another flat,
 //! * initials alone, dates of birth, postcodes, cities, and numbers of four to six digits,
 //! * a value of nothing but common words, whatever its kind: a user called *customer*, a company *Will Do*, a telephone *please call*.
@@ -74,40 +75,45 @@
 //! * a part of an address: *ap. 7*, *Page 5*; an address that a hyphen, a point or a colon and a digit continue (*Storgatan 12–14*), and
 //!   one with a word beside it that makes it another street (*Lilla Storgatan 12*, *10 High Street North*).
 //!
-//! Such a mention is certain only beside another identifier of the same person: another name, or in the same sentence a number, a mail
-//! or an address. Otherwise it is reported and stays. So *Ed* alone is reported, and *Ed Featherstone* is replaced. A city is replaced
-//! beside a certain mention, and makes no other mention certain. Plan and certificate say how many uncertain mentions each field has.
-//! After the erasure nobody could count them, because the person's own values are gone.
+//! Such a mention is certain only beside another identifier of the same person: another name, or a number, an e-mail
+//! address or an address in the same sentence. Otherwise it is reported and stays. So *Ed* alone is reported, and *Ed
+//! Featherstone* is replaced. A city is replaced beside a certain mention, but makes no other mention certain. Plan
+//! and certificate give the number of uncertain mentions in each field. They are counted before the erasure, because
+//! afterwards the person's own values are gone.
 //!
-//! A name that is a word is not even reported in small letters: *I will call* does not speak of Ian Will. A single letter is an initial
-//! only beside a name of the same person, as a capital or with its full stop.
+//! A name that is also a word is not even reported in small letters: *I will call* does not mention Ian Will. A
+//! single letter is an initial only beside a name of the same person, and only as a capital or with a full stop.
 //!
 //! A policy may say that in the customer's own records a name alone is certain: `{ redact = "[removed]", names = "certain" }`. Names in
 //! small letters, with endings, or beside another name stay uncertain.
 //!
 //! # What is looked for
 //!
-//! Every field of a kind that identifies, and dates of birth, postcodes and cities. The value may be text, bytes that are text in UTF-8,
-//! or a number: a database turns digits into a number by itself. A telephone field may hold several numbers with labels and extensions.
-//! An e-mail field may hold `Name <mail>`, and the name is searched for too. A value of fewer than four digits is not looked for.
-//! An address is also looked for as it stands. Zeros in front of a number may be there or not: a column of numbers drops them. Digits of
-//! other scripts are the same digits.
-//! Two names are looked for side by side if both are among the first eight of one value, or among the first sixteen of all fields,
-//! the customer's own record first.
+//! The search uses every field of an identifying kind, and also dates of birth, postcodes and cities. The value may
+//! be a text, bytes with UTF-8 text, or a number, because a database may convert digits into a number. A telephone
+//! field may hold several numbers with labels and extensions. An e-mail field may contain `Name <mail>`, and then the
+//! name is searched for, too. A value of fewer than four digits is not searched for. Two names are searched side by
+//! side in two cases: both are among the first eight names of one value, or among the first sixteen names of all
+//! fields. The fields of the customer's own record come first.
+//!
+//! An address is also searched for exactly as the field holds it. Leading zeros of a number are optional, because a
+//! numeric column drops them. Digits of other scripts are equal to the usual digits.
 //!
 //! # Addresses and numbers of anybody
 //!
-//! A text may hold addresses and numbers that no field has. Detectors find these by shape and check digit: mail addresses, telephone
-//! numbers, IBANs (mod 97), cards (Luhn), IP addresses, and the national numbers of Sweden, the United Kingdom and Germany.
+//! A text may contain addresses and numbers that are in no field. Detectors find these by form and check digit:
+//! e-mail addresses, telephone numbers, IBANs (mod 97), cards (Luhn), IP addresses, and the national numbers of
+//! Sweden, the United Kingdom and Germany.
 //!
-//! A detector does not know whose number it found, and one number in ten that is no card has the check digit of a card. So detectors only
-//! report ([`detect`](crate::anonymise::text::detect)), unless the policy names them: `{ redact = "[removed]", also = ["email", "iban"] }` takes
-//! out every e-mail address and every IBAN. A text in which a named detector still finds something is due.
+//! A detector does not know to whom a number belongs, and one in ten other numbers has a valid check digit of a card
+//! by chance. So detectors only report ([`detect`](crate::anonymise::text::detect)), unless the policy names them: `{
+//! redact = "[removed]", also = ["email", "iban"] }` removes every e-mail address and every IBAN. If a named detector
+//! still finds something in a text, the text is due.
 //!
 //! # In the texts of others
 //!
-//! A comment belongs to whoever wrote it, and may speak of somebody else. Name such texts in the map, and say in every treatment what
-//! becomes of mentions in them:
+//! A comment belongs to its author, but may mention somebody else. Name such texts in the map, and say in every
+//! treatment what happens to mentions in them:
 //!
 //! ```toml
 //! # map.toml
@@ -123,28 +129,31 @@
 //! mention.ticket = { keep = "tickets are deleted after ninety days" }
 //! ```
 //!
-//! Reading a million comments takes as long for one customer as for ten thousand. So a case waits before the customer's own records are
-//! erased, and [`Engine::redact_mentions`](crate::Engine::redact_mentions) makes one pass for everybody who waits, at times that you choose. A
-//! [worker](crate::engine::Worker::redact_mentions_daily) does so every day. Then the cases go on.
+//! Reading a million comments takes as long for one customer as for ten thousand. So a case waits before the
+//! customer's own records are erased. [`Engine::redact_mentions`](crate::Engine::redact_mentions) makes one pass for
+//! all waiting cases, at times that you choose. A [worker](crate::engine::Worker::redact_mentions_daily) does so
+//! every day. Then the cases continue.
 //!
-//! * Until the pass the customer's row stays, deactivated: afterwards nobody knows whom to look for. Make passes often enough for the
-//!   deadlines of the requests.
+//! * Until the pass, the customer is deactivated, but the customer's row stays, because it contains the names to
+//!   search for. Make passes often enough for the deadlines of the requests.
 //! * A plan reads none of these texts.
 //! * Only texts of the person's own tenant are searched.
-//! * A name alone is never certain there, and people who wait together make each other's common names less certain.
-//! * The texts are read in parts by key. A pass that is interrupted is made again; the certificate then says *or more*.
-//! * A text of a customer who is held stays, and whoever is mentioned in it waits. A text that the database refuses to change blocks the
-//!   case of whoever is mentioned in it.
-//! * A record that a duty keeps cannot be changed: the policy is refused.
+//! * A name alone is never certain there. If several waiting people have the same name, this name is not certain
+//!   either.
+//! * The texts are read in parts by key. An interrupted pass is repeated, and the certificate then says *or more*.
+//! * A text of a customer under a hold stays, and the cases of the people mentioned in it wait. If the database
+//!   refuses to change a text, the cases of the people mentioned in it are blocked.
+//! * A record that a duty keeps cannot be changed. So a policy that redacts mentions in such records is refused.
 //! * The SQLite store makes passes; the PostgreSQL store does not yet.
-//! * Values that are no text are counted, and are not searched. Columns with JSON documents cannot be named.
+//! * Values that are no text are counted, but not searched. Columns with JSON documents cannot be named.
 //!
-//! The certificate says how many texts were read, how many changed, how many mentions are not certain, and how many texts cannot be read.
-//! `cargo bench --bench mentions` holds a pass against reading the same texts.
+//! The certificate gives the numbers of texts that were read, changed, or could not be read, and of uncertain
+//! mentions. `cargo bench --bench mentions` compares a pass with only reading the same texts.
 //!
 //! # Encoded texts
 //!
-//! A field may hold the source of a web page or of a mail. Name the encoding in the map, and the text is searched as people read it:
+//! A field may contain the source of a web page or of an e-mail. If the map names the encoding, the decoded text is
+//! searched:
 //!
 //! ```toml
 //! # map.toml
@@ -157,23 +166,25 @@
 //! mail = { kind = "free_text", encoding = "quoted_printable" }  # Bj=C3=B6rk
 //! ```
 //!
-//! The replacement is encoded in the same way, a line of quoted-printable text that becomes too long gets a soft break, and every other
-//! byte stays. Bytes of quoted-printable text that are no UTF-8 are read as Windows-1252. Tags of HTML are read as text, so
-//! *Maud* and `<b>Ashworth</b>` are two names side by side. Such a field cannot be named under `[mentions]`.
+//! The replacement is encoded in the same way. A line of quoted-printable text that becomes too long gets a soft line
+//! break. Every other byte stays. Bytes of quoted-printable text that are no valid UTF-8 are read as Windows-1252.
+//! HTML tags are read as text, so *Maud* and `<b>Ashworth</b>` are two names side by side. Such a field cannot be
+//! named under `[mentions]`.
 //!
 //! # In documents
 //!
-//! Each text of a JSON document, and each string of data that PHP serialised, is searched by itself, after its escapes are resolved:
-//! `Ashw\u006frth` is found. *Maud* in one text and *Ashworth* in the next are two names that stand alone. A whole number that is
-//! somebody's becomes a text. Names of members are searched too; where two would become the same, they are numbered. Every other byte
-//! of the document stays.
+//! Each text of a JSON document, and each string of data serialised by PHP, is searched separately, after its escapes
+//! are resolved: `Ashw\u006frth` is found. *Maud* in one text and *Ashworth* in the next are two separate names. A
+//! whole number that belongs to a person becomes a text. Names of members are searched, too. If two names would
+//! become the same, they are numbered. Every other byte of the document stays.
 //!
 //! # What is not found
 //!
 //! * Nicknames and misspellings: *Maudie*, *Ashwort*.
 //! * Words with a hyphen at the end of a line, and letters with spaces between them: *A s h w o r t h*.
-//! * Disguised addresses, such as *maud (at) example.org*; encodings that the map does not name, and others than those above. A text
-//!   that is no valid UTF-8 is not searched: the plan is refused, and names class, field and key.
+//! * Disguised addresses, such as *maud (at) example.org*. Encodings that the map does not name, or that are not
+//!   listed above. A text that is no valid UTF-8 is not searched: the plan is refused with an error that names class,
+//!   field and key.
 //! * Letters of another script that look the same.
 //! * A mail address whose domain is written in the other of its two forms (*bücher.de*, *xn--bcher-kva.de*), and the account number of an
 //!   IBAN apart from its bank code.

@@ -14,9 +14,10 @@
 //! | `cargo bench --bench memory` | erase 50,000 customers, and 5,000 | 1.1 times the memory |
 //! | `cargo bench --bench one` | plan and erase one customer among 1,000, 20,000 and 200,000 | see below |
 //!
-//! A case does more than the SQL: it records its plan, decides again, reads back, and writes a certificate to a ledger on disk. The number
-//! of statements depends on the record classes, not on the rows. For very many customers, use
-//! [`Engine::execute_each`](crate::Engine::execute_each): it takes plans from an iterator and holds a few batches at once.
+//! A case does more than the hand-written SQL: it records its plan, decides again, reads back, and writes an entry to
+//! a ledger on disk. The number of statements depends on the record classes, not on the rows. For very many
+//! customers, use [`Engine::execute_each`](crate::Engine::execute_each): it takes plans from an iterator, and has
+//! only a few batches in memory.
 //!
 //! One customer among 200,000 costs 1.0 to 1.6 times the CPU time of one among 20,000, on a busy machine, if each link has an index.
 //! Without indexes, a plan costs 1.8 times the CPU time of reading the tables once, and an erasure 5 times. `check` of the example
@@ -26,17 +27,17 @@
 //!
 //! * `cargo bench --bench gateway --features stripe` erases profiles at an imitation of Stripe that answers after 50 ms. It prints how much
 //!   of the gateway's limit is used, and the CPU time per erasure.
-//! * `cargo bench --bench redact` searches 256 MiB of comments for one person, for 1,000 and for 100,000. One core of a small machine
-//!   reads 0.7 GB/s of ASCII, and 0.3 GB/s where one character in five is not ASCII. On ASCII this is 1.2 to 4.9 times the rate of a
-//!   bare automaton (aho-corasick) that searches for the same words.
+//! * `cargo bench --bench redact` searches 256 MiB of comments for one person, for 1,000 and for 100,000. One core of
+//!   a small machine reads 0.7 GB/s of ASCII, and 0.3 GB/s where one character in five is not ASCII. On ASCII this is
+//!   1.2 to 4.9 times the rate of a plain automaton (aho-corasick) for the same words.
 //! * `cargo bench --bench blank --features pdf` prints documents per second.
 //!
 //! # Tests
 //!
-//! `.ci/test` sets up what the tests need, and runs all of them. Documents and gateways are tested with programs of other authors: qpdf,
-//! poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run` runs
-//! all checks that a change must pass, and prints the seconds of each step. Longer campaigns have commands of their
-//! own:
+//! `.ci/test` sets up what the tests need, and runs all of them. Documents and gateways are tested with independent
+//! programs: qpdf, poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below
+//! `target`. `.ci/run` runs all checks that a change must pass, and prints the seconds of each step. Longer tests
+//! have separate commands:
 //!
 //! | command | does |
 //! |---|---|

@@ -3,21 +3,21 @@
 //! | you want to know | read |
 //! |---|---|
 //! | how to get from an unknown database to a plan | [`first_map`] |
-//! | which lines to copy for your situation | [`cookbook`] |
+//! | examples for your situation | [`cookbook`] |
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
-//! | how everybody who is due is erased, by schedule or after a review | [`sweeps`] |
+//! | how all due customers are erased, by schedule or after a review | [`sweeps`] |
 //! | how requests are recorded, and how the engine runs by itself | [`running`] |
-//! | how people are found, and how they get what is held about them | [`finding`] |
-//! | what becomes of a value | [`values`] |
+//! | how people are found, and how they get the data about them | [`finding`] |
+//! | how a value is removed or changed | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
-//! | how backup copies and logs age out, what a restore or an import brings back, and what lost keys cost | [`copies`] |
+//! | how backup copies and logs are removed, how to act after a restore or before an import, and what lost keys mean | [`copies`] |
 //! | how profiles are erased at gateways | [`gateways`] |
-//! | how recipients of the data are told, and keys are shredded | [`recipients`] |
+//! | how recipients of the data are notified, and how keys are shredded | [`recipients`] |
 //! | how customers are erased in PostgreSQL | [`postgres`] |
 //! | how a customer is erased in several databases | [`stores`] |
 //! | how to write an adapter, and to test it | [`adapters`] |
-//! | which traps other erasure code fell into | [`traps`] |
+//! | the typical bugs of other erasure code | [`traps`] |
 //! | when another tool is better | [`comparison`] |
 //! | how fast the crate is, and how it is tested | [`measured`] |
 

@@ -1,14 +1,14 @@
-//! The engine runs by itself: requests, the inbox, the worker, and what a person still has to do.
+//! How the engine runs on its own: requests, the inbox, the worker, and the tasks for people.
 //!
 //! ```text
 //! your database                    the ledger's database
 //! inbox ──► worker ──► register ──► a person identifies and approves ──► worker ──► case ──► certificate
 //! ```
 //!
-//! # A request in a transaction of yours
+//! # A request in your own transaction
 //!
-//! Make the table once, in a migration of your own. [`store::sql::INBOX_TABLE`](crate::store::sql::INBOX_TABLE) has this statement, for SQLite and
-//! PostgreSQL:
+//! Make the table once, in one of your own migrations. [`store::sql::INBOX_TABLE`](crate::store::sql::INBOX_TABLE)
+//! has this statement, for SQLite and PostgreSQL:
 //!
 //! ```sql
 //! CREATE TABLE relinquish_inbox (
@@ -22,7 +22,7 @@
 //! );
 //! ```
 //!
-//! Insert a row in the transaction that records whatever else belongs to the request:
+//! Insert a row in your own transaction:
 //!
 //! ```sql
 //! INSERT INTO relinquish_inbox (id, kind, channel, received_at, customer)
@@ -31,26 +31,32 @@
 //!
 //! * The `id` must be random, and must never be used again. It becomes the id of the request.
 //! * `kind` is `erasure`, `access`, `portability`, `restriction` or `objection`. `channel` is `web`, `email`, `post`, `phone` or `in_person`.
-//! * The worker records the row in the register first, and deletes the row then. If it dies in between, the next turn finds that the
-//!   request is known, and deletes the row. The same happens with rows that a restore brings back.
-//! * A row with wrong contents stays in the table. [`Moved::refused`](crate::engine::Moved::refused) has the reason and
-//!   a way out.
+//! * The worker records the row in the register first, and deletes the row then. If the worker dies in between, the
+//!   next turn finds that the request is known, and deletes the row. The same happens with rows that come back with a
+//!   restore.
+//! * An invalid row stays in the table. [`Moved::refused`](crate::engine::Moved::refused) has the reason and a way
+//!   out.
 //!
-//! Without a transaction of yours, call [`Engine::receive`](crate::Engine::receive).
+//! If you need no transaction of your own, call [`Engine::receive`](crate::Engine::receive).
 //!
 //! # The register
 //!
-//! A [request](crate::request) has a clock and a list of notes: questions for proof of identity, stops and the
-//! extension with their reasons, the approval, the case, the answer, and each letter with its kind, language and day.
-//! [`Engine::note`](crate::Engine::note) adds a note. A note that does not fit the present state of the request is
-//! refused with an error.
+//! A [request](crate::request) has a clock and a list of notes. Notes are: questions for proof of identity, stops and
+//! the extension with their reasons, the approval, the case, the answer, and each letter with its kind, language and
+//! day. [`Engine::note`](crate::Engine::note) adds a note. A note that does not fit the present state of the request
+//! is refused with an error.
 //!
-//! [`Engine::requests`](crate::Engine::requests) lists what is open, due within some days, or overdue. Give the builder the
+//! The clock runs by the law and in the time zone that the policy says for the customer's tenant. If the person is protected
+//! by another law, say so with [`NewRequest::under`](crate::request::NewRequest::under).
+//!
+//! [`Engine::requests`](crate::Engine::requests) lists what is open, due within some days, or overdue. Due is what the law demands
+//! next: the answer, or in California and for complaints in the UK that the receipt is confirmed. A reminder is due two
+//! weeks after a question that the person has not answered. Give the builder the
 //! [holidays](crate::engine::EngineBuilder::holidays) of your place.
 //!
-//! While a request is open, the ledger's database has your id of the customer, or the person's address, and nothing else of them. When the
-//! request [ends](crate::request::Note::End), this is wiped. The dates, the clock, the letters and the outcome stay under the ledger's token for as
-//! long as the policy says:
+//! While a request is open, the ledger's database has your id of the customer or the person's address, and no other
+//! personal data. When the request [ends](crate::request::Note::End), these are deleted. The dates, the clock, the
+//! letters and the outcome stay under the ledger's token for as long as the policy says:
 //!
 //! ```toml
 //! # policy.toml
@@ -67,35 +73,37 @@
 //! # }
 //! ```
 //!
-//! In each turn, one a minute unless you say otherwise, the worker does this:
+//! By default, the worker takes one turn a minute. In each turn it does this:
 //!
 //! 1. It moves the inbox.
 //! 2. For each request with an approved plan, it plans again. If the new plan has the approved digest, the worker opens
 //!    a case and carries it out. Otherwise the request needs another approval.
-//! 3. It goes on with open cases: those that were interrupted, and those of workers whose lease has run out. It asks gateways for what they
-//!    have accepted.
-//! 4. It carries out the [expiries](crate::engine::Worker::expire_at) whose time has come.
-//! 5. It runs the daily [sweeps](crate::engine::Worker::sweep_daily) whose time has come, each under a standing approval. See
-//!    [`sweeps`](super::sweeps).
-//! 6. Once a day it warns of requests that are due soon or overdue, forgets old requests and tokens of the suppression list whose last day
-//!    is over, and [looks at the backup copies](super::copies#the-horizon).
+//! 3. It continues open cases: interrupted cases, and cases of workers whose lease has expired. It asks gateways for
+//!    the results of accepted tasks.
+//! 4. It carries out the [expiries](crate::engine::Worker::expire_at) that are due.
+//! 5. It runs the daily [sweeps](crate::engine::Worker::sweep_daily) that are due, each under a standing approval.
+//!    See [`sweeps`](super::sweeps).
+//! 6. Once a day, it warns of requests that are due soon or overdue. It deletes old requests, and tokens of the
+//!    suppression list whose last day is over. It also [looks at the backup copies](super::copies#the-horizon).
 //!
 //! If a system cannot be reached, the worker tries again after a pause. The pauses grow from a minute to an hour. If
 //! every attempt at a step fails for three days, the case is blocked. For a task that a gateway has accepted, the limit
 //! is thirty days. Set other limits with [`Retries`](crate::engine::Retries). The pause is stored in the case book, so
 //! it is valid for every worker and after a restart.
 //!
-//! The worker needs no runtime of its own. It stops when `stop` is ready, after the case or the batch on which it works. Dropping it is
-//! safe as well: another worker finishes its cases. A host with a scheduler of its own calls [`Worker::turn`](crate::engine::Worker::turn).
+//! The worker needs no separate runtime. It stops when `stop` is ready, after the current case or batch. It is also
+//! safe to drop it: another worker finishes its cases. A host with its own scheduler calls
+//! [`Worker::turn`](crate::engine::Worker::turn).
 //!
 //! # What a person has to do
 //!
-//! * Confirm who asks, and approve the plan. The worker never does either.
-//! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`done_by_hand`](crate::Engine::done_by_hand), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
+//! * Confirm the identity of the requester, and approve the plan. The worker does neither.
+//! * Decide about blocked cases: [`retry`](crate::Engine::retry), [`done_by_hand`](crate::Engine::done_by_hand),
+//!   [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
 //! * Send the letters, and note that they were sent. Then decide and end the request.
 //!
-//! The operator's console (`examples/console` of the repository) has a screen for each of these. A service mounts it as one tower service;
-//! `examples/service` is a whole program.
+//! The operator's console (`examples/console` of the repository) has a screen for each of these tasks. A service
+//! mounts it as one tower service. `examples/service` is a complete program.
 //!
 //! [`Engine::health`](crate::Engine::health) has the numbers for a monitor:
 //!
@@ -112,6 +120,6 @@
 //! | `copies_expired` | more than 0 |
 //! | `backups_unknown` | more than 0 |
 //!
-//! **Not covered.** The worker opens a case for a request only if the request asks for erasure. If a changed policy or
-//! data map has voided a standing approval, each sweep writes an error into the log. `health` does not count such
-//! approvals.
+//! **Not covered.** The worker opens a case for a request only if the request asks for erasure. If a standing
+//! approval is no longer valid because the policy or the data map has changed, each sweep logs an error. `health`
+//! does not count such approvals.

@@ -1,13 +1,13 @@
-//! Sweeps: everybody whom the policy finds due, by schedule or after a review.
+//! Sweeps: how to erase all customers whom the policy finds due, by schedule or after a review.
 //!
 //! # How a sweep runs
 //!
 //! 1. **Survey.** [`Engine::sweep`](crate::Engine::sweep) reads all customers, page by page, and decides about each. Nothing is
 //!    touched. If the last census is too old, a new one is taken first.
-//! 2. **Blast radius.** If the run would hit more customers than the policy's [`blast_radius`](crate::policy#one-run) allows, it ends and
-//!    says whom it would have hit, by tenant, trigger and treatment.
-//! 3. **Run.** Batch by batch, whoever waits longest first: each customer is planned again, checked against the mandate, counted, and
-//!    erased.
+//! 2. **Blast radius.** If the run would hit more customers than the policy's [`blast_radius`](crate::policy#one-run)
+//!    allows, it ends. It reports how many customers it would have hit, by tenant, trigger and treatment.
+//! 3. **Run.** The customers are processed in batches. Those who have waited longest come first. Each customer is
+//!    planned again, checked against the mandate, counted, and erased.
 //!
 //! A sweep is a stream of [events](crate::engine::SweepEvent), and needs no particular runtime. An event names every
 //! customer who is due and was not erased, with the reason and the first due day:
@@ -15,22 +15,23 @@
 //! [`Unreadable`](crate::engine::SweepEvent::Unreadable), [`Unsurveyed`](crate::engine::SweepEvent::Unsurveyed) and
 //! [`Left`](crate::engine::SweepEvent::Left).
 //!
-//! The same survey finds records that a duty has released, however long ago the customer was erased.
+//! The same survey finds records that a duty has released, even if the customer was erased long ago.
 //!
-//! # Stopping and going on
+//! # Stop and continue
 //!
 //! * **Drop it:** the cases in progress are finished by [`Engine::resume`](crate::Engine::resume). The next sweep finds the rest.
-//! * **Stop it:** [`StopHandle::stop`](crate::engine::StopHandle::stop) lets the batches in progress end. The last event then has a
-//!   [place](crate::engine::SweepPlace), and [`Engine::sweep_from`](crate::Engine::sweep_from) goes on there, in another process as well.
-//!   Under another policy, data map or mandate, the survey starts again.
+//! * **Stop it:** [`StopHandle::stop`](crate::engine::StopHandle::stop) finishes the batches in progress. The last
+//!   event then has a [place](crate::engine::SweepPlace). [`Engine::sweep_from`](crate::Engine::sweep_from) continues
+//!   there, also in another process. Under another policy, data map or mandate, the survey starts again.
 //!
 //! # Who allows it
 //!
-//! A [standing approval](crate::plan::StandingApproval) is for a scheduler. It binds the policy of each tenant and the data map, names
-//! tenants and triggers, and ends after 400 days at most. Its [limits](crate::plan::Limits) are customers per run, customers per day, and a
-//! share of the tenants' customers. The [ledger](crate::ledger::Rations) counts them for all processes together, before a case is opened.
-//! So a process that crashes may use up a part of the day's limit, but the limit is never exceeded. Customers beyond a
-//! limit wait for a later sweep. No standing approval covers a request.
+//! A [standing approval](crate::plan::StandingApproval) is for a scheduler. It is bound to the policy of each tenant
+//! and to the data map. It names tenants and triggers, and is valid for 400 days at most. Its
+//! [limits](crate::plan::Limits) are customers per run, customers per day, and a share of the tenants' customers. The
+//! [ledger](crate::ledger::Rations) counts them for all processes together, before a case is opened. So a process
+//! that crashes may use up a part of the day's limit, but the limit is never exceeded. Customers beyond a limit wait
+//! for a later sweep. No standing approval covers a request.
 //!
 //! An [approved review](crate::plan::review) is for exactly the plans that a person confirmed.
 //!
@@ -85,14 +86,17 @@
 //! # }
 //! ```
 //!
-//! * Reading the file back is strict. A row that was changed, that appears twice, or that belongs to another review is
-//!   refused. The error names the line.
+//! * The file is checked strictly when it is read. A row that was changed, that appears twice, or that belongs to
+//!   another review is refused. The error names the line.
 //! * No cell is a formula. A cell that a spreadsheet would rewrite, such as a date or `00123`, begins with an apostrophe.
 //! * Personal values are in the file only if a column asks for them: `Column::Personal(Kind::Email)`. They are in no digest, so they may
 //!   be removed before the file is passed on.
 //!
+//! A page shows the same review in numbers: what would be done, what stays and why, what is blocked, and what becomes due in the
+//! coming months. It is one file of HTML with a chart, in English, Swedish or German, and names nobody. Add each event of the
+//! survey to a [`ReviewPage`](crate::engine::ReviewPage), and write its HTML to a file.
+//!
 //! # On the command line
 //!
-//! The example `operator` has all steps: `survey --out due.csv`, `approve --review due.csv`, `run --review due.csv`;
-//! and for a
-//! scheduler `stand --out standing.json`, `run --standing standing.json`.
+//! The example `operator` has all steps: `survey --out due.csv --page due.html`, `approve --review due.csv`,
+//! `run --review due.csv`; and for a scheduler `stand --out standing.json`, `run --standing standing.json`.

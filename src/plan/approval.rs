@@ -59,7 +59,8 @@ pub enum NotAnOperatorId {
     Email,
 }
 
-/// An operator, and the tenants over which they have authority. The host says so: this crate knows no users.
+/// An operator, and the tenants over which the operator has authority. The host decides this, because this crate has
+/// no users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     operator: OperatorId,
@@ -109,7 +110,7 @@ pub struct Approval {
     operator: OperatorId,
     tenants: BTreeSet<TenantId>,
     digest: Digest,
-    /// How many customers the run may hit, beyond the blast radius of the policy.
+    /// How many customers the run may erase, if this is more than the blast radius of the policy allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     up_to: Option<u64>,
     approved_at: DateTime<Utc>,
@@ -117,7 +118,8 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// The longest validity of an approval: 30 days. Facts and people change; who needs longer approves again.
+    /// The longest validity of an approval: 30 days. Facts and people change, so after that an operator has to
+    /// approve again.
     pub const LONGEST: TimeDelta = TimeDelta::days(30);
 
     /// An operator with authority over some tenants approves the plan with this digest, for a given time.
@@ -144,14 +146,15 @@ impl Approval {
         }
     }
 
-    /// Lets the run hit up to so many customers, even if that is beyond the [blast radius](crate::policy::BlastRadius) of
-    /// the policy. The operator says the number that the run named when it stopped and asked.
+    /// Lets the run erase up to this number of customers, even if this is more than the [blast
+    /// radius](crate::policy::BlastRadius) of the policy allows. The operator gives the number that the run named
+    /// when it stopped and asked.
     #[must_use]
     pub fn up_to(self, customers: u64) -> Self {
         Self { up_to: Some(customers), ..self }
     }
 
-    /// How many customers the run may hit, if the operator said so.
+    /// How many customers the run may erase, if the operator gave a number.
     pub(crate) fn most(&self) -> Option<u64> {
         self.up_to
     }
@@ -377,7 +380,7 @@ pub enum ApprovalError {
         /// The operator.
         operator: OperatorId,
     },
-    /// The policy asks for four eyes, and nobody says who made the plan.
+    /// The policy asks for four eyes, and the plan does not name the operator who made it.
     #[error(
         "the policy asks for four eyes, and nothing says who made the plan; name the operator with planned_by, or drafted_by \
          for a standing approval, and approve the plan that has the name"
@@ -453,8 +456,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
     }
 
-    /// Shared data of a ledger must be equal: approvals may share an entry only if they differ in nothing but the
-    /// plan.
+    /// Shared data of a ledger must be equal: approvals may share an entry only if they differ only in the plan.
     #[test]
     fn approvals_given_in_one_go_differ_in_the_plan_alone() {
         let approval = |operator: &str, tenant: &str, of: &str, from, hours| {
@@ -474,7 +476,7 @@ mod tests {
         }
     }
 
-    /// The bug: the ledger kept a person's address for good, and an approval never expired.
+    /// A former bug: the ledger kept a person's address for ever, and an approval never expired.
     #[test]
     fn an_address_is_no_operator_and_an_approval_ends_within_thirty_days() {
         let approval = |operator: &str, hours| {

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 pub enum CopiesChanged {
     /// The engine has no backups of this name.
     NoPlace,
-    /// The place has another rule now.
+    /// The place has a different rule now.
     Rule,
-    /// Under the name of a planned copy there is an older or a younger one.
+    /// There is an older or younger copy with the name of a planned copy.
     Another,
-    /// The rule keeps a planned copy now: newer ones are gone since.
+    /// The rule keeps a planned copy now, because newer copies have disappeared.
     Needed,
 }
 

@@ -152,18 +152,18 @@ fn guarded(
     }
     let mut by = obstacles(policy, customer, trigger, treated, today);
     let finding = |guard: &Guard, rule: &GuardRule| {
-        let is_up = guard.is_up(customer);
-        let finding = match (rule, is_up) {
+        let applies = guard.applies_to(customer);
+        let finding = match (rule, applies) {
             (GuardRule::Ignore { .. }, _) => Some(GuardFinding::Ignored),
             (_, false) => Some(GuardFinding::Clear),
             (GuardRule::BlockSweep, true) if is_request => Some(GuardFinding::Passed),
             (GuardRule::Block | GuardRule::BlockBecause { .. } | GuardRule::BlockSweep, true) => None,
         };
-        (is_up, finding)
+        (applies, finding)
     };
     for (guard, rule) in policy.guards() {
-        let (is_up, finding) = finding(guard, rule);
-        why.receive(|| Reason::Guard { guard: guard.clone(), is_up, finding });
+        let (applies, finding) = finding(guard, rule);
+        why.receive(|| Reason::Guard { guard: guard.clone(), applies, finding });
         if finding.is_none() {
             by.push(BlockedBy::guard(guard, rule));
         }

@@ -19,10 +19,10 @@ use crate::treatment::{KeptBefore, KeptUntil, Tally, TreatmentName};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asked {
-    /// The person, or an operator on the person's behalf. A request waits for no period, and needs no sweep. A guard
-    /// that blocks still blocks.
+    /// The person, or an operator for the person. A request does not wait for a period, and does not need the sweep's
+    /// switch. A guard that blocks still blocks.
     Request {
-        /// Another treatment than the treatment of the trigger `requested`.
+        /// The treatment, if it is not that of the trigger `requested`.
         treatment: Option<TreatmentName>,
     },
     /// An operator, with a list of customers. The switch, the guards and the trigger `listed` apply as in a sweep,
@@ -66,8 +66,8 @@ pub struct TreatedBefore {
     pub rest: Option<Rest>,
 }
 
-/// What was left for later in a case: what duties deferred, and fields that stay for a time. The sweep does it when the duties
-/// or the time have ended. Nobody has to ask again: it belongs to the earlier choice.
+/// What a case left for later: what duties deferred, and fields that stay for a time. The sweep does it when the
+/// duties or the time have ended. Nobody has to ask again, because it belongs to the earlier choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
     /// The first day on which something may be done. `None`: the day is not known, so every sweep checks.
@@ -75,7 +75,7 @@ pub struct Rest {
     /// Whether the customer was archived when the case was closed. If the customer is not archived now, the customer
     /// has returned.
     pub archived: bool,
-    /// Whether the store holds something of it that may be done now.
+    /// Whether the store has records for which something of it may be done now.
     pub anything_left: bool,
     /// The last day of each field that the case kept for a time.
     pub kept: KeptUntil,
@@ -214,7 +214,7 @@ pub struct BlockedBy {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Nothing {
-    /// The policy's switch is off, and nobody asked.
+    /// The policy's switch is off, and there is no request.
     SweepOff,
     /// No trigger of the policy applies to this customer.
     NoTrigger,

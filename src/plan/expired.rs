@@ -42,7 +42,7 @@ impl fmt::Display for RecordsOf {
 /// The results of an expiry for the customers of one tenant, or for ownerless records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiredOf {
-    /// Customers of whom some records were treated and read back.
+    /// Customers for whom some records were treated and read back.
     pub customers: u64,
     /// The expired records by class: deleted records, and records that stay anonymised, in this run or an earlier
     /// run.

@@ -63,7 +63,7 @@ pub struct ExpiringClass {
 /// What was counted for a tenant, or for ownerless records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Expiring {
-    /// Customers of whom something has to be done. 0 for ownerless records.
+    /// Customers with records that have to be treated. 0 for ownerless records.
     pub customers: u64,
     /// The counts, for each class whose records expire.
     pub classes: BTreeMap<ClassName, ExpiringClass>,
@@ -275,7 +275,7 @@ impl ExpiryPlan {
         &self.bound.expiry
     }
 
-    /// The number of customers of whom something has to be done.
+    /// The number of customers with records that have to be treated.
     pub fn customers(&self) -> u64 {
         self.expiring.values().map(|counted| counted.customers).sum()
     }
@@ -285,7 +285,7 @@ impl ExpiryPlan {
         &self.expiring
     }
 
-    /// Tenants that were asked for but of whom nothing expires, and why.
+    /// Tenants that were asked for but have nothing that expires, and why.
     pub fn left_out(&self) -> &BTreeMap<TenantId, NothingExpires> {
         &self.left_out
     }
@@ -363,7 +363,7 @@ impl fmt::Display for ExpiryPlan {
             let actions: Vec<&str> = actions.into_iter().collect();
             writeln!(f, "    {class:<20} {:<10} {says}", actions.join("/"))?;
             let treated = self.treatments.iter().filter_map(|treatment| treatment.class(class.as_str()));
-            // Of a record that goes no field is written.
+            // No field is written in a record that is deleted.
             let written = treated.clone().filter(|class| *class.action() != RecordAction::Delete);
             let fields = written.flat_map(ClassTreatment::fields);
             let mut fields: Vec<(&FieldName, String)> =

@@ -98,7 +98,7 @@ pub enum Reason {
         /// The guard.
         guard: Guard,
         /// Whether the customer is in the guard's state.
-        is_up: bool,
+        applies: bool,
         /// The result. `None`: the guard forbids the erasure.
         finding: Option<GuardFinding>,
     },
@@ -141,8 +141,8 @@ impl fmt::Display for Reason {
             Self::CameBack { case } => {
                 write!(f, "the customer came back after case {case}: what it deferred is not done by itself")
             }
-            Self::Guard { guard, is_up, finding } => {
-                let state = if *is_up { "is up" } else { "is down" };
+            Self::Guard { guard, applies, finding } => {
+                let state = if *applies { "applies" } else { "does not apply" };
                 let outcome = match finding {
                     Some(finding) => finding.describe(),
                     None => "it forbids",

@@ -64,7 +64,7 @@ fn state(decision: &Decision) -> (State, Option<Trigger>, Option<&TreatmentName>
 }
 
 impl Impact {
-    /// Adds one customer, as the sweep would find the customer under either policy.
+    /// Adds one customer, with the decision of the sweep under each of the two policies.
     ///
     /// If a customer was treated before and today's treatment differs, only a count of the records would show whether
     /// anything is left to do. Such a customer counts as due, so that no number is too small.
@@ -125,7 +125,7 @@ impl Impact {
     }
 }
 
-/// The earlier cases, if the new policy would treat the customer in a way that is not among them.
+/// The earlier cases, if none of them has the treatment of the new policy.
 fn of_another_treatment(
     new: &Policy,
     customer: &Customer,

@@ -139,8 +139,8 @@ impl Mandate {
         }
     }
 
-    /// Checks that another operator approved than the one who planned. A standing approval needs another operator who
-    /// drafted it.
+    /// Checks that two different operators planned and approved. Under a standing approval, that two different
+    /// operators drafted and approved it.
     pub(crate) fn by_two(&self, planned_by: Option<&OperatorId>) -> Result<(), ApprovalError> {
         let (first, second) = match self {
             Self::Standing(standing) => (standing.drafter(), standing.operator()),
@@ -153,7 +153,8 @@ impl Mandate {
         }
     }
 
-    /// How many customers the run may hit beyond the blast radius of the policy, if the operator said so.
+    /// How many customers the run may erase, if the operator gave a number that is more than the blast radius of the
+    /// policy.
     pub(crate) fn up_to(&self) -> Option<u64> {
         match self {
             Self::Approval(approval) => approval.most(),

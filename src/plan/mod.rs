@@ -21,7 +21,7 @@ use crate::name::open_name;
 use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{
     ClassTreatment, GatewayAction, Lead, MentionAction, RecipientAction, RecordAction, Residue,
-    SmallestGroup, Tally, Treatment,
+    SmallestGroup, Stays, Tally, Treatment,
 };
 use crate::words::plural;
 
@@ -90,7 +90,8 @@ pub enum Step {
     /// Tells a recipient of the customer's data that they are erased. A recipient may finish later: the case waits for
     /// it before it closes.
     Recipient(RecipientName),
-    /// Takes the customer out of the texts of others. One pass does so for everybody whose case waits at this step.
+    /// Removes the customer from the texts of other people. One pass does this for all customers whose cases wait at
+    /// this step.
     Mentions,
     /// Erases the customer's records in the root store.
     Records,
@@ -171,13 +172,23 @@ impl Plan {
         let binding = Binding::draft(policy, map, customer, due, (keeps, today), terms)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
-        let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
+        let stays = |class: &ClassName| Stays {
+            while_kept: deferred.iter().any(|deferred| deferred.class == *class)
+                || tombstones.iter().any(|stays| stays.class == *class),
+            treated: tally.classes.get(class).is_some_and(|of| {
+                let kept = tally.kept.get(class).map_or(0, |kept| kept.rows);
+                let of_others = tally.fields.get(class).copied().unwrap_or(0);
+                of.rows.saturating_sub(of_others) > kept
+            }),
+        };
+        let has_profile =
+            |name: &GatewayName| customer.gateway_profiles.iter().any(|profile| profile.gateway == *name);
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
             due: Due { deferred: deferred.as_slice().into(), ..due.clone() },
             treatment: treatment.clone(),
-            links: links_of(treatment, is_kept, &tombstones),
+            links: treatment.links_with(stays, has_profile),
             tombstones,
             tally,
             identified_by: map.recipients().clone(),
@@ -273,7 +284,7 @@ impl Plan {
         self.suppressing.as_ref()
     }
 
-    /// What still leads to the person afterwards. If there is anything, the honest word is *pseudonymised*.
+    /// What still leads to the person afterwards. If there is anything, the result is called *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
     }
@@ -302,7 +313,7 @@ impl Plan {
         self.treatment.residue_with(&self.links, root_stays)
     }
 
-    /// The honest word for the result.
+    /// The word for the result: erased, anonymised or pseudonymised, for example.
     pub fn outcome(&self) -> &'static str {
         self.residue().word(is_all_claimed(&self.not_covered))
     }
@@ -376,7 +387,6 @@ impl Plan {
     }
 }
 
-/// What is written, by field, in words. `None` if nothing is written.
 /// The fields that stay only for a time: how long, and what is written to them then.
 fn kept_for(class: &ClassTreatment) -> serde_json::Map<String, serde_json::Value> {
     let each = class.kept_for().iter();
@@ -387,21 +397,12 @@ fn kept_for(class: &ClassTreatment) -> serde_json::Map<String, serde_json::Value
     .collect()
 }
 
+/// What is written, by field, as text. `None` if nothing is written.
 fn described(
     fields: &BTreeMap<crate::data_map::FieldName, crate::anonymise::Strategy>,
 ) -> Option<BTreeMap<&str, String>> {
     let described = fields.iter().map(|(field, strategy)| (field.as_str(), strategy.describe()));
     Some(described.collect()).filter(|fields: &BTreeMap<_, _>| !fields.is_empty())
-}
-
-/// The links that still lead to a customer after a treatment, given the kept classes and the tombstones.
-pub(crate) fn links_of(
-    treatment: &Treatment,
-    is_kept: impl Fn(&str) -> bool,
-    tombstones: &[Tombstones],
-) -> Vec<Lead> {
-    treatment
-        .links_with(|class| is_kept(class) || tombstones.iter().any(|stays| stays.class.as_str() == class))
 }
 
 /// Whether a census found that a class claims every row of the mapped tables. The owner of an unclaimed row is
@@ -429,7 +430,7 @@ struct LinkCut {
 }
 
 impl LinkCut {
-    /// Where the link is cut, in words.
+    /// A text that says where the link is cut.
     fn place(&self) -> &'static str {
         if self.in_records_of_others {
             "where it leads to a row that goes, in records of others too"
@@ -457,8 +458,9 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
         let own = map.class(class.as_str()).into_iter().flat_map(RecordClass::links);
         along.contains(class) || own.into_iter().any(Link::goes_along)
     };
-    // A record that hangs from one other record is somebody else's only if that one is, or is erased together with a
-    // record of somebody else. Whoever has a record with a holding link has the row at its end, too.
+    // A record that belongs to one other record is somebody else's in two cases: if that other record is somebody
+    // else's, or if it is erased together with a record of somebody else. A person who has a record with a holding
+    // link also has the row at the other end of the link.
     let is_of_others = |class: &ClassName, link: &Link| match link.role() {
         LinkRole::End if link.is_holding() => may_go_along(link.to()),
         LinkRole::End => *link.gone() != WhenGone::Same,
@@ -501,7 +503,7 @@ impl Plan {
         let kept = self.tally.kept.get(name).map_or(0, |kept| kept.rows);
         let needed = self.tally.tombstones.get(name).copied().unwrap_or_default();
         let is_kept = matches!(class.action(), RecordAction::Keep { .. });
-        // What a duty keeps is not treated. Tombstones are said in lines of their own.
+        // Records that a duty keeps are not treated. Tombstones have separate lines.
         let treated = if is_kept { rows } else { rows.saturating_sub(kept).saturating_sub(needed) };
         write!(f, "    {name:<20} {:<10} ", class.action().as_str())?;
         if treated == rows {
@@ -564,7 +566,7 @@ impl Plan {
 }
 
 impl Plan {
-    /// What outside parties keep, what becomes of texts of others, and who is not told.
+    /// Writes what outside parties keep, what happens to texts of other people, and which recipients are not told.
     fn write_parties(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, action) in self.treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {

@@ -4,7 +4,11 @@
 //! |---|---|---|---|
 //! | [EU](Regime::Eu): Art. 12(3) GDPR | one month from receipt | two further months, told within the first | while identity or subject of the request is not clear |
 //! | [UK](Regime::Uk): Art. 12A UK GDPR, since 5 February 2026 | one month from the latest of receipt, proof of identity and fee | two further months, told within the first | while the subject of the request is not clear |
+//! | [Switzerland](Regime::Switzerland): Art. 18 of the Data Protection Ordinance | 30 days from receipt | told within the first 30 days; 30 more days | never |
 //! | [California](Regime::California): CCPA | 45 days from receipt; receipt confirmed within 10 business days | once by 45 days, told within the first 45 | never |
+//!
+//! The Swiss ordinance sets the 30 days for access, and no period for erasure: the crate counts the same days for both. It sets
+//! no length for the extension: the person must be told by when the answer comes. 30 more days are the crate's choice.
 //!
 //! Regulation (EEC, Euratom) 1182/71 says how to count the days of the EU and of the UK. No guard and no refusal stops
 //! a clock: a refusal, too, must be sent in time (Art. 12(4)). Each stop has one of a few reasons and is recorded.
@@ -13,6 +17,8 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
+
+use crate::policy::PrivacyLaw;
 
 /// Holidays: days that are no working days, besides Saturdays and Sundays. The host supplies them, because they depend
 /// on the place.
@@ -66,6 +72,8 @@ pub struct NotHolidays {
 }
 
 /// The law that sets the period.
+///
+/// [`Regime::of`] takes it from the data protection law of the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -73,10 +81,65 @@ pub enum Regime {
     /// The European Union and the EEA: Art. 12(3) GDPR.
     #[default]
     Eu,
-    /// The United Kingdom: Art. 12A UK GDPR.
+    /// The United Kingdom: Art. 12A UK GDPR, in force since 5 February 2026.
     Uk,
+    /// Switzerland: Art. 18 of the Data Protection Ordinance.
+    Switzerland,
     /// California: California Consumer Privacy Act, § 1798.130.
     California,
+}
+
+impl Regime {
+    /// Every regime.
+    pub const ALL: [Self; 4] = [Self::Eu, Self::Uk, Self::Switzerland, Self::California];
+
+    /// The name, as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eu => "eu",
+            Self::Uk => "uk",
+            Self::Switzerland => "switzerland",
+            Self::California => "california",
+        }
+    }
+
+    /// The regime with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|regime| regime.as_str() == name)
+    }
+
+    /// The regime of a data protection law on the day of receipt. A request that a controller in the United Kingdom
+    /// received before 5 February 2026 counts as in the EU, because Art. 12A did not exist. The period of the EU, too, is
+    /// counted for India: its act leaves the period to the controller.
+    pub fn of(law: PrivacyLaw, received: NaiveDate) -> Self {
+        match law {
+            PrivacyLaw::UkGdpr if since(received, 2026, 2, 5) => Self::Uk,
+            PrivacyLaw::Gdpr | PrivacyLaw::UkGdpr | PrivacyLaw::Dpdp => Self::Eu,
+            PrivacyLaw::Fadp => Self::Switzerland,
+            PrivacyLaw::Ccpa => Self::California,
+        }
+    }
+
+    /// Whether a question to the person stops the clock.
+    pub fn has_stops(self) -> bool {
+        matches!(self, Self::Eu | Self::Uk)
+    }
+
+    /// The days of the period, where the regime counts calendar days and not months.
+    fn days(self, is_extended: bool) -> Option<u64> {
+        match (self, is_extended) {
+            (Self::Eu | Self::Uk, _) => None,
+            (Self::Switzerland, false) => Some(30),
+            (Self::Switzerland, true) => Some(60),
+            (Self::California, false) => Some(45),
+            (Self::California, true) => Some(90),
+        }
+    }
+}
+
+/// Whether a law of this day is in force.
+fn since(day: NaiveDate, year: i32, month: u32, of_month: u32) -> bool {
+    (day.year(), day.month(), day.day()) >= (year, month, of_month)
 }
 
 /// Why a clock is stopped.
@@ -207,7 +270,7 @@ impl RequestClock {
     /// The period ends on the day of the month that has the same number as the day of receipt. If the month has no
     /// such day, the period ends on the month's last day (Art. 3(2)(c)). Days on which the clock was stopped are
     /// added. If the result is a Saturday, a Sunday or a holiday, the period ends on the next working day (Art.
-    /// 3(4)). The 45 days of California are calendar days, and end on any day.
+    /// 3(4)). The days of California and Switzerland are calendar days, and end on any day.
     pub fn due(&self, holidays: &Holidays) -> Option<NaiveDate> {
         self.moved(end(self.regime, self.received, &self.suspensions, self.extension.is_some())?, holidays)
     }
@@ -217,7 +280,7 @@ impl RequestClock {
     /// [`due`](Self::due) counts from the receipt.
     pub fn due_at_the_earliest(&self, holidays: &Holidays) -> Option<NaiveDate> {
         let due = self.due(holidays)?;
-        if self.extension.is_none() || self.regime == Regime::California {
+        if self.extension.is_none() || self.regime.days(true).is_some() {
             return Some(due);
         }
         let first = end(self.regime, self.received, &self.suspensions, false)?;
@@ -229,7 +292,7 @@ impl RequestClock {
     pub fn confirm_by(&self, holidays: &Holidays) -> Option<NaiveDate> {
         match self.regime {
             Regime::California => holidays.working_days_after(self.received, 10),
-            Regime::Eu | Regime::Uk => None,
+            Regime::Eu | Regime::Uk | Regime::Switzerland => None,
         }
     }
 
@@ -245,7 +308,7 @@ impl RequestClock {
     fn moved(&self, end: NaiveDate, holidays: &Holidays) -> Option<NaiveDate> {
         match self.regime {
             Regime::Eu | Regime::Uk => holidays.on_or_after(end),
-            Regime::California => Some(end),
+            Regime::Switzerland | Regime::California => Some(end),
         }
     }
 
@@ -260,7 +323,7 @@ impl RequestClock {
         reason: StopReason,
         holidays: &Holidays,
     ) -> Result<(), ClockError> {
-        if self.regime == Regime::California {
+        if !self.regime.has_stops() {
             return Err(ClockError::NoStop);
         }
         let Some(due) = self.due(holidays) else { return Err(ClockError::Suspended) };
@@ -274,7 +337,7 @@ impl RequestClock {
         reason: StopReason,
         due: NaiveDate,
     ) -> Result<(), ClockError> {
-        if self.regime == Regime::California {
+        if !self.regime.has_stops() {
             return Err(ClockError::NoStop);
         }
         let earliest = self.suspensions.last().and_then(|last| last.to).unwrap_or(self.received);
@@ -321,7 +384,8 @@ impl RequestClock {
         Ok(())
     }
 
-    /// Extends the period: to three months from receipt, in California to 90 days. The person was told so.
+    /// Extends the period: to three months from receipt, in California to 90 days, in Switzerland to 60. The person was told
+    /// so.
     ///
     /// # Errors
     /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told before the receipt,
@@ -365,8 +429,8 @@ fn end(
     suspensions: &[Suspension],
     is_extended: bool,
 ) -> Option<NaiveDate> {
-    if regime == Regime::California {
-        return received.checked_add_days(Days::new(if is_extended { 90 } else { 45 }));
+    if let Some(days) = regime.days(is_extended) {
+        return received.checked_add_days(Days::new(days));
     }
     let (mut start, mut still) = (received, 0);
     for stop in suspensions {
@@ -387,7 +451,7 @@ impl TryFrom<Saved> for RequestClock {
 
     fn try_from(saved: Saved) -> Result<Self, ClockError> {
         let Saved { regime, received, suspensions, extension } = saved;
-        if regime == Regime::California && !suspensions.is_empty() {
+        if !regime.has_stops() && !suspensions.is_empty() {
             return Err(ClockError::NoStop);
         }
         let mut earliest = received;
@@ -452,9 +516,10 @@ impl ComplaintClock {
     }
 
     /// The last day on which the receipt must be acknowledged: within 30 days. No weekend and no holiday moves this day.
-    /// The law sets no number of days for the answer: it must come without undue delay.
+    /// The law sets no number of days for the answer: it must come without undue delay. `None` for a complaint that was
+    /// received before 19 June 2026.
     pub fn acknowledge_by(&self) -> Option<NaiveDate> {
-        self.received.checked_add_days(Days::new(30))
+        self.received.checked_add_days(Days::new(30)).filter(|_| since(self.received, 2026, 6, 19))
     }
 }
 
@@ -463,7 +528,7 @@ impl ComplaintClock {
 #[non_exhaustive]
 pub enum ClockError {
     /// The regime has no stop.
-    #[error("in California nothing stops the clock; answer in time, or extend it once")]
+    #[error("under this law nothing stops the clock; answer in time, or extend it once")]
     NoStop,
     /// The clock is stopped.
     #[error(
@@ -672,8 +737,50 @@ mod tests {
         assert_eq!(clock.due(&holidays), Some(day("2026-07-17")), "two days later");
         clock.extend(day("2026-07-17"), COMPLEX, &holidays).unwrap();
         assert_eq!(clock.due(&holidays), Some(day("2026-09-17")));
-        let complaint = ComplaintClock::received(day("2026-06-20"));
-        assert_eq!(complaint.acknowledge_by(), Some(day("2026-07-20")));
+        for (received, by) in [
+            ("2026-06-18", None),
+            ("2026-06-19", Some(day("2026-07-19"))),
+            ("2026-06-20", Some(day("2026-07-20"))),
+        ] {
+            assert_eq!(ComplaintClock::received(day(received)).acknowledge_by(), by, "{received}");
+        }
+    }
+
+    /// The law of the policy decides, and the day on which the British law changed.
+    #[test]
+    fn the_law_of_the_controller_sets_the_regime() {
+        for (law, received, regime) in [
+            (PrivacyLaw::Gdpr, "2026-03-01", Regime::Eu),
+            (PrivacyLaw::UkGdpr, "2026-02-04", Regime::Eu),
+            (PrivacyLaw::UkGdpr, "2026-02-05", Regime::Uk),
+            (PrivacyLaw::Fadp, "2026-03-01", Regime::Switzerland),
+            (PrivacyLaw::Ccpa, "2026-03-01", Regime::California),
+            (PrivacyLaw::Dpdp, "2026-03-01", Regime::Eu),
+        ] {
+            assert_eq!(Regime::of(law, day(received)), regime, "{law} {received}");
+        }
+        for regime in Regime::ALL {
+            assert_eq!(Regime::named(regime.as_str()), Some(regime));
+            assert_eq!(serde_json::to_value(regime).unwrap(), regime.as_str());
+        }
+    }
+
+    #[test]
+    fn in_switzerland_thirty_days_are_counted() {
+        let holidays = Holidays::new([day("2026-08-28")]);
+        let mut clock = RequestClock::under(Regime::Switzerland, day("2026-07-31"));
+        assert_eq!(
+            clock.due(&holidays),
+            Some(day("2026-08-30")),
+            "a Sunday: no day moves it, and a month would be longer"
+        );
+        assert_eq!(
+            clock.suspend(day("2026-08-01"), StopReason::Identity, &holidays),
+            Err(ClockError::NoStop)
+        );
+        clock.extend(day("2026-08-30"), COMPLEX, &holidays).unwrap();
+        assert_eq!(clock.due(&holidays), Some(day("2026-09-29")));
+        assert_eq!(clock.due_at_the_earliest(&holidays), clock.due(&holidays));
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Tombstones {
     }
 }
 
-/// The classes for whose sake records of a class stay, directly or through other records.
+/// The classes whose kept records are the reason why records of a class stay, directly or through other records.
 fn behind<'t>(treatment: &'t Treatment, class: &'t ClassName) -> BTreeSet<&'t ClassName> {
     let mut seen = BTreeSet::new();
     let mut todo = vec![class];
@@ -72,7 +72,7 @@ impl fmt::Display for Tombstones {
         write!(f, "{rows} {} of {class} {verb} as a tombstone", plural(*rows, "row"))?;
         until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
         match needed_by[..] {
-            // What needs them is no record that this erasure defers: it is somebody else's.
+            // No record that this erasure defers needs them. So a record of somebody else needs them.
             [] => f.write_str(
                 ", because kept records of others need it: anonymised now, deleted with the last of them",
             ),
@@ -97,8 +97,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Invoices hang from orders, reminders from invoices, and letters from customers. The treatment deletes all of
-    /// them. All except orders are under their own duties.
+    /// Invoices belong to orders, reminders to invoices, and letters to customers. The treatment deletes all of them.
+    /// All except orders are under their own duties.
     fn policy() -> Policy {
         let class = |name: &str, owner: &str| {
             let link = format!("{owner}_id");

@@ -77,9 +77,9 @@ impl Guard {
         }
     }
 
-    /// Whether the customer is in the guard's state. If the store says nothing about one of the host's own states,
-    /// the guard applies: an unknown state forbids erasure.
-    pub fn is_up(&self, customer: &Customer) -> bool {
+    /// Whether the guard applies to a customer: the customer is in the guard's state. If the store does not report
+    /// one of the host's own states, the guard applies, because an unknown state forbids erasure.
+    pub fn applies_to(&self, customer: &Customer) -> bool {
         match self {
             Self::ActiveSubscription => {
                 customer.active_subscriptions > 0 || customer.gateway_subscriptions > 0
@@ -272,11 +272,11 @@ mod tests {
     fn what_nobody_told_forbids() {
         let guard = Guard::named("not_white_label");
         let mut customer = Customer::new("1", "acme");
-        assert!(guard.is_up(&customer), "not told");
+        assert!(guard.applies_to(&customer), "not told");
         customer.states.insert("not_white_label".into(), false);
-        assert!(!guard.is_up(&customer));
+        assert!(!guard.applies_to(&customer));
         customer.states.insert("not_white_label".into(), true);
-        assert!(guard.is_up(&customer));
+        assert!(guard.applies_to(&customer));
     }
 
     #[test]

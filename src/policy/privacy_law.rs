@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ErasureGround, Ground};
 
-/// The data protection law under which a controller works. It decides which articles and remedies a letter names.
+/// The data protection law under which a controller works. It decides which articles and remedies a letter names, and
+/// by which [regime](crate::plan::Regime) the clock of a request runs.
 ///
 /// A policy says it with `privacy_law = "uk_gdpr"`. Without this key, the [statutes](super::Statute) of the duties
 /// decide: all of them have the same [basis](super::Statute::basis). A policy without such statutes is under the GDPR.
@@ -24,10 +25,12 @@ pub enum PrivacyLaw {
     Fadp,
     /// India: the Digital Personal Data Protection Act, 2023.
     Dpdp,
+    /// California: the California Consumer Privacy Act of 2018.
+    Ccpa,
 }
 
 impl PrivacyLaw {
-    pub(crate) const ALL: [Self; 4] = [Self::Gdpr, Self::UkGdpr, Self::Fadp, Self::Dpdp];
+    pub(crate) const ALL: [Self; 5] = [Self::Gdpr, Self::UkGdpr, Self::Fadp, Self::Dpdp, Self::Ccpa];
 
     /// The name in a policy.
     pub fn as_str(self) -> &'static str {
@@ -36,6 +39,7 @@ impl PrivacyLaw {
             Self::UkGdpr => "uk_gdpr",
             Self::Fadp => "fadp",
             Self::Dpdp => "dpdp",
+            Self::Ccpa => "ccpa",
         }
     }
 
@@ -46,6 +50,7 @@ impl PrivacyLaw {
             Self::UkGdpr => format!("Art. {} UK GDPR", ground.as_str()),
             Self::Fadp => format!("Art. {} FADP", fadp(ground)),
             Self::Dpdp => "s. 12(3) DPDP Act 2023".to_owned(),
+            Self::Ccpa => "§ 1798.105(d) CCPA".to_owned(),
         }
     }
 
@@ -57,6 +62,8 @@ impl PrivacyLaw {
             (Self::Fadp, ErasureGround::NoLongerNecessary) => "Art. 6(4) FADP".to_owned(),
             (Self::Fadp, _) => "Art. 32(2)(c) FADP".to_owned(),
             (Self::Dpdp, _) => "s. 8(7) DPDP Act 2023".to_owned(),
+            (Self::Ccpa, ErasureGround::NoLongerNecessary) => "§ 1798.100(a)(3) CCPA".to_owned(),
+            (Self::Ccpa, _) => "§ 1798.105 CCPA".to_owned(),
         }
     }
 }
@@ -87,7 +94,7 @@ impl FromStr for PrivacyLaw {
 
 /// The error for a text that names no data protection law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write \"gdpr\", \"uk_gdpr\", \"fadp\" or \"dpdp\"")]
+#[error("write \"gdpr\", \"uk_gdpr\", \"fadp\", \"dpdp\" or \"ccpa\"")]
 pub struct NotAPrivacyLaw;
 
 #[cfg(test)]

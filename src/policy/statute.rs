@@ -230,7 +230,7 @@ const STATUTES: &[Statute] = statutes![
     "BE/BTW" BE Gdpr: "Btw-wetboek, Code de la TVA", "het Btw-wetboek", "the Belgian VAT Code", "VAT records",
         120 CalendarYear, "Belgian VAT Code, as amended with effect from 2023" SECONDARY "2026-11-28",
         "ten years since 2023, from 1 January after";
-    "BE/WER/III.86" BE Gdpr: "Wetboek van economisch recht art. III.86 and III.88",
+    "BE/WER/III.86" BE Gdpr: "Wetboek van economisch recht art. III.86, III.88",
         "artikelen III.86 en III.88 van het Wetboek van economisch recht",
         "articles III.86 and III.88 of the Belgian Code of Economic Law", "accounting records",
         84 CalendarYearOfFiscalYear, "Wetboek van economisch recht, art. III.86 and III.88" SECONDARY "2026-11-28",
@@ -276,8 +276,8 @@ const STATUTES: &[Statute] = statutes![
         "article 30 of the Spanish Commercial Code", "books, letters and vouchers",
         72 LastEntryOfBook, "Código de Comercio, art. 30" PRIMARY "2026-11-28",
         "counts from the last entry in the book; LGT art. 66 (four years) is a limitation period, not a duty to keep";
-    "EU/VAT/OSS" EU Gdpr: "Directive 2006/112/EC, one-stop shop", "articles 369, 369k and 369x of Directive 2006/112/EC",
-        "articles 369, 369k and 369x of Directive 2006/112/EC", "cross-border sales to consumers",
+    "EU/VAT/OSS" EU Gdpr: "Directive 2006/112/EC, one-stop shop", "articles 369, 369k and 369x of the VAT Directive (2006/112/EC)",
+        "articles 369, 369k and 369x of the VAT Directive (2006/112/EC)", "cross-border sales to consumers",
         120 CalendarYear, "Directive 2006/112/EC, art. 369, 369k, 369x" SECONDARY "2026-11-21",
         "overrides shorter national periods";
     "FI/KPL/2:10/books" FI Gdpr: "Kirjanpitolaki 2:10", "kirjanpitolain (1336/1997) 2 luvun 10 §",

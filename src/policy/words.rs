@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{After, Effective, GuardRule, Suppression};
-use crate::data_map::{DataMap, Kind};
+use super::{After, Effective, Guard, GuardRule, OwnerlessExpiry, Suppression};
+use crate::anonymise::Reveals;
+use crate::data_map::{ClassName, DataMap, Kind};
 use crate::document::{Reader, key};
 use crate::treatment::{
     ClassTreatment, GatewayAction, MentionAction, RecipientAction, RecordAction, Tombstone, Treatment,
@@ -134,10 +135,14 @@ impl Words {
         &self,
         reader: &mut Reader,
         all: impl Iterator<Item = &'e Effective>,
+        ownerless: Option<&OwnerlessExpiry>,
         map: &DataMap,
     ) {
         let mut needed = Needed::default();
         needed.add_map(map);
+        if let Some(ownerless) = ownerless {
+            needed.add_expiring(ownerless.treatment(), ownerless.rules().keys());
+        }
         for effective in all {
             needed.add(effective);
         }
@@ -196,6 +201,9 @@ impl Needed {
                 }
                 self.texts.extend(way_out.clone());
             }
+            if let (Guard::Own(state), GuardRule::BlockSweep) = (guard, rule) {
+                self.names.insert(state.to_string());
+            }
         }
         for duty in effective.duties().iter().filter(|duty| duty.statute().is_none()) {
             self.texts.insert(duty.law().to_owned());
@@ -215,6 +223,7 @@ impl Needed {
             self.add_treatment(treatment);
         }
         if let Some(expiry) = effective.expiry() {
+            self.add_expiring(expiry.treatment(), expiry.rules().keys());
             for (class, after) in expiry.rules() {
                 if let After::Age { from, .. } = after {
                     self.fields.insert((class.to_string(), from.to_string()));
@@ -247,12 +256,23 @@ impl Needed {
         }
     }
 
+    /// What stays in records that expire. The treatment also has the classes that do not expire.
+    fn add_expiring<'c>(&mut self, treatment: &Treatment, classes: impl Iterator<Item = &'c ClassName>) {
+        for class in classes {
+            if let Some(treated) = treatment.class(class.as_str()) {
+                self.add_kept(class.as_str(), treated);
+            }
+        }
+    }
+
     fn add_kept(&mut self, name: &str, class: &ClassTreatment) {
         let meanwhile = class.tombstone().into_iter().flat_map(Tombstone::kept);
         for (field, reason) in class.kept().iter().chain(meanwhile) {
             self.fields.insert((name.to_owned(), field.to_string()));
             self.texts.insert(reason.clone());
         }
+        let general = class.fields().iter().filter(|(_, strategy)| strategy.reveals() != Reveals::Nothing);
+        self.fields.extend(general.map(|(field, _)| (name.to_owned(), field.to_string())));
         if let Some(group) = class.smallest_group() {
             self.fields.extend(group.fields().keys().map(|field| (name.to_owned(), field.to_string())));
         }

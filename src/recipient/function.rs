@@ -1,4 +1,4 @@
-//! A recipient in the host's own reach: a function of the host removes the person there.
+//! A recipient that the host itself can reach: a function of the host removes the person there.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,12 +15,12 @@ type Forget =
 /// The number of notices in one call. Their functions run at the same time.
 const AT_ONCE: usize = 16;
 
-/// A recipient that a function of the host tells: it removes the person from a search index or a cache, or ends the
-/// sessions.
+/// A recipient behind a function of the host. The function removes the person from a search index or a cache, for
+/// example, or ends the sessions.
 ///
-/// The function gets one notice. It must be idempotent, because it may be called again for the same notice. It answers
-/// [`RecipientOutcome::Confirmed`] or [`RecipientOutcome::NothingThere`] only if nothing of the person is left there. It
-/// must not answer [`RecipientOutcome::Accepted`], because nobody could ask it again.
+/// The function gets one notice. It must be idempotent, because it may be called again for the same notice. It may
+/// answer [`RecipientOutcome::Confirmed`] or [`RecipientOutcome::NothingThere`] only if no data of the person are
+/// left there. It must not answer [`RecipientOutcome::Accepted`], because it cannot be asked again.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub struct FunctionRecipient {
 }
 
 impl FunctionRecipient {
-    /// A recipient under the name of the data map. `longest`: the longest duration of one call of the function.
+    /// Makes a recipient with its name in the data map. `longest`: the longest duration of one call of the function.
     pub fn new<F, A>(name: impl Into<RecipientName>, longest: Duration, forget: F) -> Self
     where
         F: Fn(Notice) -> A + Send + Sync + 'static,
@@ -74,7 +74,7 @@ impl Recipient for FunctionRecipient {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         AT_ONCE
     }
 
@@ -86,7 +86,7 @@ impl Recipient for FunctionRecipient {
         let answers = future::join_all(notices.iter().map(|notice| (self.forget)(notice.clone()))).await;
         let checked = answers.into_iter().map(|answer| match answer {
             Ok(RecipientOutcome::Accepted { .. } | RecipientOutcome::Unidentified) => {
-                Err(self.refuses("its function gave an answer that a function cannot give"))
+                Err(self.refuses("its function answered \"accepted\", which a function must not answer"))
             }
             answer => answer.map(Into::into),
         });
@@ -94,7 +94,7 @@ impl Recipient for FunctionRecipient {
     }
 
     async fn poll(&self, pending: &[Pending], _: DateTime<Utc>) -> Answers {
-        let refused = || Err(self.refuses("it gives no receipts, so there is nothing to ask for"));
+        let refused = || Err(self.refuses("it gives no receipts, so no task can be asked for"));
         pending.iter().map(|_| refused()).collect()
     }
 }

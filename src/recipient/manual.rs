@@ -1,4 +1,4 @@
-//! A recipient without an interface: a person tells it.
+//! A recipient without an interface. A person notifies it.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 
 use super::{Answers, Notice, Pending, Recipient, RecipientError, RecipientName, RecipientOutcome};
 
-/// A recipient that only a person can tell: a partner without an interface, a paper archive, a portal.
+/// A recipient that only a person can notify: a partner without an interface, a paper archive, a portal.
 ///
-/// A case is blocked at this step, before the customer's own records are erased, and the reason of the block is what the
-/// person has to do. The person finds the customer in the host's database, does it, and keeps evidence. Then
-/// [`Engine::done_by_hand`](crate::Engine::done_by_hand) lets the case go on, and the certificate names the evidence. If it
-/// cannot be done, [`Engine::waive`](crate::Engine::waive) leaves the step out, and the certificate says so.
+/// A case is blocked at this step, before the customer's own records are erased. The reason of the block describes
+/// the task for a person. The person finds the customer in the host's database, does the task, and keeps evidence.
+/// Then [`Engine::done_by_hand`](crate::Engine::done_by_hand) continues the case, and the certificate names the
+/// evidence. If the task cannot be done, [`Engine::waive`](crate::Engine::waive) skips the step, and the certificate
+/// says so.
 ///
 /// ```
 /// use relinquish::recipient::{ManualRecipient, Recipient};
@@ -27,8 +28,8 @@ pub struct ManualRecipient {
 }
 
 impl ManualRecipient {
-    /// A recipient under the name of the data map. `task`: what a person has to do. It is the same for every customer, so it
-    /// names nobody.
+    /// Makes a recipient with its name in the data map. `task`: what a person has to do. The text is the same for
+    /// every customer, so it must not name a person.
     pub fn new(name: impl Into<RecipientName>, task: impl Into<String>) -> Self {
         Self { name: name.into(), task: task.into() }
     }
@@ -40,7 +41,7 @@ impl Recipient for ManualRecipient {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         1_000
     }
 
@@ -56,7 +57,7 @@ impl Recipient for ManualRecipient {
     }
 
     async fn poll(&self, pending: &[Pending], _: DateTime<Utc>) -> Answers {
-        let what = "a person does it by hand, so there is nothing to ask for";
+        let what = "a person does it by hand, so no task can be asked for";
         let refused = || RecipientError::Refused { recipient: self.name.clone(), what: what.to_owned() };
         pending.iter().map(|_| Err(refused())).collect()
     }

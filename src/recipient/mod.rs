@@ -1,19 +1,19 @@
 //! Recipients of customers' data: the port [`Recipient`], and its adapters.
 //!
-//! Whoever has disclosed a person's data tells each recipient of their erasure (Art. 19 GDPR): a search index, a cache,
-//! a mailing list, a warehouse, a partner. The data map names the recipients, and the values by which each recipient
-//! knows a person. The policy says which treatments tell which recipients, and why a recipient is not told. Telling a
-//! recipient is a step of a case. The step is recorded before it begins, and repeated until the recipient answers. The
-//! certificate contains the answer.
+//! A controller must notify each recipient of a person's data of the erasure (Art. 19 GDPR). Recipients are, for
+//! example, a search index, a cache, a mailing list, a warehouse or a partner. The data map names the recipients, and
+//! the values by which each recipient knows a person. The policy says which treatments notify which recipients, and
+//! why a recipient is not notified. The notice to a recipient is a step of a case. The step is recorded before it
+//! begins, and repeated until the recipient answers. The certificate contains the answer.
 //!
 //! | a host has | it uses |
 //! |---|---|
-//! | a search index, a cache or sessions in its own reach | [`FunctionRecipient`] |
+//! | a search index, a cache or sessions that it can reach itself | [`FunctionRecipient`] |
 //! | a recipient with an HTTP endpoint | `WebhookRecipient`, with the feature `webhook` |
 //! | an event log or a data lake that is encrypted per person | [`ShreddingRecipient`] |
-//! | a recipient that only a person can tell | [`ManualRecipient`] |
+//! | a recipient that only a person can notify | [`ManualRecipient`] |
 //!
-//! The page [`manual::recipients`](crate::manual::recipients) explains how recipients are set up and told.
+//! The page [`manual::recipients`](crate::manual::recipients) explains how recipients are set up and notified.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -40,17 +40,17 @@ pub use shredding::{KeyCopies, KeyCopy, KeyLocation, PersonKeys, ShreddingRecipi
 pub use webhook::WebhookRecipient;
 
 open_name! {
-    /// The id of a notice: a random UUID. It is the same for every attempt, and says nothing of the person.
+    /// The id of a notice: a random UUID. It is the same for every attempt, and reveals nothing about the person.
     NoticeId
 }
 
-/// Tells a recipient that the data of one person are erased.
+/// A notice to a recipient: the data of one person are erased.
 ///
-/// A notice identifies the person as the data map says, and by nothing else. Its `Debug` shows no value.
+/// A notice identifies the person only by the values that the data map names. Its `Debug` shows no value.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Notice {
-    /// The id of the notice. A recipient that knows the id has heard the notice before.
+    /// The id of the notice. A recipient that knows the id has received the notice before.
     pub id: NoticeId,
     /// The tenant to which the customer belongs.
     pub tenant: TenantId,
@@ -63,7 +63,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// A notice that identifies nobody yet. Set [`customer`](Self::customer) or [`identifiers`](Self::identifiers).
+    /// A notice without a person. Set [`customer`](Self::customer) or [`identifiers`](Self::identifiers).
     pub fn new(id: impl Into<NoticeId>, tenant: impl Into<TenantId>, erased_at: DateTime<Utc>) -> Self {
         let (id, tenant) = (id.into(), tenant.into());
         Self { id, tenant, customer: None, identifiers: Identifiers::new(), erased_at }
@@ -88,7 +88,7 @@ pub struct Pending {
 /// The cause of a [`RecipientError`].
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What can go wrong with a recipient. The texts contain no value of a customer and no key.
+/// An error of a recipient. The texts contain no value of a customer and no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {
@@ -110,7 +110,7 @@ pub enum RecipientError {
         source: Cause,
     },
     /// There is no valid answer. The recipient may have received the notice or not.
-    #[error("recipient {recipient} gave no answer that can be believed; whether it was told is not known")]
+    #[error("recipient {recipient} gave no valid answer; it is unknown whether it received the notice")]
     Unknown {
         /// The recipient.
         recipient: RecipientName,
@@ -151,28 +151,28 @@ impl RecipientError {
 /// says nothing about its neighbours.
 pub type Answers = Vec<Result<RecipientAnswer, RecipientError>>;
 
-/// A recipient of customers' data that can be told of an erasure.
+/// A recipient of customers' data that can be notified of an erasure.
 ///
-/// The engine tells a recipient before it erases the customer's own row, because this row has the values by which the
-/// recipient knows the person. At that time the customer is already deactivated. So a recipient that copies customers
-/// from the host's database must leave out deactivated customers. Otherwise it brings the person back.
+/// The engine notifies a recipient before it erases the customer's own row, because this row has the values by which
+/// the recipient knows the person. At that time the customer is already deactivated. So a recipient that copies
+/// customers from the host's database must leave out deactivated customers. Otherwise it brings the person back.
 #[async_trait]
 pub trait Recipient: Debug + Send + Sync + 'static {
     /// The recipient's name, as the policy and the data map spell it.
     fn recipient(&self) -> &RecipientName;
 
     /// The largest number of items in one call: at least 1.
-    fn most_at_once(&self) -> usize;
+    fn max_batch(&self) -> usize;
 
     /// The longest duration of one call of [`tell`](Self::tell) or [`poll`](Self::poll) with
-    /// [`most_at_once`](Self::most_at_once) items, the adapter's own retries included. A call is begun only if the
+    /// [`max_batch`](Self::max_batch) items, the adapter's own retries included. A call is begun only if the
     /// worker's lease lasts longer, so that no second worker calls at the same time.
     fn longest_call(&self) -> Duration;
 
-    /// Tells the recipient that people are erased. `now` is the present instant.
+    /// Sends notices of erasures to the recipient. `now` is the present instant.
     ///
     /// **Idempotency:** the same notice again has no further effect. The answer may then be
-    /// [`RecipientOutcome::NothingThere`]. **Partial failure:** per notice; after [`RecipientError::Unknown`] the
+    /// [`RecipientOutcome::NothingThere`]. **Partial failure:** per notice. After [`RecipientError::Unknown`] the
     /// recipient may have received the notice or not: send it again. **Cancel safety:** after the future was dropped,
     /// the recipient may have received each notice or not: send it again. **Errors:** [`RecipientError`], per notice.
     async fn tell(&self, notices: &[Notice], now: DateTime<Utc>) -> Answers;
@@ -192,8 +192,8 @@ macro_rules! forward_recipient {
                 (**self).recipient()
             }
 
-            fn most_at_once(&self) -> usize {
-                (**self).most_at_once()
+            fn max_batch(&self) -> usize {
+                (**self).max_batch()
             }
 
             fn longest_call(&self) -> Duration {
@@ -222,7 +222,7 @@ mockall::mock! {
     #[async_trait]
     impl Recipient for Recipient {
         fn recipient(&self) -> &RecipientName;
-        fn most_at_once(&self) -> usize;
+        fn max_batch(&self) -> usize;
         fn longest_call(&self) -> Duration;
         async fn tell(&self, notices: &[Notice], now: DateTime<Utc>) -> Answers;
         async fn poll(&self, pending: &[Pending], now: DateTime<Utc>) -> Answers;

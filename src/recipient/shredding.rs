@@ -1,4 +1,4 @@
-//! Crypto-shredding: what is encrypted per person is erased by destroying the person's key.
+//! Crypto-shredding: encrypted data of a person are erased by destroying the person's key.
 
 use std::fmt::{self, Debug};
 use std::time::Duration;
@@ -16,13 +16,13 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KeyLocation {
-    /// The table that holds the wrapped keys: its replicas, its old row versions.
+    /// The table of the wrapped keys: its replicas, and its old row versions.
     Table,
     /// Backups of this table.
     Backups,
     /// Caches of unwrapped keys in running processes.
     Caches,
-    /// The key management service, while its waiting period lasts. A person with the right could still cancel the
+    /// The key management service, during its waiting period. Somebody with the permission could still cancel the
     /// deletion.
     WaitingPeriod,
 }
@@ -47,38 +47,39 @@ pub struct KeyCopy {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// The copies of a destroyed key. None are left if the list is empty.
+/// The remaining copies of a destroyed key. An empty list: none is left.
 pub type KeyCopies = Vec<KeyCopy>;
 
-/// The keys of people in the host's key management service: one key per person, with which the person's events or files
-/// are encrypted.
+/// The keys of people in the host's key management service. Each person has one key, and the person's events or files
+/// are encrypted with it.
 #[async_trait]
 pub trait PersonKeys: Debug + Send + Sync + 'static {
     /// Destroys the key of a person, or schedules its destruction. From then on nothing may be encrypted or decrypted
-    /// with it. Returns a receipt for [`copies`](Self::copies), such as the id of the key. The receipt must say nothing
-    /// of the person. `None`: the person never had a key, or no copy of the key is left anywhere.
+    /// with it. Returns a receipt for [`copies`](Self::copies), such as the id of the key. The receipt must reveal
+    /// nothing about the person. `None`: the person never had a key, or no copy of the key is left anywhere.
     ///
     /// **Idempotency:** a key that was destroyed before gives its receipt again. **Partial failure:** none. **Cancel
-    /// safety:** dropping the future leaves the key destroyed or not; repeat it. **Errors:** [`RecipientError`].
+    /// safety:** after the future was dropped, the key may be destroyed or not: call this again. **Errors:**
+    /// [`RecipientError`].
     async fn destroy(&self, notice: &Notice) -> Result<Option<Receipt>, RecipientError>;
 
-    /// The copies of a destroyed key that are still somewhere: in the table of wrapped keys and its backups, in caches,
-    /// in the service's waiting period.
+    /// The remaining copies of a destroyed key: in the table of wrapped keys and its backups, in caches, or in the
+    /// service during its waiting period.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`RecipientError`];
-    /// also if it cannot be told whether a copy is left.
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:**
+    /// [`RecipientError`]. Also an error if it is unknown whether a copy is left.
     async fn copies(&self, receipt: &Receipt, now: DateTime<Utc>) -> Result<KeyCopies, RecipientError>;
 }
 
-/// A recipient that holds encrypted data of people: an append-only event log, a data lake, tapes. The person's data stay
-/// there, and nobody can read them once the last copy of the person's key is gone.
+/// A recipient with encrypted data of people: an append-only event log, a data lake, tapes. The encrypted data stay
+/// there. Nobody can read them once the last copy of the person's key is gone.
 ///
 /// The recipient *accepts* a notice when the key is destroyed. It *confirms* when no copy of the key is left. Until then
 /// the case stays open, and [`Retries::accepted_for`](crate::engine::Retries::accepted_for) of the worker must be
 /// longer than the longest backup.
 ///
-/// The data must be encrypted with the person's key alone. What stands beside the ciphertext in clear (the key's id,
-/// the kind of event, the time) stays.
+/// The data must be encrypted only with the person's key. Unencrypted data beside the ciphertext (the key's id, the
+/// kind of event, the time) stay.
 #[derive(Debug)]
 pub struct ShreddingRecipient<K> {
     name: RecipientName,
@@ -90,8 +91,8 @@ pub struct ShreddingRecipient<K> {
 const AT_ONCE: usize = 16;
 
 impl<K: PersonKeys> ShreddingRecipient<K> {
-    /// A recipient under the name of the data map. `longest`: the longest duration of [`PersonKeys::destroy`] and
-    /// [`PersonKeys::copies`] together.
+    /// Makes a recipient with its name in the data map. `longest`: the longest duration of [`PersonKeys::destroy`]
+    /// and [`PersonKeys::copies`] together.
     pub fn new(name: impl Into<RecipientName>, keys: K, longest: Duration) -> Self {
         Self { name: name.into(), keys, longest }
     }
@@ -108,7 +109,7 @@ impl<K: PersonKeys> ShreddingRecipient<K> {
         }
     }
 
-    /// Confirmed only if no copy is left.
+    /// Looks for copies of a key. The answer is "confirmed" only if no copy is left.
     async fn look(&self, receipt: &Receipt, now: DateTime<Utc>) -> Result<RecipientAnswer, RecipientError> {
         let copies = self.keys.copies(receipt, now).await?;
         if copies.is_empty() {
@@ -132,7 +133,7 @@ impl<K: PersonKeys> Recipient for ShreddingRecipient<K> {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         AT_ONCE
     }
 

@@ -1,4 +1,4 @@
-//! What is noted of a request.
+//! The events that are recorded for a request.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -13,17 +13,17 @@ use crate::treatment::TreatmentName;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Answer {
-    /// What was asked for is done.
+    /// The controller does what the person asked for.
     Granted,
-    /// A part of it is done, and the rest is refused or deferred.
+    /// The controller does a part, and refuses or defers the rest.
     GrantedInPart,
-    /// It is refused (Art. 12(4) GDPR).
+    /// The request is refused (Art. 12(4) GDPR).
     Refused,
     /// There is nothing to do: the controller holds no data of the person.
     NothingHeld,
     /// The person has taken the request back.
     Withdrawn,
-    /// Nobody could tell who asks (Art. 12(2) GDPR).
+    /// The person could not be identified (Art. 12(2) GDPR).
     NotIdentified,
 }
 
@@ -34,7 +34,7 @@ pub enum Answer {
 pub enum LetterKind {
     /// The receipt is confirmed.
     Receipt,
-    /// The person is asked for proof of identity, or what is meant.
+    /// A question to the person: for proof of identity, or about the meaning of the request.
     Question,
     /// The notice of extension (Art. 12(3) GDPR).
     Extension,
@@ -44,7 +44,7 @@ pub enum LetterKind {
     Refusal,
 }
 
-/// A letter that was sent. The text is not kept: it may say more than the register may know.
+/// A letter that was sent. The text is not kept, because it may contain data that the register must not keep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentLetter {
     /// The kind.
@@ -64,7 +64,7 @@ pub struct SentLetter {
 pub struct PlanApproval {
     /// The approval.
     pub approval: Approval,
-    /// The treatment, if it is another one than that of the trigger `requested`.
+    /// The treatment, if it is not that of the trigger `requested`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub treatment: Option<TreatmentName>,
     /// The operator who made the plan, if the plan names one. A policy with `four_eyes` asks for it.
@@ -73,7 +73,7 @@ pub struct PlanApproval {
 }
 
 impl PlanApproval {
-    /// The approval of a plan under the treatment of the trigger `requested`, by nobody's name.
+    /// The approval of a plan with the treatment of the trigger `requested`. The planner is not named.
     pub fn new(approval: Approval) -> Self {
         Self { approval, treatment: None, planned_by: None }
     }
@@ -102,7 +102,7 @@ pub enum CaseEnd {
     WithoutEffect,
 }
 
-/// An event of a request. Every day is a day where the controller is.
+/// An event of a request. Every day is a day in the controller's time zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestEvent {
@@ -111,11 +111,11 @@ pub enum RequestEvent {
         /// The day.
         on: NaiveDate,
     },
-    /// It is known who asks.
+    /// The identity of the person was confirmed.
     IdentityConfirmed {
         /// The day.
         on: NaiveDate,
-        /// How, by the host's own reference.
+        /// The host's own reference for how the identity was confirmed.
         reference: ReasonCode,
     },
     /// The clock was stopped.
@@ -132,7 +132,7 @@ pub enum RequestEvent {
         /// The day.
         on: NaiveDate,
     },
-    /// The clock goes on: the person has answered.
+    /// The clock continues, because the person has answered.
     Resumed {
         /// The day.
         to: NaiveDate,
@@ -171,7 +171,7 @@ pub enum RequestEvent {
     },
     /// A letter was sent.
     Sent(SentLetter),
-    /// The request has ended: the person has the answer. Who asked is wiped.
+    /// The request has ended: the person has the answer. The identity of the person is deleted.
     Ended {
         /// The day.
         on: NaiveDate,

@@ -1,7 +1,8 @@
-//! Requests of data subjects: when each was received, what became of it, and by when the person must have an answer.
+//! Requests of data subjects: when each was received, what happened since, and by when the person must have an
+//! answer.
 //!
-//! A request is what was [received](NewRequest), and everything that was [noted](RequestEvent) since. All events
-//! together give the [`Request`] as it stands. Nothing in this module waits, reads a clock or calls another system. The
+//! A request consists of what was [received](NewRequest) and of the [events](RequestEvent) since. Together they give
+//! the present state, a [`Request`]. Nothing in this module waits, reads a clock or calls another system. The
 //! [register](crate::ledger::Register) keeps requests, and the [engine](crate::Engine::receive) notes events.
 //!
 //! ```
@@ -15,7 +16,7 @@
 //! let holidays = Holidays::default();
 //! assert_eq!(request.due(&holidays), Some("2026-12-02".parse()?));
 //!
-//! // Nobody may approve an erasure before it is known who asks.
+//! // No erasure may be approved before the person is identified.
 //! for event in request.events_of(&Note::AskIdentity, "2026-11-04".parse()?, &holidays)? {
 //!     request.apply(&event)?;
 //! }
@@ -29,10 +30,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, TenantId};
-use crate::data_map::TimeZone;
 use crate::format::Format;
 use crate::name::{closed_name, open_name};
 use crate::plan::Regime;
+use crate::policy::Effective;
 
 mod event;
 mod note;
@@ -45,12 +46,12 @@ pub use note::Note;
 pub use state::{Identity, OutOfTurn, Request, Stage};
 
 open_name! {
-    /// The id of a request. It must reveal nothing about the person, and must never be used again: take a random one.
+    /// The id of a request. It must reveal nothing about the person, and must never be used again. Use a random id.
     RequestId
 }
 
 closed_name! {
-    /// The address of a person who is no customer: an e-mail address. Its `Debug` shows nothing.
+    /// The e-mail address of a person who is not a customer. Its `Debug` shows nothing.
     Address
 }
 
@@ -69,6 +70,9 @@ pub enum RequestKind {
     Restriction,
     /// Objection (Art. 21 GDPR).
     Objection,
+    /// A complaint to the controller: in the UK, section 164A of the Data Protection Act 2018. Its receipt must be
+    /// [acknowledged](Request::confirm_by) in time. The law sets no day for the answer.
+    Complaint,
 }
 
 /// How a request was received.
@@ -120,6 +124,7 @@ named!(RequestKind {
     Portability = "portability",
     Restriction = "restriction",
     Objection = "objection",
+    Complaint = "complaint",
 });
 
 named!(LetterKind {
@@ -132,7 +137,7 @@ named!(LetterKind {
 
 named!(Channel { Web = "web", Email = "email", Post = "post", Phone = "phone", InPerson = "in_person" });
 
-/// Who asks. It is all that the register knows of the person, and it is wiped when the request ends.
+/// The person who asks. The register knows nothing else about the person. It deletes this when the request ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
@@ -141,7 +146,7 @@ pub enum Who {
         /// The id.
         customer: CustomerId,
     },
-    /// A person who is no customer, by an address.
+    /// A person who is not a customer, by an address.
     Person {
         /// The address.
         address: Address,
@@ -150,8 +155,8 @@ pub enum Who {
 
 /// A request as it was received.
 ///
-/// Its JSON has a `format`, so a host's own register can store this JSON. It names nobody: [`who`](Self::who) asks is
-/// stored apart.
+/// Its JSON has a `format`, so a host's own register can store this JSON. The JSON names nobody, because
+/// [`who`](Self::who) is stored separately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NewRequest {
@@ -164,23 +169,28 @@ pub struct NewRequest {
     pub channel: Channel,
     /// When the request was received.
     pub received_at: DateTime<Utc>,
-    /// The day on which the request was received, where the controller is. The clock counts from this day.
-    pub received_on: NaiveDate,
-    /// The law that sets the period.
-    pub regime: Regime,
+    /// The day on which the request was received, where the controller is. The clock counts from this day. `None`:
+    /// [`Engine::receive`](crate::Engine::receive) takes the day in the time zone of the customer's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_on: Option<NaiveDate>,
+    /// The law that sets the period. `None`: [`Engine::receive`](crate::Engine::receive) takes it from the data protection
+    /// law in force for the customer's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regime: Option<Regime>,
     /// The tenant, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// The token under which the request is kept when it has ended. `None` if the ledger's key ring was never asked.
+    /// The token that stands for the person when the request has ended. `None` if no token was made with the ledger's
+    /// key ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Who asks. `None` when the request has ended.
+    /// The person who asks. `None` when the request has ended.
     #[serde(skip)]
     pub who: Option<Who>,
 }
 
 impl NewRequest {
-    /// A request. The clock counts from the day in UTC, and under the GDPR, unless the other methods say otherwise.
+    /// A request. The policy says on which day and under which law its clock starts, unless the other methods do.
     pub fn new(
         id: impl Into<RequestId>,
         kind: RequestKind,
@@ -194,39 +204,42 @@ impl NewRequest {
             kind,
             channel,
             received_at,
-            received_on: received_at.date_naive(),
-            regime: Regime::Eu,
+            received_on: None,
+            regime: None,
             tenant: None,
             subject: None,
             who: Some(who),
         }
     }
 
-    /// The clock counts from the day of the receipt in this zone.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Self {
-        Self { received_on: zone.day(self.received_at), ..self }
-    }
-
-    /// Sets the day from which the clock counts.
+    /// Sets the day from which the clock counts: for a letter that came on an earlier day than the host recorded it.
     #[must_use]
     pub fn received_on(self, day: NaiveDate) -> Self {
-        Self { received_on: day, ..self }
+        Self { received_on: Some(day), ..self }
     }
 
-    /// Sets the law that sets the period.
+    /// Sets the law that sets the period: for a person whom another law protects than the one of the policy.
     #[must_use]
     pub fn under(self, regime: Regime) -> Self {
-        Self { regime, ..self }
+        Self { regime: Some(regime), ..self }
     }
 
-    /// The same request without who asks, as the register keeps it when the request has ended.
+    /// The same request with the day and the law that the policy in force says, where nobody has said them.
+    #[must_use]
+    pub(crate) fn by(self, rules: &Effective) -> Self {
+        let day = self.received_on.unwrap_or_else(|| rules.time_zone().day(self.received_at));
+        let regime = self.regime.unwrap_or_else(|| Regime::of(rules.privacy_law(), day));
+        self.received_on(day).under(regime)
+    }
+
+    /// The same request without the person, as the register keeps it when the request has ended.
     #[must_use]
     pub fn without_who(self) -> Self {
         Self { who: None, ..self }
     }
 
-    /// Whether another request under the same id is the same one, as far as can be said without naming the person.
+    /// Whether another request with the same id is the same request. Only data that do not name the person are
+    /// compared.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.kind, self.channel, self.received_at) == (other.kind, other.channel, other.received_at)
     }

@@ -1,27 +1,27 @@
-//! What a person notes of a request, and the events that follow from it.
+//! What a person notes about a request, and the events that follow from the note.
 
 use chrono::NaiveDate;
 
 use super::{Answer, Identity, LetterKind, OutOfTurn, PlanApproval, Request, RequestEvent, SentLetter};
 use crate::digest::Digest;
 use crate::plan::letter::Language;
-use crate::plan::{ExtensionReason, Holidays, ReasonCode, Regime, StopReason};
+use crate::plan::{ExtensionReason, Holidays, ReasonCode, StopReason};
 
-/// What a person notes of a request.
+/// What a person notes about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The person was asked for proof of identity. Where the law lets it, the clock stops.
+    /// The person was asked for proof of identity. The clock stops if the law allows it.
     AskIdentity,
-    /// It is known who asks. If the clock was stopped for that, it goes on.
+    /// The identity of the person was confirmed. If the clock was stopped for that, it continues.
     ConfirmIdentity {
-        /// How, by the host's own reference.
+        /// The host's own reference for how the identity was confirmed.
         reference: ReasonCode,
     },
     /// The person was asked what the request refers to. The clock stops.
     AskMeaning,
     /// The person was reminded of the question.
     Remind,
-    /// The person has answered what the request refers to. The clock goes on.
+    /// The person has answered what the request refers to. The clock continues.
     Answered,
     /// The person was told that the answer takes longer.
     Extend {
@@ -44,7 +44,7 @@ pub enum Note {
         /// The digest of the text, if the host keeps the text.
         digest: Option<Digest>,
     },
-    /// The person has the answer. The request ends, and who asked is wiped.
+    /// The person has the answer. The request ends, and the identity of the person is deleted.
     End,
 }
 
@@ -63,8 +63,8 @@ impl Request {
         let stopped = |reason| Ok::<_, OutOfTurn>(RequestEvent::Stopped { from: on, reason, due: due()? });
         let open = self.clock.suspensions().last().filter(|last| last.to.is_none());
         Ok(match note {
-            // In California nothing stops the clock.
-            Note::AskIdentity if self.new.regime == Regime::California => {
+            // There may be no clock to stop.
+            Note::AskIdentity if !self.has_period() || !self.clock.regime().has_stops() => {
                 vec![RequestEvent::IdentityAsked { on }]
             }
             Note::AskIdentity if self.identity == Identity::Unknown => {

@@ -1,9 +1,9 @@
-//! A request as it stands: the sum of its events.
+//! The present state of a request, which follows from its events.
 
 use chrono::NaiveDate;
 
 use super::{Answer, CaseEnd, NewRequest, PlanApproval, RequestEvent, RequestKind, SentLetter};
-use crate::plan::{CaseId, ClockError, Holidays, RequestClock};
+use crate::plan::{CaseId, ClockError, ComplaintClock, Holidays, Regime, RequestClock};
 
 /// An event that cannot happen in the request's present state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,15 +20,23 @@ pub enum OutOfTurn {
         /// The day of the receipt.
         received: NaiveDate,
     },
-    /// It is known already who asks, or the person was asked before.
+    /// The identity was already confirmed, or the person was already asked for it.
     #[error("the identity was asked for or confirmed before; remind the person instead")]
     IdentityAsked,
-    /// It is not known who asks.
+    /// The identity of the person is not confirmed.
     #[error("nobody has confirmed who asks; note how the identity was confirmed first")]
     NotIdentified,
     /// Only an erasure has a plan.
     #[error("a request for {kind} has no plan to approve; only an erasure has one")]
     NoPlan {
+        /// The kind of the request.
+        kind: RequestKind,
+    },
+    /// The law sets no day for the answer, so there is nothing to stop or to extend.
+    #[error(
+        "the law sets no day for the answer to a {kind}, so there is nothing to stop or to extend; answer it soon"
+    )]
+    NoPeriod {
         /// The kind of the request.
         kind: RequestKind,
     },
@@ -61,7 +69,7 @@ pub enum OutOfTurn {
     Clock(#[from] ClockError),
 }
 
-/// Whether it is known who asks.
+/// Whether the identity of the person is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Identity {
     /// Nobody has looked.
@@ -69,11 +77,11 @@ pub enum Identity {
     Unknown,
     /// The person was asked for proof.
     Asked,
-    /// It is known who asks.
+    /// The identity was confirmed.
     Confirmed,
 }
 
-/// Where a request stands, for lists.
+/// The stage of a request, for lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// A person has to act.
@@ -98,7 +106,7 @@ impl Stage {
     }
 }
 
-/// A request as it stands.
+/// A request in its present state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
@@ -106,7 +114,7 @@ pub struct Request {
     pub new: NewRequest,
     /// The clock.
     pub clock: RequestClock,
-    /// Whether it is known who asks.
+    /// Whether the identity of the person is known.
     pub identity: Identity,
     /// The approval of a plan, and the treatment that it names, until its case is closed.
     pub approved: Option<PlanApproval>,
@@ -123,11 +131,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request of which nothing was noted yet.
+    /// A request without any event yet.
     pub fn of(new: &NewRequest) -> Self {
         Self {
             new: new.clone(),
-            clock: RequestClock::under(new.regime, new.received_on),
+            clock: RequestClock::under(
+                new.regime.unwrap_or_default(),
+                new.received_on.unwrap_or_else(|| new.received_at.date_naive()),
+            ),
             identity: Identity::Unknown,
             approved: None,
             running: None,
@@ -147,6 +158,9 @@ impl Request {
             return Err(OutOfTurn::Ended);
         }
         match event {
+            RequestEvent::Stopped { .. } | RequestEvent::Extended { .. } if !self.has_period() => {
+                return Err(OutOfTurn::NoPeriod { kind: self.new.kind });
+            }
             RequestEvent::IdentityAsked { on } => {
                 self.not_before(*on)?;
                 if self.identity != Identity::Unknown {
@@ -177,7 +191,7 @@ impl Request {
             }
             RequestEvent::Opened { case } => {
                 self.may_run()?;
-                // It stays: a process may die before it opens the case.
+                // The approval stays, because a process may die before it opens the case.
                 self.approved.as_ref().ok_or(OutOfTurn::NothingApproved)?;
                 self.running = Some(case.clone());
             }
@@ -194,7 +208,7 @@ impl Request {
                 self.not_before(*on)?;
                 self.no_case()?;
                 self.answer = Some((*answer, *on));
-                // Whoever is refused is not erased.
+                // If the request is refused, the person must not be erased.
                 self.approved = None;
             }
             RequestEvent::Sent(letter) => {
@@ -235,14 +249,48 @@ impl Request {
     }
 
     fn not_before(&self, day: NaiveDate) -> Result<(), OutOfTurn> {
-        let received = self.new.received_on;
+        let received = self.clock.received_on();
         if day < received { Err(OutOfTurn::BeforeReceipt { day, received }) } else { Ok(()) }
     }
 
-    /// The last day on which the person must have an answer. `None` when the request has ended, and while the clock is
-    /// stopped.
+    /// The last day on which the person must have an answer. `None` when the request has ended, while the clock is stopped,
+    /// and for a complaint: the law sets no day for its answer.
     pub fn due(&self, holidays: &Holidays) -> Option<NaiveDate> {
-        if self.ended.is_some() { None } else { self.clock.due(holidays) }
+        if self.ended.is_some() || !self.has_period() { None } else { self.clock.due(holidays) }
+    }
+
+    /// The last day on which the person must be told that the request was received. `None` if the law asks for no such
+    /// letter, and once a letter was sent or the request has ended. California: ten business days. A complaint in the UK:
+    /// 30 days.
+    pub fn confirm_by(&self, holidays: &Holidays) -> Option<NaiveDate> {
+        if self.ended.is_some() || !self.letters.is_empty() {
+            return None;
+        }
+        match (self.has_period(), self.clock.regime()) {
+            (true, _) => self.clock.confirm_by(holidays),
+            (false, Regime::Uk) => ComplaintClock::received(self.clock.received_on()).acknowledge_by(),
+            (false, _) => None,
+        }
+    }
+
+    /// The day on which to remind the person, while the clock is stopped because the person has not answered.
+    pub fn remind_on(&self) -> Option<NaiveDate> {
+        if self.ended.is_some() { None } else { self.clock.remind_on() }
+    }
+
+    /// The last day of what the law demands next: that the receipt is confirmed, or that the request is answered.
+    pub fn must_by(&self, holidays: &Holidays) -> Option<NaiveDate> {
+        self.confirm_by(holidays).into_iter().chain(self.due(holidays)).min()
+    }
+
+    /// The day by which somebody has to act: what the law demands next, or a reminder.
+    pub fn act_by(&self, holidays: &Holidays) -> Option<NaiveDate> {
+        self.must_by(holidays).into_iter().chain(self.remind_on()).min()
+    }
+
+    /// Whether the law sets a day for the answer.
+    pub(super) fn has_period(&self) -> bool {
+        self.new.kind != RequestKind::Complaint
     }
 
     /// Where the request stands.

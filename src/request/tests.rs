@@ -1,5 +1,5 @@
-//! Any events in any order, against the rules stated over the whole history: only what may happen is accepted, and a
-//! request can always come to its end.
+//! Random events in random order, checked against rules over the whole history. Only events that may happen are
+//! accepted, and every request can be ended.
 
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ fn case() -> impl Strategy<Value = CaseId> {
     prop::sample::select(vec!["case-1", "case-2"]).prop_map(CaseId::from)
 }
 
-/// Any event, on the day of receipt, shortly before or after it.
+/// A random event on the day of receipt, or shortly before or after.
 fn event() -> impl Strategy<Value = RequestEvent> {
     let on = || prop_oneof![9 => (0_u64..40).prop_map(day), 1 => Just(received() - Days::new(1))];
     let due = || (20_u64..45).prop_map(day);
@@ -64,13 +64,14 @@ fn event() -> impl Strategy<Value = RequestEvent> {
 }
 
 fn start() -> impl Strategy<Value = NewRequest> {
-    let kinds = vec![RequestKind::Erasure, RequestKind::Erasure, RequestKind::Access];
-    let regimes = vec![Regime::Eu, Regime::Uk, Regime::California];
+    let kinds = vec![RequestKind::Erasure, RequestKind::Erasure, RequestKind::Access, RequestKind::Complaint];
+    let regimes = Regime::ALL.to_vec();
     (prop::sample::select(kinds), prop::sample::select(regimes))
         .prop_map(|(kind, regime)| new_request(kind, regime))
 }
 
-/// The same rules, stated over the whole history instead of event by event. The rules of the clock are the clock's.
+/// The same rules, but expressed over the whole history instead of event by event. The rules of the clock have their
+/// own tests.
 struct History<'h> {
     new: &'h NewRequest,
     events: &'h [RequestEvent],
@@ -113,7 +114,7 @@ impl History<'_> {
             && self.open_case().is_none()
     }
 
-    /// `None`: the clock says it.
+    /// Whether an event may happen. `None` if the clock decides.
     fn allows(&self, event: &RequestEvent) -> Option<bool> {
         if self.any(|event| matches!(event, RequestEvent::Ended { .. })) {
             return Some(false);
@@ -125,6 +126,16 @@ impl History<'_> {
         Some(match event {
             RequestEvent::IdentityAsked { on } => in_time(on) && !self.any(asked) && !self.any(confirmed),
             RequestEvent::IdentityConfirmed { on, .. } => in_time(on) && !self.any(confirmed),
+            RequestEvent::Stopped { .. } | RequestEvent::Extended { .. }
+                if self.new.kind == RequestKind::Complaint =>
+            {
+                false
+            }
+            RequestEvent::Stopped { .. }
+                if matches!(self.new.regime, Some(Regime::Switzerland | Regime::California)) =>
+            {
+                false
+            }
             RequestEvent::Stopped { .. }
             | RequestEvent::Reminded { .. }
             | RequestEvent::Resumed { .. }
@@ -208,8 +219,8 @@ proptest! {
         prop_assert_eq!((request.stage(), request.due(&Holidays::default())), (Stage::Ended, None));
     }
 
-    /// What a person notes leads to events that are accepted, or to an error; and whatever the holidays are later, the
-    /// events stay acceptable.
+    /// A note leads to events that are accepted, or to an error. The events are also accepted later, under any other
+    /// holidays.
     #[test]
     fn what_was_noted_under_some_holidays_is_read_under_any(on in 0_u64..28, holidays in prop::collection::vec(0_u64..60, 0..8)) {
         let new = new_request(RequestKind::Erasure, Regime::Eu);
@@ -238,11 +249,19 @@ proptest! {
     }
 }
 
-/// Saboteurs: the first law finds a request that accepts everything, one that ends with an open case, and one that
-/// runs before it is known who asks.
+/// Saboteurs: the first law has to find three broken requests. One accepts everything, one ends with an open case,
+/// and one runs before the person is identified.
 #[test]
 fn a_careless_request_is_found() {
-    let careless: [(&str, Apply); 3] = [
+    let careless: [(&str, Apply); 4] = [
+        ("stops a clock that nothing stops", |request, event| {
+            let mut free = request.clone();
+            if let (RequestEvent::Stopped { .. }, RequestKind::Complaint) = (event, request.new.kind) {
+                free.new.kind = RequestKind::Access;
+                return free.apply(event).is_ok();
+            }
+            request.apply(event).is_ok()
+        }),
         ("takes everything", |request, event| {
             let _ = request.apply(event);
             true
@@ -288,11 +307,56 @@ fn the_clock_stands_still_while_nobody_knows_who_asks() {
     assert_eq!(note(Note::AskMeaning, 3), Err(OutOfTurn::Clock(ClockError::Suspended)));
     let approve = Note::Approve(PlanApproval::new(approval(1)));
     assert_eq!(note(approve.clone(), 3), Err(OutOfTurn::NotIdentified));
-    // Ten days later than 2 December: a Saturday, so the Monday after it.
+    // Ten days after 2 December is a Saturday, so the period ends on the Monday after it.
     let reference = "passport-seen".parse().unwrap();
     assert_eq!(note(Note::ConfirmIdentity { reference }, 12), Ok(Some("2026-12-14".parse().unwrap())));
     assert!(note(approve, 12).is_ok());
     assert_eq!(note(Note::End, 13), Err(OutOfTurn::NotDecided));
     let late = note(Note::Extend { reason: ExtensionReason::Complexity }, 60);
     assert!(matches!(late, Err(OutOfTurn::Clock(ClockError::TooLate { .. }))), "{late:?}");
+}
+
+/// What the law demands next, and by when. A complaint has no day for its answer, and no clock to stop.
+#[test]
+fn the_receipt_is_confirmed_and_the_person_is_reminded_in_time() {
+    let holidays = Holidays::new([day(9)]);
+    let of = |kind, regime| Request::of(&new_request(kind, regime));
+    let noted = |mut request: Request, note: Note, on: u64| {
+        for event in request.events_of(&note, day(on), &holidays)? {
+            request.apply(&event)?;
+        }
+        Ok::<_, OutOfTurn>(request)
+    };
+    let receipt = Note::Send {
+        kind: LetterKind::Receipt,
+        language: crate::plan::letter::Language::English,
+        digest: None,
+    };
+    // In the UK: 30 days, which no holiday moves.
+    let complaint = of(RequestKind::Complaint, Regime::Uk);
+    assert_eq!((complaint.due(&holidays), complaint.must_by(&holidays)), (None, Some(day(30))));
+    let stopped = noted(complaint.clone(), Note::AskMeaning, 2).map(drop);
+    assert_eq!(stopped, Err(OutOfTurn::NoPeriod { kind: RequestKind::Complaint }));
+    let longer = noted(complaint.clone(), Note::Extend { reason: ExtensionReason::Complexity }, 2).map(drop);
+    assert_eq!(longer, Err(OutOfTurn::NoPeriod { kind: RequestKind::Complaint }));
+    let asked = noted(complaint.clone(), Note::AskIdentity, 2).unwrap();
+    assert_eq!(
+        (asked.identity, asked.must_by(&holidays)),
+        (Identity::Asked, Some(day(30))),
+        "nothing stops it"
+    );
+    assert_eq!(noted(complaint, receipt.clone(), 3).unwrap().act_by(&holidays), None, "acknowledged");
+    assert_eq!(of(RequestKind::Complaint, Regime::Eu).act_by(&holidays), None, "a law of the UK");
+    // In California: ten business days, of which one is a holiday.
+    let deletion = of(RequestKind::Erasure, Regime::California);
+    assert_eq!((deletion.confirm_by(&holidays), deletion.due(&holidays)), (Some(day(15)), Some(day(45))));
+    assert_eq!(noted(deletion, receipt, 3).unwrap().act_by(&holidays), Some(day(45)));
+    // In the EU: a reminder after two weeks, and again after two weeks. It is no day that the law demands.
+    let open = noted(of(RequestKind::Erasure, Regime::Eu), Note::AskIdentity, 2).unwrap();
+    assert_eq!((open.must_by(&holidays), open.act_by(&holidays)), (None, Some(day(16))));
+    let reminded = noted(open, Note::Remind, 17).unwrap();
+    assert_eq!(reminded.act_by(&holidays), Some(day(31)));
+    let reference = "seen".parse().unwrap();
+    let known = noted(reminded, Note::ConfirmIdentity { reference }, 20).unwrap();
+    assert_eq!((known.remind_on(), known.act_by(&holidays)), (None, known.due(&holidays)));
 }

@@ -1,4 +1,4 @@
-//! The adapter for a host's own repository code: one record at a time.
+//! The adapter for a host's own repository code. It works with records of one customer at a time.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -27,7 +27,7 @@ pub struct Loaded {
     /// The host's own version of the loaded records. It is compared when changes are saved.
     pub version: u64,
     /// Every record of the customer that the data map names, including the customer's own record. A class or field
-    /// that the data map does not name is an error, because nobody classified it.
+    /// that the data map does not name is an error, because it is not classified.
     pub records: Vec<Record>,
 }
 
@@ -40,7 +40,7 @@ pub struct RecordWrite {
     pub change: RecordChange,
 }
 
-/// The changes that a host has to save in one transaction: all or nothing.
+/// The changes that a host must save in one transaction: all or nothing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Changes {
@@ -54,8 +54,8 @@ pub struct Changes {
     /// host without such a status calls
     /// [`without_deactivation`](crate::data_map::DataMapBuilder::without_deactivation) in its data map.
     pub status: Option<StatusChange>,
-    /// The records. A reassigned record goes to the tenant's "Unknown Customer". If the tenant has none, make one
-    /// now.
+    /// The records. A reassigned record is handed over to the tenant's "Unknown Customer". If the tenant has no such
+    /// customer, make one now.
     pub writes: Vec<RecordWrite>,
 }
 
@@ -83,7 +83,7 @@ pub enum Saved {
 /// once. Customers are processed one after the other.
 #[async_trait]
 pub trait Repository: Debug + Send + Sync + 'static {
-    /// Every record class and field that the repository holds.
+    /// The data map: every record class and field of the repository.
     fn data_map(&self) -> &DataMap;
 
     /// As [`CustomerStore::facts`].
@@ -129,7 +129,7 @@ impl<T: Repository + ?Sized> Repository for Arc<T> {
 }
 
 fn not_all_told() -> StoreError {
-    StoreError::failed("asking who else has records", "not of every record was told who else has it")
+    StoreError::failed("asking who else has records", "the adapter did not answer for every record")
 }
 
 /// The result of setting a status.
@@ -139,7 +139,7 @@ enum StatusSet {
     Done { before: FormerStatus },
 }
 
-/// The number of attempts to save, if the host's own writes interfere.
+/// The maximum number of attempts to save, if the host's own writes interfere.
 const TRIES: usize = 5;
 
 /// A [`CustomerStore`] over a [`Repository`]. It processes one customer after the other, each in one save.
@@ -165,7 +165,7 @@ impl<R: Repository> ByRecord<R> {
         self
     }
 
-    /// Adds an adapter that tells who else owns a record, for data maps with shared records. The data map has to
+    /// Adds an adapter that knows who else owns a record, for data maps with shared records. The data map has to
     /// declare it: [`tells_who_shares`](crate::data_map::DataMapBuilder::tells_who_shares).
     #[must_use]
     pub fn sharing(mut self, who: impl WhoShares) -> Self {
@@ -213,7 +213,7 @@ impl<R: Repository> ByRecord<R> {
         let mut standings = treatment.standings(records, self.repository.data_map());
         let Some(tenant) = tenant.filter(|_| treatment.counts_groups()) else { return Ok(standings) };
         let Some(counter) = &self.groups else {
-            let what = "it asks for a smallest group, and nobody counts them; use ByRecord::counting";
+            let what = "it has a smallest group, but no adapter counts the customers; use ByRecord::counting";
             return Err(StoreError::Treatment { what: what.to_owned() });
         };
         let (mut groups, mut places) = (Vec::new(), Vec::new());
@@ -244,7 +244,7 @@ impl<R: Repository> ByRecord<R> {
         Ok(standings)
     }
 
-    /// Whether each record also has another owner who stays.
+    /// Whether each record also has another, remaining owner.
     async fn are_others_too(
         &self,
         customer: &CustomerId,
@@ -265,7 +265,7 @@ impl<R: Repository> ByRecord<R> {
             return Ok(others);
         }
         let Some(who) = &self.sharing else {
-            let what = "it treats records that several people may have, and nobody tells who else has one; use ByRecord::sharing";
+            let what = "it treats records that may have several owners, but no adapter knows the other owners; use ByRecord::sharing";
             return Err(StoreError::Treatment { what: what.to_owned() });
         };
         let told = who.have_others(customer, &asked).await?;
@@ -537,7 +537,7 @@ impl<R: Repository> ByRecord<R> {
         })
     }
 
-    /// The text values of the fields by which a person is found.
+    /// Collects the text values of the identifying fields.
     fn identify(
         &self,
         records: &[Record],
@@ -552,7 +552,7 @@ impl<R: Repository> ByRecord<R> {
                 if !counts(record.class.as_str(), field.name().as_str(), value) {
                     continue;
                 }
-                // A field of bytes contains no text by which a person is found.
+                // A field of bytes contains no identifier.
                 let is_binary = field.constraints().datatype == Datatype::Blob;
                 let text = identifier_in(value).or_else(|why| if is_binary { Ok(None) } else { Err(why) });
                 let text = text.map_err(|why| {
@@ -637,7 +637,7 @@ impl<R: Repository> RecordStore for ByRecord<R> {
         self.repository.data_map()
     }
 
-    /// `None`: a repository returns the records of a customer, and has no other records.
+    /// `None`: a repository returns only records of customers, so it needs no census.
     fn takes_census(&self) -> Option<&dyn TakeCensus> {
         None
     }

@@ -129,6 +129,10 @@ pub struct ClassCensus {
     /// created`, `status`). Such a record or customer is never due, and no duty on it ends.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<String, u64>,
+    /// Records with a filled field that belongs to the person at the far end of a link, where the link leads nowhere, by
+    /// link. No erasure of a customer writes such a field. What an erasure wrote there before counts, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_fields: BTreeMap<String, u64>,
 }
 
 /// A number of rows, and the map's reason for them.
@@ -136,16 +140,16 @@ pub struct ClassCensus {
 pub struct Counted {
     /// The number of rows.
     pub rows: u64,
-    /// The number of these rows that count only because they hang from other counted records.
+    /// The number of these rows that count only because they belong to other counted records.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hanging: u64,
-    /// The reason in the map's words, if it gives one.
+    /// The reason that the map gives, if it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Counted {
-    /// The number of rows that do not hang from other counted records.
+    /// The number of rows that do not belong to other counted records.
     fn by_themselves(&self) -> u64 {
         self.rows.saturating_sub(self.hanging)
     }
@@ -170,7 +174,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// What is explained outside the map about the rows of a class.
+/// Which rows of a class have a reason outside the map.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Explained {
     /// Rows of its table without a class are explained.
@@ -274,6 +278,7 @@ impl Census {
                 class.unsearchable.clear();
                 class.spelled_otherwise.clear();
                 class.unreadable.clear();
+                class.nobodys_fields.clear();
             }
         }
         census
@@ -284,7 +289,8 @@ impl Census {
         self.problems().iter().next().is_none()
     }
 
-    /// What no erasure reaches, for a plan or a certificate: the number, the reason and the time of the census.
+    /// The rows that no erasure reaches, for a plan or a certificate: the number, the reason and the time of the
+    /// census.
     pub fn not_covered(&self) -> Vec<NotCovered> {
         let mut found: Vec<(UnreachedRows, u64, RowsBecause)> = Vec::new();
         for (name, table) in &self.tables {
@@ -301,6 +307,10 @@ impl Census {
                 found.extend(counted.unreadable.iter().map(|(fact, rows)| {
                     let which = UnreachedRows::Unreadable { class: class.clone(), fact: fact.clone() };
                     (which, *rows, RowsBecause::NoDate)
+                }));
+                found.extend(counted.nobodys_fields.iter().map(|(link, rows)| {
+                    let which = UnreachedRows::FieldsOfNobody { class: class.clone(), link: link.clone() };
+                    (which, *rows, RowsBecause::LeadsNowhere)
                 }));
             }
         }
@@ -360,6 +370,13 @@ impl fmt::Display for Census {
                 }
                 for (field, rows) in &counted.unsearchable {
                     write!(f, "\n      {} of {field} that cannot be searched", these(*rows, "value"))?;
+                }
+                for (link, rows) in &counted.nobodys_fields {
+                    let records = these(*rows, "record");
+                    write!(
+                        f,
+                        "\n      {records} with fields of whoever {link} leads to, where it leads nowhere"
+                    )?;
                 }
             }
             let unclaimed = &table.unclaimed;

@@ -16,10 +16,10 @@
 //! ```
 //!
 //! # Who owns a document
-//! The template gives each customer a place, with the customer's id in it. All objects at this place and below belong
-//! to the customer: `invoices/47` and below, never `invoices/471` or `invoices/47.pdf`, because keys are compared
-//! part by part. The id is encoded as `object_store` encodes a part of a path: characters that are not allowed in a
-//! part, such as a slash, become percent signs with digits. An id that leaves an empty part is refused.
+//! The template determines the place of each customer's documents; it contains the customer's id. All objects at this
+//! place and below belong to the customer: `invoices/47` and below. `invoices/471` and `invoices/47.pdf` do not,
+//! because keys are compared part by part. The id is encoded like a path segment in `object_store`: forbidden
+//! characters, such as a slash, are percent-encoded. An id that gives an empty segment is refused.
 //!
 //! # What happens to documents
 //! | the policy's treatment of the class | what happens to a document |
@@ -29,27 +29,27 @@
 //! | `"anonymise"` | the rule of `[anonymise]` for `document` |
 //! | `{ keep = "reason" }` | nothing |
 //!
-//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. No duty keeps a blank
-//! document, although blanking wrote it. While a duty keeps any document, a treatment that deletes the customer is
-//! refused, because nothing would lead to the documents when the duty ends. A rewritten document keeps its key and
-//! its content type, and no other attribute. A key may contain a name: delete such documents.
+//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. A duty never keeps a
+//! blank document, although it was written only recently. While a duty keeps any document, a treatment that deletes
+//! the customer is refused, because the documents could not be found when the duty ends. A rewritten document keeps
+//! its key and its content type, but no other attribute. A key may contain a person's name: delete such documents.
 //!
 //! # Order, and failures in between
 //! The root store is erased first, because it compares the customer with the approved plan and erases in one
 //! transaction. An object store can do neither. The documents can still be found afterwards, because their place
-//! depends only on the id. If the object store fails then, the case waits and a resume continues. Every document is
-//! read back before a certificate is issued. A program that writes a customer's document during these moments may
-//! restore it.
+//! depends only on the id. If the object store fails, the case waits, and a resume continues. Every document is read
+//! back before a certificate is issued. If another program writes a customer's document at the same time, the
+//! document may come back.
 //!
 //! # What cannot be reached
 //! A bucket may keep versions of overwritten or deleted objects, replicas and backups. `object_store` can neither
-//! list nor remove them, nor tell whether there are any. Plans and certificates say so for each class. Give the
-//! bucket a rule that lets old versions expire.
+//! list nor remove them, and does not know whether there are any. Plans and certificates say so for each class. Give
+//! the bucket a rule that removes old versions.
 //!
-//! # The type of another crate
+//! # A type of another crate
 //! `object_store` has not reached version 1. Its [`ObjectStore`] is nevertheless part of a signature here, because
-//! every host would otherwise have to write an adapter that it has already. This module exports the crate again as
-//! [`object_store`]. A new version of it is a breaking change of this feature only.
+//! otherwise every host would have to write an adapter for it. This module re-exports the crate as [`object_store`].
+//! A new version of it is a breaking change of this feature only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -131,8 +131,8 @@ impl<S: CustomerStore> WithDocuments<S> {
     /// the id for `{customer}`.
     ///
     /// # Errors
-    /// The template has no part `{customer}`; the class exists already; or the same documents may belong to another
-    /// class of the same object store, because `{customer}` takes the place of a fixed part in the other template.
+    /// The template has no part `{customer}`. The class exists already. Or the same documents may also belong to
+    /// another class of the same object store, because `{customer}` is where the other template has a fixed part.
     pub fn documents(
         mut self,
         class: impl Into<ClassName>,
@@ -147,10 +147,10 @@ impl<S: CustomerStore> WithDocuments<S> {
             .collect();
         let is_one = place.iter().filter(|part| part.is_none()).count() == 1;
         if !is_one || place.iter().flatten().any(|part| part.contains(['{', '}'])) {
-            let way_out = "write one such as \"invoices/{customer}\", with the id in a part of its own";
+            let way_out = "write one such as \"invoices/{customer}\", with the id as a separate part";
             Problems::none_or(vec![Problem::new(
                 class.as_str(),
-                format!("has the template {template:?}, which does not say whose a document is"),
+                format!("has the template {template:?}, which does not contain the owner of a document"),
                 way_out,
             )])?;
         }
@@ -172,9 +172,9 @@ impl<S: CustomerStore> WithDocuments<S> {
         Ok(self)
     }
 
-    /// Sets the size of the largest document that is read for blanking, in bytes. The default is 64 MiB. One document
-    /// at a time is in memory. If a customer has a larger document, the erasure is refused before anything is
-    /// touched.
+    /// Sets the size of the largest document that is read for blanking, in bytes. The default is 64 MiB. Only one
+    /// document at a time is in memory. If a customer has a larger document, the erasure is refused before anything
+    /// is touched.
     #[must_use]
     pub fn most_bytes(mut self, bytes: u64) -> Self {
         self.most_bytes = bytes;
@@ -209,8 +209,8 @@ impl<S: CustomerStore> WithDocuments<S> {
         Ok(found)
     }
 
-    /// A document as a record. The bytes are read only if something depends on them. `None` if the document was
-    /// deleted in the meantime.
+    /// A document as a record. The bytes are read only if they are needed. `None` if the document was deleted in the
+    /// meantime.
     async fn record(
         &self,
         class: &ClassName,
@@ -237,7 +237,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             return Err(self.too_large(class, DELETE_OR_RAISE));
         }
         let bytes = got.bytes().await.map_err(|error| failed(doing, &error))?;
-        // Blanking has written a blank document anew, so a duty by its date would start again. But it contains
+        // Blanking writes the document again, so a duty by this date would start again. But a blank document contains
         // nothing to keep.
         let standing = if standing == Standing::Kept && is_blank(&bytes) { Standing::Free } else { standing };
         Ok(Some((record.with(FILE, Value::Blob(bytes.into())), standing)))
@@ -311,7 +311,7 @@ impl<S: CustomerStore> WithDocuments<S> {
         for (class, meta) in self.find(customer).await? {
             let Some(documents) = self.classes.get(&class) else { continue };
             let found = self.record(&class, &meta, treatment).await;
-            // The customer's row is gone by now. So this error is transient: the case repeats the request.
+            // The customer's row is gone by now. So the error must be transient, and the case repeats the request.
             let found = found.map_err(|error| StoreError::Unavailable {
                 doing: "treating documents",
                 what: error.to_string(),
@@ -375,7 +375,7 @@ impl Documents {
     fn of(&self, customer: &CustomerId) -> Result<Path, StoreError> {
         let id = PathPart::from(customer.as_str());
         if id.as_ref().is_empty() {
-            // All customers' documents are at this place.
+            // An empty id would give the place of all customers' documents.
             return Err(StoreError::failed("looking for documents", "the customer's id is empty"));
         }
         Ok(self.place.iter().map(|part| part.as_deref().map_or_else(|| id.clone(), PathPart::from)).collect())
@@ -548,7 +548,7 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
     }
 }
 
-/// The most bytes of documents that a page of records has, unless a single document has more.
+/// The maximum number of document bytes in a page of records. A page with a single document may have more.
 const PAGE_BYTES: usize = 8 << 20;
 
 #[async_trait]

@@ -121,7 +121,7 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
-    /// The treatment would change records of somebody else on whom a hold stands. Nothing of the customer was touched.
+    /// The treatment would change records of another person who has a hold. Nothing of the customer was touched.
     #[error(
         "{rows} of {class} {belong} to somebody on whom a hold stands, and would be changed because {by}: erase this customer when \
          the hold is lifted",
@@ -141,8 +141,8 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
-    /// Links to records that would be deleted would be cut to a value that no row has, and a foreign key requires the
-    /// row. Nothing of the customer was touched.
+    /// Records link to a record that would be deleted. The map writes a fixed value into such a link, but no row has
+    /// this value as its key, and a foreign key requires the row. Nothing of the customer was touched.
     #[error(
         "{rows} of {class} {lead} to what would be deleted. The map writes a value to {link} there, and a foreign key \
          requires a row of {table} with that value, which does not exist; insert that row, or \
@@ -160,7 +160,7 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
-    /// A record has the key that means nobody at a link. Nothing of the customer was touched.
+    /// A record has a key that a link uses to mean nobody. Nothing of the customer was touched.
     #[error(
         "a record of {to} has the key that means nobody at {class}.{link}, so nobody can tell which records lead to it and which \
          to nobody. Let the map name another value at that link; or leave the row out of {to} with `when`; or, if it stands \
@@ -174,7 +174,7 @@ pub enum StoreError {
         /// The record class to which the link leads.
         to: ClassName,
     },
-    /// Rows that no record class claims hang from the customer. Nothing of the customer was touched.
+    /// Rows that no record class claims belong to the customer. Nothing of the customer was touched.
     #[error(
         "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \
          when = \"rest\" and an owner, or ignore.{table} = {{ rest = \"reason\" }}",
@@ -230,8 +230,8 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
-    /// A part of the records cannot be reached, for example in an object store. What was done for the customer stays
-    /// done.
+    /// A part of the records cannot be reached, for example in an object store. The parts that were already treated
+    /// stay so.
     #[error("{doing}: {what}; try again")]
     Unavailable {
         /// What was being done.
@@ -250,7 +250,7 @@ pub enum StoreError {
         /// How to correct this.
         way_out: String,
     },
-    /// A store beside the root store is out of reach.
+    /// An error in a store beside the root store.
     #[error("in {store}: {error}")]
     Beside {
         /// The store.
@@ -287,7 +287,7 @@ impl StoreError {
         }
     }
 
-    /// The error with the name of its store, unless its words name a class already.
+    /// The error with the name of its store, unless its text already names a class.
     pub(crate) fn in_store(self, store: &StoreName) -> Self {
         if self.is_transient() { Self::Beside { store: store.clone(), error: Box::new(self) } } else { self }
     }

@@ -23,7 +23,7 @@ pub struct InboxRow {
     pub received_at: String,
     /// The host's own id of the customer, if a customer asks.
     pub customer: Option<CustomerId>,
-    /// The address, if a person asks who is no customer.
+    /// The address, if the person who asks is not a customer.
     pub address: Option<Address>,
 }
 
@@ -51,19 +51,19 @@ impl InboxRow {
         Self { customer: Some(customer.into()), ..self }
     }
 
-    /// The person who asks and is no customer.
+    /// Sets the address of a person who is not a customer.
     #[must_use]
     pub fn address(self, address: impl Into<Address>) -> Self {
         Self { address: Some(address.into()), ..self }
     }
 }
 
-/// A store with an inbox: a table in the host's database, into which the host writes requests in transactions of its
-/// own. The engine [moves](crate::Engine::move_inbox) each row into the register.
+/// A store with an inbox: a table in the host's database. The host writes requests into this table in its own
+/// transactions. The engine [moves](crate::Engine::move_inbox) each row into the register.
 ///
-/// The table goes into every backup of the database, and comes back with a restore. The register knows the ids of all
-/// requests that it ever received, so a row that came back is not received again. An id must therefore never be used
-/// twice: take a random one.
+/// The table is in every backup of the database, so a restore brings its rows back. The register knows the ids of all
+/// requests that it ever received, so such a row is not received again. An id must therefore never be used twice. Use
+/// a random id.
 #[async_trait]
 pub trait Inbox: Debug + Send + Sync + 'static {
     /// Up to `limit` rows in the order of their ids, after the given id.

@@ -1,4 +1,4 @@
-//! What a root store knows of customers, for the stores beside it.
+//! What a root store knows about customers, for the stores beside it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,13 +18,13 @@ pub struct Known {
     /// The values for which the texts of the other store are searched. Empty if the customer's own values are erased, or
     /// if no text is searched.
     pub identifiers: Identifiers,
-    /// Those of the identifiers that the treatment erases wherever the root store has them. A store that looks for
-    /// leftovers looks for these, too.
+    /// The identifiers of which the treatment erases every copy in the root store. A store that looks for leftovers
+    /// also looks for these.
     pub erased: Identifiers,
 }
 
 impl Known {
-    /// A customer of a tenant, of whom nothing else is known.
+    /// A customer of a tenant, with no other knowledge.
     pub fn of(tenant: TenantId) -> Self {
         let (identifiers, erased) = (Identifiers::new(), Identifiers::new());
         Self { tenant, values: BTreeMap::new(), identifiers, erased }

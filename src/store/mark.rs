@@ -1,4 +1,4 @@
-//! How far the ledger had come when the store was last written: the mark.
+//! The mark: the last entry of the ledger when the store was last written.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,14 +25,14 @@ impl Mark {
 
 /// A store that keeps the [`Mark`] of a ledger in the host's database.
 ///
-/// The mark goes into every backup of the database. After a restore it says which erasures the backup does not know:
-/// all those behind the mark. See [`Engine::plan_replay`](crate::Engine::plan_replay).
+/// The mark is in every backup of the database. After a restore it shows which erasures the backup does not contain:
+/// those after the mark. See [`Engine::plan_replay`](crate::Engine::plan_replay).
 #[async_trait]
 pub trait KeepsMark: Debug + Send + Sync + 'static {
     /// The mark. `None` if there was never one.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`];
-    /// also if the host has not made the place for the mark.
+    /// also if the host has not created the table of the mark.
     async fn mark(&self) -> Result<Option<Mark>, StoreError>;
 
     /// Raises the mark in one transaction. A mark is never lowered. If the present mark is lower than `from`, it stays,

@@ -1,4 +1,4 @@
-//! Customers in memory: for tests, for experiments, and as the model of a repository.
+//! Customers in memory. For tests and experiments, and as an example of a repository.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,7 +44,7 @@ impl MemoryRepository {
         state.insert(customer.id.clone(), Held { facts: Some(customer), version, records });
     }
 
-    /// Changes a customer's facts, as the host's own code would. Does nothing if the customer does not exist.
+    /// Changes a customer's facts, as the host's own code does. Does nothing if the customer does not exist.
     pub fn update(&self, customer: &CustomerId, change: impl FnOnce(&mut Customer)) {
         if let Some(held) = self.lock().get_mut(customer)
             && let Some(facts) = &mut held.facts
@@ -108,8 +108,8 @@ fn is_taken(
     })
 }
 
-/// The facts as the store returns them. If the customer is not archived, `former_status` holds what would undo a
-/// deactivation that is done now.
+/// The facts as the store returns them. If the customer is not archived, `former_status` contains the data to undo a
+/// deactivation from now.
 fn told(facts: &Customer) -> Customer {
     let mut told = facts.clone();
     if !told.status.is_archived() {

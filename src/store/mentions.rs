@@ -1,5 +1,5 @@
-//! Mentions of people in texts: uncertain ones, row by row, for a person to look at; and those in the texts of others,
-//! which are taken out for many people in one pass.
+//! Mentions of people in texts. Uncertain mentions are listed row by row, for a person to check. Mentions in the
+//! texts of other people are replaced, for many people in one pass.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
@@ -65,7 +65,7 @@ macro_rules! forward {
 
 forward!(Arc, Box);
 
-/// A person for whom the texts of others are searched. The `Debug` shows nobody.
+/// A person for whom the texts of other people are searched. `Debug` shows nothing about the person.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Mentioned {
@@ -91,12 +91,12 @@ impl Mentioned {
 /// The people of one tenant whose mentions are replaced by the same texts.
 struct Group {
     with: BTreeMap<ClassName, String>,
-    /// The place of each person in the request.
+    /// The position of each person in the request.
     people: Vec<usize>,
     matcher: Matcher,
 }
 
-/// A request to take people out of the texts of others: of all of them in one pass.
+/// A request to replace the mentions of some people in the texts of other people, in one pass over all texts.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MentionsRequest {
@@ -120,7 +120,7 @@ impl MentionsRequest {
     /// A request for some people, in this order.
     ///
     /// # Errors
-    /// [`TooManyPeople`] for more people than can be searched for at once.
+    /// [`TooManyPeople`] if there are more people than one pass can search for.
     pub fn new(people: &[Mentioned]) -> Result<Self, TooManyPeople> {
         let mut sorted = BTreeMap::<(&TenantId, &BTreeMap<ClassName, String>), Vec<usize>>::new();
         for (n, person) in people.iter().enumerate() {
@@ -139,7 +139,7 @@ impl MentionsRequest {
         Ok(Self { groups: Arc::new(groups), held: Arc::default(), rows: ROWS })
     }
 
-    /// Names customers whose records must stay as they are. Whoever is mentioned there is counted in
+    /// Names customers whose records must stay as they are. Mentions in these records are counted in
     /// [`MentionCounts::held`].
     #[must_use]
     pub fn held(self, held: Arc<HeldCustomers>) -> Self {
@@ -157,7 +157,7 @@ impl MentionsRequest {
         self.groups.values().flatten().any(|group| group.with.contains_key(class))
     }
 
-    /// Searches one text after the other.
+    /// A searcher that searches one text after the other.
     pub fn searcher(&self) -> Searcher<'_> {
         Searcher(self.groups.iter().map(|(tenant, groups)| (tenant, scanners(groups))).collect())
     }
@@ -167,7 +167,7 @@ fn scanners(groups: &[Group]) -> Vec<(&Group, Scanner<'_>)> {
     groups.iter().map(|group| (group, group.matcher.scanner())).collect()
 }
 
-/// Searches one text after the other: what a text needs is used again for the next.
+/// Searches one text after the other. It reuses its buffers for the next text.
 pub struct Searcher<'r>(HashMap<&'r TenantId, Vec<(&'r Group, Scanner<'r>)>>);
 
 impl Debug for Searcher<'_> {
@@ -201,13 +201,13 @@ impl Searcher<'_> {
     }
 }
 
-/// The result of searching one text. People are named by their place in the request.
+/// The result of searching one text. People are named by their position in the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Searched {
-    /// The text without the people. `None`: it stays as it is.
+    /// The text without the mentions. `None` if the text stays as it is.
     pub text: Option<String>,
-    /// The people who are taken out of the text.
+    /// The people whose mentions are replaced.
     pub mentioned: Vec<usize>,
     /// The person of each mention that is not certain. Such mentions stay.
     pub uncertain: Vec<usize>,
@@ -219,26 +219,26 @@ pub struct Searched {
 pub struct MentionsPart {
     /// Texts that were read, by tenant.
     pub read: BTreeMap<TenantId, u64>,
-    /// Texts that cannot be read, by tenant: bytes, or text of another encoding. They were not searched.
+    /// Texts that cannot be read, by tenant: bytes, or text in another encoding. They were not searched.
     pub unreadable: BTreeMap<TenantId, u64>,
-    /// The results by person, for those who were found.
+    /// The results for the people who were found, by person.
     pub of: BTreeMap<usize, MentionCounts>,
-    /// Why a text could not be written, in words without a value.
+    /// Why a text could not be written, without a value.
     pub refused: Option<String>,
-    /// Where the next part begins. `None`: everything was read.
+    /// Where the next part begins. `None` if everything was read.
     pub next: Option<Cursor>,
 }
 
 /// A store whose records may mention people to whom the records do not belong.
 #[async_trait]
 pub trait RedactMentions: Debug + Send + Sync + 'static {
-    /// Searches the next part of the texts that the data map names as [mentions](crate::DataMap::mentions), and writes
-    /// those that change. `after`: where the part before ended.
+    /// Searches the next part of the texts that the data map names as [mentions](crate::DataMap::mentions), and
+    /// writes those that change. `after` is the end of the previous part.
     ///
-    /// **Idempotency:** a text without a mention stays as it is, so a part can be repeated, and a pass begun anew.
-    /// **Partial failure:** a text that cannot be written stays, and is counted in [`MentionCounts::refused`] of
-    /// everybody whom it mentions. **Cancel safety:** dropping the future leaves each text as it was, or done.
-    /// **Errors:** [`StoreError`] if the store cannot be read.
+    /// **Idempotency:** a text without a mention stays as it is, so a part can be repeated, and a pass can start
+    /// again. **Partial failure:** a text that cannot be written stays, and is counted in [`MentionCounts::refused`]
+    /// of every person whom it mentions. **Cancel safety:** dropping the future leaves each text either unchanged or
+    /// done. **Errors:** [`StoreError`] if the store cannot be read.
     async fn redact_mentions(
         &self,
         request: &MentionsRequest,

@@ -3,7 +3,7 @@
 //! | what a host has | what it uses |
 //! |---|---|
 //! | an SQLite database | [`SqliteStore`](sqlite::SqliteStore), with a map of its tables |
-//! | repository code of its own | [`Repository`], wrapped in [`ByRecord`] |
+//! | its own repository code | [`Repository`], wrapped in [`ByRecord`] |
 //! | anything else | [`CustomerStore`], written by hand |
 //! | nothing yet | [`MemoryStore`] |
 //! | several databases | [`WithStores`] around any of these |
@@ -74,12 +74,12 @@ pub use read::{Had, ReadRecord, ReadRecords, ReadRequest, RecordPage, Whose};
 pub use sharing::WhoShares;
 pub use stores::{StoreBeside, WithStores};
 
-/// One result per item, in the order of the request. A missing result means that the item was not tried. A failed
-/// item says nothing about its neighbours.
+/// One result per item, in the order of the request. A missing result means that the item was not tried. If one item
+/// failed, the others may still have succeeded.
 pub type Batch<T> = Vec<Result<T, StoreError>>;
 
-/// Customers whose records must stay as they are, whoever is erased, because an operator placed a hold on them. Each with
-/// the record classes that the hold keeps; an empty set keeps all.
+/// Customers with a hold: their records must stay as they are, whoever is erased. Each customer has the record
+/// classes that the hold keeps. An empty set keeps all classes.
 pub type HeldCustomers = BTreeMap<CustomerId, BTreeSet<ClassName>>;
 
 /// A request to count what a treatment would do.
@@ -94,7 +94,7 @@ pub struct TallyRequest {
     pub at: Option<DateTime<Utc>>,
     /// Customers whose records must stay as they are.
     pub held: Arc<HeldCustomers>,
-    /// What the root store knows of the customers, for a store beside it.
+    /// What the root store knows about the customers, for a store beside it.
     pub known: KnownCustomers,
 }
 
@@ -104,7 +104,7 @@ impl TallyRequest {
         Self { customers, treatment, at: None, held: Arc::default(), known: Arc::default() }
     }
 
-    /// Says what the root store knows of the customers, for a store beside it.
+    /// Sets what the root store knows about the customers, for a store beside it.
     #[must_use]
     pub fn known(mut self, known: KnownCustomers) -> Self {
         self.known = known;
@@ -158,10 +158,11 @@ pub struct EraseRequest {
     pub at: DateTime<Utc>,
     /// Customers whose records must stay as they are.
     pub held: Arc<HeldCustomers>,
-    /// What the root store knows of the customers, for a store beside it.
+    /// What the root store knows about the customers, for a store beside it.
     pub known: KnownCustomers,
     /// The classes that earlier parts have treated, by customer, if the caller records each part. Then a store of
-    /// [several databases](WithStores) answers [`Erased::More`] after each of them. `None`: it goes through all of them.
+    /// [several databases](WithStores) answers [`Erased::More`] after each database. `None`: one call treats all
+    /// databases.
     pub parts: Option<Arc<Parts>>,
 }
 
@@ -182,7 +183,7 @@ impl EraseRequest {
         self
     }
 
-    /// Says what the root store knows of the customers, for a store beside it.
+    /// Sets what the root store knows about the customers, for a store beside it.
     #[must_use]
     pub fn known(mut self, known: KnownCustomers) -> Self {
         self.known = known;
@@ -275,9 +276,9 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// store that wraps another store returns the answer of the wrapped store.
     fn takes_census(&self) -> Option<&dyn TakeCensus>;
 
-    /// Whether an erasure looks for erased values in the texts that stay, and tells of them in
-    /// [`Counts::leftovers`](crate::store::Counts). The certificate says whether somebody has looked. A store that wraps
-    /// another store returns the answer of the wrapped store.
+    /// Whether an erasure looks for erased values in the texts that stay, and counts them in
+    /// [`Counts::leftovers`](crate::store::Counts). The certificate says whether this check was made. A store that
+    /// wraps another store returns the answer of the wrapped store.
     fn looks_for_leftovers(&self) -> bool {
         false
     }
@@ -307,7 +308,7 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
 /// The root store: the store that knows who the customers are. The root store is erased last.
 #[async_trait]
 pub trait CustomerStore: RecordStore {
-    /// The current facts of the customers with these ids. An id of no customer gets no answer.
+    /// The current facts of the customers with these ids. An id without a customer gets no answer.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none; a fact that cannot be read is named in
     /// [`Customer::unreadable`]. **Cancel safety:** safe. **Errors:** [`StoreError`].
@@ -320,9 +321,9 @@ pub trait CustomerStore: RecordStore {
     /// **Errors:** [`StoreError`]; also for a cursor of another store.
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
 
-    /// The same page, with no more than the ledger's tokens are made of. A store that can read this faster than all facts
-    /// does so: a replay reads every customer of the store. A store that wraps another store returns the answer of the
-    /// wrapped store.
+    /// The same page, but only with the values from which the ledger's tokens are made. A store should implement this
+    /// if it can read these values faster than all facts, because a replay reads every customer. A store that wraps
+    /// another store returns the answer of the wrapped store.
     ///
     /// **Idempotency, partial failure, cancel safety, errors:** as [`page`](Self::page).
     async fn registrations(&self, request: &PageRequest) -> Result<RegistrationPage, StoreError> {

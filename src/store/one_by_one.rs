@@ -1,4 +1,4 @@
-//! Reading records for stores that work on one customer after the other.
+//! Reads records for stores that work on one customer after the other.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use crate::data_map::{ClassName, FieldName};
 /// Where a page of records begins.
 #[derive(Default, Serialize, Deserialize)]
 struct Place {
-    /// The place of the customer in the request.
+    /// The position of the customer in the request.
     #[serde(default)]
     customer: usize,
-    /// The page of customers that begins with the customer, if everybody's records are read.
+    /// The page of customers that begins with this customer, if everybody's records are read.
     #[serde(default)]
     page: Option<Cursor>,
     #[serde(default)]
     stand_ins: bool,
-    /// The customer whose records were read in part, and the key of the last one. Customers come and go between two pages,
-    /// so the key is for this customer alone.
+    /// The customer whose records were read in part, and the key of the last record. Customers may come and go
+    /// between two pages, so the key applies only to this customer.
     #[serde(default)]
     within: Option<(String, String)>,
 }
 
 impl Place {
-    /// The key after which a customer's records go on.
+    /// The key after which a customer's records continue.
     fn key_of(&self, customer: &CustomerId) -> Option<&str> {
         let (within, key) = self.within.as_ref()?;
         (within == customer.as_str()).then_some(key.as_str())
@@ -44,8 +44,8 @@ pub(super) trait OneByOne: Sync {
     /// The fields of a class that are read.
     fn fields_of(&self, class: &ClassName) -> Result<Arc<[FieldName]>, StoreError>;
 
-    /// The customer's records of a class, in the order of their keys, each with its key: those after a key, and at most
-    /// so many.
+    /// The customer's records of a class, each with its key and in the order of the keys. Only records after a given
+    /// key are returned, and at most `limit` of them.
     async fn some_of(
         &self,
         class: &ClassName,
@@ -67,7 +67,8 @@ pub(super) trait OneByOne: Sync {
             .map_or(Some(Place::default()), |cursor| serde_json::from_str(cursor.as_str()).ok());
         let mut place = place.ok_or_else(not_our_cursor)?;
         let mut records = Vec::new();
-        // A page without records would be no harm, but a caller should not have to ask a thousand times.
+        // A page without records would be correct. But then a caller might have to ask a thousand times, so the loop
+        // fills the page.
         while records.len() < request.limit {
             let (customer, next) = match &request.whose {
                 Whose::Of(customers) => {
@@ -115,7 +116,8 @@ pub(super) trait OneByOne: Sync {
                     place.within = Some((customer.as_str().to_owned(), key));
                     break;
                 }
-                // Another customer stands here now: the one whose records were read in part may follow.
+                // Another customer is at this position now. The customer whose records were read in part may come
+                // later.
                 (_, _, Some(next)) if !is_within => place = Place { within: place.within, ..next },
                 (_, _, Some(next)) => place = next,
                 (_, _, None) => return Ok(RecordPage::new(given, records, None)),
@@ -135,7 +137,7 @@ fn is_asked_for(request: &ReadRequest, fields: &[FieldName], record: &ReadRecord
     })
 }
 
-/// A record with the wanted fields alone.
+/// A record with only the wanted fields.
 fn chosen(wanted: &[bool], record: ReadRecord) -> ReadRecord {
     let is_wanted = |place: &usize| wanted.get(*place) == Some(&true);
     let places: Vec<usize> = (0..wanted.len()).filter(is_wanted).collect();

@@ -19,7 +19,7 @@ use crate::treatment::{Ownerless, Treatment};
 pub struct OwnerlessRequest {
     /// Which records count as ownerless, by class.
     pub classes: BTreeMap<ClassName, Ownerless>,
-    /// What is done to the records. The treatment keeps all other classes.
+    /// What is done with the records. The treatment keeps all other classes.
     pub treatment: Arc<Treatment>,
     /// The instant.
     pub at: DateTime<Utc>,
@@ -48,8 +48,8 @@ pub struct OwnerlessErased {
     pub next: Option<Cursor>,
 }
 
-/// A store that can find records without an owner: their customer, or the record from which they hang, was deleted by
-/// somebody else.
+/// A store that can find records without an owner. Their customer, or the record to which they belong, was deleted by
+/// another program.
 ///
 /// No customer leads to such records, so nothing else finds them. The link is checked in the same transaction as the
 /// writes: a record whose customer exists again is not touched.

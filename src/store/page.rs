@@ -64,8 +64,8 @@ impl Page {
     }
 }
 
-/// What a customer's [token](crate::ledger::SubjectToken) in the ledger is made of. A replay reads no more of the customers,
-/// because it looks for a few among all.
+/// The values from which a customer's [token](crate::ledger::SubjectToken) in the ledger is made. A replay reads only
+/// these values, because it searches all customers for a few.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Registration {

@@ -1,4 +1,4 @@
-//! Reading whole records: for an export, a hand-over or a search.
+//! Reads whole records, for an export, a hand-over or a search.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -13,10 +13,10 @@ use crate::data_map::{ClassName, FieldName, Value};
 /// Whose records are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// What these customers have, and the fields of other people's records that belong to them. A record that several of
-    /// them have is read once for each.
+    /// The records of these customers, and the fields of other people's records that belong to them. A record that
+    /// several of them share is read once for each.
     Of(Vec<CustomerId>),
-    /// Every record of the class, whoever has it, those without an owner too.
+    /// Every record of the class, whoever has it, also records without an owner.
     Everybody,
 }
 
@@ -34,11 +34,12 @@ pub struct ReadRequest {
     pub fields: Option<BTreeSet<FieldName>>,
     /// Only records in which a field has one of some values, compared exactly. `None`: all.
     pub only: Option<(FieldName, Vec<Value>)>,
-    /// Whether to tell the customer from whom each record hangs: [`ReadRecord::owner`].
+    /// Whether to read the owner of each record: [`ReadRecord::owner`].
     pub owners: bool,
-    /// What the root store knows of the customers, for a store beside it.
+    /// What the root store knows about the customers, for a store beside it.
     pub known: KnownCustomers,
-    /// The most records of a page, at least 1. A page may have fewer records and still be followed by another page.
+    /// The maximum number of records of a page, at least 1. A page may have fewer records although another page
+    /// follows.
     pub limit: usize,
 }
 
@@ -49,7 +50,7 @@ impl ReadRequest {
         Self { class, whose, after: None, fields, only, owners, known: Arc::default(), limit: limit.max(1) }
     }
 
-    /// Says what the root store knows of the customers, for a store beside it.
+    /// Sets what the root store knows about the customers, for a store beside it.
     #[must_use]
     pub fn known(mut self, known: KnownCustomers) -> Self {
         self.known = known;
@@ -70,7 +71,7 @@ impl ReadRequest {
         self
     }
 
-    /// Tells the customer from whom each record hangs.
+    /// Also reads the owner of each record.
     #[must_use]
     pub fn with_owners(mut self) -> Self {
         self.owners = true;
@@ -85,15 +86,15 @@ impl ReadRequest {
     }
 }
 
-/// Who else has a record.
+/// Whether other people have a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Had {
-    /// The customer alone; or nobody asked.
+    /// Only the customer has it, or this was not asked.
     #[default]
     Alone,
-    /// The customer and somebody else.
+    /// The customer and other people have it.
     Shared,
-    /// Somebody else alone. Some of its fields belong to the customer.
+    /// Only other people have it. Some of its fields belong to the customer.
     ByOthers,
 }
 
@@ -101,22 +102,22 @@ pub enum Had {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ReadRecord {
-    /// The place of the customer in the request. 0 if [everybody's](Whose::Everybody) records are read.
+    /// The position of the customer in the request. 0 if [everybody's](Whose::Everybody) records are read.
     pub customer: usize,
     /// The values, in the order of [`RecordPage::fields`].
     pub values: Vec<Value>,
-    /// Who else has the record.
+    /// Whether other people have the record.
     pub had: Had,
-    /// The customer from whom the record hangs by owner links, if this was asked for. `None` if it hangs from nobody, or
-    /// only by other links.
+    /// The customer to whom the record belongs by owner links, if this was asked for. `None` if it belongs to nobody,
+    /// or only by other links.
     pub owner: Option<CustomerId>,
-    /// The places of values that belong to somebody else, in order: [fields of others](crate::data_map::Field::whose),
-    /// and links that lead to another customer.
+    /// The positions of the values that belong to another person, in order: [fields of
+    /// others](crate::data_map::Field::whose), and links that lead to another customer.
     pub of_others: Vec<usize>,
 }
 
 impl ReadRecord {
-    /// A record that the customer at this place in the request has alone.
+    /// A record that only the customer at this position in the request has.
     pub fn new(customer: usize, values: Vec<Value>) -> Self {
         Self { customer, values, ..Self::default() }
     }
@@ -144,11 +145,11 @@ impl RecordPage {
 /// A store that can read whole records, as they are stored.
 #[async_trait]
 pub trait ReadRecords: Debug + Send + Sync + 'static {
-    /// A page of the records of one class. A record that is there from the first page to the last is on exactly one page
-    /// for each of its customers, even if other records come or go in between.
+    /// A page of the records of one class. A record that exists from the first page to the last is on exactly one
+    /// page for each of its customers. This holds even if other records come or go in between.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`]; also
-    /// for a class that the store does not hold, and for a cursor of another store or request.
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`];
+    /// also for a class that the store does not have, and for a cursor of another store or request.
     async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError>;
 
     /// Whether [records with a value](ReadRequest::only) of this field are found without reading all records of the
@@ -173,12 +174,12 @@ macro_rules! forward {
 
 forward!(Arc, Box);
 
-/// The error for a class that a store does not hold.
+/// The error for a class that a store does not have.
 pub(crate) fn no_such_class(class: &ClassName) -> StoreError {
     StoreError::failed("reading records", format!("the store holds no record class {class}"))
 }
 
-/// The error for a cursor that the store did not give.
+/// The error for a cursor that is not from this store.
 pub(crate) fn not_our_cursor() -> StoreError {
     let what = "the cursor is not of this store and this request; begin with the first page";
     StoreError::failed("reading records", what)

@@ -17,11 +17,11 @@ use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::treatment::{RecordAction, Treatment};
 
-/// A store beside a root store: it holds records of customers, and knows a customer by the key or by a value of the
-/// root store. Its data map has the class of the root store's customers, with these fields alone.
+/// A store beside a root store. It has records of customers, and knows a customer by the key or by a value from the
+/// root store. Its data map has the class of the root store's customers, but with only these fields.
 ///
-/// Requests carry what the root store knows of the customers: see [`Known`]. The expected facts of a
-/// [`Target`] are those of [`Customer::new`].
+/// Requests contain facts about the customers from the root store: see [`Known`]. The expected facts of a [`Target`]
+/// are those of [`Customer::new`].
 pub trait StoreBeside: RecordStore + ReadRecords {}
 
 impl<T: RecordStore + ReadRecords> StoreBeside for T {}
@@ -44,7 +44,7 @@ impl<T: RecordStore + ReadRecords> StoreBeside for T {}
 ///     .field(Field::personal("number", Kind::Phone))
 ///     .link(Link::owner("customer", ["customer_id"]).when_gone(WhenGone::Goes))
 ///     .field(Field::owner("customer_id"));
-/// // This store has no customers of its own: it only names their key.
+/// // This store has no customers of its own: it only has their key.
 /// let calls = DataMap::builder(customer()).class(call).build()?;
 ///
 /// let store = |map| MemoryStore::new(MemoryRepository::new(map));
@@ -54,20 +54,20 @@ impl<T: RecordStore + ReadRecords> StoreBeside for T {}
 /// ```
 ///
 /// # Order, and failures in between
-/// The stores are erased in the order in which they were added, each in transactions of its own. The root store is last,
-/// because it has the values by which the others know the customer. No transaction spans two databases. So before each
-/// store, the facts of the customer are read from the root store and compared with the plan. The root store compares them
-/// again inside its own transaction. If a store fails, the case waits, and a resume goes on from there: what is erased
-/// already stays as it is.
+/// The stores are erased in the order in which they were added, each in its own transactions. The root store is last,
+/// because it has the values by which the other stores know the customer. No transaction spans two databases. So
+/// before each store, the facts of the customer are read from the root store and compared with the plan. The root
+/// store compares them again inside its own transaction. If a store fails, the case waits, and a resume continues
+/// from there. Records that are erased already are not touched again.
 ///
 /// # Stores that know a customer by a value
 /// A store may know a customer by an e-mail address. The value is read from the root store for each request.
-/// * If two customers of the root store have the same value, nobody can tell whose the records are. Both customers are
+/// * If two customers of the root store have the same value, the owner of the records is unknown. Both customers are
 ///   blocked.
 /// * The values are compared exactly. `Ann@example.org` and `ann@example.org` are two addresses.
-/// * Such a store is read back before the root store is erased. Afterwards nobody knows the value.
-/// * After the root store is erased, records in such a store cannot be found any more. So a policy must not keep some of them
-///   for a time, and a replay after a restore of this store alone finds nothing.
+/// * Such a store is read back before the root store is erased, because afterwards the value is gone.
+/// * After the root store is erased, records in such a store cannot be found any more. So a policy must not keep some
+///   of them for a time. A replay after a restore of only this store finds nothing.
 #[derive(Debug)]
 pub struct WithStores<S> {
     root: S,
@@ -79,7 +79,7 @@ pub struct WithStores<S> {
 struct Other {
     name: StoreName,
     store: Arc<dyn StoreBeside>,
-    /// The fields of the customers by which the store knows them, besides the key.
+    /// The fields of the customers that the store needs in addition to the key.
     asks: Vec<FieldName>,
 }
 
@@ -92,7 +92,7 @@ impl Other {
 /// The number of records that are read at once.
 const PAGE: usize = 1_000;
 
-/// How often a store may say that there is more to do.
+/// How often a store may answer that there is more to do.
 const MOST_ROUNDS: u32 = 10_000;
 
 impl<S: CustomerStore + ReadRecords> WithStores<S> {
@@ -140,8 +140,8 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 
-    /// What the root store knows of customers, for the stores beside it. `treatment`: the texts of those stores are
-    /// searched for the customers as it says.
+    /// Facts about customers from the root store, for the stores beside it. `treatment` says whether the texts of
+    /// those stores are searched for the customers.
     async fn known(
         &self,
         customers: &[CustomerId],
@@ -199,7 +199,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
     ) -> Result<HashMap<CustomerId, BTreeMap<FieldName, Value>>, StoreError> {
         let mut found = HashMap::new();
         self.each_root(Whose::Of(customers.to_vec()), asks, None, |id, values| {
-            // Rows of the customers' own table may hang from a customer, such as contacts of a company.
+            // Other rows of the customers' own table may belong to a customer, such as contacts of a company.
             found.insert(id, values);
         })
         .await?;
@@ -291,7 +291,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
         left
     }
 
-    /// Those of the identifiers of which the root store keeps no copy.
+    /// The identifiers of which the root store will keep no copy.
     fn to_erase(&self, identifiers: &Identifiers, treatment: &Treatment) -> Identifiers {
         let mut erased = Identifiers::new();
         for (kind, value) in identifiers.iter() {
@@ -318,8 +318,8 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
         StoreError::failed("finding a customer in another store", what)
     }
 
-    /// Erases the records of one store. Customers with an answer are done for this round. `done`: what was done to the
-    /// others in this round.
+    /// Erases the records of one store. Customers with an answer are finished for this round. `done`: the counts of
+    /// this round for the others.
     async fn erase_beside(
         &self,
         other: &Other,
@@ -360,7 +360,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
             todo = self.erase_once(other, request, &part, known, todo, answers, done).await?;
         }
         for (at, _) in open.iter().filter(|_| request.parts.is_some()) {
-            // The caller records what was done, and looks again at the customer, before the next store.
+            // Before the next store, the caller records the counts, and checks the customer again.
             if let (Some(answer), Some(done)) = (answers.get_mut(*at), done.get_mut(*at))
                 && answer.is_none()
                 && !done.is_nothing()
@@ -371,7 +371,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
         self.read_back(other, request, &part, known, &open, answers).await
     }
 
-    /// One request to one store. Returns the customers of whom it has more.
+    /// Makes one request to one store. Returns the customers for whom there is more to do.
     #[allow(clippy::too_many_arguments, reason = "the request, its part for the store, and what came of it")]
     async fn erase_once(
         &self,
@@ -412,7 +412,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
                 }
                 Some(Ok(answer)) => {
                     let what = match answer {
-                        Erased::More(_) => "says that there is more to do, and does none of it",
+                        Erased::More(_) => "says that there is more to do, but does nothing",
                         _ => "says that the customer changed, and has no facts of customers",
                     };
                     StoreError::failed("erasing records", format!("{} {what}", other.name))
@@ -420,13 +420,15 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
                 Some(Err(error)) => error.in_store(&other.name),
                 None => not_tried().in_store(&other.name),
             };
-            // Some of it is done. Only an error that may pass does not say that nothing was touched.
+            // Some of the work is done. A permanent error would mean that nothing was touched, so the error must be
+            // transient.
             *answer = Some(Err(if done.is_nothing() { failed } else { unavailable(&failed) }));
         }
         Ok(more)
     }
 
-    /// Reads a store back that knows the customers by a value: after the root store is erased, nobody knows the value.
+    /// Reads back a store that knows the customers by a value. This must happen now, because the value is gone after
+    /// the root store is erased.
     async fn read_back(
         &self,
         other: &Other,
@@ -453,11 +455,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
                 Some(Ok(tally)) if tally.due() == 0 => continue,
                 Some(Ok(tally)) => StoreError::failed(
                     "reading back",
-                    format!(
-                        "{} says that it is done, and {} records are as they were",
-                        other.name,
-                        tally.due()
-                    ),
+                    format!("{} says that it is done, but {} records are unchanged", other.name, tally.due()),
                 ),
                 Some(Err(error)) => error.in_store(&other.name),
                 None => not_tried().in_store(&other.name),
@@ -469,7 +467,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
         Ok(())
     }
 
-    /// Compares the facts of the customers with the plan, and reads what the other stores have to know.
+    /// Compares the facts of the customers with the plan, and reads the facts that the other stores need.
     async fn look_ahead(
         &self,
         request: &EraseRequest,
@@ -486,11 +484,12 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
             }
             *answer = match (facts.get(&target.customer), found) {
                 (Some(facts), _) if !target.expected.holds(facts) || facts.tenant != target.tenant => {
-                    // Another store was erased. Whoever asks again hears that the customer changed.
+                    // Another store was erased already. The next call answers that the customer changed.
                     Some(Ok(if done.is_nothing() { Erased::Changed } else { Erased::More(done.clone()) }))
                 }
                 (_, Err(error)) => Some(Err(error)),
-                // Nobody can tell whose the records of a customer are who does not exist, unless the customer was to go.
+                // If the customer does not exist, the records cannot be found, unless the treatment deletes the
+                // customer.
                 (None, Ok(_)) if !request.treatment.deletes_root() => None,
                 (_, Ok(found)) => {
                     let tenant = target.tenant.clone();
@@ -502,7 +501,7 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
         Ok(known)
     }
 
-    /// The store's treated classes that hold nothing of a customer count as well.
+    /// Counts of zero for all treated classes of the store: classes without records of the customer count as well.
     fn nothing(&self, treatment: &Treatment) -> Counts {
         let mut counts = Counts::default();
         for class in self.map.classes().filter(|class| class.store().is_some()) {
@@ -522,13 +521,13 @@ impl<S: CustomerStore + ReadRecords> WithStores<S> {
     }
 }
 
-/// What is known of some of the customers.
+/// The known facts of some of the customers.
 fn known_of(known: &BTreeMap<CustomerId, Known>, some: &[(usize, Target)]) -> KnownCustomers {
     let ids = some.iter().map(|(_, target)| &target.customer);
     Arc::new(ids.filter_map(|id| Some((id.clone(), known.get(id)?.clone()))).collect())
 }
 
-/// A value as text, so that values of different types differ. `Debug` does not show a value.
+/// A value as text with its type, so that values of different types differ. (`Debug` does not show values.)
 fn spelled(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -537,7 +536,7 @@ fn not_tried() -> StoreError {
     StoreError::Unavailable { doing: "asking for records", what: "the store gave no answer".to_owned() }
 }
 
-/// The error of the whole batch for the customers that have no answer yet. The others are answered.
+/// Gives the error of the whole batch to the customers without an answer. The other answers stay.
 fn failed_for_the_rest(
     error: StoreError,
     mut answers: Vec<Option<Result<Erased, StoreError>>>,
@@ -651,7 +650,7 @@ impl<S: CustomerStore + ReadRecords> RecordStore for WithStores<S> {
                         counts.add(&before);
                         Ok(Erased::More(counts))
                     }
-                    // Another store was erased. Whoever asks again hears what the root store says.
+                    // Another store was erased already. The next call gives the root store's answer.
                     Some(Ok(Erased::Changed | Erased::Missing)) if !before.is_nothing() => {
                         Ok(Erased::More(before))
                     }
@@ -680,7 +679,7 @@ impl<S: CustomerStore + ReadRecords> TakeCensus for WithStores<S> {
                     tables.insert(table, counted);
                     continue;
                 };
-                // The root store has the customers. This store cannot tell which of them exist.
+                // Only the root store has the customers. This store does not know which of them exist.
                 if counted.classes.remove(self.map.root()).is_some() && counted.classes.is_empty() {
                     continue;
                 }
@@ -704,7 +703,7 @@ impl<S: CustomerStore + ReadRecords> ReadRecords for WithStores<S> {
     async fn read_records(&self, request: &ReadRequest) -> Result<RecordPage, StoreError> {
         let Some(other) = self.beside(&request.class) else { return self.root.read_records(request).await };
         let Whose::Of(customers) = &request.whose else {
-            // Whose a record is, only the root store can tell.
+            // Only the root store knows the owner of a record.
             if request.owners {
                 let what = format!(
                     "{} is in {}, which does not know the customers: ask for the records of a customer",

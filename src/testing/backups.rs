@@ -9,7 +9,7 @@ use crate::backup::{BackupCopy, BackupError, BackupRetention, Removed};
 
 type Stray = Box<dyn Fn() + Send + Sync>;
 
-/// Backups with copies in them, and what a test can do there beside the port.
+/// Backups with copies, for the contract [`backups`](super::backups). A test can add what the port does not offer.
 pub struct Copies<B> {
     backups: B,
     stray: Option<Stray>,
@@ -22,12 +22,12 @@ impl<B: fmt::Debug> fmt::Debug for Copies<B> {
 }
 
 impl<B> Copies<B> {
-    /// Backups with three copies at least. The contract removes some.
+    /// Backups with at least three copies. The contract removes some of them.
     pub fn new(backups: B) -> Self {
         Self { backups, stray: None }
     }
 
-    /// The test can put something among the copies that is none, so that nobody knows its age.
+    /// Sets a function that puts a file among the copies that is no copy.
     #[must_use]
     pub fn stray(self, put: impl Fn() + Send + Sync + 'static) -> Self {
         Self { stray: Some(Box::new(put)), ..self }

@@ -1,4 +1,4 @@
-//! A clock that a test turns.
+//! A clock for tests.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Clock;
 
-/// A clock that stands still until it is turned. Whoever sleeps turns it on.
+/// A clock that stands still until a test advances it. A sleep advances it as well.
 #[derive(Debug)]
 pub struct ManualClock {
     now: Mutex<DateTime<Utc>>,
@@ -20,7 +20,7 @@ impl ManualClock {
         Self { now: Mutex::new(now) }
     }
 
-    /// What it shows: the same as [`Clock::now`], without the trait.
+    /// The present instant. Does the same as [`Clock::now`], without the trait.
     pub fn now(&self) -> DateTime<Utc> {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{Entropy, NoEntropy};
 
-/// Bytes that depend on a seed and on how many were asked for before, and on nothing else. Never for production:
-/// whoever knows the seed can tell which token belongs to which record.
+/// Repeatable bytes. They depend only on a seed, and on the number of bytes drawn before. Never use this in
+/// production: anybody who knows the seed can find out which token belongs to which record.
 #[derive(Debug)]
 pub struct RepeatableEntropy {
     seed: u64,

@@ -1,4 +1,5 @@
-//! Faults on the way to an adapter: a call that fails, an answer that is lost, or whatever a test puts around calls.
+//! Injects faults into calls to an adapter: a call fails, or its answer is lost. A test can also do other things
+//! before and after a call.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -17,24 +18,24 @@ mod repository;
 mod store;
 mod suppression;
 
-/// What goes wrong with a call.
+/// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails before anything was done.
+    /// The call fails before anything was done.
     Error,
-    /// It is carried out, and its answer is lost: an error comes instead.
+    /// The call is carried out, but its answer is lost. The caller gets an error.
     Lost,
 }
 
-/// What a test puts around the calls to an adapter. [`Faults`] is one: a plan by the names of the calls.
+/// Code of a test that runs before and after each call to an adapter. [`Faults`] implements it with a list of faults.
 ///
-/// Whoever wants a call to wait, to happen in between, or never to come back, does that in its own `before` and `after`.
+/// Implement it yourself to delay a call, to do something between two calls, or to let a call never return.
 #[async_trait]
 pub trait Interfere: Debug + Send + Sync + 'static {
-    /// Right before a call, by the name of its method. `true`: the call fails, and does not reach the adapter.
+    /// Runs right before a call, with the name of its method. `true`: the call fails, and does not reach the adapter.
     async fn before(&self, call: &'static str) -> bool;
 
-    /// Once the call has taken effect, and before anybody hears of it. `true`: its answer is lost.
+    /// Runs after the call has taken effect, and before the caller gets the answer. `true`: the answer is lost.
     async fn after(&self, call: &'static str) -> bool;
 }
 
@@ -49,8 +50,8 @@ impl<T: Interfere + ?Sized> Interfere for Arc<T> {
     }
 }
 
-/// Which calls go wrong, and how: by the name of the method, and by how often it was called. Calls of one name are counted
-/// together, whichever of the adapters behind the same plan they go to.
+/// A list of faults. Each names a method, the number of the call, and the kind of fault. If several adapters share a
+/// list, their calls of one method are counted together.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -77,18 +78,18 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Begun {
     calls: BTreeMap<&'static str, usize>,
-    /// Calls under way or done whose answer is to be lost.
+    /// The number of calls in progress whose answer will be lost, by method.
     to_lose: BTreeMap<&'static str, usize>,
     happened: usize,
 }
 
 impl Faults {
-    /// Nothing goes wrong; calls are counted.
+    /// No faults. Calls are only counted.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The n-th call of a method goes wrong, counted from 1.
+    /// A fault in the n-th call of a method, counted from 1.
     pub fn at(call: &'static str, nth: usize, fault: Fault) -> Self {
         Self::none().and(call, nth, fault)
     }
@@ -105,7 +106,8 @@ impl Faults {
         self.lock().calls.get(call).copied().unwrap_or(0)
     }
 
-    /// Whether everything that was planned went wrong. A name that is no method's never does: a test had better ask.
+    /// Whether all faults have happened. A test should check this, because a fault with a misspelled method never
+    /// happens.
     pub fn have_happened(&self) -> bool {
         self.lock().happened == self.plan.len()
     }
@@ -148,11 +150,10 @@ impl Interfere for Faults {
     }
 }
 
-/// An adapter of any port, with faults on the way to it. It is an adapter of the same ports.
+/// Wraps an adapter of any port, and injects faults into its calls. The wrapper implements the same ports.
 ///
-/// A call that goes wrong as [`Fault::Error`] or [`Fault::Lost`] ends in the error by which the port says that it was not
-/// reached, or that its answer did not come. A name is that of the method: `erase`, `close`, `macs`. The methods that only
-/// say what an adapter is, such as `data_map`, never fail.
+/// A call with a fault returns the port's error for "not reached" or "no answer". Calls are named by their method:
+/// `erase`, `close`, `macs`. Methods that only describe the adapter, such as `data_map`, never fail.
 #[derive(Debug)]
 pub struct Faulty<T> {
     inner: T,
@@ -160,7 +161,7 @@ pub struct Faulty<T> {
 }
 
 impl<T> Faulty<T> {
-    /// An adapter, and what is put around its calls.
+    /// Wraps an adapter. `around` runs before and after its calls.
     pub fn new(inner: T, around: impl Interfere) -> Self {
         Self { inner, around: Arc::new(around) }
     }
@@ -170,7 +171,7 @@ impl<T> Faulty<T> {
         &self.inner
     }
 
-    /// One call: what comes before it, the call itself, and what comes before its answer.
+    /// Makes one call, with the test's code before and after it.
     async fn call<A, E>(
         &self,
         name: &'static str,
@@ -185,7 +186,7 @@ impl<T> Faulty<T> {
     }
 }
 
-/// What an injected fault says of itself.
+/// The text of an injected fault.
 fn said(fault: Fault) -> &'static str {
     match fault {
         Fault::Error => "a test made this call fail",

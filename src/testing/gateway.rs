@@ -10,23 +10,24 @@ use crate::gateway::{
     GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileListing, ProfileState,
 };
 
-/// A gateway to try an adapter on: a sandbox, an imitation, a recording.
+/// A gateway for testing an adapter: a sandbox, an imitation, a recording.
 #[async_trait]
 pub trait GatewayFixture: Send + Sync {
     /// The adapter.
     fn eraser(&self) -> &dyn PaymentGatewayEraser;
 
-    /// Whether profiles can name their owner there.
+    /// Whether profiles can name their owner at this gateway.
     fn names_owners(&self) -> bool;
 
-    /// Makes a profile with so many running subscriptions, and gives its id. With an owner, if the gateway names any.
+    /// Makes a profile with this number of active subscriptions, and returns its id. The profile names the owner, if
+    /// the gateway supports owners.
     async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId;
 
-    /// An id that looks right and that no profile has.
+    /// A valid id that no profile has.
     fn unknown(&self) -> ProfileId;
 }
 
-/// How often a gateway may say that it will finish later.
+/// How often a gateway may answer that it will finish later.
 const POLLS: usize = 100;
 
 fn erasure(profile: &ProfileId, owner: Option<&CustomerId>) -> ProfileErasure {
@@ -34,7 +35,7 @@ fn erasure(profile: &ProfileId, owner: Option<&CustomerId>) -> ProfileErasure {
     ProfileErasure { profile: profile.clone(), owner: owner.cloned(), idempotency_key: key }
 }
 
-/// Erases to the end, however often the gateway wants to be asked.
+/// Erases a profile, and polls until the gateway has finished.
 async fn finish(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
@@ -47,7 +48,7 @@ async fn finish(
     Ok(answer.outcome)
 }
 
-/// Checks what [`PaymentGatewayEraser`] promises, on fresh profiles of the fixture's.
+/// Checks the promises of [`PaymentGatewayEraser`], on new profiles of the fixture.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -182,7 +183,7 @@ pub async fn gateway(fixture: &dyn GatewayFixture) -> Result<(), Broken> {
     Law::GatewayShowsNobody.hold(place.is_none(), format_args!("an id, at place {place:?} of those made"))
 }
 
-/// An outcome in a word: what a gateway says may quote an id.
+/// An outcome in one word. The gateway's own text is not shown, because it may quote an id.
 fn word(outcome: &GatewayOutcome) -> &'static str {
     match outcome {
         GatewayOutcome::Erased => "Erased",
@@ -200,10 +201,10 @@ fn state_word(state: &ProfileState) -> &'static str {
     }
 }
 
-/// Checks that a listing gives each of these profiles once, and nothing twice.
+/// Checks that a listing has each of these profiles once, and no profile twice.
 ///
 /// # Errors
-/// [`Broken`], with the law and how often it does not hold.
+/// [`Broken`], with the law and the number of violations.
 pub async fn profile_listing(listing: &dyn ProfileListing, profiles: &[ProfileId]) -> Result<(), Broken> {
     let mut pages = works("list", listing.list().await)?;
     let mut found = BTreeSet::new();

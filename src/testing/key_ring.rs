@@ -6,10 +6,10 @@ use std::future::Future;
 use super::law::{Broken, Law, works};
 use crate::ledger::{KeyRing, KeyRingError, Mac, MacRequest};
 
-/// A message with something in it that can be looked for.
+/// A message with a text that can be searched for in outputs.
 const PERSON: &[u8] = b"customer-of-the-contract";
 
-/// Messages that differ in one byte, or in how long they are: none may be taken for another one.
+/// Messages that differ in only one byte, or in their length. The ring must not confuse them.
 fn messages() -> Vec<Vec<u8>> {
     let long = vec![b'x'; 5_000];
     let with = |end: u8| long.iter().copied().chain([end]).collect::<Vec<u8>>();
@@ -17,7 +17,7 @@ fn messages() -> Vec<Vec<u8>> {
         [&b""[..], b"\0", b"\0\0", b"a", b"a\0", b"\0a", b"ab", b"ba", b" a", b"A", b"\xff\xfe", PERSON]
             .map(<[u8]>::to_vec)
             .into();
-    // Longer than a block of the hash, and longer than a service may be tempted to cut off.
+    // Lengths around the block size of the hash, and around sizes at which a service might truncate a message.
     for length in [63, 64, 65, 127, 128, 129] {
         list.push(long.iter().copied().take(length).collect());
     }
@@ -25,7 +25,7 @@ fn messages() -> Vec<Vec<u8>> {
     list
 }
 
-/// Checks what [`KeyRing`] promises. `open` is called twice, and opens the same ring each time.
+/// Checks the promises of [`KeyRing`]. `open` is called twice, and opens the same ring each time.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -92,7 +92,7 @@ fn shows_nothing(shown: &str) -> Result<(), Broken> {
     Law::KeyRingShowsNothing.hold(!is_shown, format_args!("a message, as text or as bytes"))
 }
 
-/// One answer per message, the same each time, in whatever company.
+/// Checks that there is one answer per message, and that it does not depend on the other messages.
 async fn in_order(ring: &dyn KeyRing, epoch: u32, messages: &[Vec<u8>]) -> Result<Vec<Mac>, Broken> {
     let macs = works("macs", ring.macs(&MacRequest::new(epoch, messages)).await)?;
     Law::MacsInOrder.hold(

@@ -22,7 +22,7 @@
 //! the answer. The example shows no person's value.
 //!
 //! ```text
-//! ledger breaks a law: record begins the lease anew
+//! ledger breaks a law: record renews the lease
 //! found: another worker claimed case-1 nine tenths of a lease after the last record
 //! ```
 //!
@@ -43,8 +43,8 @@
 //!
 //! # Faults
 //! [`Faulty`] wraps any adapter and adds [`Faults`]. A fault names a call: the second `erase` fails, or the answer of
-//! the first `close` is lost. With such faults, a host can test that [`resume`](crate::Engine::resume) finishes a case
-//! wherever it was interrupted.
+//! the first `close` is lost. With such faults, a host can test that [`resume`](crate::Engine::resume) finishes a
+//! case after an interruption at any point.
 
 mod backups;
 mod clock;

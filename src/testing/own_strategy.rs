@@ -1,4 +1,4 @@
-//! What a strategy of the host's own promises, as a check that a host runs on values of its own.
+//! The contract of a host's own strategy. A host runs it on sample values.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::law::{Broken, Law};
 use crate::anonymise::{Draw, OwnReveals, OwnStrategy, Seed};
 use crate::data_map::{ClassName, Constraints, Datatype, FieldName, Kind, RecordKey, Value};
 
-/// Keys for which a strategy that suits a column of different values has to draw different ones.
+/// The number of keys for which a strategy for a UNIQUE column must write different values.
 const KEYS: usize = 200;
 
 struct Places {
@@ -30,7 +30,7 @@ impl Places {
         }
     }
 
-    /// Places that differ in everything that a place has.
+    /// Record places that differ in every part.
     fn some(&self) -> Vec<Draw<'_>> {
         let mut list = Vec::new();
         for (n, seed) in self.seeds.iter().enumerate() {
@@ -50,7 +50,7 @@ fn general(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Option
     }
 }
 
-/// What becomes of a value, as a treatment does it.
+/// The new value, computed in the same way as by a treatment.
 fn treat(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Value {
     if strategy.holds(value) {
         return value.clone();
@@ -58,9 +58,9 @@ fn treat(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Value {
     strategy.write(general(strategy, value, draw).as_ref(), draw)
 }
 
-/// Checks everything that [`OwnStrategy`] promises, on values such as persons have: none of them erased already, no two
-/// the same, and, where the strategy reveals a generalisation, two at least that have the same one. No message shows a
-/// value; it says which one, counted from 1.
+/// Checks the promises of [`OwnStrategy`] on sample values. The values must be realistic, all different, and not
+/// erased. If the strategy reveals a generalisation, at least two values must have the same generalisation. Messages
+/// show no value, only its number, counted from 1.
 ///
 /// ```
 /// # use relinquish::anonymise::{Draw, OwnReveals, OwnStrategy};
@@ -87,7 +87,7 @@ fn treat(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Value {
 /// ```
 ///
 /// # Errors
-/// [`Broken`], with the law and what was found instead, or with what the values lack.
+/// [`Broken`], with the law and an example. Also an error if the values are not sufficient.
 pub fn own_strategy(strategy: &dyn OwnStrategy, values: &[Value]) -> Result<(), Broken> {
     let places = Places::new();
     let different =
@@ -110,7 +110,7 @@ pub fn own_strategy(strategy: &dyn OwnStrategy, values: &[Value]) -> Result<(), 
             if !strategy.holds(&once) {
                 return Err(Law::WrittenErased.broken(format!("what it wrote for value {n} does not")));
             }
-            // On another day, at another place: no second run writes it anew.
+            // A second run, on another day and at another place, must not change the value.
             for again in places.some() {
                 if treat(strategy, &once, &again) != once {
                     let found = format!("what it wrote for value {n} was changed again");
@@ -122,7 +122,8 @@ pub fn own_strategy(strategy: &dyn OwnStrategy, values: &[Value]) -> Result<(), 
     fits_where_it_suits(strategy, values, &places)
 }
 
-/// Values that come out the same in one order come out the same in the other, whatever was treated before.
+/// Treats the values in two orders. Values with equal outputs in one order must have equal outputs in the other
+/// order.
 fn depends_on_the_generalisation_alone(
     strategy: &dyn OwnStrategy,
     values: &[Value],
@@ -158,7 +159,7 @@ fn depends_on_the_generalisation_alone(
     Ok(())
 }
 
-/// Whatever a field demands that it says it suits, what it writes is that.
+/// Checks that the output fits every kind of field that the strategy says it suits.
 fn fits_where_it_suits(strategy: &dyn OwnStrategy, values: &[Value], places: &Places) -> Result<(), Broken> {
     let datatypes =
         [Datatype::Text, Datatype::Integer, Datatype::Real, Datatype::Numeric, Datatype::Blob, Datatype::Any];
@@ -220,7 +221,7 @@ fn differ(strategy: &dyn OwnStrategy, values: &[Value], places: &Places) -> Resu
         let draw =
             Draw { seed, class: &places.class, key, field: &places.field, attempt: 0, date: places.day };
         let written = treat(strategy, value, &draw);
-        // NULL is never the same as NULL.
+        // Two NULL values do not count as equal.
         let spelled = serde_json::to_string(&written).unwrap_or_default();
         if written != Value::Null && !drawn.insert(spelled) {
             let found = format!("the same value for two of {KEYS} records");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::law::{Broken, Law, works};
 use crate::recipient::{Notice, Pending, Recipient, RecipientOutcome};
 
-/// A recipient to try an adapter on: a sandbox, an imitation, a cache of the test's own.
+/// A recipient for testing an adapter: a sandbox, an imitation, a cache of the test.
 #[async_trait]
 pub trait RecipientFixture: Send + Sync {
     /// The adapter.
@@ -15,23 +15,23 @@ pub trait RecipientFixture: Send + Sync {
     /// Makes a new person whom the recipient knows, and returns a notice of the person.
     async fn make(&self) -> Notice;
 
-    /// A notice of somebody whom the recipient never knew.
+    /// A notice about a person whom the recipient never knew.
     fn nobody(&self) -> Notice;
 
-    /// Whether the recipient still has something of the person. The fixture looks by itself, and not through the adapter.
+    /// Whether the recipient still has data of the person. The fixture checks this directly, not through the adapter.
     async fn holds(&self, notice: &Notice) -> bool;
 
     /// The present instant, as the recipient sees it.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Lets so much time pass that a task which was accepted can be finished.
+    /// Waits long enough for an accepted task to finish.
     async fn wait(&self);
 }
 
-/// How often a recipient may say that it will finish later.
+/// How often a recipient may answer that it will finish later.
 const POLLS: usize = 100;
 
-/// Tells of one person, and asks until the recipient has finished.
+/// Sends a notice about one person, and polls until the recipient has finished.
 async fn finish(fixture: &dyn RecipientFixture, notice: &Notice) -> Result<RecipientOutcome, Broken> {
     let recipient = fixture.recipient();
     let mut answers = recipient.tell(std::slice::from_ref(notice), fixture.now()).await;
@@ -48,15 +48,15 @@ async fn finish(fixture: &dyn RecipientFixture, notice: &Notice) -> Result<Recip
     Err(Law::AcceptedIsFinished.broken(format!("a task is not finished after {POLLS} questions")))
 }
 
-/// Checks what [`Recipient`] promises, on fresh people of the fixture's.
+/// Checks the promises of [`Recipient`], on new persons of the fixture.
 ///
 /// # Errors
 /// [`Broken`], with the law and what was found instead.
 pub async fn recipient(fixture: &dyn RecipientFixture) -> Result<(), Broken> {
     let recipient = fixture.recipient();
     Law::RecipientTakesSome.hold(
-        recipient.most_at_once() > 0 && !recipient.longest_call().is_zero(),
-        format_args!("{} items at once, for {:?}", recipient.most_at_once(), recipient.longest_call()),
+        recipient.max_batch() > 0 && !recipient.longest_call().is_zero(),
+        format_args!("{} items at once, for {:?}", recipient.max_batch(), recipient.longest_call()),
     )?;
 
     let nobody = fixture.nobody();
@@ -76,12 +76,12 @@ pub async fn recipient(fixture: &dyn RecipientFixture) -> Result<(), Broken> {
     let stays = fixture.holds(&neighbour).await;
     Law::NeighboursStay.hold(stays, format_args!("a neighbour is gone, and another person was told of"))?;
 
-    let most = recipient.most_at_once().clamp(2, 5);
+    let most = recipient.max_batch().clamp(2, 5);
     let mut notices = vec![fixture.nobody()];
     while notices.len() < most {
         notices.push(fixture.make().await);
     }
-    for some in notices.chunks(recipient.most_at_once()) {
+    for some in notices.chunks(recipient.max_batch()) {
         let answers = recipient.tell(some, fixture.now()).await;
         Law::RecipientAnswersEach.hold(
             answers.len() == some.len(),
@@ -110,7 +110,7 @@ fn is_end(outcome: &RecipientOutcome) -> bool {
     matches!(outcome, RecipientOutcome::Confirmed | RecipientOutcome::NothingThere)
 }
 
-/// An outcome in a word: what a recipient says may quote a value.
+/// An outcome in one word. The recipient's own text is not shown, because it may quote a value.
 fn word(outcome: &RecipientOutcome) -> &'static str {
     match outcome {
         RecipientOutcome::Confirmed => "Confirmed",

@@ -15,11 +15,12 @@ use crate::store::{
 };
 use crate::treatment::{RecordChange, TreatmentName};
 
-/// Checks what [`Repository`] promises, on repositories that are stocked; and, over [`ByRecord`], all that
-/// [`customer_store`] checks. A test whose map shares records, or counts groups, runs [`customer_store`] on its own [`ByRecord`]
-/// as well.
+/// Checks the promises of [`Repository`], on repositories with customers. Also runs [`customer_store`] on a
+/// [`ByRecord`] over the repository. If the data map shares records, or the policy counts groups, also run
+/// [`customer_store`] on your own [`ByRecord`].
 ///
-/// `fresh` is called several times. Each time it gives a repository with the same customers, none of whom was touched.
+/// `fresh` is called several times. Each time it returns a repository with the same customers, in their original
+/// state.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -72,7 +73,7 @@ struct Bench<R> {
     two: Customer,
 }
 
-/// A field's value in both, however absence is spelled.
+/// The first field whose values differ. A missing field equals NULL.
 fn same_but_for(found: &Record, expected: &Record) -> Option<FieldName> {
     let names: BTreeSet<&FieldName> = found.fields.keys().chain(expected.fields.keys()).collect();
     names.into_iter().find(|name| found.get(name.as_str()) != expected.get(name.as_str())).cloned()
@@ -143,7 +144,7 @@ impl<R: Repository> Bench<R> {
         Ok(())
     }
 
-    /// What a treatment does to the first customer's records.
+    /// The writes of a treatment for the first customer's records.
     fn treated(&self, name: &TreatmentName, loaded: &Loaded) -> Result<Vec<RecordWrite>, Broken> {
         let effective = self.policy.effective(&self.one.tenant);
         let treatment = effective.treatments().get(name);
@@ -203,7 +204,7 @@ impl<R: Repository> Bench<R> {
         )
     }
 
-    /// Whether the records are as they were but for what was to be saved.
+    /// Checks that exactly the requested changes were saved.
     fn is_saved(
         name: &TreatmentName,
         before: &Loaded,
@@ -257,7 +258,8 @@ impl<R: Repository> Bench<R> {
         )
     }
 
-    /// A change that the data map forbids, after one that it allows: refused, or none of the repository's business.
+    /// Saves an allowed change and a change that the data map forbids. The repository need not refuse it. But if it
+    /// does, nothing may be saved.
     async fn refuses_whole(&self, name: &TreatmentName) -> Result<(), Broken> {
         let before = self.loaded(&self.one).await?;
         let forbidden = before.records.iter().find_map(|record| {

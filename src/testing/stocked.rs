@@ -1,4 +1,4 @@
-//! A store or a repository with customers in it, for a contract to work on.
+//! A store or a repository with customers, for a contract.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::customer::CustomerId;
 use crate::policy::PolicyDocument;
 
-/// Every row of a customer's, by whatever names it.
+/// All rows of a customer, by a name for each.
 pub(super) type Rows = BTreeMap<String, String>;
 
 type RowsOf = Box<dyn Fn(&CustomerId) -> Rows + Send + Sync>;
 type Spoil = Box<dyn Fn(&CustomerId) + Send + Sync>;
 
-/// A store or a repository with customers in it, and what a test can do there beside the port.
+/// A store or a repository with customers. A test can add functions that the port does not offer.
 ///
-/// It needs two customers at least, who are not archived, and a policy for its data map: every treatment of the policy is
-/// carried out. What a test cannot do is left out, and no adapter fails for it.
+/// It needs at least two customers who are not archived, and a policy for its data map. Every treatment of the policy
+/// is carried out. The additional functions are optional; without them, some laws are not checked.
 pub struct Stocked<S> {
     pub(super) adapter: S,
     pub(super) policy: PolicyDocument,
@@ -33,20 +33,20 @@ impl<S: fmt::Debug> fmt::Debug for Stocked<S> {
 }
 
 impl<S> Stocked<S> {
-    /// An adapter over customers, and a policy whose treatments are tried on them.
+    /// Takes an adapter with customers, and a policy. The policy's treatments are tried on the customers.
     pub fn new(adapter: S, policy: PolicyDocument) -> Self {
         let at = DateTime::UNIX_EPOCH + TimeDelta::days(22_000);
         Self { adapter, policy, at, rows: None, spoil: None }
     }
 
-    /// At which instant customers are treated. A duty may end on it. Otherwise a day in 2030.
+    /// Sets the instant of the treatments. The ends of duties depend on it. The default is a day in 2030.
     #[must_use]
     pub fn at(self, instant: DateTime<Utc>) -> Self {
         Self { at: instant, ..self }
     }
 
-    /// The test can read every row of a customer's past the adapter: by a name each, its content as text. So the contract sees
-    /// whether a row is the same byte for byte.
+    /// Sets a function that reads all rows of a customer without the adapter. It returns a name for each row, and the
+    /// content as text. With it, the contract checks that rows are byte-identical.
     #[must_use]
     pub fn rows(
         self,
@@ -55,8 +55,8 @@ impl<S> Stocked<S> {
         Self { rows: Some(Box::new(rows)), ..self }
     }
 
-    /// The test can spoil a customer's records past the adapter, so that they cannot be erased: a value that nobody can read, a
-    /// constraint that refuses.
+    /// Sets a function that damages a customer's records without the adapter, so that they cannot be erased. For
+    /// example, it writes an unreadable value, or adds a constraint that refuses the erasure.
     #[must_use]
     pub fn spoil(self, spoil: impl Fn(&CustomerId) + Send + Sync + 'static) -> Self {
         Self { spoil: Some(Box::new(spoil)), ..self }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::law::{Broken, Law, works};
 use crate::ledger::{KeyCheck, SuppressionKey, SuppressionList, SuppressionToken};
 
-/// Checks what [`SuppressionList`] promises. `open` is called several times, and gives an empty list each time.
+/// Checks the promises of [`SuppressionList`]. `open` is called several times, and returns an empty list each time.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -40,7 +40,7 @@ fn day(year: i32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, 12, 31).unwrap_or(NaiveDate::MAX)
 }
 
-/// A token of an epoch. Two epochs may have the same digits.
+/// A token of an epoch. Tokens of two epochs may have the same digits.
 fn token(epoch: u32, number: u8) -> SuppressionToken {
     SuppressionToken::new(epoch, [number; 32])
 }

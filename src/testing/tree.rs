@@ -1,4 +1,4 @@
-//! The contract of a ledger that keeps the hashes of its tree.
+//! The contract of a ledger that stores the hashes of its tree.
 
 use std::future::Future;
 
@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::ledger::proof::KeepsTree;
 use crate::ledger::{EntryBody, Scrubbed};
 
-/// Checks what [`KeepsTree`] promises, on a ledger that is new.
+/// Checks the promises of [`KeepsTree`], on a new ledger.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -29,7 +29,7 @@ where
     Opening: Future<Output = L>,
 {
     let ledger = open().await;
-    // Entries to which hashes can belong.
+    // Entries for the hashes.
     let scrubbed = Scrubbed { through: 0, at: DateTime::UNIX_EPOCH };
     works("append", ledger.append(&vec![EntryBody::Scrubbed(scrubbed); 9]).await)?;
     counts(&ledger, 0).await?;
@@ -42,7 +42,7 @@ where
     Law::HashesWithoutGap
         .hold(gap.is_err(), format_args!("after entry 4, hashes after entry 5 were accepted"))?;
     counts(&ledger, 4).await?;
-    // Another process hashes the same entries and some more.
+    // Another process stores the hashes of the same entries and of some more.
     works("keep_hashes", ledger.keep_hashes(2, &sample(3..=8, 9)).await)?;
     counts(&ledger, 8).await?;
     let asked = [8, 1, 9, 4, 6, 0];
@@ -71,7 +71,7 @@ async fn counts(ledger: &dyn KeepsTree, last: u64) -> Result<(), Broken> {
     Law::HashesCounted.hold(hashed == last, format_args!("hashed is {hashed} instead of {last}"))
 }
 
-/// As many hashes as complete subtrees end with the entry.
+/// Sample hashes: one for each complete subtree that ends with the entry.
 fn hashes_of(entry: u64, variant: u64) -> Vec<Digest> {
     let hash =
         |level: u32| Digest::of_bytes(&[entry, u64::from(level), variant].map(u64::to_be_bytes).concat());

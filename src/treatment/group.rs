@@ -1,4 +1,4 @@
-//! The smallest group: values that stay in general form must be shared by so many customers that they identify
+//! The smallest group. Values that stay in general form must be shared by enough customers, so that they identify
 //! nobody.
 
 use std::collections::BTreeMap;
@@ -19,9 +19,9 @@ use crate::data_map::{ClassName, FieldName, Record, Value};
 /// 2. If too few share even these values, all fields are [cleared](Self::fields).
 ///
 /// The customers are counted before anything is written. A customer counts if the customer's own record has the same
-/// values in all of these fields, or would have them once it is made general. Customers who were erased before count,
-/// too; the "Unknown Customer" does not. So the result depends only on the fields that stay, and never on erased
-/// values.
+/// values in all of these fields, or would have the same values after generalisation. Customers who were erased
+/// before count, too. The "Unknown Customer" does not count. So the result depends only on the fields that stay, and
+/// never on erased values.
 ///
 /// A value that is general already does not change again: [`Generalisation::coarser`] promises that. So two customers
 /// who share the coarser value still share it after one of them is erased, in any order.
@@ -50,8 +50,8 @@ impl SmallestGroup {
         &self.coarser
     }
 
-    /// What is written to each field of the group for a record with a given [standing](Standing). It replaces what is
-    /// written otherwise.
+    /// The strategies for the fields of the group, for a record with a given [standing](Standing). They replace the
+    /// usual strategies.
     pub(crate) fn written(&self, standing: Standing) -> BTreeMap<FieldName, Strategy> {
         let step = |(field, cleared): (&FieldName, &Strategy)| {
             let strategy = match self.coarser.get(field) {
@@ -79,7 +79,7 @@ pub struct SharedField {
     pub value: Value,
 }
 
-/// What stays of one customer. The store counts how many customers share it.
+/// The values that stay of one customer. The store counts how many customers share them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Group {
@@ -91,7 +91,7 @@ pub struct Group {
     pub fields: Vec<SharedField>,
     /// The day of the erasure, because ages depend on it.
     pub day: NaiveDate,
-    /// The smallest number of customers. A count may stop there.
+    /// The smallest number of customers. A count may stop at this number.
     pub least: u32,
 }
 
@@ -131,8 +131,8 @@ impl Treatment {
         self.classes.values().any(|class| class.smallest_group.is_some())
     }
 
-    /// What stays of a customer's own record, for counting the customers who share it. `None` if nothing has to be
-    /// counted.
+    /// The values that stay of a customer's own record. The store counts the customers who share them. `None` if
+    /// nothing has to be counted.
     pub fn group(&self, record: &Record, tenant: &TenantId, day: NaiveDate) -> Option<Group> {
         let class = self.classes.get(&record.class)?;
         let smallest = class.smallest_group.as_ref()?;
@@ -150,9 +150,9 @@ impl Treatment {
         })
     }
 
-    /// What stays one step more general, for counting the customers who share it. If too few are in the
-    /// [group](Self::group), this count tells [`Standing::Rare`] from [`Standing::Alone`]. `None` if there is no such
-    /// step.
+    /// The values that stay, one step more general. The store counts the customers who share them if too few are in
+    /// the [group](Self::group). The count decides between [`Standing::Rare`] and [`Standing::Alone`]. `None` if
+    /// there is no such step.
     pub fn coarser_group(&self, record: &Record, tenant: &TenantId, day: NaiveDate) -> Option<Group> {
         let smallest = self.classes.get(&record.class)?.smallest_group.as_ref()?;
         let shared = |(field, coarser): (&FieldName, &Generalisation)| {
@@ -169,7 +169,7 @@ impl Treatment {
         })
     }
 
-    /// Whether a record that too few customers share still has something to make more general or to clear.
+    /// Whether a record whose values too few customers share still has a value to generalise or to clear.
     pub fn singles_out(&self, record: &Record, standing: Standing) -> bool {
         let smallest = self.classes.get(&record.class).and_then(|class| class.smallest_group.as_ref());
         smallest.is_some_and(|smallest| {

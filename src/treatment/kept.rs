@@ -1,4 +1,4 @@
-//! Personal fields that stay for a time, and what becomes of them when that time is over.
+//! Personal fields that stay for a limited time, and are treated afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::{ClassTreatment, Lead, RecordAction, Treatment};
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, FieldName, Period};
 
-/// How long a personal field stays in a treated record, and what is written to it after that.
+/// How long a personal field stays in a treated record, and what is written to the field after that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptFor {
     pub(crate) period: Period,
@@ -22,7 +22,7 @@ impl KeptFor {
         self.period
     }
 
-    /// What is written to the field after that.
+    /// The strategy that is written to the field after that.
     pub fn then(&self) -> &Strategy {
         &self.then
     }
@@ -37,13 +37,14 @@ pub struct KeptBefore {
     /// The fields that stay, each with its last day.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub until: KeptUntil,
-    /// The fields that have stayed long enough, and are treated now.
+    /// The fields whose time is over. They are treated now.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub over: BTreeMap<ClassName, BTreeSet<FieldName>>,
 }
 
 impl KeptBefore {
-    /// The fields that cases kept, as they stand on a day. Of several days for a field, the first one counts.
+    /// The state on one day of the fields that cases kept. If a field has several last days, the first of them
+    /// counts.
     pub(crate) fn on<'k>(today: NaiveDate, kept: impl IntoIterator<Item = &'k KeptUntil>) -> Self {
         let mut until = KeptUntil::new();
         for (class, fields) in kept.into_iter().flatten() {
@@ -90,7 +91,7 @@ impl ClassTreatment {
         }
     }
 
-    /// Treats fields that have stayed long enough.
+    /// Treats fields whose time is over.
     fn release(&mut self, fields: &BTreeSet<FieldName>) {
         for field in fields {
             let Some(kept) = self.kept_for.remove(field) else { continue };
@@ -109,7 +110,8 @@ impl ClassTreatment {
 }
 
 impl Treatment {
-    /// The same treatment for a customer of whom some fields have stayed long enough: they are treated like the rest.
+    /// The treatment of a customer for whom the time of some kept fields is over. These fields are treated like the
+    /// others.
     pub(crate) fn releasing(&self, over: &BTreeMap<ClassName, BTreeSet<FieldName>>) -> Self {
         let mut released = self.clone();
         for (class, fields) in over {
@@ -127,8 +129,8 @@ impl Treatment {
         released
     }
 
-    /// The last day of each field that stays for a time in records that are left, if the case is closed on a day. A field that
-    /// an earlier case kept keeps the day of that case.
+    /// The last day of each field that stays for a time, if the case is closed on this day. If an earlier case kept a
+    /// field, the field keeps the day of that case.
     pub(crate) fn kept_until(
         &self,
         closed_on: NaiveDate,

@@ -1,5 +1,6 @@
 //! What still leads to a person after a treatment.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName};
 
 /// Something that still leads to the person after a treatment. While a lead names the person, the certificate says
-/// *erased in part*. While a lead only leads to the person, it says *pseudonymised*.
+/// *erased in part*. If it only leads to the person without a name, the certificate says *pseudonymised*.
 ///
 /// ```
 /// use relinquish::treatment::Lead;
@@ -44,25 +45,60 @@ pub enum Lead {
     },
     /// Profiles at a payment gateway. They name the person.
     Gateway(GatewayName),
-    /// The ledger's token. A row that stays has the customer's key. Whoever also has the ledger's secret key can
-    /// compute the token from the customer's key.
+    /// The ledger's token. A row that stays has the customer's key. With this key and the ledger's secret key, the
+    /// token can be computed.
     Token {
-        /// The class whose row has the customer's key.
-        class: ClassName,
-        /// Whether the row stays only as long as a duty keeps records that need it.
-        while_kept: bool,
+        /// The classes whose rows have the customer's key and stay.
+        classes: BTreeSet<ClassName>,
+        /// The classes whose rows have the customer's key and stay only as long as a duty keeps records.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        while_kept: BTreeSet<ClassName>,
     },
 }
 
+/// Which records of a class stay after a treatment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stays {
+    /// Whether a duty keeps records of the class, or records that need them.
+    pub(crate) while_kept: bool,
+    /// Whether the treatment leaves records of the class.
+    pub(crate) treated: bool,
+}
+
 impl Lead {
-    /// The class, if this lead exists only as long as a duty keeps records of the class.
-    pub(crate) fn class_while_kept(&self) -> Option<&ClassName> {
+    /// The classes, if this lead exists only as long as a duty keeps records of these classes. Otherwise none.
+    pub(crate) fn classes_while_kept(&self) -> Vec<&ClassName> {
         match self {
-            Self::Class { class, while_kept: true, .. }
-            | Self::Field { class, while_kept: true, .. }
-            | Self::Token { class, while_kept: true } => Some(class),
-            Self::Class { .. } | Self::Field { .. } | Self::Gateway(_) | Self::Token { .. } => None,
+            Self::Class { class, while_kept: true, .. } | Self::Field { class, while_kept: true, .. } => {
+                vec![class]
+            }
+            Self::Token { classes, while_kept } if classes.is_empty() => while_kept.iter().collect(),
+            Self::Class { .. } | Self::Field { .. } | Self::Gateway(_) | Self::Token { .. } => Vec::new(),
         }
+    }
+
+    /// The part of this lead that one customer has, by the records that stay and by the profiles at gateways. `None` if
+    /// nothing of it stays.
+    pub(crate) fn of_one(
+        &self,
+        stays: impl Fn(&ClassName) -> Stays,
+        has_profile: impl Fn(&GatewayName) -> bool,
+    ) -> Option<Self> {
+        let is_there = match self {
+            Self::Class { class, while_kept: true, .. } | Self::Field { class, while_kept: true, .. } => {
+                stays(class).while_kept
+            }
+            Self::Class { class, .. } | Self::Field { class, .. } => stays(class).treated,
+            Self::Gateway(name) => has_profile(name),
+            Self::Token { classes, while_kept } => {
+                let classes = classes.iter().filter(|class| stays(class).treated).cloned().collect();
+                let while_kept = while_kept.iter().filter(|class| stays(class).while_kept).cloned().collect();
+                let some = Self::Token { classes, while_kept };
+                return (some != Self::Token { classes: BTreeSet::new(), while_kept: BTreeSet::new() })
+                    .then_some(some);
+            }
+        };
+        is_there.then(|| self.clone())
     }
 
     /// Whether this lead names the person. Otherwise it only leads to the person.
@@ -74,7 +110,7 @@ impl Lead {
         }
     }
 
-    /// The names of its parts: `customer` and `city`, or `gateway` and `stripe`.
+    /// The names in this lead: `customer` and `city`, or `gateway` and `stripe`.
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
             Self::Class { class, .. } => vec![class.as_str()],
@@ -91,6 +127,6 @@ impl fmt::Display for Lead {
         if matches!(self, Self::Token { .. }) {
             return f.write_str(" (while the key of its epoch exists)");
         }
-        if self.class_while_kept().is_some() { f.write_str(" (while a duty keeps it)") } else { Ok(()) }
+        if !self.classes_while_kept().is_empty() { f.write_str(" (while a duty keeps it)") } else { Ok(()) }
     }
 }

@@ -1,4 +1,4 @@
-//! Values that were erased and that a record which stays still holds: copies in columns where nobody expects them.
+//! Leftovers: copies of erased values in records that stay, in columns where nobody expects them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{ClassTreatment, RecordAction, Treatment};
 use crate::data_map::{ClassName, Datatype, Field, FieldName, Kind, RecordClass, Role};
 
-/// What happens when a record that stays still holds a value that was erased.
+/// What happens if a record that stays still contains an erased value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnLeftover {
-    /// The certificate lists class, field and records.
+    /// The certificate lists the class, the field and the records.
     #[default]
     List,
-    /// The erasure is undone, and the case is blocked.
+    /// The transaction is rolled back, and the case is blocked.
     Block,
 }
 
@@ -32,13 +32,13 @@ impl OnLeftover {
     }
 }
 
-/// Records of a class whose field still held an erased value.
+/// Records of a class in which a field still contained an erased value.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leftover {
     /// The number of records.
     pub rows: u64,
-    /// The keys of the first [`MOST_KEYS`](Self::MOST_KEYS) of them: keys of numbers, which name nobody. Empty for customers' own
-    /// records, and for keys that lead to a customer.
+    /// The keys of the first [`MOST_KEYS`](Self::MOST_KEYS) of these records. Only numeric keys are listed, because
+    /// they identify nobody. Empty for customers' own records, and for keys that lead to a customer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl Leftover {
     /// The number of keys that are kept.
     pub const MOST_KEYS: usize = 20;
 
-    /// Adds a record, with its key if the key names nobody.
+    /// Adds a record, with its key if the key identifies nobody.
     pub fn add(&mut self, key: Option<String>) {
         self.rows += 1;
         if self.keys.len() < Self::MOST_KEYS {
@@ -66,7 +66,7 @@ impl fmt::Debug for Leftover {
     }
 }
 
-/// Adds what another part of the same erasure left.
+/// Adds the leftovers of another part of the same erasure.
 pub(super) fn add(to: &mut Leftovers, other: &Leftovers) {
     for (class, fields) in other {
         for (field, found) in fields {
@@ -79,12 +79,12 @@ pub(super) fn add(to: &mut Leftovers, other: &Leftovers) {
 }
 
 impl Treatment {
-    /// What happens when a record that stays still holds a value that was erased.
+    /// What happens if a record that stays still contains an erased value.
     pub fn on_leftover(&self) -> OnLeftover {
         self.on_leftover
     }
 
-    /// Whether a value of a field is erased: with its record, or in it.
+    /// Whether the treatment erases the values of a field: the record is deleted, or the field is overwritten.
     pub(crate) fn erases(&self, class: &str, field: &str) -> bool {
         self.classes.get(class).is_some_and(|class| match class.action() {
             RecordAction::Delete => true,
@@ -93,7 +93,7 @@ impl Treatment {
         })
     }
 
-    /// The fields whose erased values are looked for, by class: those that identify a person.
+    /// The fields whose erased values are searched for, by class. These are the fields that identify a person.
     pub(crate) fn sought<'m>(
         &self,
         classes: impl Iterator<Item = &'m RecordClass>,
@@ -119,9 +119,9 @@ impl Treatment {
     allow(dead_code, reason = "only stores over SQL search what stays")
 )]
 impl ClassTreatment {
-    /// The fields in which an erased value may be left: texts that the treatment leaves, and that the map does not call
-    /// personal, or calls so general that they name nobody. What the policy keeps although it names a person is no surprise:
-    /// plan and certificate say so.
+    /// The fields in which an erased value may be left. These are texts that the treatment does not change, and that
+    /// the map classifies as not personal, or as too general to name a person. Fields that the policy keeps on
+    /// purpose are not included: plan and certificate list them.
     pub(crate) fn may_be_left<'f>(&'f self, class: &'f RecordClass) -> impl Iterator<Item = &'f Field> {
         let stays = match self.action() {
             RecordAction::Delete => self.tombstone().is_some(),

@@ -1,8 +1,8 @@
-//! What becomes of a person in the texts of others, and what is counted.
+//! The treatment of mentions of a person in the texts of others, and the counts.
 
 use serde::{Deserialize, Serialize};
 
-/// What becomes of mentions of the person in the texts of a class that belong to others.
+/// The treatment of mentions of the person in texts of others, for one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MentionAction {
@@ -10,27 +10,28 @@ pub enum MentionAction {
     Redact(String),
     /// The texts are not searched.
     Keep {
-        /// Why, in the policy's words.
+        /// The reason from the policy.
         reason: String,
     },
 }
 
-/// What a pass over the texts of others found of one person.
+/// The counts for one person in a pass over the texts of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MentionCounts {
-    /// Texts of the person's tenant that were read.
+    /// The number of texts of the person's tenant that were read.
     pub read: u64,
-    /// Texts from which the person was taken out.
+    /// The number of texts from which mentions were removed.
     pub changed: u64,
-    /// Mentions that may mean the person, and stay. A person should look at them.
+    /// The number of mentions that may mean the person, and stay. An operator should check them.
     pub uncertain: u64,
-    /// Texts that cannot be read, and were not searched.
+    /// The number of texts that could not be read. They were not searched.
     pub unreadable: u64,
-    /// Texts that mention the person, and that the store could not write. The case does not go on while there are any.
+    /// The number of texts that mention the person, but could not be written. If it is not 0, the case does not
+    /// continue.
     pub refused: u64,
-    /// Texts that mention the person, and that a hold on somebody else keeps. The case does not go on while there are
-    /// any.
+    /// The number of texts that mention the person, but that a hold on another person keeps. If it is not 0, the case
+    /// does not continue.
     pub held: u64,
 }
 

@@ -1,8 +1,8 @@
-//! Treatments: what a store is told to do to each record class, field by field, and what it counts.
+//! Treatments: the instructions to a store for each record class and field, and the counts of the store.
 //!
-//! A policy resolves to treatments. Before a store gets a treatment, the treatment is dated for one day and one
-//! tenant: each duty becomes a date from which records are kept. A store knows nothing of policies, plans and
-//! approvals.
+//! A policy is compiled to treatments. Before a store gets a treatment, the treatment is dated for one day and one
+//! tenant: each duty becomes a date from which records are kept. A store needs to know nothing about policies, plans
+//! and approvals.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,7 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
+pub(crate) use lead::Stays;
 pub use leftover::{Leftover, Leftovers, OnLeftover};
 pub use mention::{MentionAction, MentionCounts};
 pub use ownerless::Ownerless;
@@ -67,13 +68,13 @@ open_name! {
 pub enum RecordAction {
     /// The records are deleted.
     Delete,
-    /// The records stay. What identifies a person is erased.
+    /// The records stay. Fields that identify a person are erased.
     Anonymise,
-    /// The records go to the tenant's "Unknown Customer". What identifies a person is erased.
+    /// The records are handed over to the tenant's "Unknown Customer". Fields that identify a person are erased.
     Reassign,
     /// The records stay as they are.
     Keep {
-        /// Why, in the policy's words.
+        /// The reason from the policy.
         reason: String,
     },
 }
@@ -98,7 +99,7 @@ pub struct ClassTreatment {
     pub(crate) kept: BTreeMap<FieldName, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) kept_for: BTreeMap<FieldName, KeptFor>,
-    /// Fields that an earlier case kept for a time that is over.
+    /// Fields that an earlier case kept for a time, and whose time is over.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) kept_before: BTreeSet<FieldName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -115,8 +116,8 @@ pub struct ClassTreatment {
     pub(crate) or_deletes: bool,
 }
 
-/// How a record is treated that must be deleted, but that a kept record still needs. The record is anonymised at
-/// once, and deleted together with the last record that needs it.
+/// The treatment of a record that should be deleted, but that a kept record still references. The record is
+/// anonymised at once, and deleted together with the last record that references it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tombstone {
     pub(crate) fields: BTreeMap<FieldName, Strategy>,
@@ -125,7 +126,7 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
-    /// What is written to the tombstone, per field.
+    /// The strategies for the fields of the tombstone.
     pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.fields
     }
@@ -135,7 +136,7 @@ impl Tombstone {
         &self.kept
     }
 
-    /// The classes whose records may need the tombstone.
+    /// The classes whose records may reference the tombstone.
     pub fn needed_by(&self) -> &BTreeSet<ClassName> {
         &self.needed_by
     }
@@ -164,13 +165,13 @@ impl ClassTreatment {
         &self.action
     }
 
-    /// What is written, per field. Empty unless the records stay and are treated.
+    /// The strategy for each field that is written. Empty unless the records stay and are treated.
     pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.fields
     }
 
-    /// The duties that defer the action, by the field that holds a record's date. A record that a duty keeps stays
-    /// byte for byte as it is.
+    /// The duties that defer the action, by the field with the record's date. A record that a duty keeps is not
+    /// changed at all.
     pub fn under_duty(&self) -> &[UnderDuty] {
         &self.under_duty
     }
@@ -180,14 +181,14 @@ impl ClassTreatment {
         &self.kept
     }
 
-    /// How a record is treated that must be deleted, but that a kept record still needs. `None` if no kept record can
-    /// need one of this class.
+    /// The treatment of a record that should be deleted, but that a kept record still references. `None` if no kept
+    /// record can reference a record of this class.
     pub fn tombstone(&self) -> Option<&Tombstone> {
         self.tombstone.as_ref()
     }
 
-    /// Whether a record is deleted if it cannot be handed over. That happens when the "Unknown Customer" has an equal
-    /// record already.
+    /// Whether a record is deleted if it cannot be handed over, because the "Unknown Customer" already has an equal
+    /// record.
     pub fn or_deletes(&self) -> bool {
         self.or_deletes
     }
@@ -197,7 +198,7 @@ impl ClassTreatment {
         !self.under_duty.is_empty() && !matches!(self.action, RecordAction::Keep { .. })
     }
 
-    /// What is written to a record with a given standing.
+    /// The strategies for the fields of a record with a given standing.
     pub(crate) fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
             (Standing::Kept, _)
@@ -230,14 +231,14 @@ impl ClassTreatment {
         list
     }
 
-    /// What is written to a record that stays, by field: as a treated record, or as a tombstone for the time being.
+    /// The strategies for the fields of a record that stays: of a treated record, or of a tombstone.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn field_strategies(&self) -> BTreeMap<&FieldName, &Strategy> {
         let meanwhile = self.tombstone.iter().flat_map(|tombstone| &tombstone.fields);
         meanwhile.chain(&self.fields).collect()
     }
 
-    /// The fields that show whether a record was treated, if the record stays.
+    /// The fields by which a treated record can be recognised, if the record stays.
     pub(crate) fn sign_fields(&self) -> &BTreeMap<FieldName, Strategy> {
         match (&self.action, &self.tombstone) {
             (RecordAction::Delete, Some(tombstone)) => &tombstone.fields,
@@ -256,22 +257,22 @@ fn is_pending(class: &ClassTreatment, record: &Record, standing: Standing) -> bo
     class.written(standing).iter().any(|(field, strategy)| is_to_write(strategy, record.get(field.as_str())))
 }
 
-/// Whether a value still has to be written, as far as the value alone shows. For a redacted text the value does not
-/// show it: the answer depends on whom the store searches for, and on whether the text is a JSON document.
+/// Whether a value still has to be written, judged only by the value. For a redacted text this is not enough: the
+/// answer depends on the person that the store searches for, and on whether the text is a JSON document.
 fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
     !matches!(strategy, Strategy::Redact { .. }) && !strategy.holds(value)
 }
 
-/// The name of the treatment that expiry carries out.
+/// The name of the treatment for expiries.
 pub(crate) const EXPIRE: &str = "expire";
 
-/// The reason under which this treatment keeps the classes that do not expire. The reason is never shown.
+/// The reason with which this treatment keeps the classes that do not expire. The reason is never shown.
 pub(crate) const DOES_NOT_EXPIRE: &str = "does_not_expire";
 
-/// The reason under which a store beside the root store keeps the customers. The reason is never shown.
+/// The reason with which a store beside the root store keeps the customers. The reason is never shown.
 const ROOT_IS_ELSEWHERE: &str = "the root store has the customers";
 
-/// What is done to the profiles at a payment gateway.
+/// The action for the profiles at a payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GatewayAction {
@@ -279,12 +280,12 @@ pub enum GatewayAction {
     Erase,
     /// The profiles stay.
     Keep {
-        /// Why, in the policy's words.
+        /// The reason from the policy.
         reason: String,
     },
 }
 
-/// What becomes of one record.
+/// The change of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordChange {
     /// Nothing: the record is kept, or already has its final values.
@@ -293,13 +294,13 @@ pub enum RecordChange {
     Delete,
     /// The fields get these values.
     Write(BTreeMap<FieldName, Value>),
-    /// The record goes to the tenant's "Unknown Customer", and the fields get these values.
+    /// The record is handed over to the tenant's "Unknown Customer", and the fields get these values.
     Reassign(BTreeMap<FieldName, Value>),
 }
 
 /// A named set of record actions, checked against a data map. A store carries it out.
 ///
-/// Stores know no policy. The treatment is all that they see of the policy.
+/// Stores do not know the policy. They only get treatments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Treatment {
     pub(crate) name: TreatmentName,
@@ -315,15 +316,16 @@ pub struct Treatment {
     /// Whether the treatment is for records that expire. The customers of these records stay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expiry: bool,
-    /// The zone in which the policy counts days.
+    /// The time zone in which the policy counts days.
     #[serde(default = "utc", skip_serializing_if = "is_utc")]
     pub(crate) time_zone: TimeZone,
     /// What happens when a record that stays still holds a value that was erased.
     #[serde(default, skip_serializing_if = "is_list")]
     pub(crate) on_leftover: OnLeftover,
-    /// What other treatments write to a customer's own record, if they leave nothing personal there: those of the policy, and
-    /// those under which a case was ever opened. A customer whose record shows this has left too. The digest does not cover
-    /// it: another treatment may change, and this treatment is still the same.
+    /// The outputs of other treatments in a customer's own record, if they leave nothing personal there. Includes the
+    /// treatments of the policy, and all treatments under which a case was ever opened. If a customer's record has
+    /// such values, the customer has left, too. The digest does not cover these signs, because they belong to other
+    /// treatments.
     #[serde(skip)]
     pub(crate) other_signs: Arc<[BTreeMap<FieldName, Strategy>]>,
 }
@@ -373,7 +375,7 @@ impl Treatment {
         &self.gateways
     }
 
-    /// What becomes of mentions of the person in the texts of others, by class.
+    /// The treatment of mentions of the person in the texts of others, by class.
     pub fn mentions(&self) -> &BTreeMap<ClassName, MentionAction> {
         &self.mentions
     }
@@ -386,7 +388,7 @@ impl Treatment {
         })
     }
 
-    /// Which recipients are told of the erasure, and why the others are not.
+    /// Which recipients are notified of the erasure, and why the others are not notified.
     pub fn recipients(&self) -> &BTreeMap<RecipientName, RecipientAction> {
         &self.recipients
     }
@@ -402,8 +404,8 @@ impl Treatment {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
-    /// Whether the treatment changes or deletes records of one of these classes, or takes the person out of the texts of
-    /// one. No classes mean all of them.
+    /// Whether the treatment changes or deletes records of one of these classes, or redacts mentions in their texts.
+    /// An empty set means all classes.
     pub fn touches(&self, classes: &BTreeSet<ClassName>) -> bool {
         let is_treated = |class: &ClassName| {
             let treated = self.class(class.as_str());
@@ -413,7 +415,7 @@ impl Treatment {
         classes.is_empty() || classes.iter().any(is_treated)
     }
 
-    /// The same treatment without some classes. A store that decorates another store and itself holds these classes
+    /// The same treatment without some classes. For a store that wraps another store and has these classes itself: it
     /// passes this treatment to the other store. See also [`DataMap::with_class`](crate::DataMap::with_class).
     #[must_use]
     pub fn without<'c>(&self, classes: impl IntoIterator<Item = &'c ClassName>) -> Self {
@@ -424,7 +426,8 @@ impl Treatment {
         rest
     }
 
-    /// The part of the treatment for a store beside the root store. That store keeps its own notion of the customers as it is.
+    /// The part of the treatment for a store beside the root store. In that store, the customers' own records are not
+    /// changed.
     pub(crate) fn of_store(&self, map: &DataMap) -> Self {
         let mut part = self.clone();
         part.classes.retain(|name, _| *name != self.root && map.class(name.as_str()).is_some());
@@ -433,14 +436,14 @@ impl Treatment {
         part
     }
 
-    /// The digest of the whole treatment: actions, strategies, the values that they write, and the reasons in the
-    /// words of the policy's and the map's authors. No sentence of this crate is part of the digest.
+    /// The digest of the whole treatment: actions, strategies, the values that they write, and the reasons from the
+    /// policy and the map. No sentence of this crate is part of the digest.
     pub fn digest(&self) -> Digest {
         Digest::of(self)
     }
 
-    /// What happens to a record with a given [standing](Self::standings). Pure: the same seed, record and day give
-    /// the same change. Values that are erased have no influence on the values that are written.
+    /// The change of a record with a given [standing](Self::standings). The function is pure: the same seed, record
+    /// and day give the same change. Erased values have no influence on the written values.
     pub fn treat(
         &self,
         record: &Record,
@@ -478,8 +481,8 @@ impl Treatment {
         }
     }
 
-    /// The number of uncertain mentions in a record's texts, by field. A document that cannot be read counts as 0
-    /// here; elsewhere it is an error.
+    /// The number of uncertain mentions in a record's texts, by field. An unreadable document counts as 0 here.
+    /// Another check reports it as an error.
     pub(crate) fn uncertain<'t>(
         &'t self,
         record: &Record,
@@ -508,7 +511,7 @@ impl Treatment {
         strategies.any(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
     }
 
-    /// Whether a value of a field is an erased value, and so says nothing of the person any more.
+    /// Whether a value of a field is an output of the treatment, and so reveals nothing about the person.
     pub(crate) fn is_erased(&self, class: &str, field: &str, value: &Value) -> bool {
         let strategies = self.classes.get(class).into_iter().flat_map(ClassTreatment::strategies);
         strategies
@@ -516,7 +519,7 @@ impl Treatment {
             .any(|(_, strategy)| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
     }
 
-    /// The same treatment with the host's own strategies restored, after it was loaded.
+    /// Restores the host's own strategies in a treatment that was loaded.
     pub(crate) fn bind(&self, strategies: &Strategies) -> Result<Self, Unbound> {
         let mut bound = self.clone();
         for class in bound.classes.values_mut() {
@@ -532,12 +535,12 @@ impl Treatment {
         Ok(bound)
     }
 
-    /// Whether the treatment was loaded, and some of the host's own strategies are still missing.
+    /// Whether the treatment was loaded and some of the host's own strategies are still missing.
     pub(crate) fn is_unbound(&self) -> bool {
         self.classes.values().flat_map(ClassTreatment::strategies).any(|(_, field)| field.unbound().is_some())
     }
 
-    /// For each duty: the links over which the duty keeps other records together with its own.
+    /// For each duty: the links over which the duty keeps other records together with the records of its class.
     pub(crate) fn kept_together(&self) -> BTreeSet<&BTreeSet<(ClassName, String)>> {
         let duties = self.classes.values().flat_map(|class| &class.under_duty);
         duties.map(|under| &under.needs).filter(|needs| !needs.is_empty()).collect()
@@ -555,7 +558,8 @@ impl Treatment {
                 Standing::Free | Standing::Rare | Standing::Alone,
                 RecordAction::Delete | RecordAction::Reassign,
             ) => true,
-            // Whether the group is too small is counted elsewhere: a group may shrink when others leave.
+            // This does not check whether the group is too small. The store counts it, because a group may shrink
+            // when others leave.
             (Standing::Free | Standing::Rare | Standing::Alone, _) => {
                 is_pending(class, record, Standing::Free)
             }
@@ -563,29 +567,32 @@ impl Treatment {
         })
     }
 
-    /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there is any
-    /// such link, the honest word is *pseudonymised*.
+    /// Kept classes and fields that still lead to the person afterwards. While there is any, the outcome is at best
+    /// *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
     }
 
-    /// The honest word for what is left: `erased`, `anonymised`, `pseudonymised` while there are
-    /// [`links`](Self::links), or `erased in part` while one of them names the person.
+    /// The outcome in words: `erased` or `anonymised`; `pseudonymised` while there are [`links`](Self::links);
+    /// `erased in part` while one of them names the person.
     pub fn outcome(&self) -> &'static str {
         let root_may_stay = self.classes.get(&self.root).is_some_and(|root| root.tombstone.is_some());
         self.residue_with(&self.links, root_may_stay).as_str()
     }
 
-    /// What is left, where it is known what stays.
+    /// What is left of the person, given the links and whether the customer's own record stays.
     pub(crate) fn residue_with(&self, links: &[Lead], root_stays: bool) -> Residue {
         Residue::of(links, root_stays || !self.deletes_root())
     }
 
-    /// The [links](Self::links) for one customer. A class that a duty may keep counts only if the duty keeps records
-    /// of this customer.
-    pub(crate) fn links_with(&self, is_kept: impl Fn(&str) -> bool) -> Vec<Lead> {
-        let leads = |lead: &&Lead| lead.class_while_kept().is_none_or(|class| is_kept(class.as_str()));
-        self.links.iter().filter(leads).cloned().collect()
+    /// The [links](Self::links) of one customer. A class counts only if records of this customer stay, and a gateway only
+    /// if the customer has a profile there.
+    pub(crate) fn links_with(
+        &self,
+        stays: impl Fn(&ClassName) -> Stays,
+        has_profile: impl Fn(&GatewayName) -> bool,
+    ) -> Vec<Lead> {
+        self.links.iter().filter_map(|lead| lead.of_one(&stays, &has_profile)).collect()
     }
 
     /// What the treatment does not reach.
@@ -638,29 +645,34 @@ impl Treatment {
         }
         let kept = self.gateways.iter().filter(|(_, action)| **action != GatewayAction::Erase);
         self.links.extend(kept.map(|(name, _)| Lead::Gateway(name.clone())));
-        self.links.extend(self.token(map));
+        self.links.extend(self.token(map, &is_needed));
         self
     }
 
-    /// The ledger's token as a link, if a row that stays has the customer's key.
-    fn token(&self, map: &DataMap) -> Option<Lead> {
+    /// The ledger's token as a lead, if a row that stays has the customer's key.
+    fn token(&self, map: &DataMap, is_needed: &impl Fn(&ClassName) -> bool) -> Option<Lead> {
         let root = self.classes.get(&self.root)?;
-        let token = |class: &ClassName, while_kept| Some(Lead::Token { class: class.clone(), while_kept });
         if !matches!(root.action, RecordAction::Delete) {
-            return token(&self.root, false);
+            let (classes, while_kept) = ([self.root.clone()].into(), BTreeSet::new());
+            return Some(Lead::Token { classes, while_kept });
         }
-        // Rows of other classes name the key of a customer who does not exist any more.
-        let stays = |name: &ClassName| {
-            let action = self.classes.get(name).map(ClassTreatment::action);
-            matches!(action, Some(RecordAction::Keep { .. } | RecordAction::Anonymise))
-        };
+        // Rows of other classes may contain the key of a customer who does not exist any more.
         let keeps_key = |class: &&RecordClass| {
             let mut links = class.links().iter().filter(|link| *link.to() == self.root);
-            stays(class.name()) && links.any(|link| matches!(link.gone(), WhenGone::Keep { .. }))
+            links.any(|link| matches!(link.gone(), WhenGone::Keep { .. }))
         };
-        match map.classes().find(keeps_key) {
-            Some(class) => token(class.name(), false),
-            None => root.tombstone.as_ref().and_then(|_| token(&self.root, true)),
+        let (mut classes, mut while_kept) = (BTreeSet::new(), BTreeSet::new());
+        for name in map.classes().filter(keeps_key).map(RecordClass::name) {
+            let Some(class) = self.classes.get(name) else { continue };
+            if matches!(class.action, RecordAction::Keep { .. } | RecordAction::Anonymise) {
+                classes.insert(name.clone());
+            } else if class.is_deferred() || is_needed(name) {
+                while_kept.insert(name.clone());
+            }
         }
+        if root.tombstone.is_some() || root.is_deferred() || is_needed(&self.root) {
+            while_kept.insert(self.root.clone());
+        }
+        (!classes.is_empty() || !while_kept.is_empty()).then_some(Lead::Token { classes, while_kept })
     }
 }

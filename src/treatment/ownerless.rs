@@ -6,17 +6,17 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ownerless {
-    /// Records that name a customer who does not exist, or that hang from a record that does not exist.
+    /// Records that reference a customer or a record that does not exist.
     Gone,
-    /// Those records, and also records that name nobody. A foreign key may have been cleared when its customer was
-    /// erased, and a guest's order never had a customer.
+    /// Those records, and also records without a reference to a customer. For example, a foreign key was cleared when
+    /// the customer was erased, or a guest's order never had a customer.
     GoneOrNone,
 }
 
 impl Ownerless {
     pub(crate) const ALL: [Self; 2] = [Self::Gone, Self::GoneOrNone];
 
-    /// As the policy spells it.
+    /// The name in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gone => "gone",

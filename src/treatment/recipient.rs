@@ -1,33 +1,33 @@
-//! Whether a recipient of a customer's data is told of the erasure.
+//! Whether a recipient of a customer's data is notified of the erasure.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a recipient is told (Art. 19 GDPR).
+/// Whether a recipient is notified (Art. 19 GDPR).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientAction {
-    /// The recipient is told, until it confirms.
+    /// The recipient is notified, until it confirms.
     Tell,
-    /// The recipient is not told.
+    /// The recipient is not notified.
     NotTold {
-        /// Why, as the law has it.
+        /// The legal reason.
         why: WhyNotTold,
-        /// Why, in the policy's words.
+        /// The reason from the policy.
         reason: String,
     },
 }
 
-/// Why a recipient is not told. The first two are the exceptions of Art. 19 GDPR.
+/// Why a recipient is not notified. The first two reasons are the exceptions of Art. 19 GDPR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhyNotTold {
-    /// It is impossible to tell the recipient.
+    /// It is impossible to notify the recipient.
     Impossible,
     /// It would take a disproportionate effort.
     Disproportionate,
-    /// The recipient has nothing of what this treatment erases.
+    /// The recipient has none of the data that this treatment erases.
     Unconcerned,
 }
 

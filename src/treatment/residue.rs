@@ -1,4 +1,4 @@
-//! What is left of a person after a treatment, and the honest word for it.
+//! What is left of a person after a treatment, and the word for it.
 
 use std::fmt;
 
@@ -29,15 +29,15 @@ impl Residue {
         }
     }
 
-    /// What is left, given what still leads to the person and whether the customer's own record stays.
+    /// What is left, given the leads to the person and whether the customer's own record stays.
     pub(crate) fn of<'l>(links: impl IntoIterator<Item = &'l Lead>, root_stays: bool) -> Self {
         let worst =
             links.into_iter().map(|link| if link.names_person() { Self::InPart } else { Self::Pseudonymous });
         worst.max().unwrap_or(if root_stays { Self::Anonymous } else { Self::Nothing })
     }
 
-    /// The word, with `as far as mapped` where mapped tables have rows that no record class claims: such rows may name
-    /// the person. Where something names the person anyway, the word needs no such limit.
+    /// The word. If mapped tables have rows that no record class claims, `as far as mapped` is added, because such
+    /// rows may name the person. It is not added if the word already says that something names the person.
     pub(crate) fn word(self, is_all_claimed: bool) -> &'static str {
         match (self, is_all_claimed) {
             (Self::Nothing, false) => "erased as far as mapped",

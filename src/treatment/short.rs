@@ -1,4 +1,4 @@
-//! Whether a treatment does at least what another one did.
+//! Compares two treatments: whether the later treatment erases at least as much as the earlier one.
 
 use std::fmt;
 
@@ -24,9 +24,9 @@ pub enum Shortfall {
     },
     /// The profiles at the gateway were erased, and now they stay.
     Gateway(GatewayName),
-    /// The recipient was told, and now it is not.
+    /// The recipient was notified, and now it is not.
     Recipient(RecipientName),
-    /// The person was taken out of the texts of the class, and now is not.
+    /// Mentions in the texts of the class were removed, and now they stay.
     Mentions(ClassName),
 }
 
@@ -48,11 +48,12 @@ impl fmt::Display for Shortfall {
 }
 
 impl Treatment {
-    /// What an earlier treatment erased and this one does not. Empty if this treatment does at least the same.
+    /// What an earlier treatment erased and this treatment does not erase. Empty if this treatment erases at least as
+    /// much.
     ///
-    /// A record that is deleted or handed over loses all its fields. How a field is erased is not compared: each
-    /// strategy is irreversible. But a strategy that leaves a part of a value, such as its year, falls short of one that leaves
-    /// nothing.
+    /// A record that is deleted or handed over loses all its fields. Strategies are not compared otherwise, because
+    /// each of them is irreversible. But a strategy that leaves a part of a value, such as the year, falls short of a
+    /// strategy that leaves nothing.
     pub fn falls_short_of(&self, earlier: &Self) -> Vec<Shortfall> {
         let mut short = Vec::new();
         for (class, then) in &earlier.classes {
@@ -100,12 +101,12 @@ fn falls_short(class: &ClassName, now: &ClassTreatment, then: &ClassTreatment, s
         return;
     }
     for (field, strategy) in &then.fields {
-        // What is left of a value, such as its year, may stay where the same was left of it.
+        // A part of a value, such as the year, may stay if the earlier treatment left the same part.
         let does_the_same = |now: &Strategy| {
             let reveals = now.reveals();
             reveals == Reveals::Nothing || reveals == strategy.reveals()
         };
-        // It was kept for a time before, and so it is now: whoever has kept it long enough is treated the same.
+        // Both treatments keep the field for a time. When the time is over, both treat it in the same way.
         let is_later = then.kept_before.contains(field) && now.kept_for.contains_key(field);
         if !is_later && !now.fields.get(field).is_some_and(does_the_same) {
             short.push(Shortfall::Field { class: class.clone(), field: field.clone() });

@@ -7,11 +7,11 @@ use super::{ClassTreatment, Treatment};
 use crate::anonymise::Strategy;
 use crate::data_map::{DataMap, Field, FieldName, RecordClass};
 
-/// What treatments write to a customer's own record, each once.
+/// The outputs of treatments in a customer's own record, without duplicates.
 pub(crate) type Signs = Vec<BTreeMap<FieldName, Strategy>>;
 
-/// The signs that treatments leave. Only a treatment that leaves nothing personal in the customer's own record gives a
-/// sign: after a weaker treatment the person may be a customer still.
+/// The signs that treatments leave. Only a treatment that leaves nothing personal in the customer's own record gives
+/// a sign. After a weaker treatment, the person may still be a customer.
 pub(crate) fn signs_of<'t>(treatments: impl IntoIterator<Item = &'t Treatment>, map: &DataMap) -> Signs {
     let mut signs = Signs::new();
     let Some(root) = map.class(map.root().as_str()) else { return signs };
@@ -31,21 +31,21 @@ pub(crate) fn signs_of<'t>(treatments: impl IntoIterator<Item = &'t Treatment>, 
     signs
 }
 
-/// What a treatment writes to the fields of the customer's own record that are the customer's. A field that belongs to
-/// somebody else is written when that person leaves, so it shows nothing of this customer.
+/// The strategies for those fields of the customer's own record that belong to the customer. A field that belongs to
+/// somebody else is written when that person leaves, so it is no sign of this customer.
 pub(crate) fn own_signs(treated: &ClassTreatment, root: &RecordClass) -> BTreeMap<FieldName, Strategy> {
     let written = treated.sign_fields().iter();
     let own = written.filter(|(name, _)| root.find(name.as_str()).is_none_or(|field| is_own(root, field)));
     own.map(|(name, strategy)| (name.clone(), strategy.clone())).collect()
 }
 
-/// Whether a field is written with its record. The value by which a link finds a person is written with its record, too.
+/// Whether a field belongs to the owner of its record. This includes a value by which a link finds a person.
 fn is_own(root: &RecordClass, field: &Field) -> bool {
     let is_value = |name: &str| root.links().iter().any(|link| link.name() == name && link.is_by_value());
     field.whose().is_none_or(is_value)
 }
 
-/// The treatment, told of the signs of other treatments.
+/// The treatment with the signs of other treatments.
 pub(crate) fn knowing(treatment: &Arc<Treatment>, signs: &Signs) -> Arc<Treatment> {
     let own = treatment.class(treatment.root.as_str()).map(ClassTreatment::sign_fields);
     let others: Arc<[_]> = signs.iter().filter(|other| Some(*other) != own).cloned().collect();

@@ -1,4 +1,4 @@
-//! The standing of a record: whether it is treated, kept by a duty, or needed by another record of its customer.
+//! The standing of a record: whether it is treated, kept by a duty, or referenced by another record of its customer.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::data_map::{ClassName, DataMap, Link, ReadDate, Record};
 pub enum Standing {
     /// No duty keeps the record. It is treated.
     Free,
-    /// A duty keeps the record. It stays byte for byte as it is.
+    /// A duty keeps the record. It is not changed at all.
     Kept,
     /// The record is treated. Fewer customers than the treatment's [smallest group](super::SmallestGroup) share what
     /// would stay, but enough share the values one step more general. These more general values are written.
@@ -22,14 +22,14 @@ pub enum Standing {
     Rare,
     /// The record is treated. Too few customers share even the more general values, so they are cleared, too.
     Alone,
-    /// A kept record, or another needed record, needs this record. It is anonymised as its
-    /// [tombstone](super::Tombstone) says, and deleted together with the last record that needs it.
+    /// A kept record references this record, directly or over other records. This record becomes a
+    /// [tombstone](super::Tombstone): it is anonymised, and deleted together with the last record that references it.
     Needed,
 }
 
 impl UnderDuty {
-    /// The date from which the duty counts: the record's own date, or the date of the record that it belongs to. `None`
-    /// if there is no such record or no such date. A record without a date is kept.
+    /// The date from which the duty counts: the record's own date, or the date of the record to which it belongs.
+    /// `None` if there is no such record or no such date. A record without a date is kept.
     pub(crate) fn date(&self, record: &Record, records: &[Record], map: &DataMap) -> Option<Moment> {
         self.read(record, records, map, None)?.moment()
     }
@@ -56,7 +56,7 @@ impl UnderDuty {
 
 impl Treatment {
     /// The standing of each of a customer's records, in order. Pass all records of the customer, because the date of
-    /// one record may keep another record, and a record may need another record.
+    /// one record may keep another record, and a record may reference another record.
     pub fn standings(&self, records: &[Record], map: &DataMap) -> Vec<Standing> {
         let under =
             |record: &Record| self.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
@@ -114,8 +114,8 @@ impl Treatment {
         kept
     }
 
-    /// Whether a record that stays needs another record. If the map does not name the fields of the link, every record
-    /// of the class counts as needed.
+    /// Whether a record that stays references another record. If the map does not name the fields of the link, every
+    /// record of the class counts as referenced.
     fn needs(&self, from: &Record, record: &Record, map: &DataMap) -> bool {
         let tombstone = self.class(record.class.as_str()).and_then(ClassTreatment::tombstone);
         let (Some(class), Some(to)) = (map.class(from.class.as_str()), map.class(record.class.as_str()))

@@ -13,7 +13,7 @@ use crate::data_map::{ClassName, FieldName};
 pub struct ClassTally {
     /// Records that belong to the customer.
     pub rows: u64,
-    /// Records to which the treatment would still do something.
+    /// Records that the treatment would still change or delete.
     pub due: u64,
 }
 
@@ -35,11 +35,11 @@ pub struct Tally {
     /// cleared.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub alone: BTreeMap<ClassName, u64>,
-    /// Uncertain mentions in texts, by class and field. They may mean the customer. They stay, and a person should
-    /// look at them.
+    /// Uncertain mentions in texts, by class and field. They may mean the customer. They stay, and an operator should
+    /// check them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
-    /// Records that another customer who stays also owns, by class. They stay with that customer.
+    /// Records that another, remaining customer also owns, by class. They stay with that customer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<ClassName, u64>,
     /// Records that are treated although one of their links leads to another customer, by class and link. Either a
@@ -47,8 +47,8 @@ pub struct Tally {
     /// reports them, because a map with the wrong owner would erase other people's records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<ClassName, BTreeMap<String, u64>>,
-    /// Records that are treated and stay with fields that no erasure writes, by class and link. The fields belong to the
-    /// person at the far end of the link, and the link leads nowhere.
+    /// Records that are treated, and stay with fields that no erasure will ever write, by class and link. The fields
+    /// belong to the person at the other end of the link, but the link leads nowhere.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub nobodys_fields: BTreeMap<ClassName, BTreeMap<String, u64>>,
     /// Records of other owners in which some fields belong to the customer, by class. They are included in `rows`.
@@ -58,30 +58,31 @@ pub struct Tally {
     /// They are not included in `rows`. The fields are due when the duty ends.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept_fields: BTreeMap<ClassName, Kept>,
-    /// Records that a retained record still needs, and that would be deleted otherwise, by class. They are included
-    /// in `due` until they are anonymised.
+    /// Records that would be deleted if no retained record referenced them, by class. They are included in `due`
+    /// until they are anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tombstones: BTreeMap<ClassName, u64>,
 }
 
 /// The number of treated records of each class, as the store treated them.
 ///
-/// Every record of the customer counts, whatever its fields held. A count of the written records would reveal which
-/// fields were empty before.
+/// Every record of the customer counts, even if its fields were empty. A count of only the changed records would
+/// reveal which fields were empty before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// The customer's records that were treated by the action of their class, by class.
+    /// The customer's records that were treated with the action of their class, by class.
     pub classes: BTreeMap<ClassName, u64>,
     /// What was done instead of the action, by class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub otherwise: BTreeMap<ClassName, Otherwise>,
-    /// Records that stay and still held a value that was erased, if the store [looks for them](crate::store::RecordStore).
+    /// Records that stay and still contained an erased value, if the store [searches for
+    /// them](crate::store::RecordStore).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leftovers: Leftovers,
 }
 
-/// What else was done to records of a class, beside the class's action. Except for `named_others`, each record counts
-/// once.
+/// What else was done to records of a class, beside the class's action. Except for `named_others` and
+/// `nobodys_fields`, each record counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Otherwise {
@@ -89,19 +90,24 @@ pub struct Otherwise {
     /// record.
     #[serde(skip_serializing_if = "is_zero")]
     pub deleted: u64,
-    /// The customer's records that were anonymised and stay for now, because a retained record needs them.
+    /// The customer's records that were anonymised and stay for now, because a retained record references them.
     #[serde(skip_serializing_if = "is_zero")]
     pub meanwhile: u64,
     /// Records of other owners in which only the customer's fields were erased.
     #[serde(skip_serializing_if = "is_zero")]
     pub fields: u64,
-    /// The customer's records that another customer who stays owns too. They stay as they are, with that customer.
+    /// The customer's records that another, remaining customer also owns. They are not changed, and stay with that
+    /// customer.
     #[serde(skip_serializing_if = "is_zero")]
     pub shared: u64,
-    /// Records that were treated although one of their links led to another customer, by link. Their number, and never
-    /// who.
+    /// The number of records that were treated although one of their links led to another customer, by link. The
+    /// customers are not recorded.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<String, u64>,
+    /// Records that were treated and stay with fields that no erasure writes, by link. The fields belong to the person at
+    /// the far end of the link, and the link led nowhere.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_fields: BTreeMap<String, u64>,
     /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
@@ -116,11 +122,11 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Otherwise {
-    /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others
-    /// are counted where they were treated.
+    /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others, and
+    /// records with fields of nobody, are counted where they were treated.
     fn is_nothing(&self) -> bool {
-        let Self { shared, named_others, .. } = self;
-        *self == Self { shared: *shared, named_others: named_others.clone(), ..Self::default() }
+        let Self { shared, named_others, nobodys_fields, .. } = self.clone();
+        *self == Self { shared, named_others, nobodys_fields, ..Self::default() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -130,6 +136,7 @@ impl Otherwise {
         self.shared += other.shared;
         for (mine, others) in [
             (&mut self.named_others, &other.named_others),
+            (&mut self.nobodys_fields, &other.nobodys_fields),
             (&mut self.cut, &other.cut),
             (&mut self.handed_over, &other.handed_over),
         ] {
@@ -176,12 +183,12 @@ pub type Uncertain = BTreeMap<ClassName, BTreeMap<FieldName, u64>>;
 pub struct Kept {
     /// The number of records.
     pub rows: u64,
-    /// The latest date of these records, by the field that holds it.
+    /// The latest date of these records, by the field with the date.
     pub latest: BTreeMap<FieldName, NaiveDate>,
-    /// The earliest date that keeps one of them, by the field that holds it.
+    /// The earliest date that keeps one of them, by the field with the date.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub earliest: BTreeMap<FieldName, NaiveDate>,
-    /// The number of these records whose date cannot be read, by the field that holds it. The end of their duty is
+    /// The number of these records whose date cannot be read, by the field with the date. The end of their duty is
     /// unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
@@ -218,7 +225,7 @@ impl Kept {
 }
 
 impl Tally {
-    /// Adds what another store counted. No class is in both.
+    /// Adds the counts of another store. No class is in both stores.
     pub(crate) fn join(&mut self, other: Self) {
         self.classes.extend(other.classes);
         self.kept.extend(other.kept);
@@ -233,7 +240,7 @@ impl Tally {
         self.tombstones.extend(other.tombstones);
     }
 
-    /// Records to which the treatment would still do something.
+    /// Records that the treatment would still change or delete.
     pub fn due(&self) -> u64 {
         self.classes.values().map(|class| class.due).sum()
     }

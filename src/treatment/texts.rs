@@ -11,21 +11,22 @@ use crate::anonymise::{Draw, Strategy};
 use crate::data_map::{DataMap, Field, FieldName, Record, Value};
 
 impl ClassTreatment {
-    /// What replaces a value that cannot be read, by field: a searched text that is bytes or has another encoding, or
-    /// a document that is not JSON. A field without an entry blocks the erasure of its customer.
+    /// The replacement for a value that cannot be read, by field. Such a value is a text in bytes or in another
+    /// encoding, or a document that is not JSON. If a field has no entry here, an unreadable value blocks the erasure
+    /// of its customer.
     pub fn unreadable(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.unreadable
     }
 
-    /// What replaces a searched text after a duty, by field. When the duty that deferred the search has ended, the
-    /// customer's own values are erased, and nobody can be searched for. See [`is_marked`](Self::is_marked).
+    /// The replacement for a searched text after a duty, by field. A duty may defer the search. When it has ended,
+    /// the customer's own values are erased, so there is nothing to search for. See [`is_marked`](Self::is_marked).
     pub fn after_duty(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.after_duty
     }
 
-    /// Whether the treatment was carried out on a record. Another field of the record shows this: a placeholder, a
-    /// token or a constant, which is never an original value. A class with [`after_duty`](Self::after_duty) has such
-    /// a field.
+    /// Whether the treatment was carried out on a record. Another field of the record shows this: it has a
+    /// placeholder, a token or a constant, which is never an original value. A class with
+    /// [`after_duty`](Self::after_duty) has such a field.
     pub fn is_marked(&self, record: &Record) -> bool {
         let marks = self.fields.iter().filter(|(_, strategy)| marks(strategy));
         marks.into_iter().any(|(field, strategy)| strategy.holds(record.get(field.as_str())))
@@ -49,7 +50,7 @@ pub(crate) fn marks(strategy: &Strategy) -> bool {
 pub(crate) enum NewText<'t> {
     /// The text without the customer.
     Redacted(String),
-    /// The output of this strategy, which replaces the whole text.
+    /// The whole text is replaced by the output of this strategy.
     Instead(&'t Strategy),
 }
 

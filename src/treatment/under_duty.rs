@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::customer::Moment;
 use crate::data_map::{ClassName, DateForm, FieldName, TimeZone};
 
-/// Records of a class under a duty, by one field that holds their date.
+/// The records of a class under a duty, by one field with their date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderDuty {
-    /// The field that holds the record's date.
+    /// The field with the record's date.
     pub field: FieldName,
-    /// If the records have no such field: the classes from which they hang, link by link, up to the class that has
-    /// the field.
+    /// If the records have no such field: the path to it. These are the classes to which they belong, link by link,
+    /// up to the class with the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<ClassName>,
     /// Records with this date or a later one are kept. `None` until the treatment is
@@ -23,7 +23,7 @@ pub struct UnderDuty {
     /// The time zone in which a date becomes a day.
     pub time_zone: TimeZone,
     /// The links over which a kept record keeps other records unchanged, because it has no meaning without them. Each
-    /// comes with the class that has the link.
+    /// link is given with its class.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<(ClassName, String)>,
     /// How the field stores the date.
@@ -32,8 +32,7 @@ pub struct UnderDuty {
 }
 
 impl UnderDuty {
-    /// Whether a record with this date is kept. A record whose date is missing or cannot be read is kept: what is
-    /// unknown forbids.
+    /// Whether a record with this date is kept. A record is also kept if its date is missing or cannot be read.
     pub fn keeps(&self, date: Option<Moment>) -> bool {
         match (self.keep_from, date) {
             (Some(keep_from), Some(date)) => self.time_zone.day_of(date) >= keep_from,

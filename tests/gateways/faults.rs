@@ -153,7 +153,9 @@ async fn authorize_nets_codes_are_told_apart() {
         let outcome = engine.erase(plan).await.unwrap();
         match word {
             Some(word) => {
-                let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{code}: {outcome}") };
+                let Outcome::Blocked { case, step, reason, .. } = &outcome else {
+                    panic!("{code}: {outcome}")
+                };
                 assert_eq!(step.to_string(), "gateway.authorize_net");
                 assert!(reason.contains(word), "{code}: {reason}");
                 assert!(both.untouched(), "{code}");
@@ -284,7 +286,7 @@ async fn once_begun_a_case_goes_on_with_the_account_it_was_planned_with() {
     both.authorize_net.gateway.account("999");
     let outcome = engine.retry(case).await.unwrap();
     let Outcome::Blocked { reason, .. } = &outcome else { panic!("{outcome}") };
-    assert!(reason.contains("not of account 565697"), "{reason}");
+    assert!(reason.contains("made with account 565697"), "{reason}");
     both.authorize_net.gateway.account("565697");
     assert!(engine.retry(case).await.unwrap().certificate().is_some());
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relinquish::case::Because;
+use relinquish::case::SupersedeReason;
 use relinquish::customer::Status;
 use relinquish::gateway::stripe::{EventSubject, StripeExport};
 use relinquish::gateway::{Finding, GatewayOutcome, ProfileListing, Review, ReviewRow, ReviewWriter, Stripe};
@@ -111,7 +111,7 @@ fn is_done(outcome: &Outcome) -> bool {
 }
 
 fn is_guarded(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Superseded { because: Because::Guard(_), .. })
+    matches!(outcome, Outcome::Superseded { because: SupersedeReason::Guard(_), .. })
 }
 
 async fn erase(engine: &Engine, review: Review) -> BTreeMap<String, Outcome> {
@@ -244,7 +244,10 @@ async fn keys_of_another_account_erase_nothing_and_faults_are_resolved() {
     let review = Review::from_csv(confirm(&text, &["cus_orphan"]).as_bytes()).unwrap();
     forgotten.server.gateway.account("acct_other");
     let outcome = erase(&engine, review.clone()).await.remove("cus_orphan").unwrap();
-    assert!(matches!(&outcome, Outcome::Superseded { because: Because::Account { .. }, .. }), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Superseded { because: SupersedeReason::Account { .. }, .. }),
+        "{outcome:?}"
+    );
     forgotten.server.gateway.account(fakes::stripe::ACCOUNT);
     for fault in [Fault::ErrorAfter(500), Fault::TooMany(Some("0"))] {
         forgotten.server.fault("erase", fault);

@@ -323,17 +323,14 @@ async fn nothing_that_a_recipient_says_in_its_own_words_comes_through() {
     for (body, shown) in [
         (
             json!({ "id": id, "status": "refused", "reason": "ann@example.org is a debtor" }),
-            "something that it names by no code",
+            "something without a code",
         ),
         (json!({ "id": id, "status": "refused", "reason": "legal_hold" }), "legal_hold"),
         (
             json!({ "id": id, "status": "retained", "what": "invoices", "until": "2030-12-31" }),
             "keeps invoices until 2030-12-31",
         ),
-        (
-            json!({ "id": id, "status": "retained", "what": "Ann's invoices" }),
-            "something that it names by no code",
-        ),
+        (json!({ "id": id, "status": "retained", "what": "Ann's invoices" }), "something without a code"),
     ] {
         *over.server.gateway.says.lock().unwrap() = Some((200, body));
         let outcome = over.tell(&notice).await.unwrap().to_string();

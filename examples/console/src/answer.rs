@@ -1,4 +1,4 @@
-//! What the console answers, and the headers that every answer has.
+//! The answers of the console, and the headers that every answer has.
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
@@ -9,7 +9,8 @@ use relinquish::engine::Error;
 
 use crate::auth::Right;
 
-/// No script, no frame, no form to anywhere else. Styles and pictures are our own.
+/// The policy forbids scripts, frames, and forms that are sent to other servers. Styles and pictures come from the
+/// console itself.
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                    frame-ancestors 'none'; base-uri 'none'";
 
@@ -18,7 +19,7 @@ const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; f
 pub(crate) enum Answer {
     /// A page.
     Page(StatusCode, Markup),
-    /// Another page, which shows what became of a form.
+    /// A redirect to another page, which shows the result of a form.
     See(String),
     /// A file to keep.
     File { name: String, kind: &'static str, text: String },
@@ -70,7 +71,7 @@ impl Answer {
     }
 }
 
-/// Why there is no answer. Each becomes a page that says what to do.
+/// Why a request fails. Each failure becomes a page that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("nobody has signed in")]
@@ -107,7 +108,7 @@ impl Failure {
     }
 }
 
-/// An error with its causes, each said once.
+/// The text of an error and of its causes, each text only once.
 pub(crate) fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,11 +1,11 @@
-//! Who is at the console, and what they may do.
+//! The operators of the console, and their rights.
 
 use std::collections::BTreeSet;
 
 use relinquish::TenantId;
 use relinquish::plan::{Authority, OperatorId};
 
-/// What an operator may do.
+/// A right of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Right {
@@ -15,7 +15,7 @@ pub enum Right {
     Plan,
     /// Approve plans, reviews and expiries, and decide about blocked cases.
     Approve,
-    /// Place and lift holds. Whoever may see the console may stop everything.
+    /// Place and lift holds. The emergency stop needs only [`Right::See`].
     Hold,
     /// Try a changed policy, take a census and sign checkpoints.
     Administrate,

@@ -1,4 +1,5 @@
-//! A bar chart of months, as a picture in the page. The same numbers are in a table for whoever cannot see it.
+//! A bar chart of months, as a picture in the page. A table has the same numbers, for people who cannot see the
+//! picture.
 
 use chrono::NaiveDate;
 use maud::{Markup, html};
@@ -14,7 +15,7 @@ const HEIGHT: u64 = 140;
 const ABOVE: u64 = 20;
 const BELOW: u64 = 24;
 
-/// The numbers of months as bars.
+/// Draws the numbers of the months as bars.
 pub(crate) fn months(visit: &Visit<'_>, months: &[(NaiveDate, u64)]) -> Markup {
     let words = visit.words;
     let most = months.iter().map(|(_, count)| *count).max().unwrap_or_default();
@@ -24,7 +25,7 @@ pub(crate) fn months(visit: &Visit<'_>, months: &[(NaiveDate, u64)]) -> Markup {
     let width = months.len() as u64 * (BAR + GAP);
     let all = ABOVE + HEIGHT + BELOW;
     let bars = months.iter().zip(0_u64..).map(|((month, count), n)| {
-        // A bar of anything is at least two high, so that it can be seen.
+        // A bar of a number above zero is at least two units high, so that it is visible.
         let height = if *count == 0 { 0 } else { (count.saturating_mul(HEIGHT) / most).max(2) };
         (n * (BAR + GAP) + GAP / 2, height, *month, *count)
     });

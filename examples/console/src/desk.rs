@@ -1,6 +1,8 @@
-//! Work that takes longer than a page: surveys, runs, expiries. A screen starts it, and others look at it.
+//! Work that takes longer than a request: surveys, runs and expiries. One screen starts it, and other screens show
+//! its state.
 //!
-//! The desk is in the memory of this process. What was approved is in the ledger: an open case goes on in any process.
+//! The desk exists only in the memory of this process. Approved work is in the ledger, so any process can continue an
+//! open case.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,13 +18,13 @@ pub(crate) struct Desk {
     pub(crate) survey: Slot<Survey>,
     pub(crate) run: Slot<Run>,
     pub(crate) expiry: Slot<Option<ExpiryPlan>>,
-    /// The last expiry that was carried out, in the library's words.
+    /// The text of the last expiry that was carried out, as the library writes it.
     pub(crate) expired: Slot<String>,
     pub(crate) trial: Slot<Trial>,
     pub(crate) census: Slot<()>,
 }
 
-/// One kind of work: what runs now, the last result, and why the last try failed.
+/// One kind of work: the run that is active now, the last result, and why the last run failed.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
     seen: Arc<Mutex<Look<T>>>,
@@ -66,7 +68,8 @@ impl<T> Slot<T> {
         self.seen().last.as_ref().map(|(_, _, result)| Arc::clone(result))
     }
 
-    /// Starts the work, unless it runs already. Called before the task is spawned, so that whoever asks second hears of it.
+    /// Starts the work, unless it is already running. This is called before the task is spawned, so a second request
+    /// sees that the work is running.
     pub(crate) fn start(&self, by: &OperatorId, at: DateTime<Utc>) -> Option<Working<T>> {
         let mut seen = self.seen();
         if seen.running.is_some() {
@@ -83,7 +86,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// Work that runs. If it is dropped, the slot says that the work was interrupted.
+/// Running work. If it is dropped, the slot says that the work was interrupted.
 #[derive(Debug)]
 pub(crate) struct Working<T> {
     seen: Arc<Mutex<Look<T>>>,
@@ -92,7 +95,7 @@ pub(crate) struct Working<T> {
 }
 
 impl<T> Working<T> {
-    /// Ends the work. `at` is when the result was true.
+    /// Ends the work. `at` is the time to which the result applies.
     pub(crate) fn end(mut self, at: DateTime<Utc>, result: Result<T, String>) {
         let mut seen = open(&self.seen);
         seen.running = None;

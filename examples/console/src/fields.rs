@@ -1,6 +1,6 @@
 //! The fields of a query or of a form that a browser sent (`application/x-www-form-urlencoded`).
 
-/// Fields by name, in the order in which they were sent. `Debug` shows no values: somebody typed them.
+/// Fields by name, in the order in which they were sent. `Debug` shows no values, because they may be personal.
 #[derive(Clone, Default)]
 pub(crate) struct Fields(Vec<(String, String)>);
 
@@ -11,7 +11,7 @@ impl std::fmt::Debug for Fields {
 }
 
 impl Fields {
-    /// Reads an encoded text. What is not well encoded is read as it stands.
+    /// Reads an encoded text. A part with a wrong encoding is read literally.
     pub(crate) fn read(encoded: &[u8]) -> Self {
         let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
         Self(
@@ -25,28 +25,28 @@ impl Fields {
         )
     }
 
-    /// A field without the blanks around it. An empty field is as good as none.
+    /// The value of a field, without the blanks around it. `None` if the field is missing or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.raw(name).map(str::trim).filter(|value| !value.is_empty())
     }
 
-    /// A field exactly as it was typed.
+    /// The value of a field, exactly as it was typed.
     pub(crate) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// Every value of a field that may be there several times.
+    /// All values of a field that may occur several times.
     pub(crate) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
         self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// A part of a path that [`encode`] wrote.
+/// Decodes a part of a path that [`encode`] wrote.
 pub(crate) fn decode_segment(encoded: &str) -> String {
     decode(encoded.as_bytes(), b'+')
 }
 
-/// Reads an encoded text. A form writes a blank as `+`, and a path means `+` itself.
+/// Reads an encoded text. `plus` is the meaning of `+`: a blank in a form, and `+` itself in a path.
 fn decode(encoded: &[u8], plus: u8) -> String {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -71,7 +71,7 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Encodes a value for an address.
+/// Encodes a value for a URL.
 pub(crate) fn encode(value: &str) -> String {
     let mut encoded = String::with_capacity(value.len());
     for byte in value.bytes() {

@@ -72,7 +72,7 @@ fn frame(words: &Words, base: &str, title: &str, nav: &Markup, content: &Markup)
     }
 }
 
-/// A table that scrolls by itself where it is too wide. A keyboard reaches it.
+/// A table that scrolls by itself if it is too wide. It can be reached with the keyboard.
 pub(crate) fn table(label: &str, head: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scroll role="group" aria-label=(label) tabindex="0" {
@@ -84,7 +84,7 @@ pub(crate) fn table(label: &str, head: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// A number with what it counts.
+/// A number with a label that says what it counts.
 pub(crate) fn card(number: &str, label: &str, path: Option<String>, tone: &str) -> Markup {
     let inner = html! { span.number { (number) } span.label { (label) } };
     html! {
@@ -105,7 +105,7 @@ pub(crate) fn badge(text: &str, tone: &str) -> Markup {
     html! { span.badge.(tone) { (text) } }
 }
 
-/// Where there is nothing to show, and what to do about it.
+/// The text for an empty list: it says what to do.
 pub(crate) fn empty(text: &str) -> Markup {
     html! { p.empty { (text) } }
 }

@@ -3,11 +3,11 @@
 //! The console is rendered on the server, needs no script, and uses the public API of [`relinquish`] only. The host
 //! brings three things:
 //!
-//! * **Who is there.** The host signs operators in, and puts an [`Operator`] into the extensions of each request. Without
-//!   one, no route answers.
+//! * **The operator.** The host signs operators in, and puts an [`Operator`] into the extensions of each request.
+//!   Without one, no route answers.
 //! * **A key** that all processes of the host share: [`ConsoleKey`].
-//! * **An engine** with an [access log](relinquish::engine::AccessLog): names and addresses are shown, and exports are
-//!   written, only after the host has recorded who looks, and why.
+//! * **An engine** with an [access log](relinquish::engine::AccessLog). Names and addresses are shown, and exports
+//!   are written, only after the host has recorded who looks at them and why.
 //!
 //! The console opens cases; the host's [worker](relinquish::Engine::worker) finishes them.
 //!
@@ -24,12 +24,12 @@
 //! }
 //! ```
 //!
-//! # What it takes care of
-//! * A form has a token over operator, form, matter and time. It must come from a page of the same origin.
+//! # Protections
+//! * A form has a token for its operator, form, matter and time. It must come from a page of the same origin.
 //! * No script runs, no other page can frame the console, and nothing is cached.
 //! * No id, name or address of a person is in an address, a title or a log. A person's page has a sealed reference.
-//! * What cannot be taken back is said in words, and confirmed by typing what the screen asks for. What is approved is
-//!   the digest that was shown: if anything has changed since, the new plan is shown instead.
+//! * The console says clearly what cannot be undone, and the operator confirms it by typing a value. An approval is
+//!   for the digest that was shown. If anything has changed since, the new plan is shown instead.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -66,7 +66,7 @@ mod words;
 pub use auth::{Operator, Right};
 pub use secret::ConsoleKey;
 
-/// Work that the console starts beside a page: surveys, runs and expiries.
+/// Work that the console starts in the background: surveys, runs and expiries.
 pub type Work = BoxFuture<'static, ()>;
 
 /// The console, as a service that a host mounts. Cheap to clone.
@@ -99,7 +99,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Starts work beside the page.
+    /// Starts work in the background.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         (self.spawner)(Box::pin(work));
     }
@@ -117,8 +117,8 @@ impl fmt::Debug for ConsoleBuilder {
 }
 
 impl Console {
-    /// Starts a builder with what every console needs. `spawner` starts work on the host's runtime, such as
-    /// `|work| { tokio::spawn(work); }`: a survey takes longer than a page.
+    /// Starts a builder with the required parts. `spawner` starts background work on the host's runtime, such as
+    /// `|work| { tokio::spawn(work); }`. It is needed because a survey takes longer than a request.
     pub fn builder(
         engine: Engine,
         key: ConsoleKey,

@@ -5,8 +5,8 @@ use http::uri::{Authority, Uri};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a request that changes something comes from the same origin. A request that does not say so is refused:
-/// every browser of today sends one of the two headers.
+/// Whether a request that changes something comes from the same origin. Every current browser sends one of the two
+/// headers, so a request without them is refused.
 ///
 /// `expected` is the origin under which the host is reached. Without it, the origin must name the host that the request
 /// names.
@@ -18,7 +18,7 @@ pub(crate) fn is_same(headers: &HeaderMap, uri: &Uri, expected: Option<&str>) ->
         return false;
     }
     match (origin, expected) {
-        // The browser itself says that the page is ours.
+        // The browser itself says that the page has the same origin.
         (None, _) => site.is_some(),
         (Some(origin), Some(expected)) => origin.eq_ignore_ascii_case(expected),
         (Some(origin), None) => {

@@ -1,4 +1,4 @@
-//! From a request to a screen.
+//! Finds the screen for a request.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::visit::{Place, Visit};
 use crate::words::Words;
 use crate::{Shared, layout, origin, screens};
 
-/// The longest form. A policy is the longest text that is sent.
+/// The maximum size of a form. The longest text that is sent is a policy.
 const LONGEST: usize = 512 * 1024;
 
-/// Answers a request. There is always an answer: what fails becomes a page that says why.
+/// Answers a request. There is always an answer: a failure becomes a page that says why.
 pub(crate) async fn answer<B>(shared: &Arc<Shared>, request: Request<B>) -> Response<Full<Bytes>>
 where
     B: http_body::Body + Send + 'static,
@@ -148,7 +148,7 @@ async fn post(visit: &Visit<'_>, shared: &Arc<Shared>, segments: &[&str]) -> Res
     }
 }
 
-/// The page of a failure. What an operator cannot do anything about is logged, without anything that was typed.
+/// The page of a failure. A failure that the operator cannot fix is also logged, without any typed value.
 fn failed(shared: &Shared, words: &'static Words, failure: &Failure) -> Answer {
     let (title, hint) = words.failure(failure);
     let detail = match failure {

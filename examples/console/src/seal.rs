@@ -1,9 +1,10 @@
-//! Sealed references: what stands in the address of a page in place of a customer's id.
+//! Sealed references: the encrypted text that replaces a customer's id in the address of a page.
 //!
-//! A reference is encrypted and authenticated under the console's key. The same text gives the same reference on the same
-//! day, so links and the browser's history work, and another one next week. It is a synthetic initialisation vector
-//! (RFC 5297) made of HMAC-SHA-256: the tag covers the text and is the start of the key stream, so no random number can
-//! ever be drawn twice.
+//! A reference is encrypted and authenticated with the console's key. On the same day the same text gives the same
+//! reference, so links and the browser's history work. On another day the reference is different.
+//!
+//! The method is a synthetic initialisation vector (RFC 5297), made with HMAC-SHA-256. The tag covers the text and
+//! starts the key stream. So the method needs no random number, and no number can be used twice.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,12 +17,12 @@ use crate::secret::{ConsoleKey, is_same};
 const TAG: usize = 16;
 /// For how many days a reference can be opened.
 const DAYS: i64 = 7;
-/// The text is filled up to a multiple of this length, so that the reference does not tell how long an id is.
+/// The text is padded to a multiple of this length, so that the reference does not show the length of an id.
 const BLOCK: usize = 32;
 
 /// Seals something for the address of a page.
 pub(crate) fn seal(key: &ConsoleKey, purpose: &str, what: &impl Serialize, now: DateTime<Utc>) -> String {
-    // What is sealed are texts in structs, which JSON can always write.
+    // Only structs of texts are sealed, and JSON can always write them.
     let mut text = serde_json::to_vec(what).unwrap_or_default();
     text.resize(text.len().next_multiple_of(BLOCK), b' ');
     let day = day(now).to_be_bytes();
@@ -61,7 +62,7 @@ fn tag(key: &ConsoleKey, purpose: &str, day: [u8; 8], text: &[u8]) -> [u8; TAG] 
     tag
 }
 
-/// Encrypts or decrypts: both are the same.
+/// Encrypts or decrypts. Both are the same operation.
 fn stream(key: &ConsoleKey, tag: &[u8; TAG], text: &mut [u8]) {
     for (block, part) in text.chunks_mut(32).enumerate() {
         let pad = key.mac("reference: stream", &[tag, &(block as u64).to_be_bytes()]);

@@ -5,8 +5,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// A key of 32 random bytes, from which the keys of form tokens and of sealed references are derived. All processes of a
-/// host share it. A new key makes open forms and links invalid, and nothing else.
+/// A key of 32 random bytes. The keys of form tokens and of sealed references are derived from it. All processes of a
+/// host share it. A new key only makes open forms and links invalid.
 #[derive(Clone)]
 pub struct ConsoleKey([u8; 32]);
 
@@ -17,23 +17,23 @@ impl fmt::Debug for ConsoleKey {
 }
 
 impl ConsoleKey {
-    /// Takes 32 bytes that nobody can guess.
+    /// Makes a key from 32 bytes, which must be impossible to guess.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Draws a key, for a host with one process.
+    /// Makes a random key, for a host with one process.
     ///
     /// # Errors
-    /// The operating system gives no randomness.
+    /// The operating system gives no random bytes.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// HMAC-SHA-256 over parts, under a key of one purpose. Each part has its length before it, so that no two lists of
-    /// parts are alike.
+    /// HMAC-SHA-256 over some parts, with a key for one purpose. Each part is preceded by its length, so different
+    /// lists of parts never give the same input.
     pub(crate) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let key = hmac(&self.0, &[purpose.as_bytes()]);
         hmac(&key, parts)
@@ -41,7 +41,7 @@ impl ConsoleKey {
 }
 
 fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    // HMAC fills a key up to its block with zeros.
+    // HMAC pads a key with zeros up to the size of a block.
     let mut block = [0; 64];
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     let mut mac = Hmac::<Sha256>::new(&block.into());
@@ -52,7 +52,7 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Compares in a time that does not depend on where the two differ.
+/// Compares two texts. The time does not depend on where they differ.
 pub(crate) fn is_same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len() && left.iter().zip(right).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }

@@ -1,4 +1,5 @@
-//! What a survey found: who is due, and how many are due when. And the run of a review.
+//! The result of a survey: the customers who are due, and how many become due in which month. It also has the run of
+//! a review.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use relinquish::{Engine, Outcome, Plan, TenantId};
 use crate::answer::told;
 use crate::desk::Slot;
 
-/// A customer who is due. The number of the row is its place in the survey.
+/// A customer who is due. The number of the row is its position in the survey.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) reviewed: ReviewedPlan,
@@ -32,9 +33,9 @@ pub(crate) struct Counts {
     pub(crate) not_yet: u64,
     pub(crate) unreadable: u64,
     pub(crate) unsurveyed: u64,
-    /// Customers who are due and whom something blocks, by what blocks them.
+    /// The number of due customers whose erasure is blocked, by the reason.
     pub(crate) blocked: BTreeMap<String, u64>,
-    /// Customers who become due, by the first day of the month.
+    /// The number of customers who become due, by the first day of the month.
     pub(crate) months: BTreeMap<NaiveDate, u64>,
 }
 
@@ -66,17 +67,17 @@ pub(crate) struct Survey {
     chosen: Mutex<Chosen>,
 }
 
-/// Which rows operators have struck out, and the last review of the others. A review of very many rows takes seconds to
-/// put together, and each page before a run shows it again.
+/// The rows that operators have struck out, and the last review of the other rows. The review is kept, because
+/// building it for very many rows takes seconds, and each page before a run shows it again.
 #[derive(Debug, Default)]
 struct Chosen {
-    /// Everybody sees these rows struck.
+    /// The rows that are struck out. Every operator sees them.
     struck: BTreeSet<usize>,
     review: Option<(Filter, BTreeSet<TenantId>, Review)>,
 }
 
 impl Survey {
-    /// Surveys all customers. Who surveys has planned what is found.
+    /// Surveys all customers. The operator `by` counts as the planner of the plans.
     pub(crate) async fn take(engine: &Engine, by: &OperatorId) -> Result<Self, String> {
         let mut survey = Self::default();
         let mut events = engine.survey_all();
@@ -115,7 +116,7 @@ impl Survey {
         }
     }
 
-    /// The counts of some tenants together.
+    /// The sum of the counts of some tenants.
     pub(crate) fn counts(&self, tenants: &BTreeSet<TenantId>) -> Counts {
         let mut all = Counts::default();
         self.tenants.iter().filter(|(tenant, _)| tenants.contains(*tenant)).for_each(|(_, of)| all.add(of));
@@ -130,7 +131,7 @@ impl Survey {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Strikes rows out, or takes them in again.
+    /// Strikes rows out, or includes them again.
     pub(crate) fn strike(&self, rows: impl IntoIterator<Item = usize>, out: bool) {
         let mut chosen = self.chosen();
         for row in rows {
@@ -145,7 +146,7 @@ impl Survey {
         self.chosen().struck.clone()
     }
 
-    /// The review of the rows that are left in.
+    /// The review of the rows that are not struck out.
     pub(crate) fn review(&self, filter: &Filter, tenants: &BTreeSet<TenantId>) -> Review {
         let mut chosen = self.chosen();
         if let Some((of, by, review)) = &chosen.review
@@ -162,7 +163,7 @@ impl Survey {
     }
 }
 
-/// What blocks a customer, by the name of the guard.
+/// The name of the guard that blocks a customer.
 fn name_of(blocked: &Blocked) -> String {
     match blocked.by.first() {
         Some(by) if by.hold.is_some() => "hold".to_owned(),
@@ -185,7 +186,7 @@ impl Row {
     }
 }
 
-/// Which rows of a survey an operator looks at.
+/// The rows of a survey that an operator looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     pub(crate) tenant: Option<TenantId>,
@@ -207,9 +208,9 @@ impl Filter {
 pub(crate) enum Left {
     /// A limit is reached.
     Limit,
-    /// The customer has changed since the review, or is gone.
+    /// The customer has changed since the review, or does not exist any more.
     Changed,
-    /// The case is open, and waits or is blocked.
+    /// The case is open: it waits or is blocked.
     Open,
     /// The plan could not be made.
     NotPlanned,
@@ -234,7 +235,7 @@ impl From<&WhyLeft> for Left {
     }
 }
 
-/// The run of a review, as far as it is.
+/// The progress of the run of a review.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
     pub(crate) customers: u64,
@@ -243,7 +244,7 @@ pub(crate) struct Run {
     pub(crate) left: BTreeMap<Left, u64>,
     pub(crate) tenants: BTreeSet<TenantId>,
     pub(crate) is_over: bool,
-    /// Why the run asks a person, if it does.
+    /// The question that the run has for a person, if it has one.
     pub(crate) asks: Option<String>,
 }
 
@@ -256,7 +257,7 @@ impl Run {
         }
     }
 
-    /// Carries out an approved review, and shows how far it is.
+    /// Carries out an approved review and updates its progress.
     pub(crate) async fn carry_out(
         mut self,
         engine: &Engine,

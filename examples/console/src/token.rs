@@ -1,4 +1,4 @@
-//! Form tokens: who got which form, about what, and until when it may be sent.
+//! Form tokens. A token says which operator got which form, about what, and until when the form may be sent.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -9,10 +9,11 @@ use crate::secret::{ConsoleKey, is_same};
 
 const PURPOSE: &str = "form token";
 
-/// How long a form may be filled in.
+/// How long a form is valid.
 const LASTS: TimeDelta = TimeDelta::hours(2);
 
-/// A token for a form of an operator. `about` is what the form shows: the digest of a plan, the id of a case.
+/// Makes a token for a form of an operator. `about` is what the form shows, such as the digest of a plan or the id of
+/// a case.
 pub(crate) fn issue(
     key: &ConsoleKey,
     operator: &OperatorId,
@@ -25,7 +26,7 @@ pub(crate) fn issue(
     format!("{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
 }
 
-/// Whether a token is of this form, this operator and this matter, and is still valid.
+/// Whether a token belongs to this form, this operator and this matter, and is still valid.
 pub(crate) fn is_valid(
     key: &ConsoleKey,
     token: &str,

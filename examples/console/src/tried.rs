@@ -1,11 +1,11 @@
-//! A form that was sent and cannot be accepted: what was typed stays, and each complaint stands at its field.
+//! A form that was sent but is not accepted. The page keeps what was typed, and shows each complaint at its field.
 
 use maud::{Markup, html};
 
 use crate::fields::Fields;
 use crate::words::Words;
 
-/// What was typed into a form, and what is wrong with it. Before a form is sent, both are empty.
+/// The typed values of a form, and the complaints about them. Both are empty before a form is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
     typed: Fields,
@@ -91,7 +91,7 @@ impl Field<'_> {
         })
     }
 
-    /// Several lines of text. Without anything typed, `start` is in it.
+    /// Several lines of text. If nothing was typed, it contains `start`.
     pub(crate) fn area(&self, start: &str) -> Markup {
         let typed = self.tried.typed(self.name);
         self.frame(&html! {
@@ -100,7 +100,7 @@ impl Field<'_> {
         })
     }
 
-    /// A choice of one, by name and label.
+    /// A choice of one option. Each option has a name and a label.
     pub(crate) fn choice<L: AsRef<str>>(&self, options: impl IntoIterator<Item = (String, L)>) -> Markup {
         let typed = self.tried.typed(self.name);
         self.frame(&html! {

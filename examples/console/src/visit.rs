@@ -1,10 +1,11 @@
-//! One request of an operator: who asks, in which language, with which fields.
+//! One HTTP request of an operator: the operator, the language and the fields.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
 use maud::Markup;
 use relinquish::engine::{Access, Purpose};
 use relinquish::plan::{CaseId, ReasonCode};
+use relinquish::request::Request;
 use relinquish::{CustomerId, TenantId};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use crate::tried::Tried;
 use crate::words::{Words, dates};
 use crate::{Shared, layout, seal, token};
 
-/// One request of an operator.
+/// One HTTP request of an operator.
 pub(crate) struct Visit<'c> {
     pub(crate) console: &'c Shared,
     pub(crate) operator: Operator,
@@ -23,7 +24,7 @@ pub(crate) struct Visit<'c> {
     pub(crate) now: DateTime<Utc>,
     pub(crate) query: Fields,
     pub(crate) form: Fields,
-    /// Which item of the navigation is open.
+    /// The item of the navigation that is open.
     pub(crate) place: Place,
 }
 
@@ -42,7 +43,7 @@ pub(crate) enum Place {
     Ledger,
 }
 
-/// What a person's address refers to.
+/// What the address of a person's page refers to.
 #[derive(Serialize, Deserialize)]
 struct Reference {
     customer: CustomerId,
@@ -55,7 +56,8 @@ impl Visit<'_> {
         if self.operator.may(right) { Ok(()) } else { Err(Failure::Lacks(right)) }
     }
 
-    /// Checks that the operator may see a tenant. Of other tenants nothing is said, not even that there is something.
+    /// Checks that the operator may see a tenant. For another tenant the answer is *not found*, so it does not show
+    /// that anything exists.
     ///
     /// # Errors
     /// [`Failure::NotFound`].
@@ -106,7 +108,8 @@ impl Visit<'_> {
         token::issue(&self.console.key, self.operator.id(), form, about, self.now)
     }
 
-    /// What was sent with a form, with a complaint if the form's token is not of this form, this matter and this operator.
+    /// The sent fields of a form. There is a complaint if the form's token does not belong to this form, this matter
+    /// and this operator.
     pub(crate) fn tried(&self, form: &str, about: &str) -> Tried {
         let mut tried = Tried::of(&self.form);
         let given = self.form.raw("token").unwrap_or_default();
@@ -116,8 +119,8 @@ impl Visit<'_> {
         tried
     }
 
-    /// Who looks at personal values, and why: the reference that was typed. Without one, the look is told as a look of
-    /// the console. `None`, with a complaint, if the reference is no code.
+    /// The access to personal values: the operator and the purpose. The purpose is the typed reference, or a general
+    /// one of the console if nothing was typed. `None`, with a complaint, if the reference is not a valid code.
     pub(crate) fn access(&self, tried: &mut Tried) -> Option<Access> {
         let typed = self.form.get("purpose").unwrap_or("console");
         let Ok(reason) = typed.parse::<ReasonCode>() else {
@@ -131,7 +134,7 @@ impl Visit<'_> {
         self.page_as(StatusCode::OK, title, content)
     }
 
-    /// The page again, with what was typed and what is wrong with it.
+    /// The same page again, with the typed values and the complaints.
     pub(crate) fn page_tried(&self, title: &str, tried: &Tried, content: &Markup) -> Answer {
         if tried.is_fine() {
             return self.page(title, content);
@@ -144,9 +147,14 @@ impl Visit<'_> {
         Answer::Page(status, layout::page(self, title, content))
     }
 
-    /// Today where the controller is.
+    /// Today's date in the time zone of the controller.
     pub(crate) fn today(&self) -> NaiveDate {
         self.console.engine.policy().everyone().time_zone().day(self.now)
+    }
+
+    /// Today where the tenant of a request is.
+    pub(crate) fn today_for(&self, request: &Request) -> NaiveDate {
+        self.console.engine.rules_for(&request.new).time_zone().day(self.now)
     }
 
     pub(crate) fn date(&self, day: NaiveDate) -> String {

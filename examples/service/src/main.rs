@@ -1,9 +1,9 @@
 //! A service that mounts the operator's console over the database of the quickstart, and runs the worker.
 //!
-//! `cargo run -p relinquish-service`, and open the address that it prints. Everything lies in a temporary folder: when the
-//! program ends, it is gone. Two operators can sign in: `ann` plans, `ben` plans and approves.
+//! Run `cargo run -p relinquish-service`, and open the address that it prints. All files are in a temporary folder,
+//! which is deleted when the program ends. Two operators can sign in: `ann` plans, `ben` plans and approves.
 
-// It is a program that talks to whoever runs it.
+// An example may print.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

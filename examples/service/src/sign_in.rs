@@ -1,6 +1,6 @@
-//! A log-in of the service's own. The console asks for no more than an [`Operator`] in the request.
+//! A sign-in that the service does itself. The console only needs an [`Operator`] in the request.
 //!
-//! A real host has its own users and its own sessions. This one has two operators and one word.
+//! A real host has its own users and sessions. This one has two operators and one password.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +16,10 @@ use relinquish::TenantId;
 use relinquish_console::{Operator, Right};
 use serde::Deserialize;
 
-/// The word that both operators sign in with.
+/// The password of both operators.
 pub(crate) const WORD: &str = "fjord";
 
-/// Who has signed in, by the session's random name.
+/// The operators who have signed in, by the random name of the session.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<BTreeMap<String, &'static str>>);
 
@@ -41,8 +41,9 @@ fn session(headers: &HeaderMap) -> Option<&str> {
     cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("session="))
 }
 
-/// Puts the operator into the request. Whoever has not signed in is sent to the log-in; a form that is sent after the
-/// session has ended goes to the console without an operator, and the console says that nothing was changed.
+/// Puts the operator into the request. A user who has not signed in is redirected to the sign-in page. But a form
+/// that is sent after the session has ended goes to the console without an operator. The console then says that
+/// nothing was changed.
 pub(crate) async fn with_operator(
     State(sessions): State<Arc<Sessions>>,
     mut request: Request,

@@ -1,5 +1,5 @@
-//! The quickstart's world: a provider's CRM, a payment gateway in memory, nightly backups, a ledger and its keys. And some
-//! requests, so that there is something to do.
+//! The environment of the quickstart: a provider's CRM, a payment gateway in memory, nightly backups, a ledger and
+//! its keys. There are also some requests, so that there is something to do.
 
 use std::error::Error;
 use std::fs;
@@ -24,7 +24,8 @@ mod crm;
 
 const CLIENTS: i64 = 300;
 
-/// The log of looks at personal values: here, the terminal. It names whoever looked, and nobody who was looked at.
+/// The access log for personal values: here it is the terminal. It names the operator who looked, but not the
+/// customer.
 #[derive(Debug)]
 struct Terminal;
 
@@ -36,7 +37,7 @@ impl AccessLog for Terminal {
     }
 }
 
-/// Everything that the service needs. The folder goes with it.
+/// Everything that the service needs. The folder is deleted when this is dropped.
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) ledger: Arc<dyn KeepsTree>,
@@ -46,7 +47,7 @@ pub(crate) struct World {
     _folder: TempDir,
 }
 
-/// Makes the world in a temporary folder.
+/// Creates everything in a temporary folder.
 pub(crate) async fn build() -> Result<World, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let database = folder.path().join("crm.sqlite");
@@ -80,7 +81,7 @@ pub(crate) async fn build() -> Result<World, Box<dyn Error>> {
     })
 }
 
-/// Lets some clients cancel in these weeks, so that the coming months have something to show.
+/// Lets some clients cancel in these weeks, so that the chart of the coming months shows something.
 fn spread(database: &Path) -> Result<(), rusqlite::Error> {
     Connection::open(database)?.execute_batch(
         "UPDATE clients SET cancelled_on = date('now', '-' || (id * 7 % 89) || ' days') WHERE id % 8 = 5;
@@ -88,7 +89,7 @@ fn spread(database: &Path) -> Result<(), rusqlite::Error> {
     )
 }
 
-/// A week of nightly copies, of which the newest thirty stay, and none longer than thirty days.
+/// A week of nightly copies. The newest thirty stay, and no copy stays longer than thirty days.
 fn nightly_backups(folder: &Path, database: &Path) -> Result<DirectoryBackups, Box<dyn Error>> {
     let directory = folder.join("backups");
     fs::create_dir(&directory)?;
@@ -109,7 +110,7 @@ fn gateway() -> MemoryGateway {
     gateway
 }
 
-/// Requests of some weeks: a new one, one whose answer is due in three days, and one that is overdue.
+/// Some requests: a new one, one with three days until its deadline, and one that is overdue.
 async fn requests(engine: &Engine) -> Result<(), Box<dyn Error>> {
     let now = Utc::now();
     let customer = |id: &str| Who::Customer { customer: id.into() };

@@ -1,4 +1,4 @@
-//! A PDF of blank pages, written new.
+//! Writes a new PDF of blank pages.
 
 use std::fmt::Write as _;
 
@@ -15,11 +15,11 @@ fn rectangle(corners: Rectangle) -> String {
     format!("[{}]", corners.map(number).join(" "))
 }
 
-/// With this every blank PDF starts. The second line tells programs that guess that the file is binary (ISO 32000-1,
-/// 7.5.2).
+/// The beginning of every blank PDF. The second line marks the file as binary for programs that guess the type (ISO
+/// 32000-1, 7.5.2).
 pub(super) const FRONT: &[u8] = b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n";
 
-/// The file: catalogue, page tree and pages, and nothing else. The same pages give the same bytes.
+/// Writes the file: catalogue, page tree and pages, and nothing else. The same pages give the same bytes.
 pub(super) fn write(pages: &[Page]) -> Vec<u8> {
     let mut file = FRONT.to_vec();
     let mut offsets = Vec::with_capacity(pages.len() + 2);

@@ -1,8 +1,8 @@
-//! The filters of the streams that hold objects (ISO 32000-1, 7.4), with a bound on what comes out.
+//! Decodes the filters of object streams (ISO 32000-1, 7.4), with a limit on the size of the output.
 
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
-/// A filter that is known here.
+/// The supported filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filter {
     Flate,
@@ -12,7 +12,7 @@ pub(super) enum Filter {
 }
 
 impl Filter {
-    /// By its name, or the short one.
+    /// The filter with this name or short name.
     pub(super) fn named(name: &[u8]) -> Option<Self> {
         match name {
             b"FlateDecode" | b"Fl" => Some(Self::Flate),
@@ -24,7 +24,7 @@ impl Filter {
     }
 }
 
-/// What was subtracted from each byte before it was deflated.
+/// The predictor that was applied to the data before compression.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Predictor {
     how: usize,
@@ -39,7 +39,7 @@ impl Default for Predictor {
     }
 }
 
-/// Bytes of the longest row.
+/// The maximum number of bytes in a row.
 const LONGEST_ROW: usize = 1 << 20;
 
 impl Predictor {
@@ -79,7 +79,7 @@ fn without_tiff(mut data: Vec<u8>, row: usize, step: usize) -> Vec<u8> {
     data
 }
 
-/// Each row starts with a byte that says how (PNG, 9.2).
+/// Undoes the PNG predictor. Each row starts with a byte for its predictor type (PNG, 9.2).
 fn without_png(data: &[u8], row: usize, step: usize) -> Option<Vec<u8>> {
     let mut out: Vec<u8> = Vec::with_capacity(data.len());
     let mut above = vec![0; row];
@@ -113,7 +113,8 @@ fn paeth(left: u8, up: u8, corner: u8) -> u8 {
     [left, up, corner].into_iter().min_by_key(|byte| (guess - i16::from(*byte)).abs()).unwrap_or_default()
 }
 
-/// The data without its filters; `None` where it cannot be read. What comes out is taken from `room`, and is never more.
+/// Decodes data with filters. `None` if they cannot be decoded. The size of the output is subtracted from `room`, and
+/// never exceeds it.
 pub(super) fn unfiltered(data: &[u8], filters: &[(Filter, Predictor)], room: &mut usize) -> Option<Vec<u8>> {
     let mut data = take(data.to_vec(), room)?;
     for (filter, predictor) in filters {

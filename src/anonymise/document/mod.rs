@@ -1,10 +1,10 @@
-//! Documents that lose everything that is in them and stay valid files of their type.
+//! Blanks documents: removes their whole content, but leaves a valid file of the same type.
 //!
-//! A [`blank`] PDF has as many pages as the original, of the same sizes, and nothing on them. It is written new: no
-//! object, no metadata, attachment, form or script of the original survives, because none is copied; an incremental
-//! update, which leaves the old bytes in the file, is never made. An image becomes one of a single white pixel, a plain text
-//! (CSV among them) one of no characters. An archive has no blank form: an empty one would be no valid spreadsheet, and what
-//! it was the bytes do not tell.
+//! A [`blank`] PDF has as many empty pages as the original, of the same sizes. It is a new file: no object, metadata,
+//! attachment, form or script of the original is copied. It is never an incremental update, because such an update
+//! would leave the old bytes in the file. An image becomes a single white pixel. A plain text, such as CSV, becomes
+//! an empty file. Archives cannot be blanked: an empty archive would be no valid spreadsheet, for example, and the
+//! bytes do not show what the archive was.
 //!
 //! ```
 //! # #[cfg(feature = "pdf")] {
@@ -21,9 +21,9 @@
 //! # Ok::<(), relinquish::anonymise::document::NotBlanked>(())
 //! ```
 //!
-//! What is read of a PDF is its page tree alone, by a reader that bounds time, memory and depth whatever the file says.
-//! A file that is damaged is read as far as its objects can be found; one from which no page can be told is an error,
-//! and a policy says what happens then.
+//! Only the page tree of a PDF is read. The reader limits time, memory and depth for any file. A damaged file is read
+//! as far as its objects can be found. If no page can be found, this is an error, and the policy says what happens
+//! then.
 
 #[cfg(feature = "pdf")]
 mod blank_pdf;
@@ -39,40 +39,40 @@ const ONE_PIXEL: [(&[u8], &[u8]); 3] = [
     (b"GIF8", include_bytes!("empty/one_pixel.gif")),
 ];
 
-/// Readers take a file for a PDF if this stands in its first kilobyte (ISO 32000-1, implementation note 13).
+/// PDF readers accept a file if its first kilobyte contains this (ISO 32000-1, implementation note 13).
 #[cfg(feature = "pdf")]
 const PDF: &[u8] = b"%PDF-";
 
-/// Why there is no blank document. Nothing of the file is in it.
+/// Why a document cannot be blanked. The error contains nothing of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotBlanked {
-    /// It is no PDF (or the feature `pdf` is off), PNG, JPEG, GIF or plain text.
+    /// The file is no PDF, PNG, JPEG, GIF or plain text. Without the feature `pdf`, a PDF is not supported either.
     #[error("the file is of no type that can be blanked; delete it instead")]
     UnknownType,
     /// Its page tree cannot be found.
     #[error("the PDF is damaged: no page can be found in it; delete it instead")]
     NoPages,
-    /// A part of its page tree cannot be read: a blank one would have fewer pages.
+    /// A part of its page tree cannot be read. A blank file would have fewer pages.
     #[error("the PDF is damaged: a part of its page tree cannot be read; delete it instead")]
     PartOfTree,
-    /// It is encrypted, and its pages with it.
-    #[error("the PDF is encrypted, and so is what tells its pages; delete it instead")]
+    /// The file is encrypted, and so is its page tree.
+    #[error("the PDF is encrypted, and so is its page tree; delete it instead")]
     Encrypted,
-    /// It says that it has more than 20,000 pages.
-    #[error("the PDF says that it has more than 20,000 pages; delete it instead")]
+    /// It claims to have more than 20,000 pages.
+    #[error("the PDF claims to have more than 20,000 pages; delete it instead")]
     TooManyPages,
-    /// Reading it would take more work than its size explains: it is made to harm.
+    /// Reading the file would take more work than its size justifies. It is probably an attack.
     #[error("the PDF takes more work to read than a file of its size should; delete it instead")]
     TooMuchWork,
 }
 
-/// A valid file of the same type with nothing in it: of a PDF, as many blank pages of the same sizes.
+/// Makes a valid, empty file of the same type. A PDF gets as many blank pages of the same sizes.
 ///
-/// Takes time in proportion to the file, and at most some 200 MiB of memory beside it.
+/// The time is proportional to the size of the file. Beside the file, at most about 200 MiB of memory are used.
 ///
 /// # Errors
-/// [`NotBlanked`]: nothing can be said to stand for this document.
+/// [`NotBlanked`] if the document cannot be blanked.
 pub fn blank(file: &[u8]) -> Result<Vec<u8>, NotBlanked> {
     if let Some((_, pixel)) = ONE_PIXEL.iter().find(|(magic, _)| file.starts_with(magic)) {
         return Ok(pixel.to_vec());
@@ -91,12 +91,12 @@ pub fn blank(file: &[u8]) -> Result<Vec<u8>, NotBlanked> {
     if is_plain_text(file) { Ok(Vec::new()) } else { Err(NotBlanked::UnknownType) }
 }
 
-/// What formats start with that are written in plain characters, and of which no characters are none: markup, JSON,
-/// PostScript, scripts, keys, cards and calendars.
+/// The beginnings of text formats for which an empty file is not valid: markup, JSON, PostScript, scripts, keys,
+/// cards and calendars.
 const OF_A_FORMAT: [&str; 7] = ["<", "{", "[", "%", "#!", "-----", "BEGIN:"];
 
-/// Whether a file is text that is valid without any of it: UTF-8 without control characters, and no format that shows. A
-/// first line such as `From: Maud` shows one, a mail's header or that of a table of keys.
+/// Whether a file is plain text, so that an empty file is valid, too. Plain text is UTF-8 without control characters,
+/// and has no recognisable format. A first line such as `From: Maud` is a header of a format, such as an e-mail.
 fn is_plain_text(file: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(file) else { return false };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -107,11 +107,11 @@ fn is_plain_text(file: &[u8]) -> bool {
     text.chars().all(is_written) && !has_key && !OF_A_FORMAT.iter().any(|mark| start.starts_with(mark))
 }
 
-/// How many bytes of a file [`may_be_blank`] looks at.
+/// The number of bytes of a file that [`may_be_blank`] needs.
 #[cfg(feature = "object-store")]
 pub(crate) const HEAD: u64 = 16;
 
-/// Whether a file that starts so may be what [`blank`] writes.
+/// Whether a file with this beginning may be an output of [`blank`].
 #[cfg(feature = "object-store")]
 pub(crate) fn may_be_blank(head: &[u8]) -> bool {
     #[cfg(feature = "pdf")]
@@ -121,7 +121,7 @@ pub(crate) fn may_be_blank(head: &[u8]) -> bool {
     is_front || head.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| pixel.starts_with(head))
 }
 
-/// Whether a file is what [`blank`] writes, to the last byte.
+/// Whether a file is exactly an output of [`blank`].
 pub fn is_blank(file: &[u8]) -> bool {
     if file.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| *pixel == file) {
         return true;

@@ -1,40 +1,40 @@
-//! How many pages a PDF has and how large they are: all that is read of it.
+//! Reads the number and the sizes of a PDF's pages, and nothing else.
 //!
-//! A reader of its own, because what it reads may be damaged or made to harm. It trusts no table of offsets: objects
-//! are found where they stand, the later one of a number wins, and streams are stepped over unread, but for those that
-//! hold objects. Work, memory and depth are bounded, whatever the file says (ISO 32000-1, 7.3, 7.5 and 7.7.3).
+//! This is a special reader, because files may be damaged or malicious. It does not trust offset tables: it finds
+//! objects by scanning the file. If several objects have one number, the last one counts. Streams are skipped, except
+//! for object streams. Work, memory and depth are limited for any file (ISO 32000-1, 7.3, 7.5 and 7.7.3).
 
 use std::collections::{HashMap, HashSet};
 
 use super::filter::{self, Filter, Predictor};
 use crate::hex;
 
-/// Arrays and dictionaries within one another.
+/// The maximum depth of nested arrays and dictionaries.
 const MAX_DEPTH: usize = 128;
-/// Nodes on the way from the root of the page tree to a page.
+/// The maximum number of nodes from the root of the page tree to a page.
 const MAX_TREE: usize = 64;
-/// More pages are no document that anybody reads.
+/// The maximum number of pages. Nobody reads a longer document.
 const MAX_PAGES: usize = 20_000;
-/// Bytes of all streams that hold objects, inflated.
+/// The maximum size of all object streams together, after decompression.
 const MAX_INFLATED: usize = 64 << 20;
-/// Bytes that are read for each byte of the file, some of them more than once.
+/// The maximum work: how many bytes may be read per byte of the file. Some bytes are read more than once.
 const MAX_WORK: usize = 8;
-/// Objects of a file, and items of one object.
+/// The maximum number of objects in a file, and of items in one object.
 const MAX_OBJECTS: usize = 2_000_000;
 const MAX_ITEMS: usize = 200_000;
-/// References that lead to references.
+/// The maximum length of a chain of references.
 const MAX_CHAIN: usize = 8;
-/// Larger boxes are a fault of the file. ISO 32000-1, annex C, has 14,400 units; PDF 2.0 has no limit, and plans of ships and
-/// lines have more.
+/// The maximum side of a page. A larger page box is an error of the file. ISO 32000-1, annex C, allows 14,400 units.
+/// PDF 2.0 has no limit, and plans of ships and railways are larger.
 const MAX_SIDE: f64 = 1_000_000.0;
 /// The largest unit, in points.
 const MAX_UNIT: f64 = 1_000_000.0;
-/// US Letter: what readers take where a page does not say.
+/// US Letter: the default of readers if a page has no size.
 const LETTER: Rectangle = [0.0, 0.0, 612.0, 792.0];
 
 pub(super) type Rectangle = [f64; 4];
 
-/// A page, as far as it is kept.
+/// The properties of a page that the blank page keeps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Page {
     pub(super) media: Rectangle,
@@ -44,7 +44,7 @@ pub(super) struct Page {
     pub(super) unit: Option<f64>,
 }
 
-/// Why the pages cannot be told.
+/// Why the pages cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
     NoPages,
@@ -74,7 +74,7 @@ fn is_type(dictionary: &Dictionary, name: &str) -> bool {
     matches!(get(dictionary, "Type"), Some(Object::Name(found)) if found == name.as_bytes())
 }
 
-/// Where an object stands: in the file, or in an inflated stream.
+/// The position of an object: in the file, or in a decompressed stream.
 #[derive(Clone, Copy)]
 struct Place {
     source: usize,
@@ -82,7 +82,7 @@ struct Place {
 }
 
 struct File<'f> {
-    /// The file itself, then what was inflated.
+    /// First the file itself, then the decompressed streams.
     bytes: &'f [u8],
     inflated: Vec<Vec<u8>>,
     objects: HashMap<u32, Place>,
@@ -115,11 +115,11 @@ pub(super) fn pages(bytes: &[u8]) -> Result<Vec<Page>, Unreadable> {
 }
 
 impl File<'_> {
-    /// Finds every object, and what leads to the page tree.
+    /// Finds all objects, and the references to the page tree.
     fn index(&mut self) -> Result<(), Unreadable> {
         let mut at = 0;
         while let Some(found) = find(self.bytes, b"obj", at).or(Some(self.bytes.len())) {
-            // What stands between two objects may be a trailer.
+            // There may be a trailer between two objects.
             while let Some(trailer) = find(self.bytes.get(..found).unwrap_or_default(), b"trailer", at) {
                 at = trailer + b"trailer".len();
                 if let (Some(Object::Dictionary(trailer)), _) = self.parse(self.bytes, at)? {
@@ -163,7 +163,7 @@ impl File<'_> {
         self.is_encrypted |= get(dictionary, "Encrypt").is_some();
     }
 
-    /// Where the data of a stream stands, and what is behind it.
+    /// The range of a stream's data, and the position after it.
     fn stream(
         &mut self,
         dictionary: &Dictionary,
@@ -189,7 +189,7 @@ impl File<'_> {
         Ok(Some((start, stop, stop)))
     }
 
-    /// Where a stream of this length ends, if its end stands there.
+    /// The end of a stream of this length, if `endstream` is at that position.
     fn stream_end(&self, start: usize, length: f64) -> Option<(usize, usize)> {
         let stop = start.checked_add(whole(length)?)?;
         let behind = self.bytes.get(stop..)?;
@@ -197,8 +197,8 @@ impl File<'_> {
         behind.get(blank..)?.starts_with(b"endstream").then_some((stop, stop + blank))
     }
 
-    /// The same where the length is an object of its own, which stands before the stream or behind it. A stream may hold
-    /// a whole PDF, with objects of the same number: the length is that which leads to the end of a stream.
+    /// Does the same if the length is a separate object, before or after the stream. A stream may contain a whole PDF
+    /// with objects of the same number. So only a length that leads to the end of a stream counts.
     fn indirect_end(&mut self, start: usize, number: u32) -> Result<Option<(usize, usize)>, Unreadable> {
         if let Some(Object::Number(length)) = self.load(number)?
             && let Some(end) = self.stream_end(start, length)
@@ -222,7 +222,7 @@ impl File<'_> {
         Ok(None)
     }
 
-    /// The objects within a stream. One that cannot be read, because it is encrypted or damaged, holds none.
+    /// Reads the objects in a stream. An encrypted or damaged stream has none.
     fn object_stream(
         &mut self,
         dictionary: &Dictionary,
@@ -236,7 +236,7 @@ impl File<'_> {
         let (Some(count), Some(first)) = (number("N"), number("First")) else { return Ok(()) };
         let Some(data) = self.bytes.get(start..stop) else { return Ok(()) };
         let Some(filters) = self.filters(dictionary)? else { return Ok(()) };
-        // What was inflated in vain was work all the same.
+        // A failed decompression counts as work, too.
         let Some(data) = filter::unfiltered(data, &filters, &mut self.room) else {
             return if self.room == 0 { Err(Unreadable::TooMuchWork) } else { Ok(()) };
         };
@@ -253,7 +253,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// How the data of a stream is to be read, in order. `None`: in a way that is not known here.
+    /// The filters of a stream, in order. `None`: a filter is not supported.
     fn filters(&mut self, dictionary: &Dictionary) -> Result<Option<Vec<(Filter, Predictor)>>, Unreadable> {
         let list = |object: Option<Object>| match object {
             Some(Object::Array(list)) => list,
@@ -324,7 +324,7 @@ impl File<'_> {
         get(dictionary, name).cloned().map_or(Ok(None), |object| self.resolve(&object))
     }
 
-    /// The pages below the catalogue. A node that was met before is not gone into again.
+    /// The pages below the catalogue. A node is visited only once.
     fn tree(&mut self) -> Result<Vec<Page>, Unreadable> {
         let mut pages = Vec::new();
         let root = self.root.clone().or(self.catalog.map(Object::Reference));
@@ -339,7 +339,7 @@ impl File<'_> {
         let mut open = vec![(top, above, 0)];
         while let Some((node, above, depth)) = open.pop() {
             let number = if let Object::Reference(number) = node { Some(number) } else { None };
-            // Without a part of the tree there would be fewer pages, and nobody would know.
+            // If a part of the tree were skipped, pages would be lost without notice.
             let Some(Object::Dictionary(node)) = self.resolve(&node)? else {
                 return if depth == 0 { Ok(pages) } else { Err(self.damage()) };
             };
@@ -372,15 +372,15 @@ impl File<'_> {
         Ok(pages)
     }
 
-    /// Why a part of the tree cannot be read.
+    /// The reason why a part of the tree cannot be read.
     fn damage(&self) -> Unreadable {
         if self.is_encrypted { Unreadable::Encrypted } else { Unreadable::PartOfTree }
     }
 
-    /// What a node says of its pages, and what it leaves to the nodes above it.
+    /// The page properties at a node: its own, and those that it inherits from the nodes above.
     fn page(&mut self, node: &Dictionary, above: Page) -> Result<Page, Unreadable> {
         let turns = match self.resolved(node, "Rotate")? {
-            // A quarter turn is 90 degrees; anything else is none.
+            // Only multiples of 90 degrees are rotations.
             Some(Object::Number(degrees)) => (0..4_u8)
                 .find(|turns| (degrees.rem_euclid(360.0) - f64::from(*turns) * 90.0).abs() < 0.5)
                 .unwrap_or(above.turns),
@@ -422,15 +422,15 @@ fn rounded_unit(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-/// To hundredths of a point: nobody sees less, and nothing hides in more.
+/// Rounds to hundredths of a point. Smaller differences are invisible, and could be used to hide data.
 fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-// Cast only where it is whole, not negative, and in range: nothing is lost.
+// The number as an integer, if it is whole, not negative and in range.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(number: f64) -> Option<usize> {
-    // Below 2^52, where every whole number has its own floating-point number.
+    // Below 2^52, every whole number has an exact floating-point number.
     ((0.0..4.5e15).contains(&number) && number.fract() == 0.0).then_some(number as usize)
 }
 
@@ -446,7 +446,7 @@ fn find(bytes: &[u8], word: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// `12 0 obj`: the number, read backwards from the word.
+/// The number of an object, read backwards from the word `obj`: `12 0 obj`.
 fn object_number(bytes: &[u8], word: usize) -> Option<u32> {
     let before = bytes.get(word.saturating_sub(32)..word)?;
     let before = before.trim_ascii_end();
@@ -545,7 +545,7 @@ impl<'b> Lexer<'b> {
                 }
             }
             b'+' | b'-' | b'.' | b'0'..=b'9' => Some(self.number(depth)),
-            // What is no value is stepped over, as readers do; what ends an object is none.
+            // Unknown words are skipped, as other readers do. A word that ends an object is no value.
             _ => match self.regular() {
                 b"" | b"obj" | b"endobj" | b"stream" | b"endstream" | b"xref" | b"trailer" | b"startxref" => {
                     None
@@ -563,7 +563,7 @@ impl<'b> Lexer<'b> {
                 self.at += 2;
                 return Some(Object::Dictionary(entries));
             }
-            // A value without a name is stepped over.
+            // A value without a name is skipped.
             let Object::Name(name) = self.object(MAX_DEPTH)? else { continue };
             let value = self.object((depth < MAX_DEPTH).then_some(depth + 1)?)?;
             entries.push((name, value));
@@ -572,7 +572,7 @@ impl<'b> Lexer<'b> {
 
     /// A number, or the reference that starts with it: `12 0 R`.
     fn number(&mut self, depth: usize) -> Object {
-        // `--5` is no number, and no end either.
+        // `--5` is no number, but does not end the object either.
         let Some(number) = self.plain_number() else { return Object::Other };
         let behind = self.at;
         if depth < MAX_DEPTH
@@ -595,7 +595,7 @@ impl<'b> Lexer<'b> {
         std::str::from_utf8(self.regular()).ok()?.parse::<f64>().ok().filter(|number| number.is_finite())
     }
 
-    /// Over a text, brackets within it and all.
+    /// Skips a string, including nested brackets.
     fn string(&mut self) -> Option<Object> {
         let mut open = 0_usize;
         loop {
@@ -613,7 +613,7 @@ impl<'b> Lexer<'b> {
     }
 }
 
-/// A name in which `#20` stands for a space.
+/// Decodes a name: `#20` is a space.
 fn unescaped(name: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     let mut rest = name;

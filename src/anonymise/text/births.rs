@@ -1,9 +1,9 @@
-//! Dates of birth, in the orders and with the names of months in which people write them.
+//! Finds dates of birth in texts, in the usual orders, and with names of months.
 
 use super::people::is_word;
 use super::scan::{word_before, word_behind};
 
-/// A day, its parts apart.
+/// A day, as separate parts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Birth {
     pub(super) year: u16,
@@ -29,7 +29,7 @@ const MONTHS: [&[&str]; 12] = [
 ];
 
 impl Birth {
-    /// Of a value as stores hold it: `1981-12-18`, with a time or without, `18.12.1981`, `12/18/1981`, `19811218`.
+    /// Reads a stored value: `1981-12-18`, with or without a time, `18.12.1981`, `12/18/1981`, `19811218`.
     pub(super) fn read(value: &str) -> Option<Self> {
         let value = value.trim();
         let mut parts: Vec<&str> =
@@ -51,7 +51,7 @@ impl Birth {
         is_day.then_some(Self { year, month: u8::try_from(month).ok()?, day: u8::try_from(day).ok()? })
     }
 
-    /// Its digits in every order in which they are written.
+    /// Its digits in all usual orders.
     pub(super) fn digits(self) -> Vec<String> {
         let Self { year, month, day } = self;
         let short = year % 100;
@@ -71,7 +71,7 @@ impl Birth {
         list
     }
 
-    /// From where to where it stands in a text around its year: `18 December 1981`, `December 18th, 1981`, `18. dez. 1981`.
+    /// The range of the date in a text, around its year: `18 December 1981`, `December 18th, 1981`, `18. dez. 1981`.
     pub(super) fn around(self, text: &[u8], (start, end): (usize, usize)) -> Option<(usize, usize)> {
         let (mut from, mut has_day, mut has_month) = (start, false, false);
         for _ in 0..4 {

@@ -1,7 +1,7 @@
-//! Names that are also words, and names that are so common that the name alone identifies nobody.
+//! A list of names that identify nobody on their own: names that are also words, and very common names.
 
-/// Folded and sorted. English, Swedish and German: the most common given names and surnames, and names that are also
-/// words of the language or names of places.
+/// The names are folded and sorted. They are English, Swedish and German: the most common given names and surnames,
+/// and names that are also words or places.
 const COMMON: [&str; 613] = [
     "aaron",
     "abbot",
@@ -618,7 +618,7 @@ const COMMON: [&str; 613] = [
     "zimmermann",
 ];
 
-/// Whether a folded name alone identifies nobody.
+/// Whether a folded name identifies nobody on its own.
 pub(super) fn is_common(name: &str) -> bool {
     COMMON.binary_search(&name).is_ok()
 }

@@ -1,4 +1,4 @@
-//! What hits say of one another, and what the words around them say: whether a mention is certain, is reported, or is none.
+//! Weighs hits by their context: decides whether a mention is certain, uncertain, or no mention.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -10,33 +10,33 @@ use super::telling::other_street;
 use super::unspaced::is_unspaced;
 use super::{Kind, Matcher};
 
-/// Two names of one person stand so near each other, in bytes and in words between them.
+/// The maximum distance between two names of one person, in bytes and in words.
 const NAMES_APART: usize = 24;
 const WORDS_BETWEEN: usize = 4;
-/// An identifier that is one person's alone says whose a short name is, in the same sentence and in so many bytes.
+/// The maximum distance, in bytes, at which a unique identifier in the same sentence makes a short name certain.
 const NEARBY: usize = 80;
-/// So many hits are looked at on either side.
+/// The number of neighbouring hits that are considered on each side.
 const NEIGHBOURS: usize = 12;
-/// A surname and an initial say who it is if at most so many people bear the name.
+/// A surname with an initial is certain only if at most this number of people have the name.
 const FEW: usize = 8;
-/// Particles between two names of one person.
+/// The maximum number of particles between two names of one person.
 const PARTICLES_BETWEEN: usize = 3;
-/// So far from a name it is looked whether it stands in a mail address.
+/// The maximum distance from a name to the `@` of an e-mail address around it.
 const IN_MAIL: usize = 64;
-/// Letters that are words of some language.
+/// Letters that are also words in some language.
 const WORD_LETTERS: &str = "aeikosuvwyz";
 
-/// A text, and how it was written before it was folded.
+/// A text in original and folded form.
 pub(super) struct View<'t> {
     pub(super) original: &'t str,
     pub(super) folded: &'t Folded,
-    /// In ASCII every byte stays where it is.
+    /// Whether the text is ASCII. Then the positions of bytes are the same in both forms.
     pub(super) is_plain: bool,
-    /// Whether a name alone is certain, whatever the name.
+    /// Whether any name alone counts as certain.
     pub(super) names_alone: bool,
 }
 
-/// How a word is written.
+/// The case of a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
     /// `maud`
@@ -45,7 +45,7 @@ enum Case {
     Title,
     /// `MAUD`
     Upper,
-    /// Its script has one case.
+    /// The script of the word has no case.
     None,
 }
 
@@ -59,7 +59,7 @@ impl View<'_> {
         self.original.get(range).unwrap_or_default()
     }
 
-    /// What stands between two places, as it was written.
+    /// The original text between two positions.
     fn between(&self, end: usize, start: usize) -> &str {
         let range = if self.is_plain {
             end..start
@@ -69,7 +69,7 @@ impl View<'_> {
         self.original.get(range).unwrap_or_default()
     }
 
-    /// Whether something is written with a capital, or in a script that has none.
+    /// Whether a word begins with a capital, or its script has no case.
     fn has_capital(&self, start: usize, end: usize) -> bool {
         let letters = self.letters(start, end);
         letters.chars().any(char::is_uppercase) || !letters.chars().any(char::is_lowercase)
@@ -90,7 +90,7 @@ impl View<'_> {
 }
 
 impl Matcher {
-    /// Weighs the hits of a text: what is none is dropped.
+    /// Weighs the hits of a text, and removes hits that are no mentions.
     pub(super) fn weigh<'m>(&'m self, view: &View<'_>, hits: &mut Vec<Hit<'m>>) {
         let people = &self.people;
         let text = view.folded.text();
@@ -115,7 +115,8 @@ impl Matcher {
                 (proven.get(n).copied().unwrap_or_default(), alone.get(n).copied().unwrap_or_default());
             n += 1;
             match (hit.form, hit.name) {
-                // Many bear one name of a stranger's address.
+                // A single name in an e-mail address of another person is not certain, because many people have this
+                // name.
                 (Form::InMail, name) => {
                     hit.is_certain = false;
                     proven || alone && name.is_none() || people.has_initial(view, hit)
@@ -143,7 +144,8 @@ impl Matcher {
         merge_uncertain(hits);
     }
 
-    /// `Maud E. Ashworth`: what stands between two names of one person is theirs where it is written as a part of the name.
+    /// Joins two names of one person with the text between them, if this text is a part of the name: `Maud E.
+    /// Ashworth`.
     fn join(&self, view: &View<'_>, hits: &mut [Hit<'_>], pairs: &[(usize, usize)], proven: &[bool]) {
         let text = view.folded.text();
         for (n, m) in pairs {
@@ -172,12 +174,12 @@ impl Matcher {
         }
     }
 
-    /// Whether a name alone is one, and whether it is certain.
+    /// Decides whether a name alone is a mention, and whether it is certain.
     fn is_mention(&self, view: &View<'_>, hit: &mut Hit<'_>, name: u32, alone: bool) -> bool {
         let is_word = self.is_word(view, hit, name);
         let case = view.case(hit.start, hit.end);
         let is_plain = hit.form == Form::Plain;
-        // Without capitals a name beside another cannot be told from a name beside a word.
+        // Without capitals, a name beside another name looks like a name beside a word.
         let is_told_apart = case != Case::None
             || view.names_alone
             || view.letters(hit.start, hit.end).starts_with(is_unspaced);
@@ -189,7 +191,7 @@ impl Matcher {
         case != Case::Lower || is_plain && !is_word
     }
 
-    /// Two names of one person side by side. Gives which.
+    /// Finds pairs of adjacent names of one person.
     fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) -> Vec<(usize, usize)> {
         let text = view.folded.text();
         let (mut pairs, mut doubles, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
@@ -207,7 +209,8 @@ impl Matcher {
                 }
                 let pair = (a.min(b), a.max(b));
                 let Some(people) = self.people.pairs.get(&pair) else { continue };
-                // *Maria Eriksson* is no form of Marie Eriksson: a language that inflects names inflects the last word.
+                // *Maria Eriksson* is no inflected form of Marie Eriksson: languages that inflect names inflect the
+                // last word.
                 if one.form == Form::Inflected && other.form == Form::Plain {
                     continue;
                 }
@@ -229,7 +232,7 @@ impl Matcher {
                     }
                     _ => {}
                 }
-                // `Anna-Karin` is a first name alone, whoever's.
+                // `Anna-Karin` alone is only a given name, which others may have, too.
                 if self.people.doubles.contains(&pair) {
                     let both = Hit { end: other.end, people, ..one };
                     if self.people.is_of_another(view, &both, view.case(one.start, one.end)) {
@@ -254,7 +257,7 @@ impl Matcher {
             }
         }
         self.complete(&doubles, hits, proven);
-        // Beside the surname both parts of the first name are certain.
+        // Beside the surname, both parts of the given name are certain.
         for (n, m) in doubles {
             let is_either = [n, m].iter().any(|at| proven.get(*at).copied().unwrap_or_default());
             for at in [n, m].into_iter().filter(|_| is_either) {
@@ -267,7 +270,8 @@ impl Matcher {
         pairs
     }
 
-    /// Parts of a name in a row are certain where the first and the last of them are a whole name: `Ana García López`.
+    /// Consecutive parts of a name are certain if the first and the last of them are a whole name: `Ana García
+    /// López`.
     fn complete(&self, parts: &[(usize, usize)], hits: &mut [Hit<'_>], proven: &mut [bool]) {
         for (n, m) in parts {
             let from = parts.partition_point(|(first, _)| first < m);
@@ -287,13 +291,13 @@ impl Matcher {
         }
     }
 
-    /// Whether a name is a word of a language too, and is written as one: in small letters.
+    /// Whether a name is also a word, and is written as a word: in small letters.
     fn is_word(&self, view: &View<'_>, hit: &Hit<'_>, name: u32) -> bool {
         self.people.names.get(name as usize).is_some_and(|name| name.is_word)
             && view.case(hit.start, hit.end) == Case::Lower
     }
 
-    /// What says nothing alone is certain beside another identifier of the same person.
+    /// Makes a weak hit certain if another identifier of the same person is near it.
     fn confirm<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) {
         let text = view.folded.text();
         for n in 0..hits.len() {
@@ -340,7 +344,7 @@ fn merge_uncertain(hits: &mut Vec<Hit<'_>>) {
     });
 }
 
-/// The people of whom both speak, if they stand near enough to speak of the same and nobody else can be meant.
+/// The people whom both hits mean, if the hits are near each other, and nobody else can be meant.
 fn together<'m>(text: &[u8], one: &Hit<'m>, other: &Hit<'m>) -> Option<&'m [u32]> {
     let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
     let gap = range(text, first.end, second.start);
@@ -352,7 +356,8 @@ fn together<'m>(text: &[u8], one: &Hit<'m>, other: &Hit<'m>) -> Option<&'m [u32]
     (!ends_sentence && other.people.len() <= FEW && other.people.iter().all(shared)).then_some(other.people)
 }
 
-/// Nothing between two names but spaces, a comma, and at most two initials or particles: `Karl F. von Berg`.
+/// Whether there are only spaces, a comma, and at most two initials or particles between two names: `Karl F. von
+/// Berg`.
 fn is_one_name(gap: &[u8]) -> bool {
     if gap.len() > NAMES_APART {
         return false;
@@ -365,14 +370,14 @@ fn is_one_name(gap: &[u8]) -> bool {
         }
         between += 1;
     }
-    // A full stop ends a sentence, unless it stands behind an initial or a particle.
+    // A full stop ends a sentence, unless it follows an initial or a particle.
     let stops = gap.split(|byte| *byte == b'.').count() - 1;
     !gap.iter().any(|byte| matches!(byte, b'!' | b'?' | b';' | b':'))
         && stops <= between
         && gap.split(|byte| *byte == b',').count() <= 2
 }
 
-/// Whether two parts of a name can stand with this between them.
+/// Whether this text can be between two parts of a name.
 fn is_gap_in_name(gap: &str, is_behind_initial: bool) -> bool {
     let sign = gap.trim_matches(char::is_whitespace);
     let spaces = gap.chars().count() - sign.chars().count();
@@ -386,19 +391,20 @@ fn is_gap_in_name(gap: &str, is_behind_initial: bool) -> bool {
     }
 }
 
-/// Whether a name stands within a mail address.
+/// Whether a name is inside an e-mail address.
 fn is_in_address(text: &[u8], hit: &Hit<'_>) -> bool {
     let before = range(text, hit.start.saturating_sub(IN_MAIL), hit.start);
     let behind = range(text, hit.end, (hit.end + IN_MAIL).min(text.len()));
     is_sign_next(behind.iter()) || is_sign_next(before.iter().rev())
 }
 
-/// Whether a byte stands between the words of a mail address: `maud.ashworth@example.org`.
+/// Whether a byte may separate words in an e-mail address: `maud.ashworth@example.org`.
 fn is_sign_in_mail(byte: u8) -> bool {
     matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%')
 }
 
-/// Whether the first byte that is none of a mail address is its sign. Two dots, or other signs in a row, part two words.
+/// Whether the next byte that cannot be inside an e-mail address is `@`. Two consecutive dots or other signs end an
+/// address.
 fn is_sign_next<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
     let mut was_sign = false;
     for byte in bytes {
@@ -411,7 +417,7 @@ fn is_sign_next<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
     false
 }
 
-/// Whether a sentence or a line begins here.
+/// Whether a sentence or a line begins at this position.
 fn begins_sentence(text: &[u8], at: usize) -> bool {
     let before =
         range(text, 0, at).iter().rev().copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b'('));
@@ -419,7 +425,7 @@ fn begins_sentence(text: &[u8], at: usize) -> bool {
 }
 
 impl People {
-    /// Whether the words beside a name make it the name of somebody else: `Tom Ashworth` is not Maud Ashworth.
+    /// Whether the words beside a name show that another person is meant: `Tom Ashworth` is not Maud Ashworth.
     fn is_of_another(&self, view: &View<'_>, hit: &Hit<'_>, case: Case) -> bool {
         if case == Case::Lower {
             return false;
@@ -429,7 +435,7 @@ impl People {
             let is_letters = !range(text, from, to).iter().any(u8::is_ascii_digit) && to - from >= 2;
             is_letters && !is_title(range(text, from, to)) && view.case(from, to) == Case::Title
         };
-        // `Tom van der Berg`: particles stand between.
+        // There may be particles between the names: `Tom van der Berg`.
         let beside = |at: usize, step: Step| {
             let mut at = at;
             for _ in 0..=PARTICLES_BETWEEN {
@@ -439,7 +445,7 @@ impl People {
                     return false;
                 }
                 let word = range(text, from, to);
-                // `Mar'yana`, `van 't Riet`; but *Łaś* is no particle.
+                // An apostrophe may be inside a name: `Mar'yana`, `van 't Riet`. But *Łaś* is no particle.
                 let is_small = view.case(from, to) == Case::Lower;
                 let is_within = is_small && from.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'\'');
                 let is_passed = is_particle(word) && (is_small || self.is_particle_of(hit, word));
@@ -453,7 +459,7 @@ impl People {
         beside(hit.start, word_before) || beside(hit.end, word_behind)
     }
 
-    /// Whether a word is another name of theirs.
+    /// Whether a word is another name of the same person.
     fn is_own(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
         self.words.get(word).into_iter().flatten().any(|role| {
             let Role::Name(id) = role else { return false };
@@ -462,7 +468,7 @@ impl People {
         })
     }
 
-    /// `A. Berg`, `Berg, A`: the first letter of another name of somebody who bears this one.
+    /// Whether an initial of the same person is beside a name: `A. Berg`, `Berg, A`.
     fn has_initial(&self, view: &View<'_>, hit: &Hit<'_>) -> bool {
         hit.name.is_some()
             && hit.people.len() <= FEW
@@ -478,7 +484,7 @@ impl People {
         })
     }
 
-    /// A single letter before a name, and where it starts: `M. Ashworth`, `M.Ashworth`, `M Ashworth`.
+    /// The start of a single letter before a name: `M. Ashworth`, `M.Ashworth`, `M Ashworth`.
     fn initial_before(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> Option<usize> {
         let text = view.folded.text();
         let (start, end) = word_before(text, at)?;
@@ -488,7 +494,7 @@ impl People {
         if !fits || !self.is_written_initial(view, hit, (start, end), has_stop) {
             return None;
         }
-        // `at 9 a.m. Ashworth called`: the letters before it are none of theirs.
+        // In `at 9 a.m. Ashworth called`, the letters before the name are no initials.
         let is_one_of_others = start.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'.')
             && word_before(text, start).is_some_and(|(from, to)| {
                 to + 1 == start && to - from == 1 && !self.is_written_initial(view, hit, (from, to), true)
@@ -496,7 +502,7 @@ impl People {
         (!is_one_of_others).then_some(start)
     }
 
-    /// Single letters behind a name, and where the last ends with its full stop: `Ashworth, M.`, `Ashworth M.A.`
+    /// The end of single letters after a name, with the full stop: `Ashworth, M.`, `Ashworth M.A.`
     fn initials_behind(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> Option<usize> {
         let text = view.folded.text();
         let (mut at, mut last) = (at, None);
@@ -524,7 +530,7 @@ impl People {
         last
     }
 
-    /// Whether a word is a letter with which a name of theirs begins, and is written as such. `I` and `a` are words too.
+    /// Whether a single letter is written as an initial of the person. `I` and `a` are words, too.
     fn is_written_initial(
         &self,
         view: &View<'_>,
@@ -541,7 +547,7 @@ impl People {
         else {
             return false;
         };
-        // `m. ashworth`, but not `9 a.m. Ashworth`.
+        // An initial in small letters: `m. ashworth`, but not `9 a.m. Ashworth`.
         if view.case(start, end) == Case::Lower {
             return has_stop && view.case(hit.start, hit.end) != Case::Title;
         }
@@ -551,12 +557,12 @@ impl People {
         let is_word =
             hit.name.and_then(|name| self.names.get(name as usize)).is_some_and(|name| name.is_word);
         let case = view.case(hit.start, hit.end);
-        // `I Will`, `A Price` at the start of a sentence, `K Berg` in Polish.
+        // The letter may be a word: `I Will`, `A Price` at the start of a sentence, `K Berg` in Polish.
         let may_be_word = letter == 'i' || case == Case::Upper || begins_sentence(text, start);
         case != Case::Lower && !(is_word && WORD_LETTERS.contains(letter) && may_be_word)
     }
 
-    /// With the initials and particles that stand beside a name.
+    /// Extends a name by the initials and particles beside it.
     fn with_initials(&self, view: &View<'_>, hit: &Hit<'_>) -> (usize, usize) {
         let (mut start, mut end) = (hit.start, hit.end);
         loop {
@@ -573,7 +579,7 @@ impl People {
         (start, end)
     }
 
-    /// Where a name starts with the particles before it.
+    /// The start of a name, including the particles before it.
     fn with_particles(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> usize {
         let text = view.folded.text();
         let mut start = at;
@@ -587,8 +593,8 @@ impl People {
         start
     }
 
-    /// Whether what stands between two names is written as a part of the name: a space, a comma or a hyphen, and initials and
-    /// particles with the same behind them.
+    /// Whether the text between two names is a part of the name. It is a space, a comma or a hyphen, or initials and
+    /// particles with these signs between them.
     fn is_part_of_name(&self, hit: &Hit<'_>, between: &str) -> bool {
         let plain = |c| if c == '\u{2bc}' { '\'' } else { c };
         let shown: String = between.chars().filter(|c| !has_no_width(*c)).map(plain).nfc().collect();

@@ -1,8 +1,8 @@
-//! What looks like somebody's address or number, whoever it is.
+//! Detectors: find texts that look like an address or a number of any person.
 //!
-//! Advisory, unless a policy says otherwise: a detector knows shapes and checksums, not people. A policy that has text
-//! redacted by the customer's own identifiers names the detectors whose findings go as well, whoever's they are:
-//! `{ redact = "[removed]", also = ["email", "iban"] }`.
+//! A detector knows forms and checksums, but no people. So its findings are only used if a policy asks for it. A
+//! policy that redacts a text can name detectors. Their findings are then removed as well, even if they belong to
+//! another person: `{ redact = "[removed]", also = ["email", "iban"] }`.
 
 use core::net::IpAddr;
 use core::ops::Range;
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use regex_automata::meta::Regex;
 use serde::{Deserialize, Serialize};
 
-/// What a detector looks for.
+/// The detectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -23,17 +23,17 @@ pub enum Detector {
     Email,
     /// A telephone number with a plus or a leading zero, 8 to 15 digits (ITU-T E.164).
     Phone,
-    /// An international bank account number, its checksum right (ISO 13616, mod 97).
+    /// An international bank account number with a valid checksum (ISO 13616, mod 97).
     Iban,
-    /// A payment card, its check digit right (ISO/IEC 7812, Luhn).
+    /// A payment card number with a valid check digit (ISO/IEC 7812, Luhn).
     Card,
     /// An IP address.
     IpAddress,
-    /// A Swedish personal number, its check digit right.
+    /// A Swedish personal number with a valid check digit.
     SwedishPersonalNumber,
-    /// A UK national insurance number, its letters allowed.
+    /// A UK national insurance number with allowed letters.
     NationalInsuranceNumber,
-    /// A German tax identification number, its check digit right (ISO 7064, mod 11,10).
+    /// A German tax identification number with a valid check digit (ISO 7064, mod 11,10).
     GermanTaxId,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for Detector {
     }
 }
 
-/// A name that no detector has.
+/// The error for a name that is no detector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such detector")]
 pub struct UnknownDetector;
@@ -84,7 +84,7 @@ impl FromStr for Detector {
     }
 }
 
-/// Something that looks like somebody's.
+/// A finding of a detector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detected {
     /// What it looks like.
@@ -119,14 +119,13 @@ static DETECTORS: LazyLock<Vec<(Detector, Regex, Check)>> = LazyLock::new(|| {
         (Detector::GermanTaxId, r"\b[1-9][0-9](?: ?[0-9]{3}){3}\b", is_tax_id),
         (Detector::Phone, r"(?:\+|\b0)[0-9(](?:[ ()/.-]{0,2}[0-9]){6,13}\b", is_phone),
     ];
-    // A pattern of ours that is none would be found by every test.
+    // An invalid pattern in this list would fail every test.
     list.into_iter()
         .filter_map(|(detector, pattern, check)| Some((detector, Regex::new(pattern).ok()?, check)))
         .collect()
 });
 
-/// Everything in a text that a detector takes for somebody's, in order; what two of them see is told once, by the
-/// stricter.
+/// All findings in a text, in order. If two detectors find the same text, only the stricter one reports it.
 pub fn detect(text: &str) -> Vec<Detected> {
     let mut found: Vec<Detected> = Vec::new();
     each(
@@ -144,14 +143,14 @@ pub fn detect(text: &str) -> Vec<Detected> {
     found
 }
 
-/// Where some of the detectors find something, each for itself: what two of them see is there twice.
+/// The ranges that these detectors find, each detector separately. So a range may appear twice.
 pub(super) fn ranges(text: &str, wanted: &BTreeSet<Detector>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     each(text, |detector| wanted.contains(&detector), |_, range| found.push(range));
     found
 }
 
-/// Which of some detectors find something in a text: the first.
+/// The first of these detectors that finds something in a text.
 pub(crate) fn first_of(text: &str, wanted: &BTreeSet<Detector>) -> Option<Detector> {
     let mut found = None;
     each(
@@ -167,7 +166,7 @@ pub(crate) fn first_of(text: &str, wanted: &BTreeSet<Detector>) -> Option<Detect
 fn each(text: &str, wanted: impl Fn(Detector) -> bool, mut tell: impl FnMut(Detector, Range<usize>)) {
     for (detector, regex, check) in DETECTORS.iter().filter(|(detector, ..)| wanted(*detector)) {
         for hit in regex.find_iter(text) {
-            // A match begins and ends between characters.
+            // A match always begins and ends at a character boundary.
             let seen = text.get(hit.range()).unwrap_or_default();
             if check(seen) {
                 tell(*detector, hit.range());
@@ -178,9 +177,9 @@ fn each(text: &str, wanted: impl Fn(Detector) -> bool, mut tell: impl FnMut(Dete
     }
 }
 
-/// A number may stand beside others, and be taken for one with them: of an account the words behind it are left out, of a
-/// card the numbers before it too. A part counts only if it is grouped as cards are, because one in ten has a check digit
-/// that happens to be right.
+/// Narrows a match, because a pattern may include neighbouring text. Words after an account number are removed, and
+/// also numbers before a card number. A part counts as a card number only if it is grouped like one, because one in
+/// ten numbers has a valid check digit by chance.
 fn narrowed(detector: Detector, text: &str, check: Check) -> Option<Range<usize>> {
     let is_gap = |c: char| c == ' ' || c == '-';
     let gaps = || text.char_indices().filter(|(_, c)| is_gap(*c)).map(|(at, _)| at);
@@ -213,7 +212,7 @@ fn digits(text: &str) -> Vec<u32> {
     text.chars().filter_map(|c| c.to_digit(10)).collect()
 }
 
-/// The digits from the right, every second one doubled, come to a multiple of ten.
+/// The Luhn check: every second digit from the right is doubled, and the sum must be a multiple of ten.
 fn luhn(digits: &[u32]) -> bool {
     let sum: u32 = digits
         .iter()
@@ -251,12 +250,12 @@ fn is_personal_number(text: &str) -> bool {
     digits.len().checked_sub(10).and_then(|from| digits.get(from..)).is_some_and(luhn)
 }
 
-/// HM Revenue & Customs, NIM39110: prefixes that are never given.
+/// The prefixes that are never issued: HM Revenue & Customs, NIM39110.
 fn is_insurance_number(text: &str) -> bool {
     !["BG", "GB", "KN", "NK", "NT", "TN", "ZZ"].iter().any(|prefix| text.starts_with(prefix))
 }
 
-/// Eleven digits, of the first ten exactly one twice or three times, and a check digit.
+/// Eleven digits. Among the first ten, exactly one digit appears two or three times. The last is a check digit.
 fn is_tax_id(text: &str) -> bool {
     let digits = digits(text);
     let Some((check, ten)) = digits.split_last().filter(|(_, ten)| ten.len() == 10) else { return false };

@@ -1,10 +1,10 @@
-//! How names are inflected: which endings they take, and which they give up for them.
+//! The inflection of names: which endings are added, and which letters they replace.
 //!
-//! A name is looked for by its stems: `Kowalski` by `kowalsk`, which `-iego` follows, `Virtanen` by `virtase`, which `-lle`
-//! follows. All is folded, so `ł` is an `l` and `й` an `и`. The rules know no grammar: a form that no language makes does no
-//! harm, because an inflected name alone is only reported.
+//! A name is searched by its stems: `Kowalski` by `kowalsk` with the ending `-iego`, `Virtanen` by `virtase` with the
+//! ending `-lle`. Everything is folded, so `ł` is `l`, and `й` is `и`. The rules do not check the grammar. A form
+//! that no language has does no harm, because an inflected name alone is only reported.
 
-/// Names of which the last letters `from` become `to`, and what can stand behind that.
+/// A rule: the last letters `from` of a name become `to`, and one of the endings follows.
 struct Rule {
     from: &'static str,
     to: &'static str,
@@ -15,13 +15,13 @@ const fn rule(from: &'static str, to: &'static str, endings: &'static [&'static 
     Rule { from, to, endings }
 }
 
-/// Finnish cases behind a vowel.
+/// The endings of Finnish cases after a vowel.
 const FINNISH: &[&str] = &[
     "n", "a", "ta", "lla", "lle", "lta", "ssa", "sta", "na", "ksi", "tta", "an", "en", "in", "on", "seen",
     "t", "nkin", "kin", "ni", "nsa",
 ];
 
-/// For every name that ends so. The first rule is for all names.
+/// The rules. Each applies to names that end in its `from`. The first rule applies to all names.
 const RULES: &[Rule] = &[
     // German, Dutch, Swedish, Danish, Norwegian, English: genitives and plurals.
     rule("", "", &["s", "es", "ens", "sche", "schen"]),
@@ -162,7 +162,7 @@ const RULES: &[Rule] = &[
     rule("ω", "ω", &["σ"]),
 ];
 
-/// The stems of a folded name, each with the rule by which endings follow it.
+/// The stems of a folded name, each with the rule for its endings.
 pub(super) fn stems(name: &str) -> impl Iterator<Item = (String, u16)> + '_ {
     let long = name.chars().count() >= 3;
     RULES.iter().enumerate().filter(move |_| long).filter_map(move |(n, rule)| {
@@ -180,12 +180,12 @@ fn is_alike(one: &str, other: &str) -> bool {
     block(one) == block(other)
 }
 
-/// Whether an ending can follow a stem by this rule.
+/// Whether this rule allows an ending after a stem.
 pub(super) fn follows(rule: u16, ending: &str) -> bool {
     RULES.get(usize::from(rule)).is_some_and(|rule| rule.endings.contains(&ending))
 }
 
-/// What can follow a stem by this rule.
+/// The endings that this rule allows after a stem.
 pub(super) fn endings(rule: u16) -> &'static [&'static str] {
     RULES.get(usize::from(rule)).map_or(&[], |rule| rule.endings)
 }

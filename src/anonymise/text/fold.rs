@@ -1,8 +1,9 @@
-//! Text in the form in which it is searched, and the way back to where it came from.
+//! Folds text for the search, and maps positions in the folded text back to the original.
 //!
-//! Compatibility decomposition (NFKD of UAX #15), full case folding (CaseFolding.txt), marks dropped, letters that do
-//! not decompose written as those they are typed with, characters without width dropped, every space, hyphen and
-//! apostrophe written as the one of ASCII. What is no letter or digit and not ASCII is a space.
+//! Folding consists of compatibility decomposition (NFKD of UAX #15) and full case folding (CaseFolding.txt). Accents
+//! and zero-width characters are removed. Letters that do not decompose are replaced by the letters with which people
+//! type them. Spaces, hyphens and apostrophes become those of ASCII. Any other non-ASCII character that is no letter
+//! or digit becomes a space.
 
 use std::sync::LazyLock;
 
@@ -12,29 +13,29 @@ use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 use super::unspaced::is_unspaced;
 use super::words::{BLOCK, first_bytes, padded};
 
-/// A folded text, and where its bytes come from. Made to be used again for the next text.
+/// A folded text, with the original position of each byte. The buffers are reused for the next text.
 #[derive(Default)]
 pub(super) struct Folded {
-    /// So many bytes of a text, then the spaces that reading words takes, then what is left of longer texts.
+    /// The folded text, then the spaces that reading words needs, then rests of earlier, longer texts.
     bytes: Vec<u8>,
     len: usize,
     of_char: Vec<u8>,
-    /// Whether a script is in it that puts no spaces between words.
+    /// Whether the text contains a script without spaces between words.
     has_unspaced: bool,
     segments: Vec<Segment>,
 }
 
-/// From here on in the folded text.
+/// The start in the folded text.
 #[derive(Clone, Copy)]
 struct Segment {
     folded: usize,
     original: usize,
-    /// Whether every byte has its own in the original, or all of them have one character.
+    /// Whether each byte corresponds to one byte of the original. Otherwise all bytes come from one character.
     is_plain: bool,
 }
 
 impl Folded {
-    /// Folds a text; what was folded before is forgotten.
+    /// Folds a text. It replaces the text that was folded before.
     pub(super) fn fold(&mut self, text: &str) {
         self.segments.clear();
         self.has_unspaced = false;
@@ -55,8 +56,8 @@ impl Folded {
         }
     }
 
-    /// Where letters with and without marks alternate, no processor foresees which comes next. So where characters start is
-    /// found for a block at once, and the step from one to the next is the same for all.
+    /// In texts that mix letters with and without accents, branches are hard to predict for the processor. So the
+    /// starts of characters are computed for a whole block at once, without branches.
     fn fold_mixed(&mut self, text: &str) -> usize {
         let near = NEAR.as_slice();
         let source = text.as_bytes();
@@ -71,7 +72,7 @@ impl Folded {
                 to += part.len();
                 continue;
             }
-            // No character starts with what is behind the end.
+            // The byte after the end never starts a character.
             let mut block = [0x80; BLOCK];
             block.iter_mut().zip(part).for_each(|(into, byte)| *into = *byte);
             let mut starts = first_bytes(&block);
@@ -80,7 +81,7 @@ impl Folded {
                 starts &= starts - 1;
                 let first = source.get(at).copied().map_or(0, usize::from);
                 let second = source.get(at + 1).copied().map_or(0, usize::from);
-                // Of three bytes and more it lies beyond the end of the table.
+                // For characters of three bytes or more, the code is beyond the end of the table.
                 let code = if first < 0x80 { first } else { (first & 0x3f) << 6 | second & 0x3f };
                 match near.get(code) {
                     Some(folded) if folded.len() <= 3 => {
@@ -96,7 +97,7 @@ impl Folded {
         to
     }
 
-    /// What is not folded by the table of two bytes; gives how long the folded text is then.
+    /// Folds characters that are not in the table of two-byte characters. Returns the new length of the folded text.
     #[cold]
     fn fold_far(&mut self, text: &str, at: usize, to: usize) -> usize {
         let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return to };
@@ -111,9 +112,9 @@ impl Folded {
         end
     }
 
-    /// For so much that is folded, and for what becomes of so many bytes more.
+    /// Reserves space for the folded text so far, and for the folding of the remaining bytes.
     fn make_room(&mut self, folded: usize, left: usize) {
-        // Of two bytes become three at the most, and four are written at once.
+        // Two bytes become three at most, and four bytes are written at once.
         let len = folded + left + left / 2 + 4;
         if self.bytes.len() < len {
             self.bytes.resize(len, 0);
@@ -125,17 +126,17 @@ impl Folded {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// Whether words of different scripts may stand in it without a space between them.
+    /// Whether the text may contain words of different scripts without a space between them.
     pub(super) fn has_unspaced(&self) -> bool {
         self.has_unspaced
     }
 
-    /// The same with spaces behind it.
+    /// The folded text with the spaces after it.
     pub(super) fn padded(&self) -> &[u8] {
         self.bytes.get(..padded(self.len)).unwrap_or_default()
     }
 
-    /// Makes ready for the way back. Few texts need it.
+    /// Prepares the mapping to the original. Only few texts need it.
     pub(super) fn retrace(&mut self, text: &str) {
         self.segments.clear();
         let (mut folded, mut of_char) = (0, Vec::new());
@@ -153,7 +154,7 @@ impl Folded {
         self.segments.push(Segment { folded, original: text.len(), is_plain: true });
     }
 
-    /// The byte of the original from which a folded byte comes.
+    /// The position in the original of a folded byte.
     pub(super) fn start(&self, folded: usize) -> usize {
         let at = self.segments.partition_point(|segment| segment.folded <= folded);
         match at.checked_sub(1).and_then(|at| self.segments.get(at)) {
@@ -163,7 +164,8 @@ impl Folded {
         }
     }
 
-    /// The end in the original of what ends before this folded byte: the marks that belong to its last letter included.
+    /// The position in the original where the text before this folded byte ends. Accents of the last letter are
+    /// included.
     pub(super) fn end(&self, folded: usize, text: &str) -> usize {
         let Some(last) = folded.checked_sub(1) else { return 0 };
         let at = self.segments.partition_point(|segment| segment.folded <= last);
@@ -176,7 +178,7 @@ impl Folded {
     }
 }
 
-/// A text folded, without the way back: for what is searched for.
+/// Folds a text without the mapping to the original. For the searched values.
 pub(super) fn folded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
@@ -189,8 +191,8 @@ pub(super) fn folded(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// A character folded: its bytes, the first one lowest, and in the highest byte how many they are; four where they do not
-/// fit.
+/// A folded character in one number: its bytes, the first byte lowest, and their count in the highest byte. The count
+/// is four if they do not fit.
 #[derive(Clone, Copy)]
 struct Near(u32);
 
@@ -210,7 +212,7 @@ impl Near {
     }
 }
 
-/// Characters of one byte and of two: ASCII, Latin, Greek, Cyrillic, Hebrew, Arabic.
+/// The table for characters of one or two bytes: ASCII, Latin, Greek, Cyrillic, Hebrew, Arabic.
 static NEAR: LazyLock<Vec<Near>> = LazyLock::new(|| (0..0x800).map(Near::of).collect());
 /// General punctuation and currencies.
 static SIGNS: LazyLock<Vec<Near>> = LazyLock::new(|| (FIRST_SIGN..0x20d0).map(Near::of).collect());
@@ -235,7 +237,7 @@ fn fold_any(c: char, into: &mut Vec<u8>) {
     }
     decompose_compatible(c, |part| {
         for part in std::iter::once(part).default_case_fold() {
-            // Folding can bring marks of its own: `İ` becomes i and a dot above.
+            // Case folding can add accents: `İ` becomes i and a dot above.
             decompose_compatible(part, |part| push(part, into));
         }
     });
@@ -252,7 +254,7 @@ fn push(c: char, into: &mut Vec<u8>) {
         'þ' => "th",
         'ħ' => "h",
         'ŧ' => "t",
-        // Turkish has an i without a dot; outside Turkey it is typed with one.
+        // Turkish has an i without a dot. Outside Turkey it is typed with a dot.
         'ı' => "i",
         'ŋ' => "n",
         '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹣' => "-",
@@ -286,15 +288,15 @@ fn digit(c: char) -> Option<u8> {
     Some(b'0' + u8::try_from(code - first).ok()?)
 }
 
-/// Marks that a word may have or lack. In the scripts of India and South-East Asia a mark is a vowel, and in Japanese it
-/// makes another consonant: without marks two words would be one.
+/// Whether a mark is an accent that may be removed. In the scripts of India and South-East Asia, a mark is a vowel,
+/// and in Japanese it changes the consonant. There it is kept, because different words would become equal.
 fn is_dropped_mark(c: char) -> bool {
     let is_letter = matches!(c, '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{3099}' | '\u{309a}');
     is_combining_mark(c) && !is_letter
 }
 
-/// Characters that nobody sees: soft hyphens, joiners, marks of direction, variation selectors.
+/// Whether a character is invisible: soft hyphens, joiners, direction marks, variation selectors.
 pub(super) fn has_no_width(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'

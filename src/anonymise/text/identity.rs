@@ -1,21 +1,22 @@
-//! Identifiers in the form in which two spellings of the same one are equal: as the search in texts compares them.
+//! Identifiers in normalised form. Different spellings of the same identifier are equal, as in the search in texts.
 
 use super::fold::folded;
 use super::people::{mail_form, mails};
 use super::phones;
 use crate::data_map::Kind;
 
-/// What an identifier is compared by. Each form has a label, so that a number of one sort never equals one of another.
+/// The forms by which an identifier is compared. Each form has a label, so that numbers of different kinds are never
+/// equal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Forms {
-    /// What is kept of an identifier.
+    /// The forms that are stored.
     pub(crate) kept: Vec<String>,
-    /// What is asked for: the identifier is known if any of these was kept.
+    /// The forms that are looked up. The identifier is known if any of them is stored.
     pub(crate) asked: Vec<String>,
 }
 
 impl Forms {
-    /// The forms of a value. A value of which nothing can be compared has none.
+    /// The forms of a value. Empty if the value cannot be compared.
     pub(crate) fn of(kind: &Kind, value: &str) -> Self {
         match kind {
             Kind::Email => Self::alike(mail_forms(value)),
@@ -36,7 +37,7 @@ impl Forms {
     }
 }
 
-/// Every mail address in a field, without its tag.
+/// All e-mail addresses in a field, without their tags.
 fn mail_forms(value: &str) -> Vec<String> {
     let mut forms: Vec<String> = mails(value)
         .filter_map(|mail| {
@@ -49,7 +50,7 @@ fn mail_forms(value: &str) -> Vec<String> {
     forms
 }
 
-/// Letters and digits of a number. The century of a personal number may be there or not, so it is left out.
+/// The letters and digits of a number. The century of a personal number is optional, so it is removed.
 fn code_form(kind: &Kind, value: &str) -> Option<String> {
     let text: String = folded(value).chars().filter(|c| c.is_alphanumeric()).collect();
     let has_century = *kind == Kind::NationalId
@@ -60,7 +61,8 @@ fn code_form(kind: &Kind, value: &str) -> Option<String> {
     (!text.is_empty()).then(|| format!("{kind} {text}"))
 }
 
-/// A telephone number is its national part. The code of the country has to be the same where both have one.
+/// The forms of a telephone number. The national parts are compared. If both numbers have a country code, the codes
+/// must be equal, too.
 fn phone_forms(value: &str) -> Forms {
     let mut forms = Forms::default();
     for (national, code) in phones::in_field(&folded(value)).into_iter().filter(|(_, code)| !code.is_guess())

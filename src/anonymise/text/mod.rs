@@ -1,7 +1,7 @@
-//! People found in text that others wrote as they liked, and taken out of it.
+//! Finds mentions of people in free text, and removes them.
 //!
-//! A [`Matcher`] is made from the [`Identifiers`] of one person or of many: names, mail addresses, user names, telephone numbers,
-//! addresses, customer and account numbers. It looks for all of them in one pass.
+//! A [`Matcher`] is made from the [`Identifiers`] of one person or of many: names, e-mail addresses, user names,
+//! telephone numbers, addresses, customer and account numbers. It searches for all of them in one pass.
 //!
 //! ```
 //! use relinquish::anonymise::text::Matcher;
@@ -19,39 +19,47 @@
 //!     redacted.text.as_deref(),
 //!     Some("Spoke to [erased] on [erased]. Grace will call Maud's neighbour.")
 //! );
-//! // "Maud" alone is short, and could be anybody: it is reported, and stays.
+//! // "Maud" alone is short, and may mean somebody else: it is reported, but stays.
 //! assert_eq!(redacted.review.len(), 1);
 //! # Ok::<(), relinquish::anonymise::text::TooManyPeople>(())
 //! ```
 //!
 //! # What is found
 //!
-//! * Names in any order and case, with initials, with the particles that belong to them, as one word (`MaudAshworth`), and however
-//!   Unicode lets a word look: composed or not, full width, ligatures, `ß` and `ss`, letters with their marks, without, or spelled out
-//!   (`Müller`, `Muller`, `Mueller`), characters without width in between.
-//! * Names with the endings of a language (`Kowalskiego`, `Virtaselle`, `Ивановым`), and names in scripts that have no spaces.
-//! * Numbers with any separators and grouping, letters included; telephone numbers with or without their country code; a field that
-//!   holds several numbers, labels and extensions.
-//! * Mail addresses with a tag or without, and with signs around them.
+//! * Names in any order and case, with initials, with their particles, and as one word (`MaudAshworth`). All Unicode
+//!   spellings are found: composed or decomposed, full width, ligatures, `ß` and `ss`, with zero-width characters,
+//!   and letters with, without or with spelled-out accents (`Müller`, `Muller`, `Mueller`).
+//! * Inflected names (`Kowalskiego`, `Virtaselle`, `Ивановым`), and names in scripts without spaces.
+//! * Numbers with any separators and grouping, including letters. Telephone numbers with or without the country code.
+//!   A field may contain several numbers, labels and extensions.
+//! * E-mail addresses with or without a tag, and with signs around them.
 //! * Addresses by street and house number, in usual abbreviations, with the flat or the floor.
 //!
-//! Everything outside a mention stays as it was, byte for byte. Two mentions with something between them are two, unless they are
-//! names of one person and are written as one name: `Maud E. Ashworth`.
+//! Everything outside a mention stays byte-identical. Two mentions with text between them are replaced separately,
+//! unless they are names of one person, written as one name: `Maud E. Ashworth`.
 //!
 //! # What is certain, and what is not
 //!
-//! A name of up to four letters, one that many people bear or that is a word (*Grace*, *Will*, *Berg*), or one that several of the
-//! people searched for bear, says nothing alone. It counts where another identifier of the same person stands beside it. Elsewhere it
-//! is reported for a person to look at, and not replaced. So is a name with an ending, a name in small letters, a name beside another
-//! name (`Tom Ashworth`), two names of three beside another name, a name alone in a script without capitals, two names or a name and
-//! an initial within a mail address of another, a street without its number or with another flat, initials alone, a date of birth, a postcode and a city. A name in
-//! small letters that is a word is neither: *I will call* does not speak of Ian Will.
+//! A *weak* name identifies nobody on its own. Weak names are names of up to four letters, names that are common or
+//! words (*Grace*, *Will*, *Berg*), and names that several of the searched people have. A weak name is certain only
+//! beside another identifier of the same person. Elsewhere it is reported for an operator, but not replaced.
+//!
+//! The following are only reported, too:
+//! * an inflected name, a name in small letters, or a name alone in a script without capitals;
+//! * a name beside another person's name (`Tom Ashworth`), and two of three names beside another name;
+//! * two names, or a name and an initial, in an e-mail address of another person;
+//! * a street without its number, or with another flat;
+//! * initials alone, a date of birth, a postcode, a city.
+//!
+//! A name in small letters that is also a word is neither replaced nor reported: *I will call* does not mention Ian
+//! Will.
 //!
 //! # What is not found
 //!
-//! Nicknames, misspellings, words broken by a hyphen at the end of a line, letters with spaces between, addresses written
-//! `maud (at) example.org`, letters of other scripts that look alike, numbers of fewer than four digits, images, and whatever says who it is
-//! without a name. An encoded text is searched decoded only where the map names the [encoding](crate::data_map::Encoding). The measured figures stand in the [manual](crate::manual::free_text).
+//! Nicknames, misspellings, words that are hyphenated at the end of a line, letters with spaces between them,
+//! addresses such as `maud (at) example.org`, letters of other scripts that look alike, numbers of fewer than four
+//! digits, images, and descriptions without a name. An encoded text is decoded for the search only if the map names
+//! the [encoding](crate::data_map::Encoding). The measured rates are in the [manual](crate::manual::free_text).
 
 use core::ops::Range;
 use std::fmt;
@@ -89,7 +97,7 @@ use people::People;
 use scan::{Hit, Scratch};
 use words::Filter;
 
-/// The identifiers of people, ready to be looked for. Its `Debug` shows how many there are, and nobody.
+/// Searches texts for the identifiers of people. Its `Debug` shows only their number.
 pub struct Matcher {
     people: People,
     filter: Filter,
@@ -101,30 +109,31 @@ impl fmt::Debug for Matcher {
     }
 }
 
-/// More than one matcher can look for: four thousand million. 100,000 fit easily.
+/// The error that there are too many people for one matcher. The limit is about four thousand million. 100,000 people
+/// are no problem.
 #[derive(Debug, thiserror::Error)]
 #[error("there are too many people for one matcher; search for fewer at once")]
 pub struct TooManyPeople;
 
-/// A place in a text that speaks of somebody. Its `Debug` shows where and what kind.
+/// A mention of a person in a text. Its `Debug` shows only the range and the kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention<'m> {
     /// The bytes.
     pub range: Range<usize>,
-    /// What kind of identifier it is.
+    /// The kind of the identifier.
     pub kind: &'m Kind,
-    /// Whom it means, by the order in which they were given: several where they share it.
+    /// The people whom it may mean, by their index in the input. There are several if they share the identifier.
     pub people: &'m [u32],
-    /// Whether it is theirs. If not, a person should look at it.
+    /// Whether the mention is certain. If not, an operator should check it.
     pub is_certain: bool,
 }
 
-/// A text without those who were searched for.
+/// The result of redacting a text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redacted<'m> {
-    /// The text with every certain mention replaced; `None` where there was none, and it stays as it is.
+    /// The text with every certain mention replaced. `None` if there was none: the text stays unchanged.
     pub text: Option<String>,
-    /// Mentions that are not certain, and still there: places in the text as it was.
+    /// The uncertain mentions. They are still in the text. Their ranges are those in the original text.
     pub review: Vec<Mention<'m>>,
 }
 
@@ -152,17 +161,17 @@ impl Matcher {
         Ok(Self { people: all, filter })
     }
 
-    /// For nobody: what detectors find is found all the same.
+    /// A matcher for nobody. Detectors still work with it.
     pub(crate) fn nobody() -> Self {
         Self { people: People::default(), filter: Filter::default() }
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether there is nothing to search for.
     pub fn is_empty(&self) -> bool {
         self.people.words.is_empty() && self.people.numbers.is_empty() && self.people.unspaced.is_empty()
     }
 
-    /// For one text after the other: what a text needs is used again for the next.
+    /// A scanner for many texts. It reuses its buffers from one text to the next.
     pub fn scanner(&self) -> Scanner<'_> {
         Scanner {
             matcher: self,
@@ -173,18 +182,19 @@ impl Matcher {
         }
     }
 
-    /// Every mention in a text, in order of where they start. Two may overlap: a name stands within an address.
+    /// All mentions in a text, in the order of their starts. Mentions may overlap, for example a name inside an
+    /// address.
     pub fn find(&self, text: &str) -> Vec<Mention<'_>> {
         self.scanner().find(text)
     }
 
-    /// The text with `with` in place of every certain mention. What is written does not depend on what stood there.
+    /// Replaces every certain mention in a text with `with`. The replacement does not depend on the mention.
     pub fn redact(&self, text: &str, with: &str) -> Redacted<'_> {
         self.scanner().redact(text, with)
     }
 }
 
-/// Looks through one text after the other.
+/// Searches many texts, one after the other.
 pub struct Scanner<'m> {
     matcher: &'m Matcher,
     folded: Folded,
@@ -200,18 +210,18 @@ impl fmt::Debug for Scanner<'_> {
 }
 
 impl<'m> Scanner<'m> {
-    /// Every mention in a text, in order.
+    /// All mentions in a text, in order.
     pub fn find(&mut self, text: &str) -> Vec<Mention<'m>> {
         let mut mentions = Vec::new();
         self.each(text, |mention| mentions.push(mention));
         mentions
     }
 
-    /// Tells of every mention in a text, in order.
+    /// Calls a closure for every mention in a text, in order.
     pub fn each(&mut self, text: &str, mut tell: impl FnMut(Mention<'m>)) {
         self.folded.fold(text);
         self.matcher.hits(text, &self.folded, &mut self.scratch, &mut self.hits);
-        // In ASCII every byte stays where it is.
+        // In an ASCII text, folding does not move bytes.
         let is_plain = text.is_ascii();
         if !is_plain && !self.hits.is_empty() {
             self.folded.retrace(text);
@@ -230,8 +240,9 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    /// The text with `with` in place of every certain mention. Names of one person that are written as one name are replaced
-    /// once, with the spaces, initials and particles between them. Everything between other mentions stays.
+    /// Replaces every certain mention in a text with `with`. Names of one person that are written as one name are
+    /// replaced once, together with the spaces, initials and particles between them. Everything between other
+    /// mentions stays.
     pub fn redact(&mut self, text: &str, with: &str) -> Redacted<'m> {
         let mut review = Vec::new();
         let certain = self.sift(text, |mention| review.push(mention));
@@ -244,8 +255,8 @@ impl<'m> Scanner<'m> {
         Redacted { text: Some(sought::replaced(text, &certain, with)), review }
     }
 
-    /// The text with `with` in place of every certain mention, or `None`. Tells of each mention whom it means, and whether
-    /// it is certain.
+    /// Does the same, and calls a closure for each mention, with its people and whether it is certain. `None` if
+    /// nothing was replaced.
     pub(crate) fn redact_telling(
         &mut self,
         text: &str,
@@ -269,12 +280,13 @@ impl<'m> Scanner<'m> {
         (!certain.is_empty()).then(|| sought::replaced(text, &certain, with))
     }
 
-    /// What is replaced in a text: in order, and none overlaps another.
+    /// The ranges to replace in a text. They are in order, and do not overlap.
     pub(crate) fn certain(&mut self, text: &str) -> Vec<Range<usize>> {
         self.sift(text, |_| ())
     }
 
-    /// Certain mentions, as one where they overlap or touch; the others are told.
+    /// The ranges of the certain mentions. Ranges that overlap or touch are merged. Calls a closure for the uncertain
+    /// mentions.
     fn sift(&mut self, text: &str, mut uncertain: impl FnMut(Mention<'m>)) -> Vec<Range<usize>> {
         let mut certain: Vec<Range<usize>> = Vec::new();
         self.each(text, |mention| {
@@ -288,9 +300,9 @@ impl<'m> Scanner<'m> {
     }
 }
 
-/// Adds a mention, as one with those before it that it overlaps or touches.
+/// Adds a range, and merges it with earlier ranges that it overlaps or touches.
 fn join(certain: &mut Vec<Range<usize>>, mut range: Range<usize>) {
-    // One that starts with initials may reach back over several.
+    // A mention that starts with initials may overlap several earlier ranges.
     while let Some(last) = certain.pop_if(|last| range.start <= last.end) {
         range = last.start.min(range.start)..last.end.max(range.end);
     }

@@ -1,4 +1,4 @@
-//! Names as words: their spellings, what stands before and between them, and which of them say nothing alone.
+//! Names as words: their spellings, the particles and titles around them, and the weak names.
 
 use std::sync::LazyLock;
 
@@ -6,14 +6,14 @@ use super::common_names::is_common;
 use super::fold::folded;
 use super::people::words;
 
-/// What stands before and between names and is none.
+/// Particles: words before and between names that are no names.
 const PARTICLES: [&str; 51] = [
     "ab", "af", "av", "bin", "bint", "d", "da", "dal", "das", "de", "degli", "dei", "del", "della", "den",
     "der", "des", "di", "do", "dos", "du", "e", "el", "frau", "fru", "herr", "het", "ibn", "la", "las", "le",
     "los", "mac", "miss", "mr", "mrs", "ms", "och", "op", "prof", "sir", "t", "ten", "ter", "van", "vom",
     "von", "y", "zu", "zum", "zur",
 ];
-/// What stands before a name and says nothing of who it is: titles, and what a person is to the writer.
+/// Words before a name that do not identify a person: titles, and relations such as *aunt*.
 const TITLES: [&str; 66] = [
     "mr",
     "mrs",
@@ -83,21 +83,21 @@ const TITLES: [&str; 66] = [
     "κυρια",
 ];
 
-/// Whether a folded word stands between names and is none.
+/// Whether a folded word is a particle.
 pub(super) fn is_particle(word: &[u8]) -> bool {
     PARTICLES.iter().any(|particle| particle.as_bytes() == word)
 }
 
-/// Particles that are words of titles and conjunctions: between two names they are no part of either.
+/// Particles that are parts of titles, or conjunctions. Between two names they belong to neither name.
 const NOT_BETWEEN: [&str; 14] =
     ["ab", "e", "frau", "fru", "herr", "miss", "mr", "mrs", "ms", "och", "op", "prof", "sir", "y"];
 
-/// Whether a folded word is a title, and no name even where it stands alone.
+/// Whether a folded word is a title, and never a name, even alone.
 pub(super) fn is_never_name(word: &[u8]) -> bool {
     matches!(word, b"mr" | b"mrs" | b"ms" | b"miss" | b"herr" | b"frau" | b"fru" | b"prof" | b"sir" | b"och")
 }
 
-/// Whether a folded word that stands between two names of somebody is a part of the name, whoever the person is.
+/// Whether a folded word between two names of a person is a part of the name, for any person.
 pub(super) fn is_particle_between(word: &[u8]) -> bool {
     is_particle(word) && !NOT_BETWEEN.iter().any(|other| other.as_bytes() == word)
 }
@@ -106,13 +106,13 @@ pub(super) fn is_title(word: &[u8]) -> bool {
     TITLES.iter().any(|title| title.as_bytes() == word) || word == "κ".as_bytes() || word == "г".as_bytes()
 }
 
-/// English words that are names of people, and words of other languages that stand in every text: SCOWL (Copyright 2000-2016
-/// Kevin Atkinson) as far as they are names of the United States census of 1990, and stopwords-iso (MIT, Copyright 2016 Gene
-/// Diaz). What may be done with them is in `LICENSE-WORDS`.
+/// English words that are also names, and frequent words of other languages. The English words are from SCOWL
+/// (Copyright 2000-2016 Kevin Atkinson), as far as they are names in the United States census of 1990. The others are
+/// from stopwords-iso (MIT, Copyright 2016 Gene Diaz). Their licences are in `LICENSE-WORDS`.
 static WORDS: LazyLock<Vec<&str>> =
     LazyLock::new(|| include_str!("words_of_languages.txt").lines().collect());
 
-/// English words that dictionaries write with a capital and people do not.
+/// English words that dictionaries write with a capital, but people often do not.
 const CAPITALISED: [&str; 24] = [
     "april",
     "august",
@@ -145,18 +145,18 @@ pub(super) fn is_also_word(name: &str) -> bool {
     WORDS.binary_search(&name).is_ok() || CAPITALISED.binary_search(&name).is_ok()
 }
 
-/// Whether a folded name says nothing alone.
+/// Whether a folded name is weak: it identifies nobody on its own.
 pub(super) fn is_weak(name: &str) -> bool {
     name.chars().count() <= 4 || is_common(name) || is_also_word(name)
 }
 
-/// `mueller` and `muller` are one name.
+/// A name with spelled-out accents removed: `mueller` and `muller` are the same name.
 pub(super) fn collapsed(word: &str) -> String {
     let short = word.replace("ae", "a").replace("oe", "o").replace("ue", "u").replace("aa", "a");
     if short.chars().count() < 3 { word.to_owned() } else { short }
 }
 
-/// As it is typed where a keyboard has no such letters.
+/// The spelling for keyboards without accented letters.
 fn spelled_out(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 4);
     for c in value.chars() {
@@ -171,7 +171,7 @@ fn spelled_out(value: &str) -> String {
     folded(&text)
 }
 
-/// A value folded, in each of its spellings.
+/// All spellings of a value, folded.
 pub(super) fn spellings(value: &str) -> Vec<String> {
     use unicode_normalization::UnicodeNormalization as _;
 
@@ -186,10 +186,10 @@ pub(super) fn spellings(value: &str) -> Vec<String> {
     list
 }
 
-/// Vowels that may be written out, at most.
+/// The maximum number of vowels that may be spelled out.
 const MOST_VOWELS: usize = 5;
 
-/// What a name that was stored without marks can be where they are written out: `muller` as `mueller`.
+/// The spelled-out forms of a name that was stored without accents: `mueller` for `muller`.
 pub(super) fn written_out(name: &str) -> Vec<String> {
     if !name.is_ascii() {
         return Vec::new();

@@ -1,7 +1,7 @@
-//! Numbers, however their digits are grouped: telephones, accounts, cards, personal numbers, dates of birth.
+//! Finds numbers with any grouping of digits: telephone numbers, accounts, cards, personal numbers, dates of birth.
 //!
-//! A number is looked up by its last digits, whatever letters stand between them and behind them: an account that ends in
-//! `13M02606`, a personal number `12345678Z`. Then all of its letters and digits are compared.
+//! A number is looked up by its last digits. Letters between and after them are skipped, as in an account that ends
+//! in `13M02606`, or a personal number `12345678Z`. Then all letters and digits are compared.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use super::phones::{self, Prefix};
 use super::telling::{is_amount_or_day, is_written_as_other};
 use crate::data_map::Kind;
 
-/// By so many last digits a number is looked up, by fewer if it has fewer.
+/// The number of last digits for the look-up. Shorter numbers are looked up by all their digits.
 const MOST_DIGITS: usize = 7;
 pub(super) const LEAST_DIGITS: usize = 4;
-/// Separators between two digits of a number: `) -`.
+/// The maximum number of separators between two digits of a number: `) -`.
 const GAP: usize = 3;
-/// Letters and separators between two digits of an account.
+/// The maximum number of letters and separators between two digits of an account.
 const LETTERS: usize = 12;
-/// Letters and digits of the longest number.
+/// The maximum number of letters and digits of a number.
 const LONGEST: usize = 40;
 
-/// What a number is compared with.
+/// How a number is compared.
 #[derive(Clone, Copy)]
 pub(super) enum Rule {
-    /// The national number, with what stands before it.
+    /// By the national number, and the digits before it.
     Phone(Prefix),
-    /// All letters and digits. The century of a personal number may be there or not.
+    /// By all letters and digits. The century of a personal number is optional.
     Whole { century: bool },
 }
 
@@ -34,29 +34,29 @@ pub(super) struct Number {
     pub(super) is_certain: bool,
     /// Letters and digits, folded.
     text: Box<[u8]>,
-    /// Where in it the last digit ends.
+    /// The end of the last digit.
     digits_end: usize,
     rule: Rule,
 }
 
-/// Everybody's numbers by their last digits.
+/// The numbers of all people, by their last digits.
 #[derive(Default)]
 pub(super) struct Numbers {
     list: Vec<Number>,
-    /// By how many digits, and which.
+    /// The key is the count of last digits, and their value.
     by_end: HashMap<(u8, u32), Vec<u32>>,
-    /// A bit for every one of those keys, and few for others: hardly a number of hardly a text is anybody's.
+    /// A filter with a bit for each of these keys. It rejects nearly all numbers in texts without a look-up.
     ends: Vec<u64>,
-    /// Whether there are numbers with so few digits.
+    /// Whether there are numbers with only this number of digits.
     has_short: [bool; MOST_DIGITS],
 }
 
-/// A digit of a run and where it stands.
+/// A digit of a run, and its position.
 #[derive(Clone, Copy)]
 pub(super) struct Digit {
     pub(super) value: u8,
     pub(super) at: usize,
-    /// Nothing but separators stands between it and the digit before.
+    /// Whether there are only separators between this digit and the digit before.
     pub(super) is_joined: bool,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b':' | b'\t' | b'\n' | b'\r')
 }
 
-/// Letters that stand directly before a number: `Tel0207946018`, `IBANGB29…`.
+/// Labels that may be directly before a number: `Tel0207946018`, `IBANGB29…`.
 const LABELS: [&str; 38] = [
     "tel", "telefon", "phone", "ph", "mob", "mobil", "mobile", "cell", "fax", "handy", "no", "nr", "num",
     "number", "nummer", "id", "pnr", "pn", "kd", "kdnr", "kundnr", "kundennr", "konto", "kto", "acct",
@@ -76,7 +76,7 @@ impl Numbers {
         self.list.is_empty()
     }
 
-    /// Whether there is a telephone number in a field, and whether it is all that is there.
+    /// Adds the telephone numbers of a field. Returns whether there is one.
     pub(super) fn add_phones(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
         let mut found = false;
         for (national, prefix) in phones::in_field(folded) {
@@ -85,7 +85,7 @@ impl Numbers {
         found
     }
 
-    /// Whether it has enough digits to be looked up by.
+    /// Adds a number. Returns whether it has enough digits for a look-up.
     pub(super) fn add(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
         let text: Vec<u8> = folded.bytes().filter(u8::is_ascii_alphanumeric).collect();
         if folded.bytes().any(|b| !b.is_ascii()) {
@@ -102,7 +102,7 @@ impl Numbers {
         self.insert(person, kind, text, Rule::Whole { century }, is_certain)
     }
 
-    /// A date of birth, its digits in one of the orders in which dates are written.
+    /// Adds a date of birth, with its digits in one of the usual orders.
     pub(super) fn add_date(&mut self, person: u32, digits: &str) {
         self.insert(person, &Kind::BirthDate, digits.as_bytes(), Rule::Whole { century: false }, false);
     }
@@ -138,7 +138,7 @@ impl Numbers {
         true
     }
 
-    /// Makes ready to be searched for.
+    /// Prepares the search. Call this after all numbers were added.
     pub(super) fn finish(&mut self) {
         self.ends = vec![0; (self.by_end.len() / 4).next_power_of_two().max(64)];
         let keys: Vec<(u8, u32)> = self.by_end.keys().copied().collect();
@@ -154,7 +154,7 @@ impl Numbers {
         (at, 1 << (number >> 34 & 63))
     }
 
-    /// Tells of every number in a text: which, and from where to where.
+    /// Calls a closure for every number in a text, with its range.
     pub(super) fn find<'m>(
         &'m self,
         text: &[u8],
@@ -220,7 +220,7 @@ impl Number {
         self.is_certain && !is_doubtful
     }
 
-    /// From where to where it stands in a text, if its last digit is the `n`th of the run.
+    /// The range of the number in a text, if its last digit is the `n`th digit of the run.
     fn place(&self, text: &[u8], run: &[Digit], n: usize) -> Option<(usize, usize)> {
         match self.rule {
             Rule::Phone(prefix) => phones::place(text, run, n, &self.text, prefix),
@@ -232,7 +232,7 @@ impl Number {
         }
     }
 
-    /// Where it ends, with the letters behind its last digit.
+    /// The end of the number, including the letters after its last digit.
     fn end(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut end = from;
         for wanted in self.text.get(self.digits_end..)? {
@@ -242,12 +242,12 @@ impl Number {
             }
             end += gap + 1;
         }
-        // A number ends where its digits and letters end; letters of another script are no part of it.
+        // A number ends with its last digit or letter. Letters of another script do not belong to it.
         let goes_on = text.get(end).is_some_and(u8::is_ascii_alphanumeric);
         (!goes_on).then_some(end)
     }
 
-    /// Where it starts, all of it compared, if its last digit stands here.
+    /// The start of the number, if its last digit is at this position and all of it is equal.
     fn start(&self, text: &[u8], last: usize, century: bool) -> Option<usize> {
         let number = self.text.get(..self.digits_end)?;
         let is_century =
@@ -303,7 +303,8 @@ impl Number {
     }
 }
 
-/// Whether a number can begin here: behind no letter or digit, or, if its first is a digit, behind a label.
+/// Whether a number can begin here: there is no letter or digit before it, or its first character is a digit and a
+/// label is before it.
 fn begins(text: &[u8], start: usize, is_digit: bool) -> bool {
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     if before.is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
@@ -315,7 +316,7 @@ fn begins(text: &[u8], start: usize, is_digit: bool) -> bool {
         && !starts_in_word(text, start - label.len())
 }
 
-/// The letters directly before a place: a label, at most.
+/// The letters directly before a position, up to the length of a label.
 pub(super) fn letters_before(text: &[u8], at: usize) -> &[u8] {
     let before = text.get(..at).unwrap_or_default();
     let len = before.iter().rev().take(LETTERS).take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -326,7 +327,7 @@ fn starts_in_word(text: &[u8], at: usize) -> bool {
     at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric)
 }
 
-/// The next digit from here, looked for in blocks that the processor takes at once.
+/// The next digit from this position. The search works on blocks, so that the compiler can vectorise it.
 fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     for block in text.get(from..)?.chunks(64) {
@@ -338,7 +339,7 @@ fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// Reads digits with few separators and letters between them; gives where the run is over.
+/// Reads a run of digits with few separators and letters between them. Returns the end of the run.
 fn read_run(text: &[u8], first: usize, run: &mut Vec<Digit>) -> usize {
     run.clear();
     let mut at = first;

@@ -1,4 +1,4 @@
-//! From what is known of people to what is looked for in a text.
+//! Prepares the identifiers of people for the search in texts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,77 +16,79 @@ use super::words::Beginning;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
-/// Longer words are no names and no words.
+/// The maximum length of a word. Longer words are ignored.
 pub(super) const LONGEST_WORD: usize = 64;
-/// Names of one person that are looked for in pairs with one another. Names of one value are in pairs with one another anyway.
+/// The maximum number of names of one person that are searched in pairs. Names in the same value are always searched
+/// in pairs.
 const MOST_NAMES: usize = 16;
-/// Names in one value that are.
+/// The maximum number of names in one value that are searched in pairs.
 const MOST_IN_VALUE: usize = 8;
-/// Initials alone are looked for of people with so many names, and where at most so many people have them.
+/// Initials alone are searched only for people with at most this number of names, and only if at most `FEW` people
+/// have the same initials.
 const MOST_INITIALS: usize = 4;
 const FEW: usize = 8;
-/// Forms of names that begin in so many bytes pass the filter.
+/// The number of first bytes of a name's form that the filter knows.
 const BEGINNING: usize = 6;
 
 /// Words of a phrase before and behind the longest of them.
 const MOST_WORDS: u8 = 24;
 
-/// Letters and digits of a postcode at most.
+/// The maximum number of letters and digits of a postcode.
 const LONGEST_POSTCODE: usize = 10;
 
-/// Legal forms, which people leave out.
+/// Legal forms of companies. People often omit them.
 const LEGAL_FORMS: [&str; 16] = [
     "ab", "ag", "as", "bv", "co", "company", "corp", "gmbh", "hb", "inc", "kg", "limited", "llc", "ltd",
     "ohg", "plc",
 ];
 
-/// People's identifiers, ready to be looked for.
+/// The identifiers of people, prepared for the search.
 #[derive(Default)]
 pub(super) struct People {
-    /// What is looked for, and what can stand around it.
+    /// The words to search, each with its roles.
     pub(super) words: HashMap<Box<[u8]>, Vec<Role>>,
     pub(super) names: Vec<Name>,
     pub(super) name_ids: HashMap<Box<[u8]>, u32>,
-    /// User names and numbers with letters: as they are.
+    /// User names, and numbers with letters. They are compared exactly.
     pub(super) exact: HashMap<Box<[u8]>, Identifier>,
-    /// Mail addresses without their tags.
+    /// E-mail addresses without their tags.
     pub(super) mails: HashMap<Box<[u8]>, Identifier>,
-    /// Companies, cities and lines of addresses: words in a row.
+    /// Phrases of several words: companies, cities and lines of addresses.
     pub(super) phrases: HashMap<Box<[u8]>, Identifier>,
     /// Two names of the same person.
     pub(super) pairs: HashMap<(u32, u32), Vec<u32>>,
-    /// Those of them that everybody has as a part of the name: `Anna-Karin`, `Klaus Dieter`.
+    /// Pairs that are only a part of the name, which others may have, too: `Anna-Karin`, `Klaus Dieter`.
     pub(super) doubles: HashSet<(u32, u32)>,
-    /// The first letters of each person's names, with the name.
+    /// The first letter of each name of each person, with the name.
     pub(super) initials: Vec<Vec<(char, u32)>>,
-    /// The first letters of people's names in order of the alphabet.
+    /// The initials of people, in alphabetical order.
     pub(super) monograms: HashMap<Box<[u8]>, Vec<u32>>,
-    /// Words of people's names that are no names: `van`, `der`.
+    /// The particles in each person's name: `van`, `der`.
     pub(super) particles: Vec<Vec<Box<[u8]>>>,
     pub(super) numbers: Numbers,
     pub(super) streets: Streets,
     pub(super) births: Vec<(Birth, Vec<u32>)>,
     birth_ids: HashMap<Birth, u32>,
     pub(super) unspaced: Unspaced,
-    /// How names that are inflected or written as one word begin.
+    /// The beginnings of names that may be inflected or written as one word.
     beginnings: HashSet<Beginning>,
-    /// Spellings by which a name is found though they stand nowhere.
+    /// Additional spellings of names, for the filter.
     other_forms: Vec<Box<[u8]>>,
 }
 
-/// What a word of a text may be.
+/// The possible roles of a word in a text.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Role {
     Name(u32),
     /// A name behind so many bytes of another word: `وأحمد`.
     Behind(u32, u8),
-    /// What is left of a name before an ending, and by which rule the ending follows.
+    /// The stem of a name, and the rule for its endings.
     Stem(u32, u16),
-    /// How many bytes before it an identifier starts, and how long that is.
+    /// A word of an exact identifier: the distance in bytes from the identifier's start, and the identifier's length.
     Exact(u16, u16),
-    /// The same of a mail address up to its tag or its sign.
+    /// The same for an e-mail address, up to its tag or its `@`.
     Mail(u16, u16),
-    /// How many words of a phrase stand before it and behind it.
+    /// A word of a phrase: the number of words before and after it.
     Phrase(u8, u8),
     Street(u32),
     /// The year of a date of birth.
@@ -95,9 +97,10 @@ pub(super) enum Role {
 
 pub(super) struct Name {
     pub(super) people: Vec<u32>,
-    /// Alone it says nothing: short, common, or the name of several.
+    /// Whether the name is weak: short, common, or the name of several people. A weak name identifies nobody on its
+    /// own.
     pub(super) is_weak: bool,
-    /// It is a word of a language too.
+    /// Whether the name is also a word.
     pub(super) is_word: bool,
 }
 
@@ -107,7 +110,7 @@ pub(super) struct Identifier {
     pub(super) is_weak: bool,
 }
 
-/// A byte of a word; in a folded text every character beyond ASCII is a letter.
+/// Whether a byte belongs to a word. In a folded text, every non-ASCII character is a letter.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii()
 }
@@ -117,7 +120,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// The mail addresses in a field, as they are spelled there.
+/// The e-mail addresses in a field, as they are written there.
 pub(super) fn mails(value: &str) -> impl Iterator<Item = &str> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')');
     value.split(is_end).filter(|part| part.contains('@'))
@@ -132,7 +135,8 @@ fn prefixes(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// A mail address folded and without its tag, in two halves: `maud+shop@example.org` is a mail of `maud@example.org`.
+/// An e-mail address, folded and without its tag, in two halves: `maud+shop@example.org` is an address of
+/// `maud@example.org`.
 pub(super) fn mail_form(value: &str) -> Option<(String, String)> {
     let text = folded(value);
     let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['.', ':', '\'']);
@@ -147,19 +151,19 @@ fn insert(people: &mut Vec<u32>, person: u32) {
     }
 }
 
-/// What is being added of one person.
+/// The state while the identifiers of one person are added.
 #[derive(Default)]
 struct Draft {
-    /// Names in the order of the values.
+    /// The names, in the order of the values.
     names: Vec<u32>,
-    /// Two of them that are a part of the name, which others may bear as well: `Anna-Karin`, `Klaus Dieter`.
+    /// Pairs of names that are only a part of the name, which others may have, too: `Anna-Karin`, `Klaus Dieter`.
     doubles: Vec<(u32, u32)>,
     /// The names of each value, in order.
     values: Vec<Vec<u32>>,
-    /// Those that are in pairs with one another.
+    /// Groups of names that are searched in pairs.
     pairs: Vec<Vec<u32>>,
     unspaced: Vec<String>,
-    /// The same as they are spelled.
+    /// The spellings of these names.
     spelled: Vec<String>,
     lines: Vec<(Kind, String, Line)>,
     numbers: Vec<Line>,
@@ -167,7 +171,8 @@ struct Draft {
 }
 
 impl Draft {
-    /// Finds the pairs of these names that are a part of the name: two given names, a second given name and the surname.
+    /// Finds the pairs of these names that are only a part of the name: two given names, or a second given name and
+    /// the surname.
     fn add_partial(&mut self, names: &[u32]) {
         for (n, one) in names.iter().enumerate() {
             for other in names.iter().skip(n + 1) {
@@ -184,10 +189,12 @@ impl Draft {
         [one, other].iter().all(|name| self.values.iter().any(|value| value.contains(name)))
     }
 
-    /// Whether two names stand for the whole name: the first and the last of one value, or the first given name and a surname.
+    /// Whether two names identify the person: the first and the last name of one value, or the first given name and a
+    /// surname.
     fn is_whole(&self, one: u32, other: u32) -> bool {
         let place = |value: &[u32], name: u32| value.iter().position(|known| *known == name);
-        // `Klaus Dieter` and `Stroh` are given names and a surname. Two longer values are two whole names.
+        // If one value has several names and the other only one, they are given names and a surname: `Klaus Dieter`
+        // and `Stroh`. Two longer values are two whole names.
         let is_rest = |value: &[u32], other: &[u32]| matches!(other, [name] if value.len() > 1 && !value.contains(name));
         let is_alone =
             |value: &[u32]| self.values.len() != 2 || !self.values.iter().any(|other| is_rest(value, other));
@@ -272,7 +279,7 @@ impl People {
             Kind::Phone | Kind::Communication => {
                 let text = folded(value);
                 let is_found = self.numbers.add_phones(person, kind, &text);
-                // With its label or extension it may be quoted as it stands.
+                // A text may quote the number with its label or extension, exactly as it is stored.
                 if !is_found || text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
                     self.add_exact(person, kind, value);
                 }
@@ -318,7 +325,7 @@ impl People {
                     let others = parts.iter().skip(n + 1).filter(|other| *other != one);
                     draft.doubles.extend(others.map(|other| (*one.min(other), *one.max(other))));
                 }
-                // `Anna-Karin` and `O'Brien`, written as one word.
+                // Also search `Anna-Karin` and `O'Brien` written as one word.
                 if token.contains(['-', '\'']) {
                     here.extend(self.add_name(person, &token.replace(['-', '\''], ""), is_last));
                 }
@@ -357,7 +364,8 @@ impl People {
         }
     }
 
-    /// The names of a value, in order and without their other spellings. `Ashworth, Maud Ann` begins with the given names.
+    /// The names of a value, in order, without their other spellings. Given names come first, also for `Ashworth,
+    /// Maud Ann`.
     fn tokens(&self, value: &str) -> Vec<u32> {
         let text = folded(value);
         let (last, first) = text.split_once(',').map_or(("", text.as_str()), |(last, first)| (last, first));
@@ -392,7 +400,7 @@ impl People {
         }
     }
 
-    /// The name's number, new if it is not known.
+    /// The number of a name. A new name gets a new number.
     fn name_id(&mut self, person: u32, name: &str) -> Option<u32> {
         let short = collapsed(name);
         let next = u32::try_from(self.names.len()).ok()?;
@@ -408,7 +416,7 @@ impl People {
         Some(id)
     }
 
-    /// A word of a name. The last word is a name even where it looks like a particle: `Anh Le`, `Das`.
+    /// Adds a word of a name. The last word is a name even if it looks like a particle: `Anh Le`, `Das`.
     fn add_name(&mut self, person: u32, name: &str, is_last: bool) -> Option<u32> {
         if name.len() > LONGEST_WORD
             || name.bytes().all(|b| b.is_ascii_digit())
@@ -428,7 +436,7 @@ impl People {
             .get(name.as_bytes())
             .is_some_and(|roles| roles.iter().any(|role| matches!(role, Role::Name(_))));
         let id = self.name_id(person, name)?;
-        // A single letter is found beside the other names, never alone.
+        // A single letter is only searched beside the other names.
         if name.chars().count() > 1 {
             self.role(name.as_bytes(), Role::Name(id));
             for prefix in prefixes(name) {
@@ -448,7 +456,7 @@ impl People {
         Some(id)
     }
 
-    /// Inflected, written out, and as a part of a word that is several names.
+    /// Adds the other forms of a name: inflected, with spelled-out accents, and as a part of a word of several names.
     fn add_forms(&mut self, name: &str, id: u32) {
         self.other_forms.extend(written_out(name).into_iter().map(|form| form.into_bytes().into()));
         for (stem, rule) in stems(name) {
@@ -465,7 +473,7 @@ impl People {
         self.beginnings.insert(Beginning::of(name.as_bytes()));
     }
 
-    /// The first letters of somebody with few names: `MA`, `M.A.`
+    /// Adds the initials of a person with few names: `MA`, `M.A.`
     fn add_monograms(&mut self, person: u32) {
         let Some(initials) = self.initials.last() else { return };
         let mut letters: Vec<(u8, u32)> = Vec::new();
@@ -495,7 +503,7 @@ impl People {
         }
     }
 
-    /// Each line of an address on its own: people quote the street and leave out the rest.
+    /// Adds each line of an address separately, because people often write only the street.
     fn add_lines(kind: &Kind, value: &str, draft: &mut Draft) {
         for (n, line) in value.split([',', '\n', ';']).filter(|line| !line.trim().is_empty()).enumerate() {
             for spelling in spellings(line) {
@@ -568,7 +576,7 @@ impl People {
         insert(&mut found.people, person);
     }
 
-    /// A number, or what has too few digits for one: as it is, and in one piece.
+    /// Adds a number, or a code with too few digits for a number: as it is written, and without separators.
     fn add_code(&mut self, person: u32, kind: &Kind, value: &str, is_weak: bool) {
         let text = folded(value.trim());
         if !is_weak && self.numbers.add(person, kind, &text) {
@@ -576,14 +584,14 @@ impl People {
         }
         let parts: Vec<&[u8]> = words(&text).map(str::as_bytes).collect();
         let piece = parts.concat();
-        // A number of three digits or two letters is everywhere.
+        // Numbers of three digits and codes of two letters are too frequent.
         if piece.len() < 4 && piece.iter().all(u8::is_ascii_digit) || piece.len() < 3 {
             return;
         }
         let is_weak = is_weak || piece.len() < 5 || is_common(&text);
         self.add_phrase(person, kind, &parts, is_weak);
         self.add_phrase(person, kind, &[&piece], is_weak);
-        // `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
+        // Also search the spelling with or without a space: `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
         if *kind == Kind::Postcode && piece.len() <= LONGEST_POSTCODE {
             for at in 2..piece.len().saturating_sub(1) {
                 let (first, last) = piece.split_at(at);
@@ -662,7 +670,7 @@ impl People {
         insert(&mut found.people, person);
     }
 
-    /// Every word of a text that there is something to look up for, and how such words begin.
+    /// All words and beginnings of words that need a look-up. The filter is made from them.
     pub(super) fn forms(&mut self) -> (Vec<Box<[u8]>>, HashSet<Beginning>) {
         let mut forms = std::mem::take(&mut self.other_forms);
         for (word, roles) in &self.words {

@@ -1,35 +1,37 @@
-//! Telephone numbers: as a field holds them, and as people write them.
+//! Telephone numbers: parses fields, and finds numbers in texts.
 //!
-//! A number is its national part and, where it is known, the code of its country. In a text the national part has to be whole;
-//! before it may stand the code, with a plus, two zeros or nothing, and the zero that is dialled within a country.
+//! A number consists of its national part and, if known, the country code. In a text, the national part must be
+//! complete. Before it there may be the country code (with a plus, two zeros or nothing), and the zero for calls
+//! within a country.
 
 use core::ops::RangeInclusive;
 
 use super::numbers::{Digit, letters_before};
 
-/// Digits of a national number at least.
+/// The minimum number of digits of a national number.
 const LEAST: usize = 7;
-/// Digits of an international number at most (ITU-T E.164).
+/// The maximum number of digits of an international number (ITU-T E.164).
 const MOST: usize = 15;
-/// Digits before the national number: `011`, a code, a zero.
+/// The maximum number of digits before the national number: `011`, a country code, a zero.
 const LONGEST_PREFIX: usize = 7;
 
-/// The code of a country, or none that is known.
+/// The country code of a number, if it is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Prefix {
     code: Option<u16>,
-    /// Whether the number may be another one, so that it counts only with the code of the country.
+    /// Whether this reading of the number is uncertain. Then a text must contain the country code, too.
     is_guess: bool,
 }
 
-/// What is dialled within a country before a number, where that is no single zero, with the code of the country and the digits
-/// of a national number.
+/// Countries where calls within the country do not begin with a single zero. Each has the prefix, the country code,
+/// and the number of digits of a national number.
 const TRUNKS: [(&str, u16, RangeInclusive<usize>); 4] =
     [("06", 36, 8..=9), ("8", 370, 8..=8), ("80", 375, 9..=9), ("01", 52, 10..=10)];
 
-/// The numbers in a folded field, which may hold several, labels and extensions: `mobile: 07700 900123 / 020 7946 0018 x12`.
+/// The numbers in a folded field. It may contain several numbers, labels and extensions: `mobile: 07700 900123 / 020
+/// 7946 0018 x12`.
 pub(super) fn in_field(folded: &str) -> Vec<(String, Prefix)> {
-    // `+46 (0)70`: the zero is dialled within the country only.
+    // In `+46 (0)70`, the zero is only dialled within the country.
     let field = folded.replace("(0)", " ");
     let mut found = Vec::new();
     for part in parts(&field) {
@@ -46,7 +48,8 @@ pub(super) fn in_field(folded: &str) -> Vec<(String, Prefix)> {
     found
 }
 
-/// The field cut at letters, commas, and before every plus; at a slash only where it stands between two whole numbers.
+/// Splits a field at letters, at commas, and before every plus. A slash splits only if it is between two complete
+/// numbers.
 fn parts(field: &str) -> Vec<&str> {
     let is_cut = |c: char| {
         !c.is_ascii()
@@ -68,7 +71,8 @@ fn parts(field: &str) -> Vec<&str> {
     parts
 }
 
-/// What a number can mean: with a plus one thing, without it may start with a country's code or not.
+/// The possible readings of a number. With a plus there is only one. Without a plus, the number may or may not begin
+/// with a country code.
 fn readings(part: &str, digits: &str) -> Vec<(String, Prefix)> {
     let has_plus = part.trim_start_matches([' ', '(', '.', '-', ':']).starts_with('+');
     let dialled =
@@ -89,7 +93,7 @@ fn readings(part: &str, digits: &str) -> Vec<(String, Prefix)> {
     }
     if national.len() == digits.len() && digits.len() >= 10 {
         list.extend(with_code(digits));
-        // Within Russia and Kazakhstan an 8 is dialled first.
+        // In Russia and Kazakhstan, calls within the country begin with 8.
         if let Some(rest) = digits.strip_prefix('8').filter(|rest| rest.len() == 10) {
             list.push((rest.to_owned(), Prefix { code: Some(7), is_guess: false }));
         }
@@ -97,7 +101,7 @@ fn readings(part: &str, digits: &str) -> Vec<(String, Prefix)> {
     list
 }
 
-/// A number that starts with a country's code.
+/// Splits a number that begins with a country code.
 fn with_code(number: &str) -> Option<(String, Prefix)> {
     let len = code_len(number.as_bytes())?;
     let (code, national) = number.split_at_checked(len)?;
@@ -106,7 +110,7 @@ fn with_code(number: &str) -> Option<(String, Prefix)> {
         .then(|| (national.to_owned(), Prefix { code: code.parse().ok(), is_guess: false }))
 }
 
-/// Digits of the country code with which a number starts (ITU-T E.164, list of assigned codes).
+/// The length of the country code at the start of a number (ITU-T E.164, list of assigned codes).
 fn code_len(number: &[u8]) -> Option<usize> {
     match number {
         [b'1' | b'7', ..] => Some(1),
@@ -122,7 +126,7 @@ fn code_len(number: &[u8]) -> Option<usize> {
     }
 }
 
-/// From where to where a number stands in a text, if its last digit is the `n`th of the run.
+/// The range of a number in a text, if its last digit is the `n`th digit of the run.
 pub(super) fn place(
     text: &[u8],
     run: &[Digit],
@@ -139,7 +143,7 @@ pub(super) fn place(
         return None;
     }
     let before = run.get(..first)?;
-    // Joined digits before the national number, the nearest last.
+    // The joined digits before the national number, in order.
     let mut joined = own.first()?.is_joined;
     let mut longest = 0;
     for digit in before.iter().rev().take(LONGEST_PREFIX) {
@@ -154,7 +158,7 @@ pub(super) fn place(
         let at = digits.first().or(own.first())?.at;
         (prefix.allows(digits) && begins(text, at)).then_some(at)
     })?;
-    // Behind the code of another country it is another number.
+    // After another country code, it is another number.
     let mut others = before.iter().rev().take(longest).filter(|digit| digit.at < start);
     if others.any(|digit| plus_before(text, digit.at) < digit.at) {
         return None;
@@ -166,17 +170,17 @@ pub(super) fn place(
 }
 
 impl Prefix {
-    /// The code, if it is known.
+    /// The country code, if it is known.
     pub(super) fn number(self) -> Option<u16> {
         self.code
     }
 
-    /// Whether the number may be another one.
+    /// Whether this reading of the number is uncertain.
     pub(super) fn is_guess(self) -> bool {
         self.is_guess
     }
 
-    /// Whether these digits can stand before the national number.
+    /// Whether these digits may be before the national number.
     fn allows(self, digits: &[Digit]) -> bool {
         let mut value = [0_u8; LONGEST_PREFIX];
         let Some(value) = value.get_mut(..digits.len()) else { return false };
@@ -200,7 +204,7 @@ impl Prefix {
             let value = code_digits.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0'));
             value == own
         });
-        // The code of a country is written in one piece.
+        // A country code is written without separators.
         let from = digits.len() - code.len();
         let is_one_piece = digits
             .get(from..from + own)
@@ -224,14 +228,15 @@ fn ends(text: &[u8], end: usize) -> bool {
         || matches!(label, b"x" | b"ext" | b"extn" | b"app" | b"dw" | b"int" | b"poste" | b"kl" | b"h")
 }
 
-/// Whether a number can start here: letters may stand before it, as in `Tel020`, but no digits and no code that has letters.
+/// Whether a number can start here. Letters may be before it, as in `Tel020`, but no digits, and no code with
+/// letters.
 fn begins(text: &[u8], start: usize) -> bool {
     let letters = letters_before(text, start).len();
     let before = start.checked_sub(letters + 1).and_then(|at| text.get(at));
     before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
 }
 
-/// With the plus before a code: `+46`, `+(46)`.
+/// Extends a range by the plus before a country code: `+46`, `+(46)`.
 fn plus_before(text: &[u8], at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
     match before {

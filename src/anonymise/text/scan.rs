@@ -1,4 +1,4 @@
-//! Finding people in a text: hits of words and numbers, before it is weighed what they say of one another.
+//! Finds hits in a text: words and numbers that may mean a person. They are weighed later, by their context.
 
 use super::fold::Folded;
 use super::names::collapsed;
@@ -12,7 +12,7 @@ use super::words::{BLOCK, Filter, Found, each_word, found};
 use super::{Kind, Matcher};
 use crate::anonymise::text::endings::follows;
 
-/// Something that was found in a folded text.
+/// A hit in a folded text.
 #[derive(Clone, Copy)]
 pub(super) struct Hit<'m> {
     pub(super) start: usize,
@@ -24,7 +24,7 @@ pub(super) struct Hit<'m> {
     pub(super) form: Form,
 }
 
-/// How something is written, which says how much it tells alone.
+/// The form of a hit. It determines how much the hit proves on its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// As it is known.
@@ -33,24 +33,25 @@ pub(super) enum Form {
     Inflected,
     /// The first letters of names.
     Monogram,
-    /// A name within a mail address that is not theirs.
+    /// A name in an e-mail address of another person.
     InMail,
-    /// A place, which is written with a capital.
+    /// A place. It counts only if it is written with a capital.
     Place,
     /// A name as it stands in its field, every word of which is written with a capital.
     Whole,
-    /// Names side by side that are all words of a language, in small letters.
+    /// Adjacent names that are all words, in small letters.
     Words,
 }
 
-/// What is used again for each text.
+/// The buffers that are reused for each text.
 #[derive(Default)]
 pub(super) struct Scratch {
     run: Vec<Digit>,
     key: Vec<u8>,
 }
 
-/// Whether letters stand in a text as initials do: `MA`, `M.`, `M A`, and other letters are small.
+/// Whether a text contains letters written as initials (`MA`, `M.`, `M A`), and is not written completely in
+/// capitals.
 fn has_initials(original: &str) -> bool {
     let bytes = original.as_bytes();
     let is_initial = |at: usize| {
@@ -62,7 +63,7 @@ fn has_initials(original: &str) -> bool {
                 None => false,
             }
     };
-    // Blocks without capitals, which are most, are looked at at once.
+    // Most blocks have no capitals. They are skipped as a whole.
     let mut blocks = bytes.chunks(BLOCK).enumerate();
     let found = blocks.any(|(n, block)| {
         block.iter().fold(false, |any, byte| any | byte.is_ascii_uppercase())
@@ -75,7 +76,7 @@ pub(super) fn range(text: &[u8], start: usize, end: usize) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
-/// A text in which words are looked up.
+/// The text in which words are looked up.
 struct Looked<'s> {
     /// With spaces behind it.
     padded: &'s [u8],
@@ -84,7 +85,7 @@ struct Looked<'s> {
 }
 
 impl Matcher {
-    /// Everything that is found, in order.
+    /// Finds all hits, in order.
     pub(super) fn hits<'m>(
         &'m self,
         original: &str,
@@ -122,8 +123,8 @@ impl Matcher {
 }
 
 impl Looked<'_> {
-    /// What few texts are looked through for: initials alone, and words of several scripts. Apart, so that the first look at
-    /// every text is short.
+    /// Searches that only few texts need: initials alone, and words of several scripts. They are separate, so that
+    /// the first scan of every text is fast.
     #[cold]
     #[inline(never)]
     fn again<'m>(
@@ -141,7 +142,7 @@ impl Looked<'_> {
         });
     }
 
-    /// Tells of the parts of a word that are in different scripts.
+    /// Calls a closure for the parts of a word that are in different scripts.
     fn each_script(&self, word: Found, mut tell: impl FnMut(Found)) {
         let bytes = range(self.text, word.start, word.end);
         let mut at = word.start;
@@ -163,7 +164,7 @@ impl<'m> Hit<'m> {
 }
 
 impl People {
-    /// Everything that one word of a text may be a part of.
+    /// Finds all hits of which one word of a text may be a part.
     #[inline(never)]
     fn look_up<'m>(
         &'m self,
@@ -207,10 +208,10 @@ impl People {
         }
     }
 
-    /// A stem and its ending, or two names in one word.
+    /// Finds a stem with its ending, or two names in one word.
     fn parts_of<'m>(&'m self, looked: &Looked<'_>, (start, end): (usize, usize), hits: &mut Vec<Hit<'m>>) {
         for at in start + 2..end {
-            // Between two letters, where a stem ends that the filter knows.
+            // Check each position between two letters at which a known stem ends.
             if looked.text.get(at).is_none_or(|byte| byte & 0xC0 == 0x80)
                 || !looked.filter.knows(found(looked.padded, start, at))
             {
@@ -289,7 +290,7 @@ impl People {
         hits.push(Hit { is_certain: !name.is_weak, name: Some(id), form, ..hit });
     }
 
-    /// A mail address from its local part on, with a tag or without.
+    /// Finds an e-mail address from its local part on, with or without a tag.
     fn mail_at<'m>(
         &'m self,
         text: &[u8],
@@ -313,7 +314,7 @@ impl People {
         let domain = to + tag + sign.len();
         let long = range(text, domain, text.len()).iter().take(255);
         let mut last = b'.';
-        // `maud@example.org签收`: letters of another script begin another word.
+        // Letters of another script begin another word: `maud@example.org签收`.
         let len = long
             .take_while(|byte| {
                 let is_other = last.is_ascii_alphanumeric() && !byte.is_ascii();
@@ -328,7 +329,7 @@ impl People {
         let end = name.iter().rposition(|byte| is_word(*byte)).map_or(0, |at| at + 1);
         name = range(name, 0, end);
         let place = mail_place(text, from);
-        // Without the last part of the domain: a sentence may begin there that lacks its space.
+        // Also try without the last part of the domain: it may be the start of a sentence without a space before it.
         let shorter = name.iter().rposition(|byte| *byte == b'.').map(|dot| range(name, 0, dot));
         for (name, is_whole) in [(Some(name), true), (shorter, false)] {
             let Some(name) = name else { continue };
@@ -390,7 +391,7 @@ impl People {
         }
     }
 
-    /// `MA`, `M.A.`, `M. A.`: letters from here on, if this is the first.
+    /// Finds initials that begin here, if this is the first one: `MA`, `M.A.`, `M. A.`
     fn monogram_at<'m>(
         &'m self,
         text: &[u8],
@@ -410,7 +411,7 @@ impl People {
             {
                 key.extend_from_slice(range(text, from, last));
                 to = last;
-                // The next letter may be a word.
+                // Remember the initials so far, because the next letter may be a word.
                 found = self.monogram(key).map(|people| (people, to)).or(found);
             }
         }
@@ -421,7 +422,7 @@ impl People {
         }
     }
 
-    /// Whose initials these are, in any order.
+    /// The people with these initials, in any order.
     fn monogram(&self, letters: &[u8]) -> Option<&[u32]> {
         let mut sorted = [0; 4];
         let sorted = sorted.get_mut(..letters.len()).filter(|sorted| sorted.len() >= 2)?;
@@ -431,14 +432,14 @@ impl People {
     }
 }
 
-/// Whether another initial stands before this one: the first finds them all.
+/// Whether there is another initial before this one. The search begins at the first initial.
 fn letter_before(text: &[u8], at: usize) -> bool {
     word_before(text, at).is_some_and(|(from, to)| {
         to - from == 1 && matches!(range(text, to, at), b"." | b". " | b"-" | b".-")
     })
 }
 
-/// Nothing that belongs to it stands before or behind.
+/// Whether a range is a whole word: no part of the word is before or after it.
 fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
     // A letter of another script begins another word.
     let is_one_word = |one: Option<&u8>, other: Option<&u8>| {
@@ -451,25 +452,25 @@ fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
     !is_one_word(before, text.get(start)) && !is_one_word(last, text.get(end))
 }
 
-/// Bytes within a mail address.
+/// Whether a byte may be inside an e-mail address.
 pub(super) fn is_in_mail(byte: u8) -> bool {
     is_word(byte) || matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%')
 }
 
-/// Whether a mail address that starts here is whole.
+/// Whether an e-mail address that starts here is complete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Alone,
-    /// A word stands before it, and a sign that can be a part of an address or not.
+    /// Unclear: there is a word before it, and a sign that may or may not belong to the address.
     Doubtful,
-    /// It is the end of another address.
+    /// No: it is the end of another address.
     Within,
 }
 
 /// The sign of a mail address, in the address of a web page and with spaces as well.
 const MAIL_SIGNS: [&[u8]; 3] = [b"@", b"%40", b" @ "];
 
-/// Words that stand directly before an address.
+/// Labels that may be directly before an address.
 const MAIL_LABELS: [&[u8]; 9] =
     [b"mail", b"email", b"e-mail", b"mailto", b"epost", b"e-post", b"correo", b"courriel", b"to"];
 
@@ -484,7 +485,7 @@ fn mail_place(text: &[u8], from: usize) -> Place {
     let (before, signs) = before.split_at(before.len() - signs);
     let is_ascii = text.get(from).is_some_and(u8::is_ascii);
     let Some(last) = before.last().filter(|last| is_word(**last)) else { return Place::Alone };
-    // Letters of another script are no part of an address in Latin letters.
+    // Letters of another script do not belong to an address in Latin letters.
     if !last.is_ascii() && is_ascii {
         return Place::Alone;
     }
@@ -497,7 +498,7 @@ fn mail_place(text: &[u8], from: usize) -> Place {
     }
 }
 
-/// From a place to the word before it or behind it.
+/// A function that finds the word before or after a position.
 pub(super) type Step = fn(&[u8], usize) -> Option<(usize, usize)>;
 
 /// The steps from word to word, and those over words of several scripts.
@@ -533,7 +534,7 @@ fn mixed_behind(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((start, start + len))
 }
 
-/// Bytes between two words of a phrase.
+/// The maximum number of bytes between two words of a phrase.
 const PHRASE_GAP: usize = 6;
 
 pub(super) fn word_before(text: &[u8], at: usize) -> Option<(usize, usize)> {

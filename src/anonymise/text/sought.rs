@@ -1,4 +1,4 @@
-//! People and shapes together: what a policy has taken out of a text.
+//! Combines the search for people with detectors, as a policy requires.
 
 use core::ops::Range;
 use std::borrow::Cow;
@@ -9,20 +9,20 @@ use super::{Matcher, Scanner};
 use crate::anonymise::encoded::{decoded, encoded, read, wrapped};
 use crate::data_map::Encoding;
 
-/// Whom a text is searched for, and what detectors take out of it as well, whoever's it is.
+/// The people and the detectors for a search.
 #[derive(Clone, Copy)]
 pub(crate) struct Sought<'s> {
     pub(crate) people: &'s Matcher,
     pub(crate) also: &'s BTreeSet<Detector>,
-    /// Whether a name alone is certain, whatever the name.
+    /// Whether any name alone counts as certain.
     pub(crate) names_alone: bool,
     /// How the texts are encoded.
     pub(crate) encoding: Encoding,
 }
 
-/// How often what the policy says is put in place of what a detector finds. What stands side by side then may look like
-/// something again, so detectors are asked until they find nothing; an asterisk, which is a part of no shape, brings that
-/// to an end.
+/// The maximum number of passes with the policy's replacement. After a pass, the neighbouring text and the
+/// replacement may look like a new finding. So detectors run until they find nothing. After this number of passes the
+/// replacement is an asterisk, which is never a part of a finding.
 const PASSES: usize = 4;
 
 impl<'s> Sought<'s> {
@@ -32,12 +32,12 @@ impl<'s> Sought<'s> {
         Search { scanner, also: self.also, encoding: self.encoding }
     }
 
-    /// What stands in place of a mention, as the texts are encoded.
+    /// The replacement of a mention, in the encoding of the texts.
     pub(crate) fn spelled(self, with: &str) -> Cow<'_, str> {
         encoded(self.encoding, with)
     }
 
-    /// The text with `with` in place of everything that is sought; `None` where there is nothing.
+    /// Replaces everything that is searched for with `with`. `None` if nothing was found.
     pub(crate) fn redact(self, text: &str, with: &str) -> Option<String> {
         let mut search = self.search();
         let redacted: Result<_, std::convert::Infallible> = self.exhaust(text, with, |text, with| {
@@ -47,7 +47,7 @@ impl<'s> Sought<'s> {
         redacted.unwrap_or_default().map(|redacted| wrapped(self.encoding, text, redacted))
     }
 
-    /// Goes over a text until nothing is found in it, where detectors are asked; once where they are not.
+    /// Repeats a pass over a text until nothing is found. Without detectors, one pass is enough.
     pub(crate) fn exhaust<E>(
         self,
         text: &str,
@@ -67,7 +67,7 @@ impl<'s> Sought<'s> {
     }
 }
 
-/// Goes through one text after the other.
+/// Searches many texts, one after the other.
 pub(crate) struct Search<'s> {
     scanner: Scanner<'s>,
     also: &'s BTreeSet<Detector>,
@@ -75,7 +75,7 @@ pub(crate) struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// What is replaced in a text: in order, and none overlaps another.
+    /// The ranges to replace in a text. They are in order, and do not overlap.
     pub(crate) fn ranges(&mut self, text: &str) -> Vec<Range<usize>> {
         match decoded(self.encoding, text) {
             None => self.ranges_read(text),
@@ -83,13 +83,13 @@ impl Search<'_> {
         }
     }
 
-    /// The same of a text as people read it.
+    /// The ranges in a decoded text.
     fn ranges_read(&mut self, text: &str) -> Vec<Range<usize>> {
         let certain = self.scanner.certain(text);
         if self.also.is_empty() { certain } else { merged(certain, ranges(text, self.also)) }
     }
 
-    /// How many mentions are not certain, and stay.
+    /// The number of uncertain mentions. They stay.
     pub(crate) fn uncertain(&mut self, text: &str) -> usize {
         let read = read(self.encoding, text);
         let text = &*read;
@@ -104,7 +104,7 @@ impl Search<'_> {
     }
 }
 
-/// All of them in order, those that overlap as one.
+/// Merges two lists of ranges. Ranges that overlap become one.
 fn merged(mut first: Vec<Range<usize>>, second: Vec<Range<usize>>) -> Vec<Range<usize>> {
     first.extend(second);
     first.sort_by_key(|range| range.start);
@@ -118,7 +118,7 @@ fn merged(mut first: Vec<Range<usize>>, second: Vec<Range<usize>>) -> Vec<Range<
     merged
 }
 
-/// A text with something else in these places.
+/// Replaces these ranges of a text.
 pub(crate) fn replaced(text: &str, places: &[Range<usize>], with: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut from = 0;

@@ -1,8 +1,8 @@
-//! Streets and house numbers: `12 Oak Street`, `Oak St 12a`, `ul. Długa 5`, `Hauptstr. Nr. 5`.
+//! Finds streets with house numbers: `12 Oak Street`, `Oak St 12a`, `ul. Długa 5`, `Hauptstr. Nr. 5`.
 //!
-//! A street is known by its own words. Words that say what kind of street it is may be abbreviated, and stand before or
-//! behind. With the house number beside it the address is certain; with another number it is somebody else's; without a
-//! number it is reported.
+//! A street is recognised by its own words. The words for the kind of street may be abbreviated, and may come before
+//! or after. With the house number the address is certain. With another number it is another person's address.
+//! Without a number it is only reported.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use super::telling::{goes_on, is_common_word};
 use super::units::{self, Units};
 use crate::data_map::Kind;
 
-/// Kinds of streets, each with the ways to write it. The first is how it is compared.
+/// The kinds of streets, each with its spellings. The first spelling is used for comparison.
 const KINDS: [&[&str]; 52] = [
     &["st", "street", "str", "strasse", "saint", "straat"],
     &["rd", "road"],
@@ -83,7 +83,7 @@ const KINDS: [&[&str]; 52] = [
     &["tie", "t", "torg", "torget"],
     &["trg", "nam", "namesti", "namestie", "ter"],
 ];
-/// Kinds that stand before the name, and are left out in speech.
+/// Kinds that come before the name, and are often omitted.
 const LEADING: [&str; 23] = [
     "ul",
     "al",
@@ -109,7 +109,7 @@ const LEADING: [&str; 23] = [
     "шоссе",
     "алл",
 ];
-/// Kinds at the end of a word: how much of the word is left when they are abbreviated.
+/// Kinds at the end of a word, each with the number of its letters that stay in an abbreviation.
 const ENDS: [(&str, usize); 15] = [
     ("strasse", 3),
     ("straat", 3),
@@ -127,24 +127,24 @@ const ENDS: [(&str, usize); 15] = [
     ("gasse", 1),
     ("allee", 2),
 ];
-/// Ends of words that are streets, beside those.
+/// Other ends of words that are streets.
 const COMPOUNDS: [&str; 40] = [
     "str", "weg", "laan", "hof", "ring", "dreef", "dijk", "kade", "singel", "steeg", "gracht", "damm",
     "ufer", "markt", "steig", "stieg", "chaussee", "torg", "grand", "backen", "stigen", "leden", "ringen",
     "gardet", "vangen", "parken", "svinget", "svingen", "bakken", "stien", "alle", "tie", "kuja", "polku",
     "raitti", "rinne", "utca", "ulica", "sokagi", "caddesi",
 ];
-/// Words within the name of a street that come and go.
+/// Optional words in the name of a street.
 const FILLERS: [&str; 26] = [
     "the", "of", "am", "an", "der", "dem", "den", "de", "la", "le", "les", "du", "des", "del", "los", "las",
     "el", "da", "do", "dos", "di", "dello", "della", "van", "auf", "im",
 ];
-/// What stands before a house number.
+/// Labels before a house number.
 const LABELS: [&str; 15] = [
     "no", "nr", "num", "number", "nummer", "numero", "n", "н", "д", "дом", "hus", "huis", "house", "haus",
     "nro",
 ];
-/// Bytes of the shortest word that may be the name of a street without its kind, if it has a capital.
+/// The minimum length in bytes of a capitalised word that may be the name of a street without its kind.
 const SHORT_NAME: usize = 5;
 
 /// Letters of a word that can be a name.
@@ -152,14 +152,14 @@ const LEAST_LETTERS: usize = 3;
 /// Digits of a number that is nobody else's.
 const LONG_NUMBER: usize = 7;
 
-/// A house number: digits, and a letter or none.
+/// A house number: digits, and an optional letter.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct House {
     number: u32,
     letter: Option<u8>,
 }
 
-/// What kind of street it is, and whether that stands before its name.
+/// The kind of a street, and whether the kind comes before the name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Way {
     kind: &'static str,
@@ -167,10 +167,10 @@ struct Way {
 }
 
 struct Street {
-    /// Its own words, and which of them is looked up.
+    /// Its own words, and the index of the word for the look-up.
     words: Vec<Box<[u8]>>,
     anchor: usize,
-    /// Small words at its start: `Am Markt`, `La Rambla`.
+    /// Short words at its start: `Am Markt`, `La Rambla`.
     front: Vec<Box<[u8]>>,
     ways: Vec<Way>,
     is_compound: bool,
@@ -179,7 +179,7 @@ struct Street {
     people: Vec<u32>,
 }
 
-/// Who lives in a house, and in which parts of it.
+/// The people who live in a house, and the parts of the house in which they live.
 #[derive(Default)]
 struct Household {
     people: Vec<u32>,
@@ -195,12 +195,12 @@ impl Household {
         }
     }
 
-    /// Whether somebody lives in the part of this number.
+    /// Whether a person lives in the part with this number.
     fn knows(&self, number: &[u8]) -> bool {
         self.parts.iter().any(|(units, _)| units.iter().any(|unit| **unit == *number))
     }
 
-    /// Whom an address means that names these parts of the house, and whether that is certain.
+    /// The people whom an address with these parts of the house means, and whether this is certain.
     fn of(&self, written: &Units) -> (&[u32], bool) {
         let found = if written.is_empty() {
             None
@@ -222,7 +222,7 @@ fn insert(people: &mut Vec<u32>, person: u32) {
     }
 }
 
-/// The own words of a street, and the kinds.
+/// The own words of a street, and its kinds.
 type Own = (Vec<Box<[u8]>>, Vec<Way>);
 
 #[derive(Default)]
@@ -238,11 +238,11 @@ pub(super) struct Found<'m> {
     pub(super) kind: &'m Kind,
     pub(super) people: &'m [u32],
     pub(super) is_certain: bool,
-    /// Whether it counts only where it is written with a capital.
+    /// Whether it counts only if it is written with a capital.
     pub(super) needs_capital: bool,
 }
 
-/// The kind of each way to write one. Where several are written so, the first.
+/// The kind for each spelling. If several kinds have the same spelling, the first.
 static KIND_OF: LazyLock<HashMap<&[u8], &str>> = LazyLock::new(|| {
     let mut kinds = HashMap::new();
     for kind in KINDS {
@@ -259,7 +259,7 @@ fn kind_of(word: &[u8]) -> Option<&'static str> {
     KIND_OF.get(word).copied()
 }
 
-/// Some short ways stand for several kinds.
+/// Some abbreviations mean several kinds.
 fn is_same_kind(one: &str, word: &[u8]) -> bool {
     KINDS.iter().any(|kind| kind.first() == Some(&one) && kind.iter().any(|way| way.as_bytes() == word))
 }
@@ -268,7 +268,7 @@ fn is_in(list: &[&str], word: &[u8]) -> bool {
     list.iter().any(|known| known.as_bytes() == word)
 }
 
-/// A word that ends in the kind of a street is abbreviated in many ways and in one here.
+/// Normalises a word that ends in a kind of street: all abbreviations become the same.
 pub(super) fn street(word: &[u8]) -> &[u8] {
     for (end, kept) in ENDS {
         if let Some(stem) = word.strip_suffix(end.as_bytes())
@@ -280,7 +280,7 @@ pub(super) fn street(word: &[u8]) -> &[u8] {
     kind_of(word).map_or(word, str::as_bytes)
 }
 
-/// Every other word that is abbreviated so.
+/// All words with this abbreviation.
 pub(super) fn written_out(short: &[u8]) -> impl Iterator<Item = Box<[u8]>> {
     let whole = KINDS.iter().filter(move |kind| kind.first().is_some_and(|first| first.as_bytes() == short));
     let whole = whole.flat_map(|kind| kind.iter().skip(1).map(|way| way.as_bytes().into()));
@@ -291,7 +291,7 @@ pub(super) fn written_out(short: &[u8]) -> impl Iterator<Item = Box<[u8]>> {
     whole.chain(ends)
 }
 
-/// Digits and at most two letters: `5`, `12a`; not `5th`.
+/// Parses a house number: digits and at most two letters. `5` and `12a` are house numbers, `5th` is not.
 fn house(word: &[u8]) -> Option<House> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let letters = word.get(digits..)?;
@@ -305,13 +305,13 @@ fn ends_in(word: &[u8], end: &[u8]) -> bool {
     word.len() >= end.len() + 2 && word.ends_with(end)
 }
 
-/// Whether a house number stands before a word, not at the start of the line.
+/// Whether a house number is before this word, but not at the start of the line.
 fn is_house_behind(list: &[&[u8]], next: usize) -> bool {
     let before = list.get(..next.saturating_sub(1)).unwrap_or_default();
     before.len() > 1 && before.last().is_some_and(|word| house(word).is_some())
 }
 
-/// A line of an address taken apart.
+/// A parsed line of an address.
 #[derive(Clone, Default)]
 pub(super) struct Line {
     words: Vec<Box<[u8]>>,
@@ -319,7 +319,7 @@ pub(super) struct Line {
     ways: Vec<Way>,
     houses: Vec<House>,
     pub(super) units: Units,
-    /// Whether a word of its own ends in a kind: `Hauptstraße`.
+    /// Whether one of its own words ends in a kind: `Hauptstraße`.
     is_compound: bool,
     /// Whether no line of the address stands before it.
     is_first: bool,
@@ -351,7 +351,7 @@ impl Line {
             }
             let is_house = house(word).filter(|_| !line.is_in_name(&list, n));
             if let Some(mut house) = is_house {
-                // `5 a`, `5 A 12`: the letter stands apart, and behind it may stand the number of the flat.
+                // The letter may be separate, and the number of the flat may follow: `5 a`, `5 A 12`.
                 let is_number = |word: &&[u8]| word.iter().all(u8::is_ascii_digit);
                 if let Some([letter]) = list.get(n)
                     && house.letter.is_none()
@@ -374,7 +374,7 @@ impl Line {
                     line.front.push(word.into());
                 }
             } else if !is_in(&LABELS, word) && !units::is_designator(word) {
-                // Behind the street and its number stands the town.
+                // After the street and its number comes the town.
                 if !line.words.is_empty() && !line.houses.is_empty() && is_house_behind(&list, n) {
                     break;
                 }
@@ -393,7 +393,8 @@ impl Line {
         line
     }
 
-    /// Whether a number before a word is a part of the name, because another is the house: `60 let Oktyabrya 29`, `Floru 3-y 11`.
+    /// Whether a number before a word is a part of the street's name, because another number is the house number: `60
+    /// let Oktyabrya 29`, `Floru 3-y 11`.
     fn is_in_name(&self, list: &[&[u8]], next: usize) -> bool {
         let is_own = |word: &[u8]| {
             house(word).is_none()
@@ -417,7 +418,7 @@ impl Line {
         before_word && others > 0 && !leads && self.ways.iter().all(|way| way.is_leading)
     }
 
-    /// Whether it is a number alone: the house number in a field of its own.
+    /// Whether the line is only a number: a house number in a separate field.
     pub(super) fn is_number(&self) -> bool {
         self.words.is_empty() && self.ways.is_empty() && self.houses.len() == 1
     }
@@ -461,7 +462,7 @@ impl Line {
         digits > 0 && (self.is_street() || self.is_door()) || digits >= LONG_NUMBER || is_long
     }
 
-    /// Whether it is a part of a house and nothing else: a flat in a field of its own.
+    /// Whether the line is only a part of a house: a flat in a separate field.
     pub(super) fn is_unit(&self) -> bool {
         self.words.is_empty() && self.ways.is_empty() && self.houses.is_empty() && !self.units.is_empty()
     }
@@ -472,8 +473,8 @@ impl Streets {
         self.list.is_empty()
     }
 
-    /// Adds a line; gives the word by which the street is looked up and its number. `numbers` are lines that are a number, `units`
-    /// the parts of a house that stand in lines of their own.
+    /// Adds a line. Returns the word for the look-up, and the number of the street. `numbers` are lines with only a
+    /// number, `units` are parts of a house in separate lines.
     pub(super) fn add(
         &mut self,
         person: u32,
@@ -506,7 +507,7 @@ impl Streets {
         Some((word.clone(), id))
     }
 
-    /// The street of this number, if it stands around this word.
+    /// The street with this number, if the text around this word contains it.
     pub(super) fn at<'m>(&'m self, text: &[u8], (start, end): (usize, usize), id: u32) -> Option<Found<'m>> {
         let street = self.list.get(id as usize)?;
         let (before, behind) = street.words.split_at_checked(street.anchor)?;
@@ -519,7 +520,7 @@ impl Streets {
         }
         let mut has_way = false;
         for way in &street.ways {
-            // On its own side, or on the other: `улица Ленина`, `Ленина улица`.
+            // The kind may be on its usual side or on the other side: `улица Ленина`, `Ленина улица`.
             for is_leading in [way.is_leading, !way.is_leading] {
                 let at = if is_leading { start } else { end };
                 let Some((from, to)) = kind_beside(text, at, is_leading) else { continue };
@@ -529,13 +530,13 @@ impl Streets {
                 }
             }
         }
-        // `Oak Road` is not Oak Street.
+        // Another kind is another street: `Oak Road` is not Oak Street.
         if !has_way && !street.ways.is_empty() && kind_beside(text, end, false).is_some() {
             return None;
         }
-        // What stands before a name is left out in speech.
+        // A kind before the name is often omitted.
         let may_lack = street.ways.iter().all(|way| LEADING.contains(&way.kind));
-        // `al. Długa` may be another street than `ul. Długa`.
+        // With another kind, it may be another street: `al. Długa` and `ul. Długa`.
         let is_sure = has_way || street.ways.is_empty() || kind_beside(text, start, true).is_none();
         for word in street.front.iter().rev() {
             match beside(text, start, word_before) {
@@ -570,7 +571,7 @@ impl Streets {
                 let is_whole = !goes_on(text, from, to);
                 return Some(found(from, to, people, has_way && is_sure && is_certain && is_whole));
             }
-            // `5` and `5a` are two doors of one house.
+            // `5` and `5a` may be two doors of the same house.
             let near = street.houses.iter().find(|(known, _)| known.number == house.number);
             if let Some((_, household)) = near {
                 return Some(found(from, to, &household.people, false));
@@ -581,7 +582,7 @@ impl Streets {
             gap.is_some_and(|gap| !gap.contains(&b','))
         });
         let is_other = has_other && !street.houses.is_empty();
-        // A single word that says nothing of a street may be any word: `Studio 5`.
+        // A single word without a kind of street may be any word: `Studio 5`.
         let is_plain = street.ways.is_empty() && !street.is_compound && street.words.len() < 2;
         let is_told = street.words.first().is_none_or(|word| word.len() >= SHORT_NAME);
         (!is_other && has_way && (is_told || !is_plain))
@@ -589,12 +590,12 @@ impl Streets {
     }
 }
 
-/// The word beside a place, with at most three bytes between.
+/// The word beside a position, with at most three bytes between them.
 fn beside(text: &[u8], at: usize, step: Step) -> Option<(usize, usize)> {
     step(text, at).filter(|(from, to)| from.saturating_sub(at).max(at.saturating_sub(*to)) <= 3)
 }
 
-/// The kind of a street beside its name; before the name over words that come and go.
+/// The kind of street beside its name. Before the name, optional words are skipped.
 fn kind_beside(text: &[u8], at: usize, is_leading: bool) -> Option<(usize, usize)> {
     let mut at = at;
     for _ in 0..3 {
@@ -611,7 +612,7 @@ fn kind_beside(text: &[u8], at: usize, is_leading: bool) -> Option<(usize, usize
     None
 }
 
-/// The wanted word beside a place, over words that come and go.
+/// The wanted word beside a position. Optional words are skipped.
 fn next(text: &[u8], at: usize, wanted: &[u8], step: Step) -> Option<(usize, usize)> {
     let mut at = at;
     for _ in 0..3 {
@@ -651,7 +652,7 @@ fn number_behind(text: &[u8], end: usize) -> Option<(House, usize, usize)> {
         (from, to) = beside(text, to, word_behind)?;
     }
     let mut house = house(text.get(from..to)?)?;
-    // `5 a`: the letter stands apart, and nothing of its word behind it.
+    // A separate letter belongs to the number if it is a whole word: `5 a`.
     if let Some((at, last)) = beside(text, to, word_behind)
         && let Some([letter @ b'a'..=b'h']) = text.get(at..last)
         && at - to <= 1

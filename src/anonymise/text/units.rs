@@ -1,9 +1,9 @@
-//! Parts of a house: `Flat 2`, `Ste 4`, `lgh 1101`, `2. OG`, `#4`, and which of them belongs to an address.
+//! Finds parts of a house that belong to an address: `Flat 2`, `Ste 4`, `lgh 1101`, `2. OG`, `#4`.
 
 use super::people::is_word;
 use super::scan::{word_before, word_behind};
 
-/// What stands before the number of a part of a house.
+/// Words before the number of a part of a house.
 const LEADING: [&str; 52] = [
     "flat",
     "apt",
@@ -58,11 +58,11 @@ const LEADING: [&str; 52] = [
     "корп",
     "подъезд",
 ];
-/// Those of them that are words of a language too: they count only with a number that the person has.
+/// Those of them that are also ordinary words. They count only with a number of the person.
 const WORDS: [&str; 14] = [
     "unit", "floor", "room", "level", "lot", "block", "building", "app", "int", "bus", "as", "m", "d", "esc",
 ];
-/// What stands behind the number of a floor: `2. OG`, `3 tr`, `2nd floor`.
+/// Words after the number of a floor: `2. OG`, `3 tr`, `2nd floor`.
 const BEHIND: [&str; 20] = [
     "og",
     "ug",
@@ -87,11 +87,11 @@ const BEHIND: [&str; 20] = [
 ];
 /// Floors without a number.
 const ALONE: [&str; 8] = ["eg", "dg", "erdgeschoss", "dachgeschoss", "nb", "stuen", "izq", "dcha"];
-/// What a number ends in that counts floors: `2nd`, `3e`, `2o`.
+/// The endings of ordinal numbers of floors: `2nd`, `3e`, `2o`.
 const ORDINALS: [&str; 12] = ["", "st", "nd", "rd", "th", "e", "er", "eme", "o", "a", "de", "ste"];
-/// Parts of a house one behind the other: building, floor, door.
+/// The maximum number of consecutive parts of a house: building, floor, door.
 const MOST: usize = 3;
-/// Letters and digits of the number of a part.
+/// The maximum number of letters and digits in the number of a part.
 const LONGEST: usize = 6;
 
 /// The numbers of the parts of a house, in order.
@@ -115,7 +115,7 @@ fn ordinal(word: &[u8]) -> Option<&[u8]> {
     ((1..=2).contains(&digits) && is_in(&ORDINALS, rest)).then_some(number)
 }
 
-/// A part of a house at the start of a list of words: how many words it takes, and its number.
+/// Reads a part of a house at the start of a list of words. Returns how many words it takes, and its number.
 pub(super) fn read<'w>(words: &[&'w [u8]]) -> Option<(usize, &'w [u8])> {
     match words {
         [word, number, ..] if is_in(&LEADING, word) && is_number(number) => Some((2, number)),
@@ -125,13 +125,13 @@ pub(super) fn read<'w>(words: &[&'w [u8]]) -> Option<(usize, &'w [u8])> {
     }
 }
 
-/// Whether a word says that a part of a house follows.
+/// Whether a word announces a part of a house.
 pub(super) fn is_designator(word: &[u8]) -> bool {
     is_in(&LEADING, word)
 }
 
-/// The parts that stand around an address, and from where to where it goes with them. `own` are the numbers that people of
-/// the house have.
+/// The parts around an address, and the range of the address with them. `own` says whether a number belongs to people
+/// of the house.
 pub(super) fn around(
     text: &[u8],
     (start, end): (usize, usize),
@@ -153,7 +153,7 @@ pub(super) fn around(
     (from, to, units)
 }
 
-/// Whether these signs may stand between an address and a part of the house.
+/// Whether these signs may be between an address and a part of the house.
 fn is_gap(gap: &[u8]) -> bool {
     gap.len() <= 3 && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'-' | b'/' | b'(' | b'\n' | b'.'))
 }
@@ -168,7 +168,7 @@ fn behind<'t>(text: &'t [u8], at: usize, own: &dyn Fn(&[u8]) -> bool) -> Option<
     if !is_gap(gap) {
         return None;
     }
-    // `5/12`, and `5 A 12` where it is theirs.
+    // A number may follow directly: `5/12`. In `5 A 12` it counts only if it belongs to a person of the house.
     if is_number(word) && word.len() <= 4 && word.iter().all(u8::is_ascii_digit) {
         let is_behind_letter =
             matches!(text.get(..at)?, [.., b' ' | b'0'..=b'9', letter] if letter.is_ascii_lowercase());
@@ -189,7 +189,7 @@ fn behind<'t>(text: &'t [u8], at: usize, own: &dyn Fn(&[u8]) -> bool) -> Option<
         let is_sure = !is_in(&WORDS, word) && next.iter().any(u8::is_ascii_digit);
         return (is_sure || own(next)).then_some((last, next));
     }
-    // `2. OG`: between the number of a floor and what says so stands a full stop or nothing but a space.
+    // Between the number of a floor and its word there is a full stop or a space: `2. OG`.
     let number = ordinal(word)?;
     let is_floor = is_in(&BEHIND, next) && matches!(between, b" " | b". " | b".");
     let is_sure = between.contains(&b'.') || word.len() > number.len();

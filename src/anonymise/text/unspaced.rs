@@ -1,6 +1,6 @@
-//! Names in scripts that put no spaces between words: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
+//! Finds names in scripts without spaces between words: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
 //!
-//! A name is looked for at every letter. In Korean a case ending follows without a space.
+//! A name is searched at every letter. In Korean, a case ending follows without a space.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use unicode_normalization::char::is_combining_mark;
 use super::fold::folded;
 use crate::data_map::Kind;
 
-/// Names of one person that are looked for side by side.
+/// The maximum number of names of one person that are searched side by side.
 const MOST_NAMES: usize = 8;
-/// Letters of a name that is a given name and a surname written as one.
+/// The minimum number of letters of a given name and a surname written as one word.
 const FULL: usize = 3;
 
-/// A name as it is looked for.
+/// A name in the form that is searched.
 pub(super) struct Form {
     pub(super) kind: Kind,
     pub(super) people: Vec<u32>,
@@ -23,14 +23,14 @@ pub(super) struct Form {
     pub(super) is_certain: bool,
 }
 
-/// Names, and how long they are by their first letter.
+/// The names, and their lengths by first letter.
 #[derive(Default)]
 pub(super) struct Unspaced {
     forms: HashMap<Box<[u8]>, Form>,
     lengths: HashMap<char, Vec<usize>>,
 }
 
-/// Whether words of this letter's script stand without spaces.
+/// Whether this letter's script has no spaces between words.
 pub(super) fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c),
         0x0E00..=0x0EFF | 0x1000..=0x11FF | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7A3
@@ -42,7 +42,7 @@ impl Unspaced {
         self.forms.is_empty()
     }
 
-    /// The parts of a name that count as names of their own: a surname and a given name written as one.
+    /// The parts of a name that count as separate names, if a surname and a given name are written as one word.
     pub(super) fn parts(token: &str) -> Vec<String> {
         let letters: Vec<char> = token.nfc().collect();
         let text = |letters: &[char]| letters.iter().collect::<String>();
@@ -53,7 +53,7 @@ impl Unspaced {
         }
     }
 
-    /// Adds a name. A single letter is looked for beside the other names only.
+    /// Adds a name. A single letter is only searched beside the other names.
     pub(super) fn add(&mut self, person: u32, token: &str, name: u32, is_part: bool) {
         let letters = token.nfc().count();
         if letters >= 2 {
@@ -61,7 +61,7 @@ impl Unspaced {
         }
     }
 
-    /// The names of one person side by side, in both orders.
+    /// Adds the names of one person side by side, in both orders.
     pub(super) fn join(&mut self, person: u32, names: &[String]) {
         let few = names.get(..names.len().min(MOST_NAMES)).unwrap_or_default();
         for (n, one) in few.iter().enumerate() {
@@ -75,8 +75,7 @@ impl Unspaced {
         }
     }
 
-    /// Adds the words of a place that are in such a script. With its number an address is certain. Numbers that hyphens join are
-    /// one number: `6-10-1` is a district, a block and a house. Up to its first number it is the address of many.
+    /// Adds the words of a place in such a script. An address with its number is certain.
     pub(super) fn add_place(&mut self, person: u32, kind: &Kind, value: &str) {
         let value = folded(value);
         let is_cut = |(at, c): (usize, char)| {
@@ -127,14 +126,14 @@ impl Unspaced {
         }
     }
 
-    /// Tells of every name in a folded text: which, and from where to where.
+    /// Calls a closure for every name in a folded text, with its range.
     pub(super) fn find<'m>(&'m self, text: &[u8], mut tell: impl FnMut(&'m Form, usize, usize)) {
         if self.forms.is_empty() {
             return;
         }
         let mut at = 0;
         while let Some(byte) = text.get(at).copied() {
-            // These scripts take three bytes and more.
+            // Characters of these scripts have three bytes or more.
             if byte < 0xE0 {
                 at += 1;
                 continue;
@@ -179,8 +178,8 @@ fn numbered(token: &str) -> Vec<String> {
     list
 }
 
-/// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable. So does a
-/// mark in other scripts.
+/// Whether the last syllable continues after this position. Korean syllables are folded into sounds, and one more
+/// sound makes another syllable. In other scripts, a mark does the same.
 fn goes_on(text: &[u8], at: usize) -> bool {
     let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     let sign = usize::from(matches!(text.get(at), Some(b'-' | b'.' | b':')));

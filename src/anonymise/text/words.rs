@@ -1,21 +1,23 @@
-//! The words of a folded text, and which of them are worth a look.
+//! Splits a folded text into words, and filters the words that need a look-up.
 //!
-//! Hardly a word of hardly a text is anybody's name. So words are found sixty-four bytes at a time, and each is held against
-//! a filter that fits into the processor's cache, for one person or for a hundred thousand; what passes is looked up.
+//! Nearly no word in nearly no text is a name of a searched person. So words are found in blocks of 64 bytes, and
+//! each word is checked against a filter. Only words that pass are looked up. The filter fits into the processor's
+//! cache, even for a hundred thousand people.
 
 use std::collections::HashSet;
 
-/// So many bytes are looked at together.
+/// The number of bytes in a block.
 pub(super) const BLOCK: usize = 64;
-/// So many bytes of a word are read at once.
+/// The number of bytes of a word that are read at once.
 const READ: usize = 8;
-/// Bits of the filter for each word that it knows: one word in some sixty passes that it does not know.
+/// The bits of the filter per known word. About one in sixty unknown words passes.
 const BITS: usize = 16;
-/// The same for beginnings of words, and so many 64 bits at least.
+/// The bits of the filter per beginning of a word.
 const BEGINNING_BITS: usize = 128;
+/// The minimum size of the filter for beginnings, in units of 64 bits.
 const LEAST_BEGINNINGS: usize = 256;
 
-/// A word of a text, and by what the filter knows it.
+/// A word of a text, with the values that the filter uses.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) start: usize,
@@ -25,7 +27,7 @@ pub(super) struct Found {
     within: u64,
 }
 
-/// The first letters of a word: four of ASCII, or three of two bytes.
+/// The first letters of a word: four ASCII letters, or three letters of two bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Beginning(u64);
 
@@ -42,18 +44,18 @@ impl Found {
     }
 }
 
-/// How many bytes have to be there, with spaces behind a text of so many, for [`each_word`].
+/// The buffer length that [`each_word`] needs for a text of this length. The rest must be spaces.
 pub(super) fn padded(len: usize) -> usize {
     (len / BLOCK + 1) * BLOCK + READ
 }
 
-/// Tells of each word of a folded text with spaces behind it, in order.
+/// Calls a closure for each word of a folded text, in order. The text must have spaces after it.
 pub(super) fn each_word(text: &[u8], mut tell: impl FnMut(Found)) {
     let mut start = None;
     let mut last = 0;
     for (n, block) in text.as_chunks::<BLOCK>().0.iter().enumerate() {
         let in_words = word_bytes(block);
-        // Where a word starts, and where it is over.
+        // The bits where a word starts or ends.
         let mut edges = in_words ^ (in_words << 1 | last);
         last = in_words >> (BLOCK - 1);
         while edges != 0 {
@@ -70,22 +72,23 @@ pub(super) fn each_word(text: &[u8], mut tell: impl FnMut(Found)) {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x80 * ONES;
 
-/// A bit for each byte of a block whose highest bit is set by `flag`, which gets eight bytes at a time.
+/// A bit for each byte of a block. `flag` gets eight bytes at a time, and sets the highest bit of each byte that
+/// counts.
 #[inline]
 fn flagged(block: &[u8; BLOCK], flag: impl Fn(u64) -> u64) -> u64 {
     let mut bits = 0;
     for (n, eight) in block.as_chunks::<READ>().0.iter().enumerate() {
         let flags = flag(u64::from_le_bytes(*eight)) & HIGH;
-        // The eight flags next to one another.
+        // Packs the eight flags into adjacent bits.
         bits |= ((flags >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (n * READ);
     }
     bits
 }
 
-/// A bit for each byte of a block that belongs to a word: digits, small letters, and whatever is not ASCII.
+/// A bit for each byte of a block that belongs to a word: digits, small letters, and all non-ASCII bytes.
 #[inline]
 fn word_bytes(block: &[u8; BLOCK]) -> u64 {
-    // In each byte the highest bit says whether the seven below it are at least so much.
+    // In each byte, the highest bit says whether the lower seven bits are at least this value.
     let at_least = |low: u64, byte: u8| low + (0x80 - u64::from(byte)) * ONES;
     flagged(block, |bytes| {
         let low = bytes & !HIGH;
@@ -95,9 +98,9 @@ fn word_bytes(block: &[u8; BLOCK]) -> u64 {
     })
 }
 
-/// A bit for each byte of a block with which a character starts.
+/// A bit for each byte of a block that starts a character.
 pub(super) fn first_bytes(block: &[u8; BLOCK]) -> u64 {
-    // Those that go on start with 10.
+    // Continuation bytes begin with the bits 10.
     flagged(block, |bytes| !bytes | bytes << 1)
 }
 
@@ -106,7 +109,8 @@ fn eight(text: &[u8], at: usize) -> u64 {
     text.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// A word by its first and last eight bytes and its length, and by its first letters. There are bytes behind the text.
+/// Computes the filter values of a word, from its first and last eight bytes, its length, and its first letters. The
+/// buffer must have bytes after the text.
 #[inline]
 pub(super) fn found(text: &[u8], start: usize, end: usize) -> Found {
     let len = end - start;
@@ -120,7 +124,7 @@ pub(super) fn found(text: &[u8], start: usize, end: usize) -> Found {
     Found { start, end, mark: (both ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15), within }
 }
 
-/// The same of a word that stands alone.
+/// Does the same for a single word.
 fn found_alone(word: &[u8], text: &mut Vec<u8>) -> Found {
     text.clear();
     text.extend_from_slice(word);
@@ -128,17 +132,17 @@ fn found_alone(word: &[u8], text: &mut Vec<u8>) -> Found {
     found(text, 0, word.len())
 }
 
-/// Knows words and beginnings of words, and takes a few others for them.
+/// A Bloom filter of words and of beginnings of words. A few unknown words pass, too.
 #[derive(Default)]
 pub(super) struct Filter {
     words: Vec<u64>,
     beginnings: Vec<u64>,
-    /// How far a number is shifted to lead into each.
+    /// The shifts that turn a hash into an index of each table.
     shifts: (u32, u32),
 }
 
 impl Filter {
-    /// That knows these words, and all words that begin as the others do.
+    /// Makes a filter of these words, and of all words with these beginnings.
     pub(super) fn new(words: &[Box<[u8]>], beginnings: &HashSet<Beginning>) -> Self {
         if words.is_empty() {
             return Self::default();
@@ -159,7 +163,7 @@ impl Filter {
         filter
     }
 
-    /// Two bits of one number: one look into memory.
+    /// The position of two bits in one 64-bit word, so that a check needs only one memory access.
     #[inline]
     fn whole(&self, word: Found) -> (usize, u64) {
         let at = usize::try_from(word.mark >> self.shifts.0).unwrap_or(usize::MAX);
@@ -173,20 +177,20 @@ impl Filter {
         (at, 1 << (number >> 26 & 63))
     }
 
-    /// Whether it may know the word or its beginning. Of nobody it knows nothing.
+    /// Whether the word or its beginning may be known. An empty filter knows nothing.
     #[inline]
     pub(super) fn passes(&self, word: Found) -> bool {
         self.knows(word) || self.knows_beginning(word)
     }
 
-    /// Whether it may know the word.
+    /// Whether the word may be known.
     #[inline]
     pub(super) fn knows(&self, word: Found) -> bool {
         let (at, bits) = self.whole(word);
         self.words.get(at).is_some_and(|known| known & bits == bits)
     }
 
-    /// Whether it may know words that begin so.
+    /// Whether a word with this beginning may be known.
     #[inline]
     pub(super) fn knows_beginning(&self, word: Found) -> bool {
         let (at, bits) = self.beginning(word.beginning());

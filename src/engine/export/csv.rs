@@ -1,4 +1,5 @@
-//! An export of one class as CSV that a spreadsheet reads without running or rewriting anything.
+//! Writes an export of one class as CSV. A spreadsheet opens the file without running formulas and without changing
+//! values.
 
 use std::io::{self, Write};
 
@@ -8,7 +9,7 @@ use super::{ExportError, ExportPage, ExportRecord, Exporting, WhyLeftOut};
 use crate::data_map::Value;
 use crate::plan::review::cell::cell;
 
-/// A whole number from here on loses digits in a spreadsheet.
+/// From this number on, whole numbers lose digits in a spreadsheet.
 const EXACT: u64 = 1_000_000_000_000_000;
 
 /// Writes the rows of a class.
@@ -32,7 +33,7 @@ impl<W: Write> Rows<W> {
         self.writer.write_record(None::<&[u8]>)
     }
 
-    /// A row. `file` gives the name of the file in which bytes are written instead.
+    /// Writes a row. Bytes are written to a file instead. `file` gives its name.
     pub(super) fn record(
         &mut self,
         record: &ExportRecord,
@@ -69,7 +70,7 @@ impl<W: Write> Rows<W> {
     }
 }
 
-/// What stands in the cell of a value that is left out.
+/// The text in the cell of a value that is left out.
 pub(super) fn left_out_cell(why: WhyLeftOut) -> &'static str {
     match why {
         WhyLeftOut::Secret => "[left out: secret]",
@@ -78,15 +79,15 @@ pub(super) fn left_out_cell(why: WhyLeftOut) -> &'static str {
     }
 }
 
-/// Writes an export as CSV: a header and a row for each record, in UTF-8. An export of several classes has one table after
-/// the other, each after an empty line; a [`ZipExport`](super::ZipExport) has one file for each.
+/// Writes an export as CSV: a header and a row for each record, in UTF-8. An export of several classes has several
+/// tables, with an empty line between them. A [`ZipExport`](super::ZipExport) has one file per class.
 ///
-/// * A text that a spreadsheet could run or rewrite gets an apostrophe before it: formulas, and what looks like a date or a
-///   long number.
+/// * A text that a spreadsheet could run or change gets an apostrophe before it. These are formulas, and texts that
+///   look like a date or a long number.
 /// * NULL is an empty cell. Bytes are base64. A value that is left out is `[left out: …]` with the reason.
 ///
 /// # Errors
-/// [`ExportError`]: a store out of reach, or the place cannot be written.
+/// [`ExportError`]: a store out of reach, or a failed write.
 pub async fn write_csv(mut export: Exporting, into: impl Write) -> Result<Exporting, ExportError> {
     let mut rows = Rows::new(into);
     let has_customers = export.has_customers();

@@ -5,7 +5,7 @@ use std::io;
 use crate::engine::Error;
 use crate::plan::letter::LetterError;
 
-/// Why an export could not be written.
+/// The error of an export that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {

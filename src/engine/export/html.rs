@@ -10,9 +10,9 @@ use crate::data_map::{ClassName, FieldName, NotCovered, Value};
 use crate::plan::letter::{self, Letterhead, filled as fill, html_escaped as escaped};
 use crate::policy::Policy;
 
-/// The most records of a class that are shown on the page.
+/// The maximum number of records of a class on the page.
 const SHOWN: usize = 20;
-/// The most characters of a value that are shown on the page.
+/// The maximum number of characters of a value on the page.
 const CHARS: usize = 2_000;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}\
@@ -34,7 +34,7 @@ pub(super) struct Preview {
 }
 
 impl Preview {
-    /// Adds a record. `files` has the number of each column of bytes, and the name of its file.
+    /// Adds a record. `files` has the index of each column with bytes, and the name of its file.
     pub(super) fn add(&mut self, record: &ExportRecord, files: &[(usize, String)]) {
         if self.rows.len() >= SHOWN {
             return;
@@ -77,8 +77,8 @@ pub(super) struct Index<'h> {
 }
 
 impl<'h> Index<'h> {
-    /// A page in the language of a letterhead. The statement of retention is written first, so that a missing word is an
-    /// error before anything is read.
+    /// Makes a page in the language of a letterhead. The statement of retention is written first. So a missing word
+    /// is an error before any record is read.
     pub(super) fn new(head: &'h Letterhead, export: &Exporting) -> Result<Self, ExportError> {
         let policy = export.engine.policy().clone();
         let tenant = match &export.export.scope {

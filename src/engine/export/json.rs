@@ -1,4 +1,4 @@
-//! An export as one JSON document, written as it is read.
+//! Writes an export as one JSON document, page by page while the store is read.
 
 use std::io::Write;
 
@@ -43,14 +43,14 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 /// | `values` | the value of each field that is not left out, by name |
 /// | `left_out` | the reason for each field that is left out, by name: `secret`, `of_somebody_else`, `shared`. Missing if nothing is left out |
 ///
-/// A value is `null`, a number, a text, or bytes as `{"base64": "…"}`. A number that JSON does not have is a text:
-/// `"inf"`, `"NaN"`. A JSON document is the text that is stored.
+/// A value is `null`, a number, a text, or bytes as `{"base64": "…"}`. A number that JSON cannot express is a text:
+/// `"inf"`, `"NaN"`. A JSON document of the store is written as a text, exactly as it is stored.
 ///
 /// Returns the export, with its [report](Exporting::report).
 ///
 /// # Errors
-/// [`ExportError`]: a store out of reach, or the place cannot be written. Then the document has no end, and no program
-/// reads it as a whole one.
+/// [`ExportError`]: a store out of reach, or a failed write. Then the document is incomplete and no valid JSON, so no
+/// program can mistake it for a whole export.
 pub async fn write_json(mut export: Exporting, mut into: impl Write) -> Result<Exporting, ExportError> {
     write!(into, "{{\"format\":{FORMAT},\"made_at\":")?;
     put(&mut into, &export.at)?;

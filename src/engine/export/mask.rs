@@ -1,4 +1,4 @@
-//! What is left out of an export: secrets, and what belongs to other people.
+//! Leaves values out of an export: secrets, and data of other people.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum WhyLeftOut {
     Secret,
     /// The value belongs to somebody else, or leads to somebody else.
     OfSomebodyElse,
-    /// Somebody else has the record, too, and the value may be about them.
+    /// Somebody else has the record, too, and the value may be about that person.
     Shared,
 }
 
@@ -42,7 +42,8 @@ impl fmt::Display for WhyLeftOut {
     }
 }
 
-/// The values by which the customer is known, in the form in which they are compared. It has no `Debug`.
+/// The values by which the customer is known, in the form in which they are compared. It has no `Debug`, so that no
+/// value is logged.
 #[derive(Default)]
 pub(super) struct Own(HashSet<String>);
 
@@ -60,9 +61,9 @@ impl Own {
 pub(super) struct Masks {
     fields: Vec<FieldName>,
     secret: Vec<usize>,
-    /// Secrets inside JSON documents: the place of the document, the pointer, and the name of the field.
+    /// Secrets inside JSON documents: the index of the document, the pointer, and the name of the field.
     inside: Vec<(usize, Pointer, FieldName)>,
-    /// The places of personal values, if those of shared records are left out.
+    /// The indexes of personal values, if these are left out of shared records.
     personal: Vec<usize>,
 }
 
@@ -91,7 +92,7 @@ impl Masks {
         Self { fields: fields.to_vec(), secret, inside, personal }
     }
 
-    /// Moves the values of a record into the export, without those that are left out. `count` hears of each of these.
+    /// Moves the values of a record into the export. Calls `count` for each value that is left out.
     pub(super) fn apply(
         &self,
         record: ReadRecord,
@@ -126,7 +127,7 @@ impl Masks {
         for (place, pointer, field) in &self.inside {
             let text = match values.get(*place) {
                 Some(Value::Text(text)) => text,
-                // A document as bytes: nobody can tell where in it the secret is.
+                // The document is stored as bytes, so the place of the secret in it is unknown.
                 Some(Value::Blob(_)) => {
                     leave_out(&mut values, *place, WhyLeftOut::Secret);
                     continue;
@@ -141,7 +142,7 @@ impl Masks {
                         *value = Value::Text(less);
                     }
                 }
-                // Nobody can tell where in the text the secret is.
+                // The document cannot be parsed, so the place of the secret in it is unknown.
                 Err(_) => leave_out(&mut values, *place, WhyLeftOut::Secret),
             }
         }

@@ -1,7 +1,7 @@
-//! Exports: everything about one person, one record class of all customers, or everything of a tenant.
+//! Exports data: everything about one customer, all records of one class, or everything of a tenant.
 //!
-//! Art. 15 GDPR gives a person access to all that is held about them, and Art. 20 in a form that programs read. A tenant
-//! whose contract ends gets its data handed over before they are erased.
+//! A person has a right to access all data about them (Art. 15 GDPR), and a right to a form that programs can read
+//! (Art. 20 GDPR). A tenant whose contract ends gets its data before they are erased.
 //!
 //! | what is exported | by | what stays out |
 //! |---|---|---|
@@ -9,17 +9,19 @@
 //! | all records of one class | [`Export::class`] | secrets |
 //! | everything about all customers of a tenant | [`Export::tenant`] | secrets; what belongs to other people |
 //!
-//! *Secrets* are passwords and access tokens ([`Kind::is_secret`]). What *belongs to other people* is a field that the map
-//! gives to the person at the far end of a link, and a link that leads to another customer. A record that others have too may
-//! speak of them, so its personal values are masked unless they are known to be this customer's: a value by which the
-//! customer is known elsewhere, too. An operator who has weighed the rights of the others (Art. 15(4) GDPR) can
-//! [show](Export::showing_shared) them. Every cell is either in the export or named as left out, with the reason.
+//! *Secrets* are passwords and access tokens ([`Kind::is_secret`]). Two kinds of fields *belong to other people*: a
+//! field that the map gives to the person at the other end of a link, and a link that leads to another customer. A
+//! record that several people have may be about the others. So its personal values are left out, unless the
+//! customer's own records contain the same value. An operator who has weighed the rights of the others (Art. 15(4)
+//! GDPR) can [show](Export::showing_shared) these values. Every value is either in the export, or reported as left
+//! out with the reason.
 //!
-//! [`Engine::export`] checks the operator and the purpose, tells the host's [`AccessLog`](super::AccessLog), and gives an
-//! [`Exporting`]. Its pages can be written as JSON, as CSV or as a ZIP archive (feature `export`). Memory is bounded by the
-//! page.
+//! [`Engine::export`] checks the operator and the purpose, writes to the host's [`AccessLog`](super::AccessLog), and
+//! returns an [`Exporting`]. Its pages can be written as JSON, as CSV or as a ZIP archive (feature `export`). Memory
+//! is bounded by the page.
 //!
-//! An export is read page by page, and not in one transaction: what changes meanwhile may be in it as before or as after.
+//! An export is read page by page, not in one transaction. A record that changes in the meantime may be exported as
+//! it was before or after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -61,7 +63,7 @@ pub use self::zip::ZipExport;
 pub use mask::WhyLeftOut;
 use mask::{Masks, Own};
 
-/// The most records of a page.
+/// The maximum number of records in a page.
 const PAGE: usize = 2_000;
 
 /// What is exported.
@@ -91,13 +93,13 @@ impl Export {
         Self::of(Scope::Customer(customer.into()))
     }
 
-    /// All records of one class, whoever has them. The operator needs authority over every tenant of the store.
+    /// All records of one class, of all customers. The operator needs authority over every tenant of the store.
     pub fn class(class: impl Into<ClassName>) -> Self {
         Self::of(Scope::Class(class.into()))
     }
 
-    /// Everything about all customers of a tenant, the "Unknown Customer" included. A record that several of them have is
-    /// exported once for each.
+    /// Everything about all customers of a tenant, including the "Unknown Customer". If several of them have a
+    /// record, the record is exported once for each.
     pub fn tenant(tenant: impl Into<TenantId>) -> Self {
         Self::of(Scope::Tenant(tenant.into()))
     }
@@ -109,7 +111,7 @@ impl Export {
         self
     }
 
-    /// Sets the most records that are in memory at once: at least 1. The default is 2,000.
+    /// Sets the maximum number of records in memory at once: at least 1. The default is 2,000.
     #[must_use]
     pub fn page(mut self, records: usize) -> Self {
         self.page = records.max(1);
@@ -139,7 +141,7 @@ pub struct ExportRecord {
     pub customer: Option<CustomerId>,
     /// The values, in the order of [`ExportPage::fields`]. A value that is left out is [`Value::Null`].
     pub values: Vec<Value>,
-    /// The places of values that are left out, in order, with the reason.
+    /// The indexes of values that are left out, in order, with the reason.
     pub left_out: Vec<(usize, WhyLeftOut)>,
 }
 
@@ -157,7 +159,7 @@ pub struct LeftOut {
     pub records: u64,
 }
 
-/// What an export had, and what it had not.
+/// What an export contains, and what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExportReport {
@@ -170,7 +172,7 @@ pub struct ExportReport {
 }
 
 impl EngineBuilder {
-    /// Sets the store that reads whole records, for exports and searches: mostly the store of the customers itself.
+    /// Sets the store that reads whole records, for exports and searches. Usually this is the customer store itself.
     #[must_use]
     pub fn records(mut self, store: impl ReadRecords) -> Self {
         self.reads = Some(Arc::new(store));
@@ -179,7 +181,7 @@ impl EngineBuilder {
 }
 
 impl Engine {
-    /// Begins an export. The host's access log hears of it before anything is read.
+    /// Begins an export. The access is written to the host's access log before anything is read.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`], [`Error::NoSuchClass`], [`Error::NoSuchTenant`]. [`Error::Approval`] for an operator of
@@ -200,8 +202,8 @@ impl Engine {
                 for identifiers in found {
                     match identifiers {
                         Ok(identifiers) => own.add(&identifiers),
-                        // Nobody is refused access because of a document that cannot be read. Then less is known to be the
-                        // customer's, and more is masked in records that others have too.
+                        // An unreadable document must not prevent an access to the other data. Then fewer values are
+                        // known as the customer's own, and more values are left out of shared records.
                         Err(StoreError::Unreadable { .. }) => {}
                         Err(error) => return Err(error.into()),
                     }
@@ -286,7 +288,7 @@ struct ReadClass {
     class: ClassName,
     masks: Option<Masks>,
     is_first: bool,
-    /// The customers of the batch whose records are read. Without customers, everybody's.
+    /// The customers of the batch whose records are read. `None`: the records of all customers.
     batch: Option<Vec<CustomerId>>,
     /// The batches of customers that follow.
     pages: Option<Pages>,
@@ -324,7 +326,7 @@ impl Exporting {
         self.at
     }
 
-    /// What was exported so far. Complete when [`next`](Self::next) has returned `None`.
+    /// What was exported so far. The report is complete when [`next`](Self::next) has returned `None`.
     pub fn report(&self) -> &ExportReport {
         &self.report
     }
@@ -342,7 +344,7 @@ impl Exporting {
     /// The next page. `None` when everything was read.
     ///
     /// # Errors
-    /// A store out of reach. Then begin the export again: every further call is an error.
+    /// A store out of reach. Then every further call is an error, too: begin the export again.
     pub async fn next(&mut self) -> Result<Option<ExportPage>, Error> {
         if std::mem::replace(&mut self.is_broken, true) {
             let what = "an earlier page could not be read; begin the export again";

@@ -1,4 +1,4 @@
-//! What the page for the person says, in each language. `{…}` is filled in.
+//! The texts of the page for the person, in each language. `{…}` is filled in.
 
 use super::WhyLeftOut;
 use crate::policy::Language;

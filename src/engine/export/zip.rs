@@ -1,4 +1,4 @@
-//! An export as a ZIP archive: one CSV for each class, the documents, and a page for the person.
+//! Writes an export as a ZIP archive: one CSV per class, the documents, and a page for the person.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ use crate::plan::letter::Letterhead;
 /// | `files/CLASS/` | documents, images and other bytes |
 /// | `report.json` | how many records each class has, what is left out, what the export does not reach |
 ///
-/// Only the owner of the process may read the archive. It appears under its name when it is complete, and overwrites no
-/// other file.
+/// Only the user who runs the process may read the archive. The archive gets its name when it is complete, and it
+/// never overwrites another file.
 #[derive(Debug)]
 pub struct ZipExport<'h> {
     path: PathBuf,
@@ -55,8 +55,8 @@ impl<'h> ZipExport<'h> {
     /// Reads the export to its end and writes the archive. Returns the export, with its [report](Exporting::report).
     ///
     /// # Errors
-    /// [`ExportError`]: a store out of reach; [`io::ErrorKind::AlreadyExists`] if there is a file of this name; or the policy
-    /// lacks words in the language of the letterhead. Then there is no archive.
+    /// [`ExportError`]: a store out of reach, [`io::ErrorKind::AlreadyExists`] if there is a file of this name, or
+    /// words that the policy lacks in the language of the letterhead. Then there is no archive.
     pub async fn write(self, mut export: Exporting) -> Result<Exporting, ExportError> {
         let mut index = self.head.map(|head| Index::new(head, &export)).transpose()?;
         let mut archive = Archive {
@@ -70,7 +70,8 @@ impl<'h> ZipExport<'h> {
             let is_aside = has_files(&export, &first);
             let mut preview = Preview::default();
             next = if is_aside {
-                // The archive holds one open file at a time, so the rows wait beside it while documents are written.
+                // A ZIP archive can have only one open entry at a time. So the rows are kept in a temporary file
+                // while documents are written.
                 let mut rows = Rows::new(PrivateFile::create(beside(&self.path))?);
                 let next =
                     self.class(&mut export, first, &mut rows, Some(&mut archive), &mut preview).await?;
@@ -169,7 +170,7 @@ fn options(at: DateTime<Utc>, is_stored: bool) -> SimpleFileOptions {
         .compression_method(method)
         .unix_permissions(0o600)
         .large_file(true)
-        // An archive knows no year before 1980; then the file has no time.
+        // A ZIP archive cannot express a year before 1980. Then the entry has no time.
         .last_modified_time(made.unwrap_or_default())
 }
 
@@ -184,7 +185,7 @@ fn has_files(export: &Exporting, page: &ExportPage) -> bool {
     })
 }
 
-/// The file beside the archive in which rows wait.
+/// The path of the temporary file for rows, beside the archive.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".rows");
@@ -201,7 +202,7 @@ pub(super) fn csv_name(class: &ClassName) -> String {
     format!("{}.csv", file_name(class.as_str()))
 }
 
-/// The ending of a file, from its first bytes.
+/// The file name extension, from the first bytes of the file.
 fn ending(bytes: &[u8]) -> &'static str {
     const KNOWN: [(&[u8], &str); 6] = [
         (b"%PDF-", ".pdf"),

@@ -1,4 +1,5 @@
-//! The only step of a removal of copies. It is recorded before the first copy goes, and read back at the end.
+//! The only step of a removal of copies. It is recorded before the first copy is removed. At the end the place is
+//! listed again.
 
 use async_trait::async_trait;
 

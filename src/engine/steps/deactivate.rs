@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::Perform;
-use crate::case::{Because, Before, DeactivationOutcome, Event, Hindrance, Proof};
+use crate::case::{Before, DeactivationOutcome, Event, Hindrance, Proof, SupersedeReason};
 use crate::customer::Status;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
@@ -15,7 +15,7 @@ use crate::store::{Deactivated, Deactivation};
 /// Archives customers, if the store supports it.
 pub(in crate::engine) struct Deactivate;
 
-/// Whether an archived customer may be the result of this case's own write before an interruption.
+/// Whether the customer may have been archived by this same case, before an interruption.
 fn may_be_ours(run: &Run<'_, ErasureWork>) -> bool {
     let begun = run.progress.step(&Step::Deactivate).map_or(0, |step| step.begun);
     let was_archived = run.work.facts.as_ref().is_some_and(|facts| facts.status.is_archived());
@@ -72,11 +72,11 @@ impl Perform<ErasureWork> for Deactivate {
                 Some(Ok(Deactivated::Already)) => DeactivationOutcome::Already,
                 Some(Ok(Deactivated::Unsupported)) => DeactivationOutcome::Unsupported,
                 Some(Ok(Deactivated::Changed)) => {
-                    engine.supersede(run, Because::CustomerChanged).await?;
+                    engine.supersede(run, SupersedeReason::CustomerChanged).await?;
                     continue;
                 }
                 Some(Ok(Deactivated::Missing)) => {
-                    engine.supersede(run, Because::NoCustomer).await?;
+                    engine.supersede(run, SupersedeReason::NoCustomer).await?;
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => {
@@ -98,8 +98,8 @@ impl Perform<ErasureWork> for Deactivate {
                 facts.status = Status::Archived;
             }
             tracing::info!(case = %run.id(), "deactivated");
-            // Recorded together with the next event. A resume before that finds the recorded intent and the archived
-            // customer.
+            // The event is recorded together with the next event. If the process dies before, a resume finds the
+            // recorded intent and the archived customer.
             run.note(Event::Done { step: step.clone(), proof: Proof::Deactivated(outcome) })?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The only step of an expiry: parts of the expired records are found and treated.
+//! The only step of an expiry: finds and treats the expired records, part by part.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, RecordsOf, Step};
 use crate::store::{EraseRequest, Erased, OwnerlessErased, StoreError, Target};
 use crate::treatment::{ClassTreatment, RecordAction, Tally, Treatment};
 
-/// The number of records, in addition to twice the planned number, that may have expired by the time of the run.
+/// An expiry may treat up to twice the planned number of records, plus this number.
 const LEEWAY: u64 = 100;
-/// The maximum number of pages in one part, if nothing on them is due.
+/// The maximum number of pages that are read for one part, if nothing on them is due.
 const PAGES: usize = 20;
-/// The maximum number of parts of ownerless records. After that, a store that always reports more is not believed.
+/// The maximum number of parts of ownerless records. A store that reports more than this has an error.
 const MOST_PARTS: u32 = 1_000_000;
-/// How often ownerless records are counted again: triggers may have written more of them.
+/// How often ownerless records are counted again. Database triggers may have written new ones.
 const LOOKS: u32 = 3;
 
 /// What a part has to treat.
@@ -65,8 +65,8 @@ impl Perform<ExpiryWork> for Expire {
                 }
                 Err(error) => return Err(error),
             }
-            // The approval covers roughly what the plan counted. If far more has expired, stop, so that a person can
-            // check.
+            // The approval covers roughly the number that the plan counted. If far more records have expired, stop,
+            // so that a person can check.
             let (planned, found) = (run.work.expiry.planned, run.found());
             if found > planned.saturating_mul(2).saturating_add(LEEWAY) {
                 engine.end_early(run, EndedEarly::MoreThanPlanned { planned, found }).await?;
@@ -74,7 +74,7 @@ impl Perform<ExpiryWork> for Expire {
             }
             run.note(Event::Begun { step: Step::Expire, before: None })?;
         }
-        // Saved even if the part is empty: the write renews the lease, and a resume continues from here.
+        // The event is saved even if the part is empty. The write renews the lease, and a resume continues from here.
         engine.save(runs.iter_mut().map(|run| &mut **run).filter(|run| run.is_active())).await
     }
 
@@ -93,7 +93,7 @@ impl Perform<ExpiryWork> for Expire {
             match treated {
                 Ok(()) => {}
                 Err(error @ (Error::Store(_) | Error::Gateway(_))) => {
-                    // Nobody can say how much of this part is done. The part is read again.
+                    // It is unknown how much of this part is done. So the part is read again.
                     run.work.part = None;
                     run.wait(Step::Expire, &error, None);
                     continue;
@@ -188,7 +188,7 @@ impl Engine {
                         more.push(due);
                     }
                     answer => {
-                        // What earlier parts have treated stays treated.
+                        // Records that earlier parts have treated stay treated.
                         if !due.done.is_nothing() {
                             of.add(treatment, &due.done.touched());
                         }
@@ -213,7 +213,7 @@ impl Engine {
                     of.customers += 1;
                     of.add(treatment, &due.done.touched());
                 }
-                // Nobody can say how much of it is done.
+                // It is unknown how much of the treatment is done.
                 Ok(_) => of.failed("records that have expired are there still after they were erased"),
                 Err(error) => of.failed(error),
             }
@@ -240,8 +240,8 @@ impl Engine {
         }
         let tally = port.count_ownerless(&request).await?;
         let left = tally.due();
-        // A repeated count finds what triggers wrote in between. If the count did not shrink, it will not shrink next
-        // time.
+        // A repeated count finds records that triggers wrote in between. If the count did not shrink, another attempt
+        // does not help.
         if left == 0 || looks >= LOOKS || (looks > 0 && left >= due) {
             let mut of = ExpiredOf { failed: refused, ..ExpiredOf::default() };
             if left > 0 && of.failed.is_empty() {

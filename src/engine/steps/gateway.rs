@@ -10,7 +10,7 @@ use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
 
 use super::Perform;
-use crate::case::{Because, Event, Hindrance, Obstacle, Proof};
+use crate::case::{Event, Hindrance, Obstacle, Proof, SupersedeReason};
 use crate::customer::{AccountId, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -35,6 +35,8 @@ pub(super) const LONGEST: Duration = Duration::from_secs(10);
 /// The result for one profile.
 enum Profile {
     Done(GatewayAnswer),
+    /// The gateway refused at once, and has erased nothing.
+    Refused(String),
     Blocked(Hindrance),
     Failed(GatewayError),
 }
@@ -44,7 +46,7 @@ pub(in crate::engine) enum Refusal {
     /// A person has to decide.
     Blocked(Obstacle),
     /// The approved plan does not fit the facts any more.
-    Over(Because),
+    Over(SupersedeReason),
 }
 
 /// A kind of case that erases profiles at gateways.
@@ -56,8 +58,8 @@ pub(in crate::engine) trait AtGateways: Work {
     /// The profiles at a gateway.
     fn profiles(&self, gateway: &GatewayName) -> Vec<ProfileId>;
 
-    /// The reason, if the adapter's key belongs to another account than the approved one.
-    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because>;
+    /// The reason to stop, if the adapter's key belongs to another account than the approved one.
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<SupersedeReason>;
 
     /// The customer whom the gateway must name as the owner, if the gateway names an owner.
     fn owner(&self) -> Option<&CustomerId>;
@@ -81,8 +83,8 @@ impl<W: AtGateways> Perform<W> for Gateways {
         W::look_again(engine, runs).await
     }
 
-    /// Erases the profiles, even if the records were begun but not done. A new profile may exist since, and erasing
-    /// the records would erase its id.
+    /// Erases the profiles, even if the erasure of the records was begun but not finished. A new profile may exist by
+    /// now, and its id would be lost with the records.
     async fn act(
         &self,
         engine: &Engine,
@@ -128,7 +130,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
-            return self.stop(run, step, Because::NoAdapter { gateway: name.clone() }).await;
+            return self.stop(run, step, SupersedeReason::NoAdapter { gateway: name.clone() }).await;
         };
         let mut profiles: Vec<(ProfileId, Digest)> = run
             .work
@@ -150,7 +152,7 @@ impl Engine {
             Err(error) => return self.failed(run, step, error).await,
         }
         for (profile, digest) in profiles {
-            // The check comes before the intent is recorded: a refusal here has begun nothing.
+            // The check comes before the intent is recorded. So after a refusal nothing has begun.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
                 Ok(Some(Refusal::Blocked(obstacle))) => return self.block(run, obstacle).await,
@@ -171,6 +173,10 @@ impl Engine {
                     let proof = Proof::Answer { profile: digest, answer };
                     run.note(Event::Part { step: step.clone(), proof })?;
                     self.save([&mut *run]).await?;
+                }
+                Profile::Refused(reason) => {
+                    run.note(Event::Refused { step: step.clone() })?;
+                    return self.block(run, at_the_step(step, Hindrance::Refused(reason))).await;
                 }
                 Profile::Blocked(reason) => {
                     return self.block(run, at_the_step(step, reason)).await;
@@ -222,7 +228,7 @@ impl Engine {
         let erasure = ProfileErasure {
             profile: profile.clone(),
             owner: run.work.owner().cloned(),
-            // Each profile has its own key: a gateway that knows a key repeats its earlier answer.
+            // Each profile has its own key. For a known key, a gateway repeats its earlier answer.
             idempotency_key: Digest::of(&(run.id(), gateway.gateway(), digest)).to_string(),
         };
         let step = Step::Gateway(gateway.gateway().clone());
@@ -262,6 +268,8 @@ impl Engine {
                     Err(error) => Profile::Failed(error),
                 }
             }
+            // A gateway that refuses at once has erased nothing. One that accepted first may have begun.
+            GatewayOutcome::Blocked { reason } if known.is_none() => Profile::Refused(reason.clone()),
             GatewayOutcome::Blocked { reason } => Profile::Blocked(Hindrance::Refused(reason.clone())),
             GatewayOutcome::Accepted { .. } => {
                 let gateway = gateway.gateway().clone();
@@ -271,8 +279,8 @@ impl Engine {
         })
     }
 
-    /// Asks again after a pause while the gateway is busy, a few times. If the gateway asks for a long pause, the
-    /// case waits for a resume and does not delay the others.
+    /// Calls the gateway, and retries a few times while it is busy. If the gateway asks for a long pause, the case
+    /// waits for a resume, so that it does not delay the others.
     pub(in crate::engine) async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
@@ -280,7 +288,7 @@ impl Engine {
         self.up_to(TRIES, ask).await
     }
 
-    /// Asks at most twice. If nothing was begun, waiting longer would only delay the others.
+    /// Calls the gateway at most twice. If nothing was begun, more retries would only delay the others.
     pub(in crate::engine) async fn twice<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
@@ -295,8 +303,8 @@ impl Engine {
         self.while_it_may(|| true, most, ask).await
     }
 
-    /// Calls a gateway for a change, but only if the lease lasts longer than the call can take. Otherwise a resume
-    /// asks later.
+    /// Calls a gateway to change something, but only if the lease lasts longer than the call can take. Otherwise a
+    /// resume does so later.
     async fn with_the_lease<T, F>(
         &self,
         renewed: DateTime<Utc>,
@@ -363,7 +371,7 @@ enum Account {
     #[default]
     NotAsked,
     Known(Option<AccountId>),
-    /// The gateway did not answer, so no other case of this run waits for it.
+    /// The gateway did not answer. The other cases of this run do not wait for it again.
     Down,
 }
 
@@ -402,8 +410,8 @@ impl<'e> Accounts<'e> {
     }
 }
 
-/// Erases a profile. If no answer arrives, it is unknown whether the erasure took effect. Then the gateway is asked,
-/// and nothing is assumed.
+/// Erases a profile. If no answer arrives, it is unknown whether the profile was erased. Then the gateway is asked
+/// for the profile.
 async fn erase_or_look(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
@@ -419,8 +427,8 @@ async fn erase_or_look(
     }
 }
 
-/// The gateways of the plan about which no person has decided. Each is checked again on every run: a new profile may exist since the
-/// others were erased.
+/// The gateways of the plan that no person has waived or handled. Each is checked again on every run, because a new
+/// profile may exist by now.
 pub(super) fn gateways<W>(run: &Run<'_, W>) -> Vec<GatewayName> {
     let open = run.progress.steps().map(|(step, _)| step).filter(|step| !run.progress.is_decided(step));
     open.filter_map(|step| if let Step::Gateway(name) = step { Some(name.clone()) } else { None }).collect()
@@ -441,11 +449,12 @@ impl AtGateways for ErasureWork {
         for run in runs {
             let Some(facts) = facts.remove(run.binding().customer()) else {
                 if run.records_begun() > 0 {
-                    // The records were erased, and the answer was lost: the root store comes after the gateways.
+                    // The customer is gone, so the records were erased and the answer was lost: the root store comes
+                    // after the gateways.
                     run.work.facts = None;
                     continue;
                 }
-                engine.stop(run, Step::Records, Because::NoCustomer).await?;
+                engine.stop(run, Step::Records, SupersedeReason::NoCustomer).await?;
                 continue;
             };
             match run.changed(&facts) {
@@ -464,9 +473,10 @@ impl AtGateways for ErasureWork {
         profiles.filter(|profile| profile.gateway == *gateway).map(|profile| profile.id.clone()).collect()
     }
 
-    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because> {
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<SupersedeReason> {
         let planned = self.binding.accounts().get(gateway)?;
-        let because = || Because::Account { gateway: gateway.clone(), planned: Some(planned.clone()) };
+        let because =
+            || SupersedeReason::Account { gateway: gateway.clone(), planned: Some(planned.clone()) };
         (now != Some(planned)).then(because)
     }
 
@@ -482,11 +492,11 @@ impl AtGateways for ErasureWork {
         let forbids =
             |(guard, count): &(Guard, u32)| *count > 0 && guards.get(guard) == Some(&GuardFinding::Clear);
         let (guard, _) = open_items(found).into_iter().find(forbids)?;
-        Some(Refusal::Blocked(by_a_guard(step.clone(), Because::Guard(guard))))
+        Some(Refusal::Blocked(by_a_guard(step.clone(), SupersedeReason::Guard(guard))))
     }
 }
 
-/// The open items of a profile, each with the guard that it triggers.
+/// The numbers of open items of a profile, each with the guard that forbids an erasure because of them.
 pub(in crate::engine) fn open_items(found: &ProfileFacts) -> [(Guard, u32); 3] {
     [
         (Guard::ActiveSubscription, found.active_subscriptions),

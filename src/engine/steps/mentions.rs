@@ -1,8 +1,8 @@
-//! The step before the records: the customer is taken out of the texts of others.
+//! The step before the records: removes mentions of the customer from the texts of others.
 //!
-//! Reading all texts for one customer would take as long as for ten thousand. So a case waits at this step, and
-//! [`Engine::redact_mentions`] makes one pass for everybody who waits. Until then the customer's own records stay,
-//! deactivated: afterwards nobody knows whom to look for.
+//! Reading all texts for one customer takes as long as for ten thousand customers. So a case waits at this step, and
+//! [`Engine::redact_mentions`] makes one pass for all waiting cases. Until then the customer is deactivated, but the
+//! customer's own records stay: they contain the name to look for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Perform<ErasureWork> for Mentions {
     ) -> Result<(), Error> {
         let now = engine.parts.clock.now();
         for run in &mut *runs {
-            // From here on the end of the approval does not matter: the case was ready in time.
+            // The approval may expire from now on: the case was ready in time.
             if !run.progress.waits_for_mentions() {
                 let step = Step::Mentions;
                 run.note(Event::PutOff(PutOff { step, since: now, tries: 0, until: now }))?;
@@ -51,7 +51,7 @@ impl Perform<ErasureWork> for Mentions {
                 reason:
                     "the case waits for the next pass over the texts of others; see Engine::redact_mentions"
                         .to_owned(),
-                // The pass puts an end to the wait. Until then there is no need to look.
+                // The pass ends the wait. There is no need to look before.
                 retry_after: Some(Duration::from_secs(24 * 60 * 60)),
             });
         }
@@ -68,11 +68,11 @@ impl Perform<ErasureWork> for Mentions {
     }
 }
 
-/// What a pass over the texts of others did.
+/// The result of a pass over the texts of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MentionsPass {
-    /// Cases whose customers were taken out of the texts of others. They go on with the next resume.
+    /// Cases whose customers were removed from the texts of others. They continue with the next resume.
     pub done: usize,
     /// Cases that still wait, or are blocked: a text of a held customer mentions the person, a text could not be written,
     /// or too many people waited.
@@ -84,13 +84,13 @@ pub struct MentionsPass {
 type Runs<'e> = Vec<Run<'e, ErasureWork>>;
 
 impl Engine {
-    /// Takes everybody whose case waits for it out of the texts of others, in one pass. Call it at times when the
-    /// database has little else to do, and often enough for the deadline of the requests. Then
-    /// [`resume`](Self::resume), or a [worker](Self::worker), goes on with the cases.
+    /// Makes one pass over the texts of others, for all cases that wait for it. Removes the mentions of their
+    /// customers. Call this when the database has little load, but often enough for the deadlines of the requests.
+    /// Then [`resume`](Self::resume), or a [worker](Self::worker), continues the cases.
     ///
     /// The texts are those that the data map names as [mentions](crate::DataMap::mentions). They are read once, in
-    /// parts, however many people wait. A process that dies in the middle leaves each text as it was, or done, and the
-    /// next pass begins anew.
+    /// parts, for all waiting cases together. If the process dies during a pass, each text is either unchanged or
+    /// done. The next pass begins from the start.
     ///
     /// # Errors
     /// A store, keys or a ledger out of reach. The cases wait for the next pass.
@@ -124,7 +124,7 @@ impl Engine {
                 self.let_go(&mut runs).await?;
                 continue;
             }
-            // The decision on fresh facts, and new profiles at gateways, come first.
+            // The earlier steps come first: the decision on fresh facts, and new profiles at gateways.
             self.drive_to(&mut runs, &turns, |next| *next == Next::Take(Step::Mentions)).await?;
             self.rest_held(runs.iter_mut()).await?;
             let is_next = |run: &Run<'_, ErasureWork>| run.next() == Some(Next::Take(Step::Mentions));
@@ -183,11 +183,12 @@ impl Engine {
         let (mut of_tenants, mut refused) = (BTreeMap::new(), None::<String>);
         let mut after = None;
         loop {
-            // A pass may take hours. A hold that is placed meanwhile counts from the next part on.
+            // A pass may take hours. A hold that is placed in the meantime is respected from the next part on.
             self.rest_held(searched.iter_mut().map(|run| &mut **run)).await?;
             if searched.iter().any(|run| !run.is_active()) {
-                // The search would still take out whoever is held now. So the pass ends, and the next one is for the others.
-                let reason = "a hold was placed during the pass; the next pass begins anew";
+                // The search would still remove the mentions of a customer who is held now. So this pass ends. The
+                // next pass is for the others.
+                let reason = "a hold was placed during the pass; the next pass begins from the start";
                 for run in searched.into_iter().filter(|run| run.is_active()) {
                     let (case, step) = (run.id().clone(), Step::Mentions);
                     run.end(Outcome::Waiting { case, step, reason: reason.to_owned(), retry_after: None });
@@ -259,7 +260,7 @@ impl Engine {
             return Ok(());
         }
         for (run, counts) in runs.iter_mut().zip(counts).filter(|(run, _)| run.is_active()) {
-            // What keeps the case from going on is counted to the end of the pass.
+            // Texts that stop the case are counted until the end of the pass.
             let (refused, held) = (counts.refused, counts.held);
             let part = MentionCounts { refused: 0, held: 0, ..std::mem::take(counts) };
             *counts = MentionCounts { refused, held, ..MentionCounts::default() };

@@ -1,4 +1,4 @@
-//! One file per kind of step: how it is performed.
+//! Performs the steps of cases. Each kind of step has its own file.
 
 use async_trait::async_trait;
 
@@ -26,7 +26,7 @@ pub(super) use recipient::Recipients;
 pub(super) use records::{MOST_ROUNDS, Records};
 pub(super) use verify::Verify;
 
-/// Performs one kind of step, for many cases in as few requests as the ports allow.
+/// Performs one kind of step for many cases, in as few requests as the ports allow.
 ///
 /// Afterwards each case is one step further, or has stopped: it waits, is blocked, or is superseded. If one case fails,
 /// the others are not affected. An error, such as a ledger out of reach, concerns all cases.

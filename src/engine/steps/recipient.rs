@@ -1,7 +1,8 @@
-//! Step 4: the recipients of the customer's data are told of the erasure.
+//! Step 4: notifies the recipients of the customer's data of the erasure.
 //!
-//! Every recipient is told before the records are erased, because the records have the values by which the recipient
-//! knows the person. A recipient that will finish later does not hold up the records: it is asked again at the end.
+//! Every recipient is notified before the records are erased, because the records contain the values by which the
+//! recipient knows the person. A recipient may finish later. The records are erased all the same, and the recipient
+//! is asked again at the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 
 use super::Perform;
 use super::gateway::{AtGateways as _, LONGEST, PAUSE, TRIES};
-use crate::case::{Because, Event, Hindrance, Obstacle, Proof};
+use crate::case::{Event, Hindrance, Obstacle, Proof, SupersedeReason};
 use crate::customer::{CustomerId, Identifiers};
 use crate::data_map::{IdentifiedBy, RecipientName};
 use crate::digest::Digest;
@@ -25,18 +26,19 @@ use crate::recipient::{
 };
 use crate::store::StoreError;
 
-/// Tells recipients: all cases of a batch in as few calls as a recipient allows.
+/// Notifies recipients: all cases of a batch in as few calls as a recipient allows.
 pub(in crate::engine) struct Recipients;
 
 type Runs<'r, 'e> = Vec<&'r mut Run<'e, ErasureWork>>;
 
-/// What keeps a case at a recipient. It is applied when the other recipients were told.
+/// Why a case stops at a recipient. It is applied after the other recipients were notified.
 enum Trouble {
     Waits { step: Step, reason: String, retry_after: Option<Duration> },
     Blocks(Obstacle),
 }
 
-/// The first trouble of each case. A person has to look at what blocks, so that comes first.
+/// The most important trouble of each case. A trouble that blocks replaces a trouble that only waits, because a
+/// person has to act.
 type Troubles = BTreeMap<crate::plan::CaseId, Trouble>;
 
 fn add(troubles: &mut Troubles, run: &Run<'_, ErasureWork>, trouble: Trouble) {
@@ -49,7 +51,7 @@ fn add(troubles: &mut Troubles, run: &Run<'_, ErasureWork>, trouble: Trouble) {
     }
 }
 
-/// What a call needs of a case: a notice, or a task to ask for.
+/// What a call to a recipient is about: a notice, or a task whose state is asked.
 trait Item: Send + Sync + Sized {
     async fn call(recipient: &dyn Recipient, items: &[Self], engine: &Engine) -> Answers;
 }
@@ -68,8 +70,8 @@ impl Item for Pending {
 
 #[async_trait]
 impl Perform<ErasureWork> for Recipients {
-    /// Checks the guards again for the customers of whom a recipient is told. Whoever was told before is only asked
-    /// about.
+    /// Checks the guards again for customers about whom a recipient has to be notified. For notices that were sent
+    /// before, the recipient is only asked for the state.
     async fn look(
         &self,
         engine: &Engine,
@@ -113,7 +115,7 @@ impl Perform<ErasureWork> for Recipients {
     }
 }
 
-/// The recipients that have not answered and that nobody waived.
+/// The recipients that have not answered and were not waived.
 fn unanswered<'r>(run: &'r Run<'_, ErasureWork>) -> impl Iterator<Item = &'r RecipientName> {
     run.progress.unanswered().filter_map(|step| match step {
         Step::Recipient(name) => Some(name),
@@ -121,7 +123,7 @@ fn unanswered<'r>(run: &'r Run<'_, ErasureWork>) -> impl Iterator<Item = &'r Rec
     })
 }
 
-/// Those of them that were not told yet.
+/// The unanswered recipients that were not notified yet.
 fn untold<'r>(run: &'r Run<'_, ErasureWork>) -> impl Iterator<Item = &'r RecipientName> {
     unanswered(run).filter(|name| {
         let progress = run.progress.step(&Step::Recipient((*name).clone()));
@@ -161,7 +163,7 @@ impl Engine {
         }
     }
 
-    /// Tells one recipient of all customers of whom it was not told.
+    /// Notifies one recipient of all customers of whom it was not notified before.
     async fn tell(
         &self,
         name: &RecipientName,
@@ -174,7 +176,8 @@ impl Engine {
         todo.retain(|run| run.is_active() && untold(run).any(|untold| untold == name));
         let Some(recipient) = self.parts.recipients.get(name) else {
             for run in todo {
-                self.stop(run, step.clone(), Because::NoRecipient { recipient: name.clone() }).await?;
+                self.stop(run, step.clone(), SupersedeReason::NoRecipient { recipient: name.clone() })
+                    .await?;
             }
             return Ok(());
         };
@@ -196,7 +199,7 @@ impl Engine {
             }
         }
         while !notices.is_empty() {
-            let mut some = take_some(&mut notices, recipient.most_at_once());
+            let mut some = take_some(&mut notices, recipient.max_batch());
             self.rest_held(some.iter_mut().map(|(run, _)| &mut **run)).await?;
             for (run, notice) in some.iter_mut().filter(|(run, _)| run.is_active()) {
                 run.note(Event::Begun { step: step.clone(), before: None })?;
@@ -213,7 +216,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks one recipient about everybody of whom it was told and for whom it has not answered.
+    /// Asks one recipient for the state of all notices that it has accepted but not answered.
     async fn ask(
         &self,
         name: &RecipientName,
@@ -225,12 +228,13 @@ impl Engine {
         todo.retain(|run| run.is_active() && unanswered(run).any(|open| open == name));
         let Some(recipient) = self.parts.recipients.get(name) else {
             for run in todo {
-                self.stop(run, step.clone(), Because::NoRecipient { recipient: name.clone() }).await?;
+                self.stop(run, step.clone(), SupersedeReason::NoRecipient { recipient: name.clone() })
+                    .await?;
             }
             return Ok(());
         };
         while !todo.is_empty() {
-            let some = take_some(&mut todo, recipient.most_at_once());
+            let some = take_some(&mut todo, recipient.max_batch());
             let (mut asking, mut tasks) = (Vec::with_capacity(some.len()), Vec::with_capacity(some.len()));
             for run in some {
                 let accepted = run.progress.step(&step).and_then(|step| step.accepted.values().next());
@@ -243,7 +247,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Calls a recipient for some cases, and records the answers. What fails for a while is tried again, a few times.
+    /// Calls a recipient for some cases, and records the answers. Temporary failures are retried a few times.
     async fn call<I: Item>(
         &self,
         recipient: &dyn Recipient,
@@ -257,7 +261,8 @@ impl Engine {
         let mut told = Vec::with_capacity(open.len());
         let mut pause = PAUSE;
         for attempt in 1..=TRIES {
-            // Another worker may take up a case whose lease has expired, so it is left to the next turn.
+            // A case whose lease would expire during the call is left to the next turn, because another worker may
+            // claim it.
             let lasts =
                 |run: &Run<'_, ErasureWork>| self.lease_outlasts(run.renewed, recipient.longest_call());
             let (lasting, late): (Vec<_>, Vec<_>) = open.into_iter().partition(|(run, _)| lasts(run));
@@ -308,11 +313,17 @@ impl Engine {
         troubles: &mut Troubles,
     ) -> Result<(), Error> {
         let blocks = |reason: String| Trouble::Blocks(at_the_step(step.clone(), Hindrance::Refused(reason)));
+        let known = run.progress.step(step).and_then(|step| step.accepted.values().next()).cloned();
+        // A recipient that refuses at once has done nothing. One that accepted first may have begun.
+        let refuses = |run: &mut Run<'_, ErasureWork>| match known {
+            None => run.note(Event::Refused { step: step.clone() }),
+            Some(_) => Ok(()),
+        };
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 add(troubles, run, blocks(error.to_string()));
-                return Ok(());
+                return refuses(run);
             }
         };
         match &answer.outcome {
@@ -323,13 +334,12 @@ impl Engine {
                 run.note(Event::Part { step: step.clone(), proof: Proof::Told(answer) })
             }
             RecipientOutcome::Accepted { receipt, ask_again, .. } => {
-                let known = run.progress.step(step).and_then(|step| step.accepted.values().next());
                 if known.is_some() {
-                    // It was asked at the end of the case, and is not ready.
+                    // The recipient was asked at the end of the case, and is not ready.
                     let (step, reason) = (step.clone(), answer.outcome.to_string());
                     add(troubles, run, Trouble::Waits { step, reason, retry_after: *ask_again });
                 }
-                if known == Some(receipt) {
+                if known.as_ref() == Some(receipt) {
                     return Ok(());
                 }
                 let item = Digest::of_bytes(step.to_string().as_bytes());
@@ -337,7 +347,7 @@ impl Engine {
             }
             RecipientOutcome::Refused { reason } => {
                 add(troubles, run, blocks(reason.clone()));
-                Ok(())
+                refuses(run)
             }
             RecipientOutcome::Unidentified => {
                 add(
@@ -350,7 +360,8 @@ impl Engine {
         }
     }
 
-    /// What a recipient is told of a customer. `None`: the host has no value by which the recipient knows the person.
+    /// The notice about a customer for a recipient. `None`: the host has no value by which the recipient knows the
+    /// person.
     fn notice(
         &self,
         name: &RecipientName,

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 
 use super::Perform;
 use crate::anonymise::Seed;
-use crate::case::{Because, Before, Event, Hindrance, Proof};
+use crate::case::{Before, Event, Hindrance, Proof, SupersedeReason};
 use crate::customer::SuppressionToken;
 use crate::data_map::{Link, RecordClass};
 use crate::digest::Digest;
@@ -20,10 +20,10 @@ use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, Parts, StoreError};
 use crate::treatment::{Signs, Tally, Treatment, knowing};
 
-/// The maximum number of parts for one customer's records before the case is left to a resume.
+/// The maximum number of parts of one customer's records. After that the case waits for a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
 
-/// Erases records: of all cases with the same treatment and day in one request.
+/// Erases records. All cases with the same treatment and day are in one request.
 pub(in crate::engine) struct Records;
 
 /// Cases with the same treatment, dated for the same day.
@@ -58,7 +58,7 @@ impl Perform<ErasureWork> for Records {
         for (treatment, group) in groups(engine, batch, runs, &signs) {
             let mut todo = Vec::with_capacity(group.len());
             for run in group {
-                // After the first irreversible step nothing is decided again, but a guard still stops a step.
+                // After the first irreversible step the decision is not repeated, but a guard still stops a step.
                 match run.work.facts.as_ref().and_then(|facts| run.changed(facts)) {
                     Some(because) => engine.stop(run, Step::Records, because).await?,
                     None => todo.push(run),
@@ -95,12 +95,12 @@ impl Engine {
         self.parts.entropy.fill(&mut seed)?;
         let seed = Seed::new(seed);
         let mut rounds = 0_u32;
-        // Only those of this attempt: another attempt treats again what came since.
+        // Only the parts of this attempt. Another attempt also treats records that came since.
         let mut parts = Parts::new();
         while let Some(opened_at) = todo.first().map(|run| run.new.opened_at) {
             rounds += 1;
             if rounds > MOST_ROUNDS {
-                // The case stays open and can be resumed. A store that never finishes becomes visible.
+                // The case stays open and can be resumed. So a store that never finishes becomes visible.
                 wait_all(
                     todo,
                     &Step::Records,
@@ -109,7 +109,7 @@ impl Engine {
                 return Ok(());
             }
             let held = self.held_customers().await?;
-            // The last look before the records.
+            // The last check for holds before the records are erased.
             todo = self.without_held(todo, rounds == 1).await?;
             if todo.is_empty() {
                 return Ok(());
@@ -150,22 +150,22 @@ impl Engine {
     ) -> Result<Vec<&'r mut Run<'e, ErasureWork>>, Error> {
         self.rest_held(runs.iter_mut().map(|run| &mut **run)).await?;
         for run in runs.iter_mut().filter(|run| !run.is_active() && is_first) {
-            // It was recorded that the step begins, and nothing was touched.
+            // The beginning of the step was recorded, but nothing was touched.
             run.note(Event::Refused { step: Step::Records })?;
         }
         runs.retain(|run| run.is_active());
         Ok(runs)
     }
 
-    /// Whether a duty may keep records that are found by a value. They cannot be found after the customer's own value
-    /// is erased.
+    /// Whether a duty may keep records that are found by a value. After the customer's own value is erased, they
+    /// cannot be found any more.
     fn keeps_by_value(&self, treatment: &Treatment) -> bool {
         let keeps = treatment.classes().values().any(|class| !class.under_duty().is_empty());
         keeps && self.data_map().classes().flat_map(RecordClass::links).any(Link::is_by_value)
     }
 
-    /// Records that the erasure begins, with what cannot be found out afterwards: uncertain mentions, records that duties
-    /// keep and that are found by a value, and tokens for the suppression list.
+    /// Records that the erasure begins, together with facts that cannot be found out afterwards. These are uncertain
+    /// mentions, kept records that are found by a value, and tokens for the suppression list.
     async fn count_before(
         &self,
         treatment: &Arc<Treatment>,
@@ -174,7 +174,7 @@ impl Engine {
         let by_value = self.keeps_by_value(treatment);
         let begun = |before| Event::Begun { step: Step::Records, before };
         let (first, again): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.records_begun() == 0);
-        // For these cases it was recorded before their records were erased.
+        // For these cases the facts were recorded in an earlier attempt.
         for run in again {
             run.note(begun(None))?;
         }
@@ -198,8 +198,13 @@ impl Engine {
                     let keeps = keeping.values().any(|kept| kept.rows > 0);
                     let keeping = if keeps { keeping } else { BTreeMap::new() };
                     let uncertain = tally.uncertain;
-                    let is_nothing = uncertain.is_empty() && keeping.is_empty() && suppress.is_empty();
-                    let before = (!is_nothing).then_some(Before::Records { uncertain, keeping, suppress });
+                    let profiles = run.kept_profiles();
+                    let is_nothing = uncertain.is_empty()
+                        && keeping.is_empty()
+                        && suppress.is_empty()
+                        && profiles.is_empty();
+                    let records = Before::Records { uncertain, keeping, suppress, profiles };
+                    let before = (!is_nothing).then_some(records);
                     run.note(begun(before))?;
                 }
                 Some(Err(error)) if StoreError::is_transient(&error) => {
@@ -216,8 +221,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The counts before the records are erased, if they are needed, and the tokens for the suppression list: one answer
-    /// each per case, in order.
+    /// The counts before the records are erased, if they are needed, and the tokens for the suppression list. One
+    /// answer per case, in order.
     async fn known_before(
         &self,
         treatment: &Arc<Treatment>,
@@ -263,10 +268,10 @@ impl Engine {
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
-                // The store has touched nothing. Neither has this case, unless an outside party was asked or this is a
-                // second attempt.
+                // The store has touched nothing. The case has not touched anything either, unless an outside party
+                // was asked or this is a second attempt.
                 Some(Ok(Erased::Changed)) if first_try && !has_parts && !run.outside_begun() => {
-                    self.supersede(run, Because::CustomerChanged).await?;
+                    self.supersede(run, SupersedeReason::CustomerChanged).await?;
                     continue;
                 }
                 Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {
@@ -291,8 +296,8 @@ impl Engine {
                 }
             };
             tracing::info!(case = %run.id(), "records erased");
-            // Recorded when the case is closed. A resume before that erases again, which does nothing, and reads
-            // back.
+            // The event is recorded when the case is closed. A resume before that erases again, finds nothing to do,
+            // and reads back.
             run.note(Event::Done { step: Step::Records, proof })?;
         }
         self.save(more.iter_mut().map(|run| &mut **run)).await?;

@@ -1,4 +1,4 @@
-//! Step 6: reading back. The store's answer is not enough; the stored records must be as planned.
+//! Step 6: reads the records back. The store's answer is not enough: the stored records must be as planned.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! What a sweep tells while it runs.
+//! The events of a sweep.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,10 +28,11 @@ pub enum SweepEvent {
         customer: CustomerId,
         /// The customer's tenant.
         tenant: TenantId,
-        /// What makes the customer due, and when.
+        /// What will make the customer due, and when.
         not_yet: NotYet,
     },
-    /// A customer is due, and something forbids the erasure: by what, and since when the customer is overdue.
+    /// A customer is due, but something forbids the erasure. `blocked` says what forbids it, and since when the
+    /// customer is overdue.
     Blocked {
         /// The customer.
         customer: CustomerId,
@@ -42,8 +43,8 @@ pub enum SweepEvent {
     },
     /// Facts of a customer cannot be read.
     Unreadable(Box<UnreadableCustomer>),
-    /// A customer may be due, and could not be surveyed: a gateway or the store did not answer for this customer, or the
-    /// last census stops the treatment.
+    /// A customer may be due, but could not be surveyed. A gateway or the store did not answer, or the last census
+    /// does not allow the treatment.
     Unsurveyed {
         /// The customer.
         customer: CustomerId,
@@ -70,7 +71,7 @@ pub enum SweepEvent {
     },
     /// A customer who was due is not erased in this sweep.
     Left(Box<LeftCustomer>),
-    /// A part of the customers was processed.
+    /// Some more customers were processed.
     Ran(RunProgress),
     /// The sweep has ended. No event follows.
     Ended(SweepEnd),
@@ -104,11 +105,12 @@ pub struct RunProgress {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SweepEnd {
-    /// Everything was done that could be.
+    /// The sweep has processed all customers.
     Complete,
-    /// The run would hit more customers than the policy's blast radius allows. Nothing was touched: a person has to look.
+    /// The run would hit more customers than the policy's blast radius allows. Nothing was touched. A person has to
+    /// check.
     Asks(Box<TooFar>),
-    /// Somebody stopped it. [`Engine::sweep_from`](crate::Engine::sweep_from) goes on from this place.
+    /// Somebody stopped the sweep. [`Engine::sweep_from`](crate::Engine::sweep_from) continues from this place.
     Stopped(Box<SweepPlace>),
 }
 
@@ -130,11 +132,12 @@ pub struct LeftCustomer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum WhyLeft {
-    /// A limit of the standing approval is reached. A later sweep goes on.
+    /// A limit of the standing approval is reached. A later sweep continues.
     Limit,
-    /// The mandate does not cover the customer's plan: another tenant, trigger or policy, or the plan has changed.
+    /// The mandate does not cover the customer's plan. It is for another tenant, trigger or policy, or the plan has
+    /// changed.
     NotCovered(ApprovalError),
-    /// The customer is not due any more: what the policy decides now.
+    /// The customer is not due any more. The decision is the policy's decision now.
     NotDue(Box<Decision>),
     /// The customer does not exist any more.
     Gone,
@@ -157,7 +160,7 @@ impl fmt::Display for WhyLeft {
     }
 }
 
-/// What a survey has counted. Its size depends on the number of tenants and months, not on the number of customers.
+/// The counts of a survey. Their size depends on the number of tenants and months, not on the number of customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SweepCounts {
@@ -167,7 +170,7 @@ pub struct SweepCounts {
     pub due: u64,
     /// Customers who are due on a later day.
     pub not_yet: u64,
-    /// Customers of whom nothing is to be done.
+    /// Customers for whom there is nothing to do.
     pub nothing: u64,
     /// Customers who are due and blocked.
     pub blocked: u64,
@@ -179,13 +182,13 @@ pub struct SweepCounts {
     pub tenants: BTreeMap<TenantId, TenantCounts>,
     /// Customers who become due in the coming months, by the first day of the month.
     pub months: BTreeMap<NaiveDate, u64>,
-    /// The first day on which one of the customers who are due was due.
+    /// The first day on which any of the due customers was due.
     pub oldest: Option<NaiveDate>,
     /// The last such day.
     pub newest: Option<NaiveDate>,
 }
 
-/// What a survey has counted of one tenant.
+/// The counts of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TenantCounts {
@@ -219,7 +222,7 @@ impl SweepCounts {
         }
     }
 
-    /// The customers of some tenants.
+    /// The number of customers of some tenants.
     pub(super) fn customers_of<'t>(&self, tenants: impl IntoIterator<Item = &'t TenantId>) -> u64 {
         tenants.into_iter().filter_map(|tenant| self.tenants.get(tenant)).map(|counts| counts.customers).sum()
     }
@@ -237,15 +240,15 @@ impl fmt::Display for SweepCounts {
     }
 }
 
-/// Customers whom a run would hit: a tenant's, with one trigger and one treatment.
+/// The number of customers whom a run would hit, of one tenant, with one trigger and one treatment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Hit {
     /// The tenant.
     pub tenant: TenantId,
-    /// What made the customers due. `None`: the review has no column that says it.
+    /// What made the customers due. `None`: the review has no column for it.
     pub trigger: Option<Trigger>,
-    /// The treatment. `None`: the review has no column that says it.
+    /// The treatment. `None`: the review has no column for it.
     pub treatment: Option<TreatmentName>,
     /// The number of customers.
     pub customers: u64,
@@ -265,13 +268,13 @@ pub struct Exceeded {
     pub would_hit: u64,
 }
 
-/// Why a run stopped before anything was touched, and what it would have hit.
+/// Why a run stopped before anything was touched, and whom it would have hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TooFar {
     /// The limits. Never empty.
     pub exceeded: Vec<Exceeded>,
-    /// What the run would have hit.
+    /// Whom the run would have hit.
     pub hits: Vec<Hit>,
 }
 

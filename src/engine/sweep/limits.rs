@@ -1,4 +1,5 @@
-//! Limits of a run: the policy's blast radius, and what the ledger counts under standing approvals.
+//! Checks the limits of a run: the policy's blast radius, and the limits of standing approvals, which the ledger
+//! counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +22,8 @@ impl Engine {
         format!("{worker}-{}-{at}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Counts erasures under a standing approval, in the ledger and for all processes. `of_run` is what the limits allow
-    /// one run.
+    /// Counts erasures under a standing approval, in the ledger and for all processes. `of_run` is the number that
+    /// the limits allow one run.
     pub(in crate::engine) async fn take_rations(
         &self,
         standing: &StandingApproval,
@@ -40,8 +41,8 @@ impl Engine {
         Ok(self.parts.ledger.take(&rations, number(wanted), number(least)).await?)
     }
 
-    /// Counts plans under their standing approvals. If a limit does not leave room for all of them, none is counted
-    /// under this approval, and none may run.
+    /// Counts plans under their standing approvals. If a limit does not allow all plans of an approval, none of them
+    /// is counted, and none may run.
     pub(in crate::engine) async fn count_standing(
         &self,
         plans: &[ApprovedPlan],
@@ -64,7 +65,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Counts so many customers under a standing approval, or none.
+    /// Counts all of these customers under a standing approval, or none.
     pub(in crate::engine) async fn count_under(
         &self,
         standing: &StandingApproval,
@@ -77,7 +78,7 @@ impl Engine {
         if taken == wanted { Ok(()) } else { Err(ApprovalError::LimitReached { wanted, left }.into()) }
     }
 
-    /// Refuses replays beyond the policy's blast radius, unless the operator said the number.
+    /// Refuses replays beyond the policy's blast radius, unless the approval states the number.
     pub(in crate::engine) async fn within_blast_radius(&self, plans: &[ApprovedPlan]) -> Result<(), Error> {
         let replays = || plans.iter().filter(|plan| matches!(plan.mandate, Mandate::Replay(_)));
         let mut hits = BTreeMap::<&TenantId, u64>::new();
@@ -112,7 +113,7 @@ impl Engine {
         Ok(counts)
     }
 
-    /// The limits of the policy that a run would exceed. `up_to` is the number that an operator said.
+    /// The limits of the policy that a run would exceed. `up_to` is the number that the approval states.
     pub(super) fn exceeded(
         &self,
         hits: &BTreeMap<&TenantId, u64>,

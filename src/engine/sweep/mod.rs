@@ -1,13 +1,13 @@
-//! The sweep: all customers of the store are surveyed, and who is due is erased under a mandate.
+//! The sweep: surveys all customers of the store, and erases those who are due, under a mandate.
 //!
 //! ```text
 //! survey, page by page ─► counts ─► blast radius ─► plan again ─► mandate ─► erase, batch by batch
 //! ```
 //!
-//! * Nothing is touched before the survey is complete. What the run would hit is known by then.
-//! * Memory is bounded by the batch. Of customers who are due, their ids stay in memory as well.
-//! * A sweep can be dropped or stopped at any time. [`Engine::resume`] finishes the cases in progress. The next sweep finds
-//!   what is left, because who was erased is not due any more.
+//! * Nothing is touched before the survey is complete. By then the number of customers to erase is known.
+//! * Memory is bounded by the batch. In addition, the ids of due customers stay in memory.
+//! * A sweep can be dropped or stopped at any time. [`Engine::resume`] finishes the cases in progress. The next sweep
+//!   finds the customers who are left, because erased customers are not due any more.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -46,14 +46,14 @@ use place::{At, DueCustomer, Found};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SweepUnder {
-    /// A standing approval: everything that it covers and that the survey finds due, within its limits.
+    /// A standing approval. The sweep erases every due customer whom it covers, within its limits.
     Standing(Box<StandingApproval>),
-    /// An approved review: exactly the plans that were confirmed.
+    /// An approved review. The sweep carries out exactly the confirmed plans.
     Review(Box<ApprovedReview>),
 }
 
 impl SweepUnder {
-    /// The digest of what was approved.
+    /// The digest of the approval or review.
     fn digest(&self) -> Digest {
         match self {
             Self::Standing(standing) => standing.digest(),
@@ -74,15 +74,15 @@ impl From<ApprovedReview> for SweepUnder {
     }
 }
 
-/// Stops a sweep: the batches in progress are finished, and nothing else is begun.
+/// Stops a sweep. The batches in progress are finished, and no other batch is begun.
 #[derive(Clone, Debug, Default)]
 pub struct StopHandle {
     stopped: Arc<AtomicBool>,
 }
 
 impl StopHandle {
-    /// Stops the sweep. Its last event is [`SweepEnd::Stopped`] with the place where it goes on, unless everything was
-    /// done by then.
+    /// Stops the sweep. Unless everything is done by then, the last event is [`SweepEnd::Stopped`] with the place
+    /// where the sweep can continue.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -92,7 +92,8 @@ impl StopHandle {
     }
 }
 
-/// A sweep in progress: a [`Stream`] of events. Nothing happens until somebody asks for the next event. No runtime is tied in.
+/// A sweep in progress: a [`Stream`] of events. The sweep runs only while it is polled. It works with any async
+/// runtime.
 ///
 /// Dropping it interrupts the cases in progress; [`Engine::resume`] finishes them.
 pub struct Sweep {
@@ -113,8 +114,9 @@ impl Sweep {
     /// The next event, or `None` after the last one.
     ///
     /// # Errors
-    /// A store or ledger out of reach, a mandate that is not valid any more, or a tenant of the policy without customers
-    /// ([`Error::NoSuchTenant`]). The sweep has ended then. Open cases can be resumed, and a new sweep does the rest.
+    /// A store or ledger out of reach. A mandate that is not valid any more. A tenant of the policy without customers
+    /// ([`Error::NoSuchTenant`]). After an error the sweep has ended. Open cases can be resumed, and a new sweep does
+    /// the rest.
     pub async fn next(&mut self) -> Option<Result<SweepEvent, Error>> {
         StreamExt::next(self).await
     }
@@ -156,7 +158,7 @@ impl Stream for Sweep {
     }
 }
 
-/// Events that nobody has taken yet: those of a page, or of the batches in progress.
+/// Events that were not taken yet: those of a page, or of the batches in progress.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<VecDeque<SweepEvent>>>);
 
@@ -166,7 +168,7 @@ impl Events {
     }
 }
 
-/// What carries a sweep out.
+/// The part of a sweep that does the work and sends the events.
 struct Driver {
     engine: Engine,
     under: Option<SweepUnder>,
@@ -180,7 +182,7 @@ impl Driver {
         self.is_mandated()?;
         let found = match at {
             At::Run { found } => *found,
-            // What was confirmed is known already.
+            // The plans of a review are known without a survey.
             At::Survey { .. } if matches!(self.under, Some(SweepUnder::Review(_))) => self.confirmed(),
             At::Survey { after, found } => {
                 let Some(found) = self.survey(after, *found).await? else { return Ok(()) };
@@ -239,7 +241,8 @@ impl Driver {
         self.tell(SweepEvent::Ended(SweepEnd::Stopped(Box::new(place))));
     }
 
-    /// Waits until every event was taken, so that events do not pile up. The driver is polled only when there is none.
+    /// Waits until every event was taken, so that events do not pile up. The driver is polled only when no event is
+    /// left.
     async fn breathe(&self) {
         std::future::poll_fn(|_| if self.events.lock().is_empty() { Poll::Ready(()) } else { Poll::Pending })
             .await;
@@ -254,7 +257,7 @@ impl Driver {
 }
 
 impl Engine {
-    /// Surveys all customers: who is due, who is not yet, who is blocked and by what. Touches nothing.
+    /// Surveys all customers: finds out who is due, who is due later, and who is blocked and why. Touches nothing.
     ///
     /// ```no_run
     /// # async fn list(engine: relinquish::Engine) -> Result<(), relinquish::Error> {
@@ -275,28 +278,28 @@ impl Engine {
         self.begin_sweep(None, None)
     }
 
-    /// Sweeps: under a [standing approval](StandingApproval), surveys all customers and erases who is due; under an
-    /// [approved review](ApprovedReview), erases exactly what was confirmed.
+    /// Starts a sweep. Under a [standing approval](StandingApproval), it surveys all customers and erases those who
+    /// are due. Under an [approved review](ApprovedReview), it carries out exactly the confirmed plans.
     ///
-    /// Each customer is planned again right before the case is opened. A customer who is not due any more, or whose plan
-    /// is not covered by the mandate any more, is left alone and told with the reason.
+    /// Each customer is planned again right before the case is opened. If a customer is not due any more, or the
+    /// mandate does not cover the plan any more, the customer is left. An event tells the reason.
     ///
     /// If the run would hit more customers than the policy's [blast radius](crate::policy::BlastRadius) allows, it ends
     /// with [`SweepEnd::Asks`] before anything is touched.
     ///
-    /// The switch `sweep = false` of a tenant holds: nobody of this tenant is due, except for what a duty had deferred of
-    /// a request.
+    /// If the policy has `sweep = false` for a tenant, nobody of this tenant is due. The exception is the rest of a
+    /// request that a duty had deferred.
     pub fn sweep(&self, under: impl Into<SweepUnder>) -> Sweep {
         self.begin_sweep(Some(under.into()), None)
     }
 
-    /// Goes on with a sweep that was stopped. A changed policy, data map or mandate supersedes what had not begun: the
-    /// survey begins anew.
+    /// Continues a sweep that was stopped. If the policy, the data map or the mandate has changed, the survey begins
+    /// again from the start.
     pub fn sweep_from(&self, place: SweepPlace, under: impl Into<SweepUnder>) -> Sweep {
         self.begin_sweep(Some(under.into()), Some(place))
     }
 
-    /// Goes on with a survey that was stopped.
+    /// Continues a survey that was stopped.
     pub fn survey_from(&self, place: SweepPlace) -> Sweep {
         self.begin_sweep(None, Some(place))
     }
@@ -313,7 +316,7 @@ impl Engine {
         Sweep { driver: Some(Box::pin(driver.drive(at))), events, taken: VecDeque::new(), stop }
     }
 
-    /// A CSV for a review, with the columns that an operator asks for: see [`review`](crate::plan::review).
+    /// Begins a CSV for a review, with the columns that an operator asks for: see [`review`](crate::plan::review).
     ///
     /// # Errors
     /// No random bytes for the name of the review.

@@ -1,4 +1,4 @@
-//! Where a sweep is: what a host keeps to go on after a stop.
+//! The place of a stopped sweep. A host keeps it to continue later.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ use crate::plan::{OperatorId, Plan};
 use crate::policy::Trigger;
 use crate::treatment::TreatmentName;
 
-/// Where a stopped sweep goes on. It serialises, so that another process can go on.
+/// The place where a stopped sweep continues. It can be serialised, so that another process can continue.
 ///
-/// It holds the host's own ids of the customers who are still to be processed, so keep it as you keep the database.
-/// Under another policy, data map or mandate, the sweep begins anew: what has not begun is surveyed again.
+/// It contains the host's own ids of the customers who are still to be processed. So protect it as you protect the
+/// database. Under another policy, data map or mandate, the survey begins again from the start.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SweepPlace {
     format: Format<1>,
@@ -55,7 +55,7 @@ pub(super) struct Found {
     pub(super) due: Vec<DueCustomer>,
 }
 
-/// A customer who is due, with no more than is needed to plan again.
+/// A customer who is due, with only the data that are needed to plan again.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct DueCustomer {
     pub(super) customer: CustomerId,
@@ -94,7 +94,7 @@ impl DueCustomer {
         }
     }
 
-    /// The customers, counted by tenant, trigger and treatment.
+    /// Counts the customers by tenant, trigger and treatment.
     pub(super) fn hits(due: &[Self]) -> Vec<Hit> {
         let mut hits = std::collections::BTreeMap::new();
         for one in due {
@@ -118,8 +118,8 @@ impl SweepPlace {
         Self { format: Format, run, policy, data_map, under: under.map(SweepUnder::digest), at }
     }
 
-    /// The place for an engine and a mandate: the place itself, or the beginning of the same run if the policy, the data map
-    /// or the mandate is another one.
+    /// The place for an engine and a mandate. It is the place itself, or the beginning of the same run if the policy,
+    /// the data map or the mandate has changed.
     pub(super) fn for_engine(self, engine: &Engine, under: Option<&SweepUnder>) -> Self {
         let beginning = At::Survey { after: None, found: Box::default() };
         let anew = Self::new(engine, under, self.run.clone(), beginning);

@@ -1,4 +1,5 @@
-//! The erasures of a sweep: what is due is planned again, batch by batch, and carried out under the mandate.
+//! Carries out the erasures of a sweep: plans the due customers again, batch by batch, and erases them under the
+//! mandate.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,13 +26,13 @@ struct Shared {
 
 /// The place of a batch in the order in which batches are counted.
 struct Order {
-    /// Hears when the batch before is counted.
+    /// Receives a message when the previous batch is counted.
     before: Option<oneshot::Receiver<()>>,
     /// Tells the next batch.
     counted: oneshot::Sender<()>,
 }
 
-/// A batch on its way: planned again, then counted, then carried out.
+/// A batch in progress. It is planned again, then counted, then carried out.
 #[derive(Default)]
 struct Batch {
     /// Customers who may be erased, each with the plan.
@@ -43,7 +44,7 @@ struct Batch {
 }
 
 impl Driver {
-    /// Carries out what is due, unless it is more than the policy's blast radius allows.
+    /// Erases the due customers, unless there are more than the policy's blast radius allows.
     pub(super) async fn run(&self, under: &SweepUnder, mut found: Found) -> Result<(), Error> {
         if self.stop.is_stopped() {
             self.stopped(At::Run { found: Box::new(found) });
@@ -53,7 +54,7 @@ impl Driver {
             self.tell(SweepEvent::Ended(SweepEnd::Asks(Box::new(too_far))));
             return Ok(());
         }
-        // Whoever waits longest comes first.
+        // The customers who have been due for the longest time come first.
         found.due.sort_by_key(|one| one.since.unwrap_or(chrono::NaiveDate::MAX));
         let of_run = match under {
             SweepUnder::Standing(standing) => {
@@ -69,8 +70,8 @@ impl Driver {
         while due.peek().is_some() {
             chunks.push(due.by_ref().take(self.engine.parts.batch).collect::<Vec<_>>());
         }
-        // Batches are counted one after the other, in order, so that whoever waits longest is erased first. The rest of the
-        // work on them runs side by side.
+        // Batches are counted one after the other, in order, so that the customers who wait longest are erased first.
+        // The rest of the work runs concurrently.
         let mut before = None;
         let mut batches = stream::iter(chunks)
             .map(|chunk| {
@@ -100,7 +101,7 @@ impl Driver {
         Ok(())
     }
 
-    /// What the run would hit, if that is more than the policy allows.
+    /// Whom the run would hit, if that is more than the policy allows.
     async fn too_far(&self, under: &SweepUnder, found: &Found) -> Result<Option<TooFar>, Error> {
         let engine = &self.engine;
         let mut hits = BTreeMap::<&TenantId, u64>::new();
@@ -142,7 +143,7 @@ impl Driver {
         Ok(batch)
     }
 
-    /// Plans a batch again. Who is not due any more, or not covered, is left.
+    /// Plans a batch again. Leaves customers who are not due or not covered any more.
     async fn plan_again(
         &self,
         under: &SweepUnder,
@@ -179,7 +180,7 @@ impl Driver {
         Ok(batch)
     }
 
-    /// Counts a batch under the standing approval. Whoever is beyond its limits is left.
+    /// Counts a batch under the standing approval. Leaves customers beyond its limits.
     async fn count_batch(
         &self,
         under: &SweepUnder,

@@ -1,4 +1,4 @@
-//! The survey: every customer of the store, page by page.
+//! The survey: reads every customer of the store, page by page, and decides.
 
 use std::sync::Arc;
 
@@ -18,21 +18,21 @@ use crate::ledger::{EntryKey, Find};
 use crate::plan::{Asked, Decision, Plan, Terms, decide};
 use crate::store::{Page, PageRequest};
 
-/// What a survey has in hand.
+/// The state of a survey.
 struct Surveying<'e> {
     found: Found,
     now: DateTime<Utc>,
     counted: Counted<'e>,
     not_covered: Vec<crate::data_map::NotCovered>,
     rests: Rests,
-    /// The terms of the last plan. Customers who are planned together mostly share them.
+    /// The terms of the last plan. Customers who are planned together usually share them.
     terms: Option<Arc<Terms>>,
 }
 
-/// Which customers may have something left that duties had deferred in an earlier case.
+/// Which customers may have records that duties deferred in an earlier case.
 #[derive(Clone, Copy)]
 struct Rests {
-    /// Customers who were archived when their case was closed. Who is active again has returned.
+    /// Customers who were archived when their case was closed. Active customers have returned, so they do not count.
     archived: bool,
     /// Customers of a store without a status for archived customers.
     others: bool,
@@ -45,11 +45,11 @@ impl Rests {
 }
 
 impl Driver {
-    /// Surveys all customers from a cursor on. `None`: somebody stopped the survey, and the place is told.
+    /// Surveys all customers from a cursor on. `None`: the survey was stopped, and an event with the place was sent.
     pub(super) async fn survey(&self, after: Option<Cursor>, found: Found) -> Result<Option<Found>, Error> {
         let engine = &self.engine;
         let now = engine.parts.clock.now();
-        // Who goes on in the middle has not seen the tenants of the earlier pages.
+        // A survey that continues in the middle has not seen the tenants of the earlier pages.
         let mut sought = after.is_none().then(|| Sought::new(&engine.parts.policy, []));
         engine.ensure_census().await?;
         let counted = engine.counted(now).await?;
@@ -70,7 +70,7 @@ impl Driver {
             }
             let ahead = page.next.map(|cursor| (self.page(Some(cursor.clone())), cursor));
             let (ahead, cursor) = ahead.map_or((None, None), |(page, cursor)| (Some(page), Some(cursor)));
-            // The store reads the next page while this one is decided.
+            // The store reads the next page while this page is decided.
             let (next, looked) =
                 join(OptionFuture::from(ahead), self.look(page.customers, &mut surveying)).await;
             looked?;
@@ -98,7 +98,7 @@ impl Driver {
         Ok(page)
     }
 
-    /// Whether the ledger has cases of which duties deferred something.
+    /// Whether the ledger has cases in which duties deferred something.
     async fn rests(&self) -> Result<Rests, Error> {
         let ledger = &self.engine.parts.ledger;
         let any = async |archived| {
@@ -108,8 +108,8 @@ impl Driver {
         Ok(Rests { archived: any(true).await?, others: any(false).await? })
     }
 
-    /// Surveys a page. A customer who is neither due nor blocked needs no look into the ledger, unless a duty may have
-    /// released something since an earlier case.
+    /// Surveys a page. For customers who are neither due nor blocked, the ledger is not read, unless a duty may have
+    /// released records of an earlier case.
     async fn look(&self, page: Vec<Customer>, surveying: &mut Surveying<'_>) -> Result<(), Error> {
         let policy = &self.engine.parts.policy;
         let (now, rests) = (surveying.now, surveying.rests);
@@ -137,7 +137,7 @@ impl Driver {
         if closer.is_empty() { Ok(()) } else { self.look_closer(closer, surveying).await }
     }
 
-    /// Surveys customers with the ledger, the gateways, and a count of their records.
+    /// Surveys customers in full: reads the ledger, asks the gateways, and counts their records.
     async fn look_closer(&self, page: Vec<Customer>, surveying: &mut Surveying<'_>) -> Result<(), Error> {
         let (engine, now) = (&self.engine, surveying.now);
         let mut before = engine.treated_before(&page.iter().collect::<Vec<_>>()).await?;
@@ -190,7 +190,7 @@ impl Driver {
         Ok(())
     }
 
-    /// A customer is due. Who is not covered by the standing approval is left.
+    /// Adds a due customer. Leaves the customer if the standing approval does not cover the plan.
     fn due(&self, plan: Plan, surveying: &mut Surveying<'_>) {
         surveying.terms = Some(Arc::clone(plan.binding().terms()));
         let Found { counts, due } = &mut surveying.found;
@@ -198,7 +198,7 @@ impl Driver {
         let one = DueCustomer::of_plan(&plan);
         let covered = match &self.under {
             Some(SweepUnder::Standing(standing)) => Some(standing.covers(plan.binding())),
-            // Nothing runs, or what was confirmed before.
+            // Without a mandate nothing runs. Under a review only the confirmed plans run.
             Some(SweepUnder::Review(_)) | None => None,
         };
         self.tell(SweepEvent::Due(Box::new(plan)));

@@ -1,11 +1,12 @@
-//! The removal of backup copies. Each copy has to be as it was planned, and the rule must still say that it goes.
+//! The removal of backup copies. Each copy must be unchanged since the plan, and the rule must still require its
+//! removal.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::backup::CopiesTerms;
-use crate::case::Because;
+use crate::case::SupersedeReason;
 use crate::engine::copies::CopiesRemoved;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work};
@@ -40,13 +41,13 @@ impl Work for CopiesWork {
         }
     }
 
-    /// Ends removals that do not fit any more. What is gone stays gone, and nothing more is touched.
+    /// Ends removals whose plan does not fit any more. Nothing more is touched.
     async fn decide(engine: &Engine, _: &mut Batch<'_>, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
         for run in runs {
             let (because, why) = match run.new.mandate.valid_at(engine.parts.clock.now()) {
                 Err(error) => {
-                    let because = Because::mandate(&error);
-                    let Because::Mandate { expired } = because else { return Err(error.into()) };
+                    let because = SupersedeReason::mandate(&error);
+                    let SupersedeReason::Mandate { expired } = because else { return Err(error.into()) };
                     (because, EndedEarly::Mandate { expired })
                 }
                 Ok(()) => match engine.copies_changed(&run.work.terms).await {
@@ -54,7 +55,7 @@ impl Work for CopiesWork {
                         run.turn.decided();
                         continue;
                     }
-                    Ok(Some(changed)) => (Because::Copies(changed), EndedEarly::Copies(changed)),
+                    Ok(Some(changed)) => (SupersedeReason::Copies(changed), EndedEarly::Copies(changed)),
                     Err(error) => {
                         run.wait(Step::Copies, &error, None);
                         continue;
@@ -63,7 +64,7 @@ impl Work for CopiesWork {
             };
             if run.progress.is_irreversible() {
                 match engine.end_copies(run, why).await {
-                    // Nobody can tell what is left. The other cases of the batch go on.
+                    // It is unknown which copies are left. The other cases of the batch continue.
                     Err(error @ Error::Backup(_)) => run.wait(Step::Copies, &error, None),
                     ended => ended?,
                 }

@@ -1,14 +1,14 @@
 //! The erasure of a customer. The decision on fresh facts must equal the approved decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::anonymise::Unbound;
-use crate::case::{Because, DeactivationOutcome, Hindrance, Progress};
-use crate::customer::{Customer, Expected, HoldId, Status};
+use crate::case::{DeactivationOutcome, Hindrance, Progress, SupersedeReason};
+use crate::customer::{Customer, Expected, GatewayName, HoldId, Status};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work, by_a_guard, wait_all};
@@ -19,7 +19,7 @@ use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
 use crate::plan::{Asked, Binding, Decision, GuardFinding, Mandate, Step};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
-use crate::treatment::{Counts, Tally, Treatment};
+use crate::treatment::{Counts, GatewayAction, Tally, Treatment};
 
 /// The data of a running erasure.
 pub(in crate::engine) struct ErasureWork {
@@ -104,32 +104,41 @@ impl Run<'_, ErasureWork> {
         self.progress.step(&Step::Records).is_some_and(|step| step.counts != Counts::default())
     }
 
-    /// Whether something may be erased already, at an outside party or in the texts of others.
+    /// Whether something may be erased already at an outside party or in the texts of others.
     pub(in crate::engine) fn outside_begun(&self) -> bool {
         let mut steps = self.progress.steps();
         let is_outside = |step: &Step| matches!(step, Step::Gateway(_) | Step::Recipient(_) | Step::Mentions);
         steps.any(|(step, progress)| is_outside(step) && progress.may_have_touched())
     }
 
-    /// Why the customer cannot be erased now: another customer has the id, a guard forbids it, or somebody
+    /// Why the customer cannot be erased now, if so. Another customer has the id, a guard forbids it, or somebody
     /// reactivated the customer.
-    pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<Because> {
+    pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<SupersedeReason> {
         let binding = self.binding();
         if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
-            return Some(Because::AnotherCustomer);
+            return Some(SupersedeReason::AnotherCustomer);
         }
-        let is_up = |(guard, finding): &(&Guard, &GuardFinding)| {
-            **finding == GuardFinding::Clear && guard.is_up(facts)
+        let applies = |(guard, finding): &(&Guard, &GuardFinding)| {
+            **finding == GuardFinding::Clear && guard.applies_to(facts)
         };
-        if let Some((guard, _)) = binding.guards().iter().find(is_up) {
-            return Some(Because::Guard(guard.clone()));
+        if let Some((guard, _)) = binding.guards().iter().find(applies) {
+            return Some(SupersedeReason::Guard(guard.clone()));
         }
         let archived =
             self.progress.deactivation().is_some_and(|done| done != DeactivationOutcome::Unsupported);
-        (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
+        (archived && !facts.status.is_archived()).then_some(SupersedeReason::BroughtBack)
     }
 
-    /// The holds in the facts that keep what the case would touch.
+    /// The gateways at which the customer has profiles that the policy keeps.
+    pub(in crate::engine) fn kept_profiles(&self) -> BTreeSet<GatewayName> {
+        let profiles = self.work.facts.iter().flat_map(|facts| &facts.gateway_profiles);
+        let names = profiles.map(|profile| &profile.gateway);
+        let actions = self.work.treatment.gateways();
+        let is_kept = |name: &&GatewayName| matches!(actions.get(*name), Some(GatewayAction::Keep { .. }));
+        names.filter(is_kept).cloned().collect()
+    }
+
+    /// The holds in the facts that forbid this case.
     fn held(&self) -> Vec<HoldId> {
         let held = self.work.facts.iter().flat_map(|facts| &facts.held);
         held.filter(|held| self.work.treatment.touches(&held.classes)).map(|held| held.hold.clone()).collect()
@@ -146,7 +155,7 @@ impl Run<'_, ErasureWork> {
     }
 }
 
-/// The obstacle that the host did not register a strategy with which the case began.
+/// The obstacle that this program lacks a strategy with which the case began.
 fn no_strategy(unbound: &Unbound) -> Hindrance {
     Hindrance::NoStrategy { name: unbound.name.clone(), version: unbound.version, found: unbound.found }
 }
@@ -208,8 +217,8 @@ impl Engine {
                 self.block(run, by_a_guard(Step::Records, Hindrance::OtherDataMap)).await?;
             } else {
                 run.work.facts = facts;
-                // A hold that was placed a moment ago. The decision would not fit the plan any more, and the case is
-                // to go on when the hold is lifted.
+                // A hold was placed a moment ago, so the new decision would not fit the plan. But the case has to
+                // continue when the hold is lifted, so it rests here.
                 if !run.progress.is_irreversible() {
                     run.rest(run.held());
                 }
@@ -223,7 +232,7 @@ impl Engine {
         for run in runs.iter_mut().filter(|run| run.is_active() && !run.progress.is_irreversible()) {
             let facts = run.work.facts.clone();
             let done = facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
-            // Another worker has closed this same case since it was read.
+            // Another worker has closed this same case in the meantime.
             let is_this = |entry: &&Entry| entry.closed().is_some_and(|closed| closed.case == *run.id());
             let ended = done.entries.iter().find(is_this);
             if let Some(outcome) = ended.and_then(|entry| ErasureWork::outcome(run, entry)) {
@@ -232,7 +241,7 @@ impl Engine {
             }
             match (self.not_mandated(run, &done, now), facts) {
                 (Some(because), _) => self.supersede(run, because).await?,
-                (None, None) => self.supersede(run, Because::NoCustomer).await?,
+                (None, None) => self.supersede(run, SupersedeReason::NoCustomer).await?,
                 (None, Some(facts)) => {
                     surveyed.push(Ok(self.survey_again(run, facts, done, now)));
                     deciding.push(run);
@@ -247,7 +256,7 @@ impl Engine {
                         self.supersede(run, because).await?;
                         continue;
                     }
-                    // With the gateways' answers, and with the present status.
+                    // The new facts have the gateways' answers. The status stays the present one.
                     let status = run.work.facts.take().map_or(one.facts.status, |facts| facts.status);
                     run.work.facts = Some(Customer { status, ..one.facts });
                 }
@@ -262,22 +271,27 @@ impl Engine {
     }
 
     /// Why the mandate is no longer valid for a case, if so. A mandate for a single plan is used once.
-    fn not_mandated(&self, run: &Run<'_, ErasureWork>, done: &Before, now: DateTime<Utc>) -> Option<Because> {
+    fn not_mandated(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        done: &Before,
+        now: DateTime<Utc>,
+    ) -> Option<SupersedeReason> {
         let mandate = &run.new.mandate;
-        // A case that was ready in time may wait for the next pass over the texts of others.
+        // If a case was ready in time, the approval may expire while it waits for a pass over the texts of others.
         if let Err(error) = mandate.valid_at(now)
             && !run.progress.waits_for_mentions()
         {
-            return Some(Because::mandate(&error));
+            return Some(SupersedeReason::mandate(&error));
         }
         let this = || (run.new.task.digest(), mandate.given_at(), mandate.kind());
         if mandate.is_used_once() && !done.used.is_empty() && done.used.contains(&this()) {
-            return Some(Because::Used);
+            return Some(SupersedeReason::Used);
         }
         let unbound =
             run.work.treatment.is_unbound().then(|| run.work.treatment.bind(&self.parts.strategies));
         let Some(Err(Unbound { name, version, found })) = unbound else { return None };
-        Some(Because::Strategy { name, version, found })
+        Some(SupersedeReason::Strategy { name, version, found })
     }
 
     /// Surveys a case's customer again.
@@ -297,7 +311,7 @@ impl Engine {
             trigger if matches!(run.new.mandate, Mandate::Replay(_)) => {
                 Asked::Replay { trigger, treatment: binding.treatment().clone() }
             }
-            // Nobody has asked again; the sweep continues the earlier choice.
+            // This is no new request: the sweep continues an earlier treatment.
             _ if binding.is_deferred() => Asked::Sweep,
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
             Trigger::Listed => Asked::List,
@@ -309,13 +323,18 @@ impl Engine {
     }
 
     /// Why the plan is no longer valid, if so.
-    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed, now: DateTime<Utc>) -> Option<Because> {
-        let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
+    fn differs(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        one: &Surveyed,
+        now: DateTime<Utc>,
+    ) -> Option<SupersedeReason> {
+        let Decision::Due(due) = &one.decision else { return Some(SupersedeReason::not_due(&one.decision)) };
         let binding = run.binding();
         let policy = &self.parts.policy;
         let today = policy.effective(&one.facts.tenant).time_zone().day(now);
         let changed = binding.changed(policy, self.data_map(), &one.facts, due, one.tally(), today);
-        changed.map(Because::Plan)
+        changed.map(SupersedeReason::Plan)
     }
 
     /// Undoes this case's own deactivation, if there was one.

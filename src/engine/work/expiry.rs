@@ -1,4 +1,4 @@
-//! An expiry: expired records are treated part by part, as long as the mandate is valid.
+//! An expiry: treats expired records part by part, as long as the mandate is valid.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(in crate::engine) struct ExpiryWork {
     pub(in crate::engine) expiry: Expiry,
     /// The part that was found and is not recorded yet.
     pub(in crate::engine) part: Option<Looked>,
-    /// The records that were found and are to be treated next.
+    /// The records that were found and will be treated next.
     pub(in crate::engine) due: DueOnes,
     /// Whether this was the last part.
     pub(in crate::engine) is_last: bool,

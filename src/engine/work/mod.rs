@@ -1,4 +1,5 @@
-//! One file per kind of case: the data of a running case, how the case is decided again, and how it is closed.
+//! The kinds of cases, one file each: the data of a running case, how the case is decided again, and how it is
+//! closed.
 
 mod copies;
 mod erasure;

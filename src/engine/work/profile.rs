@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use crate::case::{Because, ProfileChanged};
+use crate::case::{ProfileChanged, SupersedeReason};
 use crate::customer::{AccountId, CustomerId, GatewayName, ProfileId};
 use crate::engine::drive::Batch;
 use crate::engine::reconcile::Matched;
@@ -85,10 +85,10 @@ impl Work for ProfileWork {
         engine.match_again(&mut runs).await?;
         let now = engine.parts.clock.now();
         for run in runs.iter_mut().filter(|run| run.is_active()) {
-            let expired = run.new.mandate.valid_at(now).err().map(|error| Because::mandate(&error));
+            let expired = run.new.mandate.valid_at(now).err().map(|error| SupersedeReason::mandate(&error));
             // After the gateway was asked, the case can only go forward.
             let expired = expired.filter(|_| !run.progress.is_irreversible());
-            match expired.or_else(|| run.work.changed().map(Because::Profile)) {
+            match expired.or_else(|| run.work.changed().map(SupersedeReason::Profile)) {
                 Some(because) => {
                     let step = Step::Gateway(run.work.row().gateway.clone());
                     engine.stop(run, step, because).await?;
@@ -145,7 +145,11 @@ impl AtGateways for ProfileWork {
                 let (customer, _) = matched.customer.as_ref()?;
                 engine.forbids(customer)
             });
-            let because = run.work.changed().map(Because::Profile).or_else(|| guard.map(Because::Guard));
+            let because = run
+                .work
+                .changed()
+                .map(SupersedeReason::Profile)
+                .or_else(|| guard.map(SupersedeReason::Guard));
             if let Some(because) = because {
                 let step = Step::Gateway(run.work.row().gateway.clone());
                 engine.stop(run, step, because).await?;
@@ -159,9 +163,10 @@ impl AtGateways for ProfileWork {
         profile.into_iter().collect()
     }
 
-    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because> {
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<SupersedeReason> {
         let planned = self.row().account.as_ref();
-        (now != planned).then(|| Because::Account { gateway: gateway.clone(), planned: planned.cloned() })
+        (now != planned)
+            .then(|| SupersedeReason::Account { gateway: gateway.clone(), planned: planned.cloned() })
     }
 
     fn owner(&self) -> Option<&CustomerId> {
@@ -170,10 +175,10 @@ impl AtGateways for ProfileWork {
 
     fn forbids(&self, _: &Step, found: &ProfileFacts) -> Option<Refusal> {
         if found.owner != self.row().named_owner {
-            return Some(Refusal::Over(Because::Profile(ProfileChanged::Owner)));
+            return Some(Refusal::Over(SupersedeReason::Profile(ProfileChanged::Owner)));
         }
         let (guard, _) = open_items(found).into_iter().find(|(_, count)| *count > 0)?;
-        Some(Refusal::Over(Because::Guard(guard)))
+        Some(Refusal::Over(SupersedeReason::Guard(guard)))
     }
 }
 

@@ -1,8 +1,8 @@
-//! What goes to Authorize.Net and what comes back.
+//! The requests to Authorize.Net, and its answers.
 //!
-//! Its JSON is a thin shell over XML: the elements of a request have an order, which is that of the fields here, and an
-//! answer begins with a byte-order mark. HTTP says 200 whatever happens; what counts is `messages`. Source: the schema
-//! at <https://api.authorize.net/xml/v1/schema/AnetApiSchema.xsd>.
+//! The JSON of Authorize.Net is a thin layer over XML. So the elements of a request have a fixed order, which is the
+//! order of the fields here, and an answer begins with a byte-order mark. The HTTP status is always 200; only
+//! `messages` shows the result. Source: the schema at <https://api.authorize.net/xml/v1/schema/AnetApiSchema.xsd>.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -13,7 +13,7 @@ pub(super) struct Authentication<'k> {
     pub(super) transaction_key: &'k str,
 }
 
-/// A request. In this order: an element that comes too late is E00003.
+/// A request. The order of the fields matters: a wrong order gives the error E00003.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body<'k> {
@@ -26,7 +26,7 @@ pub(super) struct Body<'k> {
     pub(super) subscription_id: Option<&'k str>,
 }
 
-/// An answer, of whatever request.
+/// An answer to any kind of request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer {
@@ -55,7 +55,7 @@ pub(super) struct Messages {
     pub(super) message: Vec<Message>,
 }
 
-/// Its text is not read: it may quote what was asked for.
+/// The message text is not read, because it may quote personal data from the request.
 #[derive(Deserialize)]
 pub(super) struct Message {
     pub(super) code: String,
@@ -71,7 +71,7 @@ pub(super) struct Profile {
     pub(super) email: Option<String>,
 }
 
-/// Ids come as a list, as one text, or as nothing; a shell over XML cannot tell.
+/// Reads ids. The layer over XML writes them as a list, as one text, or not at all.
 fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -102,7 +102,7 @@ impl Answer {
         self.messages.result_code == "Ok"
     }
 
-    /// The first code, which is the one that counts.
+    /// The first code. It decides the result.
     pub(super) fn code(&self) -> &str {
         self.messages.message.first().map_or("", |message| message.code.as_str())
     }

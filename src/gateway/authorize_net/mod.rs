@@ -1,4 +1,4 @@
-//! Authorize.Net: profiles are the customer profiles of its Customer Information Manager (CIM).
+//! The adapter for Authorize.Net. Profiles are the customer profiles of its Customer Information Manager (CIM).
 //!
 //! ```no_run
 //! use relinquish::gateway::AuthorizeNet;
@@ -16,20 +16,20 @@
 //! ```
 //!
 //! # What an erasure does
-//! It deletes the customer profile with its payment and shipping profiles. Transactions are not part of it. Authorize.Net
-//! refuses while the profile has an active or suspended recurring subscription; the case is blocked then.
+//! It deletes the customer profile with its payment and shipping profiles. Transactions stay. Authorize.Net refuses
+//! while the profile has an active or suspended recurring subscription. Then the case is blocked.
 //!
-//! # What counts
-//! Judged is by `resultCode` and code, never by the HTTP status:
+//! # How answers are read
+//! Only `resultCode` and the code show the result, never the HTTP status:
 //!
-//! | code | is taken for |
+//! | code | result |
 //! |---|---|
 //! | `I00001` with `Ok` | done |
-//! | `E00040`, `I00003` | not there |
-//! | `E00105`, `E00106`, `E00107` | blocked, for a person to look at |
-//! | `E00053`, `E00104` | busy, to be tried again |
-//! | `E00001` | not known: the profile is read again |
-//! | every other | refused; a code that is not known here is never taken for success |
+//! | `E00040`, `I00003` | the profile does not exist |
+//! | `E00105`, `E00106`, `E00107` | blocked: a person has to decide |
+//! | `E00053`, `E00104` | busy: retry |
+//! | `E00001` | unknown: the profile is read again |
+//! | any other code | refused: an unknown code never counts as success |
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,12 +58,12 @@ const READ: Endpoint = Endpoint::reading("getCustomerProfileRequest");
 const STATUS: Endpoint = Endpoint::reading("ARBGetSubscriptionStatusRequest");
 const IDS: Endpoint = Endpoint::reading("getCustomerProfileIdsRequest");
 const DELETE: Endpoint = Endpoint::erasing("deleteCustomerProfileRequest");
-/// The list of all ids comes in one piece. It has room for some five million.
+/// The maximum size of the list of all ids, which comes in one answer. It has room for about five million ids.
 const MOST_IDS: usize = 64 << 20;
-/// How many profiles of a page are read at once.
+/// The number of profiles of a page that are read concurrently.
 const TOGETHER: usize = 8;
 
-/// Erases customer profiles at Authorize.Net. Clones share their limits and their breaker.
+/// Erases customer profiles at Authorize.Net. Clones share their rate limits and their circuit breaker.
 #[derive(Clone, Debug)]
 pub struct AuthorizeNet {
     line: Line,
@@ -90,52 +90,54 @@ pub struct AuthorizeNetBuilder {
 }
 
 impl AuthorizeNetBuilder {
-    /// Another name than `authorize_net`, for a host with several accounts.
+    /// Sets the name, for a host with several accounts. The default is `authorize_net`.
     #[must_use]
     pub fn named(mut self, name: impl Into<GatewayName>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The account that the keys have to be of: its gateway id. Without this the account at the time of planning is
-    /// written into the plan, and has to be the same when it is carried out.
+    /// Sets the expected account, by its gateway id. Keys of another account are refused. Without this setting, the
+    /// plan contains the account at the time of planning, and the account must be the same when the plan is carried
+    /// out.
     #[must_use]
     pub fn account(mut self, gateway_id: impl Into<AccountId>) -> Self {
         self.account = Some(gateway_id.into());
         self
     }
 
-    /// Whether the merchant customer id of a profile is the host's own customer id: yes, unless this says otherwise. A
-    /// profile that names another customer there is not erased.
+    /// Sets whether the merchant customer id of a profile is the host's own customer id. The default is yes. A
+    /// profile with the id of another customer is not erased.
     #[must_use]
     pub fn merchant_customer_id_is_ours(mut self, ours: bool) -> Self {
         self.owners = ours;
         self
     }
 
-    /// Another address than Authorize.Net's own. Plain HTTP only to this machine itself.
+    /// Sets another address than Authorize.Net's own. Plain HTTP is allowed only to this machine itself.
     #[must_use]
     pub fn base_url(mut self, base: impl Into<String>) -> Self {
         self.base = base.into();
         self
     }
 
-    /// Other limits than 10 requests per second. Authorize.Net publishes none, and answers `E00053` when it is busy.
+    /// Sets the rate limits. The default is 10 requests per second. Authorize.Net publishes no limits, and answers
+    /// `E00053` when it is busy.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
     }
 
-    /// How long a request may take, until the last byte of the answer: 30 seconds, unless this says otherwise.
+    /// Sets the timeout of a request, until the last byte of the answer. The default is 30 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// After how many failures in a row Authorize.Net is left alone, and for how long: 5, and 30 seconds, unless this
-    /// says otherwise.
+    /// Sets the circuit breaker: after this number of consecutive failures, no requests are sent for this time. The
+    /// default is 5 failures and 30 seconds.
     #[must_use]
     pub fn breaker(mut self, failures: u32, pause: Duration) -> Self {
         self.settings.failures = failures;
@@ -143,17 +145,17 @@ impl AuthorizeNetBuilder {
         self
     }
 
-    /// Another HTTP client than the one that ships.
+    /// Sets another HTTP client. The default is [`HttpClient`].
     #[must_use]
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// The adapter. Nothing is sent.
+    /// Builds the adapter. Sends nothing.
     ///
     /// # Errors
-    /// [`GatewayError::Refused`] if a key is missing, or the address would carry it in the clear.
+    /// [`GatewayError::Refused`] if a key is missing, or would be sent unencrypted to this address.
     pub fn build(self) -> Result<AuthorizeNet, GatewayError> {
         let refused =
             |what: &str| GatewayError::Refused { gateway: self.name.clone(), what: what.to_owned() };
@@ -177,7 +179,7 @@ impl AuthorizeNetBuilder {
     }
 }
 
-/// What a request is about.
+/// The parameters of a request.
 #[derive(Clone, Copy, Default)]
 struct About<'a> {
     profile: Option<&'a str>,
@@ -193,7 +195,7 @@ struct Found {
 }
 
 impl AuthorizeNet {
-    /// For an API login id and a transaction key; those of the sandbox are other ones than the live ones.
+    /// Starts a builder with an API login id and a transaction key. The sandbox has other keys than the live system.
     pub fn builder(login: impl Into<ApiKey>, key: impl Into<ApiKey>, mode: Mode) -> AuthorizeNetBuilder {
         let base = match mode {
             Mode::Live => "https://api.authorize.net",
@@ -212,7 +214,8 @@ impl AuthorizeNet {
         }
     }
 
-    /// Sends a request. Gives what the gateway says of it; that it is busy, broken or refuses the keys is an error.
+    /// Sends a request, and returns the gateway's answer. An error if the gateway is busy, fails, or refuses the
+    /// keys.
     async fn ask(&self, endpoint: Endpoint, about: About<'_>) -> Result<Answer, GatewayError> {
         let body = Body {
             merchant_authentication: Authentication {
@@ -223,7 +226,7 @@ impl AuthorizeNet {
             customer_profile_id: about.profile,
             subscription_id: about.subscription,
         };
-        // The text keeps the order of the fields; a JSON value would sort them.
+        // Serialise directly to text. It keeps the order of the fields; a JSON value would sort them.
         let body =
             serde_json::to_string(&body).map_err(|_| self.line.refused("the request cannot be written"))?;
         let mut request = Request::new(Method::Post, self.url.clone());
@@ -253,7 +256,7 @@ impl AuthorizeNet {
         }
     }
 
-    /// An answer that is neither yes nor a refusal that is known.
+    /// The error for an answer that is neither a success nor a known refusal.
     fn other(&self, answer: &Answer) -> GatewayError {
         let word = code(answer.code()).unwrap_or("without a code");
         if answer.is_ok() {
@@ -285,7 +288,7 @@ impl AuthorizeNet {
         }
     }
 
-    /// How many subscriptions still run, and how many have ended. What is not known to have ended still runs.
+    /// The numbers of active and ended subscriptions. A subscription with an unknown status counts as active.
     async fn count(&self, subscriptions: &[String]) -> Result<(u32, u32), GatewayError> {
         let (mut active, mut ended) = (0, 0);
         for id in subscriptions {
@@ -306,7 +309,7 @@ impl PaymentGatewayEraser for AuthorizeNet {
         self.line.gateway()
     }
 
-    /// A look at the profile and the request itself.
+    /// Two requests: one reads the profile, the other one erases it.
     fn longest_call(&self) -> Duration {
         self.line.longest(2)
     }
@@ -351,7 +354,7 @@ impl PaymentGatewayEraser for AuthorizeNet {
             let reason = "the profile's merchant customer id is another customer's".to_owned();
             return Ok(GatewayOutcome::Blocked { reason }.into());
         }
-        // At most 20 characters; comes back with the answer.
+        // The reference has at most 20 characters. The answer repeats it.
         let reference: String =
             erasure.idempotency_key.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
         let reference = Some(reference.as_str()).filter(|reference| !reference.is_empty());
@@ -376,7 +379,7 @@ impl PaymentGatewayEraser for AuthorizeNet {
     }
 
     async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
-        Err(self.line.refused("it gives no receipts, so there is nothing to ask for"))
+        Err(self.line.refused("it gives no receipts, so no task can be asked for"))
     }
 }
 
@@ -384,7 +387,7 @@ fn blocked(reason: &str) -> GatewayOutcome {
     GatewayOutcome::Blocked { reason: reason.to_owned() }
 }
 
-/// A listing: all ids, and how many of them were read.
+/// A listing in progress: all ids, and how many of them were read.
 struct Pages {
     gateway: AuthorizeNet,
     ids: Vec<String>,
@@ -400,8 +403,8 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// Authorize.Net gives all ids at once and nothing else, so they are kept until each profile was read: some ten bytes a
-/// profile.
+/// Authorize.Net lists all ids in one answer, and nothing else. So the ids are kept until each profile was read:
+/// about ten bytes per profile.
 #[async_trait]
 impl ProfileListing for AuthorizeNet {
     fn gateway(&self) -> &GatewayName {

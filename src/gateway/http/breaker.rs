@@ -1,15 +1,16 @@
-//! A circuit breaker: a gateway that is down is left alone for a while, and asked once before everybody asks again.
+//! A circuit breaker. While a gateway is down, no requests are sent for some time. Then one request probes whether it
+//! is back.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
 struct State {
-    /// Failures since the last answer.
+    /// Consecutive failures since the last answer.
     failures: u32,
     /// Until when nobody asks.
     until: Option<Duration>,
-    /// Somebody is trying whether it is back.
+    /// Whether a probe is in progress.
     probing: bool,
 }
 
@@ -22,7 +23,8 @@ pub(crate) struct Breaker {
     start: Instant,
 }
 
-/// That a request may be sent. Dropped without a word (a cancelled request), it says nothing of the gateway.
+/// A permit to send one request. If it is dropped without a result, as by a cancelled request, the state of the
+/// gateway stays as it was.
 #[derive(Debug)]
 pub(crate) struct Permit<'b> {
     breaker: &'b Breaker,
@@ -34,10 +36,10 @@ impl Breaker {
         Self { most: most.max(1), pause, state: Mutex::default(), start: Instant::now() }
     }
 
-    /// Asks for leave to send.
+    /// Asks for a permit to send a request.
     ///
     /// # Errors
-    /// After how long it is worth trying.
+    /// The time after which a retry makes sense.
     pub(crate) fn permit(&self) -> Result<Permit<'_>, Duration> {
         self.permit_at(self.start.elapsed())
     }

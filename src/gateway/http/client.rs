@@ -1,4 +1,4 @@
-//! The transport that ships: reqwest over rustls.
+//! The default transport: reqwest over rustls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::{Cause, Method, Request, Response, Transport, TransportError};
 
-/// How long a connection may take to come about.
+/// The timeout for opening a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// An HTTP client. It verifies TLS against Mozilla's roots and those it was given, follows no redirect, and takes no
-/// proxy from the environment. Needs a Tokio runtime.
+/// An HTTP client. It verifies TLS certificates against Mozilla's roots and the given roots. It follows no redirects,
+/// and ignores proxies of the environment. Needs a Tokio runtime.
 #[derive(Clone)]
 pub struct HttpClient(reqwest::Client);
 
@@ -35,10 +35,10 @@ impl HttpClient {
         Self::trusting("")
     }
 
-    /// A client that also trusts the certificates in a PEM document, for a proxy with an authority of its own.
+    /// A client that also trusts the certificates in a PEM document. For a proxy with its own certificate authority.
     ///
     /// # Errors
-    /// [`TransportError::NotSent`] if one of them is no certificate.
+    /// [`TransportError::NotSent`] if the document contains anything but certificates.
     pub fn trusting(pem: &str) -> Result<Self, TransportError> {
         fn cause(error: impl Into<Cause>) -> TransportError {
             TransportError::NotSent(error.into())
@@ -59,7 +59,7 @@ impl HttpClient {
             .connect_timeout(CONNECT)
             .no_proxy()
             .referer(false)
-            // A request is sent once: whether to send it again is for the engine to say.
+            // A request is sent only once. The engine decides about retries.
             .retry(reqwest::retry::never())
             .user_agent(concat!("relinquish/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -68,7 +68,7 @@ impl HttpClient {
     }
 }
 
-/// The cause, without the address: it may hold an id.
+/// The cause without the address, because the address may contain an id.
 fn lost(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     if error.is_connect() || error.is_builder() {

@@ -1,4 +1,4 @@
-//! The line to one gateway: a transport, and what keeps the gateway and the other cases from harm.
+//! The connection to one gateway: a transport with timeouts, rate limits and a circuit breaker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use super::pace::{Endpoint, LONGEST_TURN, Pace};
 use super::{Cause, Limits, Request, Response, Transport, TransportError};
 use crate::gateway::{GatewayError, GatewayName};
 
-/// How long a gateway is left alone that says "too many" and not for how long.
+/// The pause after an answer "too many requests" without a time.
 const BUSY: Duration = Duration::from_millis(500);
-/// The longest pause that is taken from a gateway's word.
+/// The longest pause that is accepted from a gateway.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a line is made of.
+/// The settings of a line.
 #[derive(Clone, Debug)]
 pub(crate) struct LineSettings {
     pub(crate) limits: Limits,
-    /// Until the last byte of the answer.
+    /// The timeout until the last byte of the answer.
     pub(crate) timeout: Duration,
-    /// After how many failures in a row the gateway is left alone.
+    /// The number of consecutive failures that opens the circuit breaker.
     pub(crate) failures: u32,
     /// For how long.
     pub(crate) pause: Duration,
@@ -36,7 +36,7 @@ impl LineSettings {
     }
 }
 
-/// The line to one gateway, shared between the clones of an adapter.
+/// The connection to one gateway, shared by the clones of an adapter.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     gateway: GatewayName,
@@ -47,7 +47,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// How much later than its own time-out a transport is given up.
+    /// The extra time after which a transport that ignores its timeout is abandoned.
     const LATE: Duration = Duration::from_secs(1);
 
     pub(crate) fn new(gateway: GatewayName, transport: Arc<dyn Transport>, settings: &LineSettings) -> Self {
@@ -64,13 +64,13 @@ impl Line {
         &self.gateway
     }
 
-    /// How long so many requests take at the most, one after the other.
+    /// The longest time that this number of requests takes, one after the other.
     pub(crate) fn longest(&self, requests: u32) -> Duration {
         (LONGEST_TURN + self.timeout + Self::LATE).saturating_mul(requests)
     }
 
-    /// Sends a request when it is its turn, and gives the answer if it is one to read: 2xx, or a 4xx that says
-    /// something of the request.
+    /// Waits for the rate limit, and sends a request. Returns the answer if its status is 2xx, or a 4xx that concerns
+    /// the request itself.
     pub(crate) async fn send(
         &self,
         mut request: Request,
@@ -97,7 +97,7 @@ impl Line {
         };
         tracing::debug!(gateway = %self.gateway, endpoint = endpoint.name, status = response.status, "answer");
         match response.status {
-            // 409: another request holds the object (a lock), or has the same key.
+            // 409: another request has locked the object, or uses the same key.
             429 | 409 => {
                 permit.answered();
                 let pause = retry_after(&response);
@@ -131,7 +131,7 @@ impl Line {
         }
     }
 
-    /// A transport of the host's may know no deadline.
+    /// The host's own transport may ignore the timeout.
     async fn in_time(&self, request: &Request) -> Result<Response, TransportError> {
         let late = Delay::new(self.timeout + Self::LATE);
         let answer = match select(self.transport.send(request), late).await {
@@ -152,7 +152,7 @@ impl Line {
         GatewayError::Paused { gateway: self.gateway.clone(), retry_after }
     }
 
-    /// Whether it took effect is not known.
+    /// The error for a request that may have taken effect.
     pub(crate) fn unknown(&self, source: impl Into<Cause>) -> GatewayError {
         GatewayError::Unknown { gateway: self.gateway.clone(), source: Some(source.into()) }
     }
@@ -162,7 +162,8 @@ impl Line {
     }
 }
 
-/// How long the gateway asks to wait (RFC 9110, 10.2.3): seconds, or a date, which is held against that of the answer.
+/// The pause for which the gateway asks (RFC 9110, 10.2.3). It is a number of seconds, or a date, which is compared
+/// with the date of the answer.
 fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
     let pause = if let Ok(seconds) = value.parse() {
@@ -175,7 +176,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(pause.min(LONGEST))
 }
 
-/// A gateway's own word for something, if it looks like one. Free text may quote what was asked for, and is not taken.
+/// A gateway's code, if the text looks like a code. Free text is refused, because it may quote personal data from the
+/// request.
 pub(crate) fn code(text: &str) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte);
     (!text.is_empty() && text.len() <= 80 && text.bytes().all(plain)).then_some(text)

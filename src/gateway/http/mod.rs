@@ -1,12 +1,12 @@
-//! HTTP to a gateway: one small trait, and the client that ships.
+//! HTTP to a gateway: the trait [`Transport`], and the default client.
 //!
-//! An adapter speaks to its gateway through a [`Transport`]: a request in, a response out. [`HttpClient`] is the one
-//! that ships; a host with a client of its own (a proxy, a certificate store, a recorder) implements the trait, which
-//! takes twenty lines. Whichever it is, the adapters add what keeps a gateway and the other cases from harm: a
-//! deadline for every request, a bound on every answer, [limits](Limits) that all clones of an adapter share, and a
-//! breaker that stops asking a gateway that is down.
+//! An adapter calls its gateway through a [`Transport`]: a request in, a response out. [`HttpClient`] is the default.
+//! A host that needs its own client (a proxy, a certificate store, a recorder) implements the trait in about twenty
+//! lines. With any transport, the adapters add a timeout for every request, a maximum size of every answer, and rate
+//! [limits](Limits) that all clones of an adapter share. They also add a circuit breaker, which stops requests to a
+//! gateway that is down.
 
-// The feature alone, without an adapter, gives the transport.
+// The feature `http` alone, without an adapter, contains only the transport.
 #![cfg_attr(not(any(feature = "stripe", feature = "authorize-net")), allow(dead_code, unused_imports))]
 
 use std::fmt;
@@ -31,7 +31,7 @@ pub use pace::Limits;
 pub enum Method {
     /// To read.
     Get,
-    /// To write, or to ask in a body.
+    /// To write, or to read with parameters in a body.
     Post,
     /// To delete.
     Delete,
@@ -48,7 +48,7 @@ impl Method {
     }
 }
 
-/// A request to a gateway. It holds a key and may name a person, so its `Debug` shows only the method.
+/// A request to a gateway. It contains a key, and may contain personal data. So its `Debug` shows only the method.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Request {
@@ -58,16 +58,16 @@ pub struct Request {
     pub url: String,
     /// Name and value of each header, names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// The body; may be empty.
+    /// The body. It may be empty.
     pub body: Vec<u8>,
-    /// How long it may take at most, until the last byte of the answer.
+    /// The timeout, until the last byte of the answer.
     pub timeout: Duration,
-    /// How many bytes the body of the answer may have at most.
+    /// The maximum number of bytes of the answer's body.
     pub most_bytes: usize,
 }
 
 impl Request {
-    /// A request without headers and body. An answer may take 30 seconds and have 1 MiB.
+    /// A request without headers and body. The timeout is 30 seconds, and the answer may have 1 MiB.
     pub fn new(method: Method, url: impl Into<String>) -> Self {
         Self {
             method,
@@ -86,7 +86,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// An answer. It may hold a person's data, so its `Debug` shows only the status.
+/// An answer. It may contain personal data, so its `Debug` shows only the status.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Response {
@@ -104,7 +104,7 @@ impl Response {
         Self { status, headers, body }
     }
 
-    /// The first header of a name, in lower case.
+    /// The first header with this name. The name is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -116,17 +116,17 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Why there is no answer. None of the causes may name an address: it may hold an id.
+/// Why there is no answer. The causes must not contain an address, because an address may contain an id.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// No connection came about: nothing was sent.
+    /// There was no connection. Nothing was sent.
     #[error("no connection to the gateway")]
     NotSent(#[source] Cause),
-    /// The request was sent, and no whole answer came back in time. It may have taken effect.
-    #[error("the gateway gave no whole answer")]
+    /// The request was sent, but no complete answer came back in time. The request may have taken effect.
+    #[error("the gateway gave no complete answer")]
     Lost(#[source] Cause),
-    /// The answer is larger than it may be. The request may have taken effect.
+    /// The answer is too large. The request may have taken effect.
     #[error("the gateway's answer has more than {most_bytes} bytes")]
     TooLarge {
         /// The bound.
@@ -140,12 +140,12 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Carries requests to a gateway.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Sends a request and reads the answer, whatever its status. TLS has to be verified, and a redirect must not be
-    /// followed: the request holds a key.
+    /// Sends a request and reads the answer, with any status. TLS certificates must be verified, and redirects must
+    /// not be followed, because the request contains a key.
     ///
-    /// **Idempotency:** sends once, and never again by itself. **Partial failure:** after
-    /// [`TransportError::Lost`] or [`TransportError::TooLarge`] the request may have taken effect. **Cancel
-    /// safety:** dropping the future leaves the same doubt. **Errors:** [`TransportError`].
+    /// **Idempotency:** sends the request once, without retries. **Partial failure:** after [`TransportError::Lost`]
+    /// or [`TransportError::TooLarge`] the request may have taken effect. **Cancel safety:** after the future was
+    /// dropped, the request may have taken effect. **Errors:** [`TransportError`].
     async fn send(&self, request: &Request) -> Result<Response, TransportError>;
 }
 
@@ -162,7 +162,7 @@ macro_rules! forward_transport {
 
 forward_transport!(Arc, Box);
 
-/// A key to a gateway. It is wiped from memory when it is dropped, and nothing ever prints it.
+/// A key for a gateway. It is wiped from memory when it is dropped, and it is never printed.
 #[derive(Clone)]
 pub struct ApiKey(SecretString);
 
@@ -195,7 +195,7 @@ impl From<String> for ApiKey {
     }
 }
 
-/// Whether the profiles are of real customers, or of a gateway's sandbox.
+/// Whether the adapter uses the gateway's live system or its sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Real ones.
@@ -213,7 +213,8 @@ impl fmt::Display for Mode {
     }
 }
 
-/// The address that an adapter was given, without a slash at its end. A key goes over TLS, or stays on this machine.
+/// Checks the address of an adapter, and removes a slash at its end. A key must be sent over TLS, or stay on this
+/// machine.
 pub(crate) fn base_url(base: &str) -> Result<String, &'static str> {
     let base = base.trim_end_matches('/');
     let local = |rest: &str| {
@@ -234,7 +235,7 @@ pub(crate) fn base_url(base: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A part of an address or of a form, with everything escaped but the unreserved characters of RFC 3986.
+/// Escapes a part of an address or of a form. Only the unreserved characters of RFC 3986 are not escaped.
 #[cfg(feature = "stripe")]
 pub(crate) fn escape(text: &str) -> String {
     use fmt::Write as _;

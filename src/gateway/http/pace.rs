@@ -1,4 +1,4 @@
-//! How fast a gateway is asked: token buckets that all clones of an adapter share.
+//! Rate limits of a gateway: token buckets that all clones of an adapter share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::lock::Mutex as Turn;
 
-/// The longest that a request waits for its turn before its case is told to come back later.
+/// The longest time that a request waits for a token. If the wait would be longer, the case is retried later.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// The same at the gateway as a whole and at the endpoint, one after the other.
+/// The longest time for both waits: for the limit of the whole gateway, and for the limit of the endpoint.
 pub(crate) const LONGEST_TURN: Duration = LONGEST.saturating_mul(2);
 
-/// How many requests a gateway allows per second.
+/// The number of requests that a gateway allows per second.
 ///
-/// The gateway's own figures, as its manual has them: the adapter keeps three per cent below, so that requests that
-/// bunch on their way are still no more than allowed.
+/// Give the figures from the gateway's manual. The adapter stays three per cent below them, because requests may
+/// arrive closer together than they were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     all: u32,
@@ -24,19 +24,19 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// So many requests per second, of whatever kind. At least 1.
+    /// Sets the limit for all requests per second together. At least 1.
     pub fn per_second(all: u32) -> Self {
         Self { all: all.max(1), per_endpoint: None, erasures: None }
     }
 
-    /// And no more than so many of each kind.
+    /// Sets the limit for each kind of request.
     #[must_use]
     pub fn per_endpoint(mut self, requests: u32) -> Self {
         self.per_endpoint = Some(requests.max(1));
         self
     }
 
-    /// And no more than so many that erase, whatever holds for the other kinds.
+    /// Sets the limit for requests that erase. It replaces the limit for each kind.
     #[must_use]
     pub fn erasures(mut self, requests: u32) -> Self {
         self.erasures = Some(requests.max(1));
@@ -53,9 +53,9 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Endpoint {
     pub(crate) name: &'static str,
-    /// Whether it takes effect, so that a lost answer leaves a doubt.
+    /// Whether the request changes something. Then a lost answer leaves the result unknown.
     pub(crate) writes: bool,
-    /// Whether it is the one that erases a profile.
+    /// Whether the request erases a profile.
     pub(crate) erases: bool,
 }
 
@@ -74,12 +74,12 @@ impl Endpoint {
     }
 }
 
-/// A token bucket as its virtual schedule (ITU-T I.371, the generic cell rate algorithm): instead of counting tokens it
-/// remembers when the next one is due.
+/// A token bucket, implemented as a virtual schedule (ITU-T I.371, generic cell rate algorithm). Instead of counting
+/// tokens, it stores when the next token is due.
 #[derive(Debug)]
 struct Bucket {
     interval: Duration,
-    /// How far ahead of the schedule a request may be: the tokens saved up.
+    /// How far ahead of the schedule a request may be. This corresponds to saved tokens.
     ahead: Duration,
     due: Duration,
 }
@@ -90,7 +90,7 @@ impl Bucket {
         Self { interval, ahead: interval * (per_second / 50).saturating_sub(1), due: Duration::ZERO }
     }
 
-    /// How long the next request would wait.
+    /// The time that the next request would wait.
     fn wait(&self, now: Duration) -> Duration {
         self.due.saturating_sub(self.ahead).saturating_sub(now)
     }
@@ -100,14 +100,14 @@ impl Bucket {
         self.due = self.due.max(now) + self.interval;
     }
 
-    /// Lets nobody pass for a while.
+    /// Blocks all requests for some time.
     fn pause(&mut self, now: Duration, pause: Duration) {
         self.due = self.due.max(now + pause + self.ahead);
     }
 }
 
-/// A bucket, and the queue before it. Whoever is first waits for the token; the others wait for their turn, so that
-/// those who were held up do not all set out at once.
+/// A bucket with a queue. The first request waits for a token, and the others wait in the queue. So delayed requests
+/// are not all sent at once.
 #[derive(Debug)]
 struct Queue {
     bucket: Mutex<Bucket>,
@@ -144,7 +144,7 @@ impl Queue {
     }
 }
 
-/// The turns of one gateway.
+/// The rate limiter of one gateway.
 #[derive(Debug)]
 pub(crate) struct Pace {
     limits: Limits,
@@ -161,7 +161,7 @@ impl Pace {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// How long it would be, if that is too long to wait here.
+    /// The time to wait, if it is too long to wait here.
     pub(crate) async fn turn(&self, endpoint: Endpoint) -> Result<(), Duration> {
         if let Some(own) = self.own(endpoint) {
             own.token(self.start).await?;
@@ -175,7 +175,7 @@ impl Pace {
         Some(Arc::clone(each.entry(endpoint.name).or_insert_with(|| Arc::new(Queue::new(limit)))))
     }
 
-    /// The gateway asked to be left alone for a while.
+    /// Stops all requests for some time, because the gateway asked for a pause.
     pub(crate) fn pause(&self, pause: Duration) {
         self.all.lock().pause(self.start.elapsed(), pause);
     }
@@ -188,8 +188,8 @@ mod tests {
     const READ: Endpoint = Endpoint::reading("read");
     const ERASE: Endpoint = Endpoint::erasing("erase");
 
-    /// When so many requests that all wait from the beginning are sent, by a machine that stands still for a while
-    /// after one of them.
+    /// The times at which requests are sent if all of them wait from the beginning. `stall`: the machine stops for
+    /// some time after this request.
     fn sent(limit: u32, requests: u32, stall: Option<(u32, Duration)>) -> Vec<Duration> {
         let (mut bucket, mut now) = (Bucket::new(limit), Duration::ZERO);
         let times = (0..requests).map(|n| {

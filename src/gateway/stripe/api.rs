@@ -1,4 +1,4 @@
-//! Stripe's API, as far as it is needed: requests, replies, lists.
+//! The part of Stripe's API that the adapter needs: requests, replies, lists.
 //!
 //! Sources: <https://docs.stripe.com/api/errors>, <https://docs.stripe.com/api/pagination>,
 //! <https://docs.stripe.com/rate-limits>.
@@ -10,11 +10,11 @@ use super::Stripe;
 use crate::gateway::GatewayError;
 use crate::gateway::http::{Endpoint, Method, Request, code, escape};
 
-/// The version of the API whose answers this adapter reads, whatever the account's own is.
+/// The version of the API that this adapter requests, independent of the account's own version.
 pub(super) const VERSION: &str = "2024-06-20";
-/// The version in which redaction jobs are there.
+/// The version of the API that has redaction jobs.
 pub(super) const PREVIEW: &str = "2025-05-28.preview";
-/// The most that a page may have.
+/// The maximum number of objects in a page.
 const PAGE: usize = 100;
 
 pub(super) const ACCOUNT: Endpoint = Endpoint::reading("account");
@@ -26,7 +26,7 @@ pub(super) const CHARGES: Endpoint = Endpoint::reading("charges");
 pub(super) const DISPUTES: Endpoint = Endpoint::reading("disputes");
 pub(super) const DELETE: Endpoint = Endpoint::erasing("delete customer");
 
-/// A reply that can be relied on: an object of Stripe's, or its own word for why not.
+/// A valid reply: an object, or Stripe's own error.
 #[derive(Debug)]
 pub(super) enum Reply<T> {
     Object(T, Said),
@@ -40,7 +40,7 @@ pub(super) struct Said {
     pub(super) request_id: Option<String>,
 }
 
-/// Stripe's own word for why not. The message is not read: it may quote an id.
+/// Stripe's own error. The message is not read, because it may quote an id.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Failure {
     #[serde(default, rename = "type")]
@@ -57,7 +57,7 @@ struct Failed {
 }
 
 impl Failure {
-    /// The status, and Stripe's words that look like words of a code.
+    /// The status, and those of Stripe's words that look like codes.
     pub(super) fn describe(&self, said: &Said) -> String {
         let mut text = format!("status {}", said.status);
         for (name, value) in [("", &self.code), ("type ", &self.kind), ("parameter ", &self.param)] {
@@ -84,7 +84,7 @@ pub(super) struct Page<T> {
     pub(super) has_more: bool,
 }
 
-/// Something with an id, so that it can be paged after.
+/// An object with an id, so that the next page can begin after it.
 pub(super) trait Listed {
     fn id(&self) -> &str;
 }
@@ -107,7 +107,7 @@ impl Stripe {
         request
     }
 
-    /// Sends a request. An answer that is none of Stripe's is no answer.
+    /// Sends a request. An answer that is not Stripe's counts as no answer.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         request: Request,
@@ -117,7 +117,7 @@ impl Stripe {
         let request_id = response.header("request-id").and_then(code).map(str::to_owned);
         let said = Said { status: response.status, request_id };
         if response.status == 200 {
-            // The cause would quote what could not be read.
+            // The cause is left out, because it would quote the text that could not be parsed.
             let object = serde_json::from_slice(&response.body)
                 .map_err(|_| self.line.unknown("the answer is none of Stripe's"))?;
             return Ok(Reply::Object(object, said));
@@ -137,7 +137,7 @@ impl Stripe {
         Ok(Reply::Failed(error, said))
     }
 
-    /// Asks for an object that has to be there.
+    /// Asks for an object that must exist.
     pub(super) async fn expect<T: DeserializeOwned>(
         &self,
         request: Request,
@@ -149,7 +149,7 @@ impl Stripe {
         }
     }
 
-    /// One page of a list, after an id.
+    /// Reads one page of a list, after an id.
     pub(super) async fn page<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -172,7 +172,7 @@ impl Stripe {
         }
     }
 
-    /// Everything that a list holds, page by page.
+    /// Reads all objects of a list, page by page.
     pub(super) async fn each<T: DeserializeOwned + Listed>(
         &self,
         path: &str,

@@ -1,25 +1,25 @@
-//! Whom an event of Stripe's is about.
+//! Finds out which customer a Stripe event is about.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::customer::{CustomerId, ProfileId};
 
-/// A text that is no event of Stripe's.
+/// The error for a text that is no Stripe event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is no event of Stripe's; give the body of a webhook whose signature you have verified")]
 pub struct NotAnEvent;
 
-/// Whom an event is about. Ask [`Engine::concerns_erased`](crate::Engine::concerns_erased) before you take it in: an
-/// event that comes late, or comes again, would bring the person back.
+/// The customer whom an event is about. Ask [`Engine::concerns_erased`](crate::Engine::concerns_erased) before you
+/// process an event: a late or repeated event would store an erased person again.
 ///
-/// Reading it verifies no signature: that is for the host to do first.
+/// This does not verify the signature of the event. The host must do this first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventSubject {
-    /// The Stripe customer, if the event is about one or about something of theirs.
+    /// The Stripe customer, if the event is about a customer or an object of a customer.
     pub profile: Option<ProfileId>,
-    /// The host's own customer whom the metadata name.
+    /// The host's own customer id in the metadata.
     pub owner: Option<CustomerId>,
 }
 
@@ -35,7 +35,7 @@ struct Data {
 }
 
 impl EventSubject {
-    /// Reads the body of an event. `owner_key` is the metadata key that holds the host's own customer id.
+    /// Reads the body of an event. `owner_key` is the metadata key with the host's own customer id.
     ///
     /// # Errors
     /// [`NotAnEvent`].

@@ -1,8 +1,9 @@
-//! Stripe's export of its customers: a CSV from the dashboard.
+//! Reads Stripe's export of its customers: a CSV from the dashboard.
 //!
-//! Which columns it has, and in which order, is for whoever makes the export to choose; so they are found by their names.
-//! `id` is needed. `Email` and the metadata column of the host's own id are used where they are there. An empty `Plan`
-//! says that the customer has no subscription now: a candidate for a person to check, as some may pay one by one.
+//! The person who makes the export chooses the columns and their order. So columns are found by their names. `id` is
+//! required. `Email`, and the metadata column with the host's own id, are used if they exist. An empty `Plan` means
+//! that the customer has no subscription now. A person has to check such a customer, because some customers make
+//! single payments.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,14 +16,14 @@ use async_trait::async_trait;
 use crate::customer::{CustomerId, GatewayName};
 use crate::gateway::{GatewayError, ListedProfile, ProfileListing, ProfilePages, Subscriptions};
 
-/// How many rows a page has.
+/// The number of rows of a page.
 const PAGE: usize = 500;
 
-/// What is wrong with an export. It names the place, and nothing of what is written there.
+/// An error in an export. It names the place, but quotes no value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// It cannot be opened or read.
+    /// The file cannot be opened or read.
     #[error("the export cannot be read; check its path")]
     Io(#[from] io::Error),
     /// It is no CSV.
@@ -31,14 +32,16 @@ pub enum ExportError {
         /// The line.
         line: u64,
     },
-    /// A column that is needed is not there.
-    #[error("line 1: there is no column {column}; choose it when you make the export, or give another file")]
+    /// A required column is missing.
+    #[error(
+        "line 1: there is no column {column}; choose this column when you make the export, or use another file"
+    )]
     NoColumn {
         /// The column.
         column: String,
     },
-    /// A column that is used is there more than once.
-    #[error("line 1: column {column} is there more than once; leave one of them")]
+    /// A required column appears more than once.
+    #[error("line 1: column {column} appears more than once; keep only one of them")]
     TwoColumns {
         /// The column.
         column: String,
@@ -48,7 +51,7 @@ pub enum ExportError {
     Cells {
         /// The line.
         line: u64,
-        /// The first column without a cell, or without a name.
+        /// The number of the first column without a cell, or without a name.
         column: u64,
         /// How many cells.
         cells: u64,
@@ -62,7 +65,7 @@ pub enum ExportError {
         line: u64,
     },
     /// The same customer again.
-    #[error("line {line}, column id: the customer was there before; make the export again")]
+    #[error("line {line}, column id: the customer appears twice; make the export again")]
     Twice {
         /// The line.
         line: u64,
@@ -123,7 +126,7 @@ impl Columns {
         profile.subscriptions = match (self.plan, cell(self.plan)) {
             (None, _) => Subscriptions::NotTold,
             (Some(_), None) => Subscriptions::NoneNow,
-            // One at least: more the export does not say.
+            // At least one subscription. The export does not show how many.
             (Some(_), Some(_)) => Subscriptions::Counted { active: 1, ended: 0 },
         };
         Ok(profile)
@@ -134,7 +137,7 @@ impl Columns {
 pub struct ExportRows<R> {
     csv: csv::Reader<R>,
     columns: Columns,
-    /// Eight bytes a row, to notice one that comes again.
+    /// A hash of eight bytes per row, to notice a row that appears twice.
     seen: HashSet<u64>,
     record: csv::StringRecord,
 }
@@ -154,10 +157,10 @@ fn trouble(error: csv::Error) -> ExportError {
 }
 
 impl<R: Read> ExportRows<R> {
-    /// Reads an export whose metadata column `owner_key` holds the host's own customer id, where it is there.
+    /// Reads an export. If there is a metadata column `owner_key`, it contains the host's own customer id.
     ///
     /// # Errors
-    /// [`ExportError`] if the columns are not those of an export.
+    /// [`ExportError`] if the columns do not fit.
     pub fn new(from: R, owner_key: &str) -> Result<Self, ExportError> {
         let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(from);
         let columns = Columns::of(csv.headers().map_err(trouble)?, owner_key)?;
@@ -184,13 +187,13 @@ impl<R: Read> Iterator for ExportRows<R> {
     }
 }
 
-/// Enough of a digest to notice an id that comes again.
+/// A part of a digest. It is long enough to notice an id that appears twice.
 fn short(id: &str) -> u64 {
     let digest = crate::digest::Digest::of_bytes(id.as_bytes());
     digest.as_bytes().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
-/// An export in a file, to be reconciled as if it were Stripe itself.
+/// An export in a file. It can be reconciled in the same way as Stripe itself.
 #[derive(Clone, Debug)]
 pub struct StripeExport {
     gateway: GatewayName,
@@ -199,12 +202,12 @@ pub struct StripeExport {
 }
 
 impl StripeExport {
-    /// The export of the account that the adapter of this name erases at.
+    /// Uses an export file. `gateway` is the name of the adapter for the same account.
     pub fn new(gateway: impl Into<GatewayName>, path: impl AsRef<Path>) -> Self {
         Self { gateway: gateway.into(), path: path.as_ref().to_owned(), owner_key: "customer_id".to_owned() }
     }
 
-    /// The metadata key that holds the host's own customer id: `customer_id`, unless this says otherwise.
+    /// Sets the metadata key with the host's own customer id. The default is `customer_id`.
     #[must_use]
     pub fn owner_key(mut self, key: impl Into<String>) -> Self {
         self.owner_key = key.into();
@@ -262,7 +265,7 @@ cus_3,,,Cy,2016-03-03 12:00,false,,,,
         ExportRows::new(text.as_bytes(), "customer_id")?.collect()
     }
 
-    /// The same file with its columns turned round, and without some of them.
+    /// The same file with other columns: some left out, and optionally in reverse order.
     fn columns(keep: impl Fn(&str) -> bool, turn: bool) -> String {
         let mut csv = csv::Reader::from_reader(EXPORT.as_bytes());
         let headers = csv.headers().unwrap().clone();
@@ -309,9 +312,9 @@ cus_3,,,Cy,2016-03-03 12:00,false,,,,
         for (text, place) in [
             (columns(|name| name != "id", false), "line 1: there is no column id"),
             (String::new(), "line 1: there is no column id"),
-            (EXPORT.replace("Status", "Plan"), "line 1: column Plan is there more than once"),
+            (EXPORT.replace("Status", "Plan"), "line 1: column Plan appears more than once"),
             (EXPORT.replace("cus_2", "canary@example.org"), "line 3, column id"),
-            (EXPORT.replace("cus_3", "cus_1"), "line 4, column id: the customer was there before"),
+            (EXPORT.replace("cus_3", "cus_1"), "line 4, column id: the customer appears twice"),
             (EXPORT.replace("cus_2,,", "cus_2,"), "line 3, column 10: the row has 9 cells, and the file 10"),
             (
                 EXPORT.replace("cus_2,,", "cus_2,,,"),

@@ -1,4 +1,4 @@
-//! Listing every customer of a Stripe account.
+//! Lists every customer of a Stripe account.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,13 +13,14 @@ use crate::gateway::{
     Subscriptions,
 };
 
-/// How far back a page can go on from if the last customers of the page before were deleted meanwhile.
+/// A listing in progress. It remembers the previous page, because the last customers of that page may be deleted in
+/// the meantime.
 struct Pages {
     stripe: Stripe,
-    /// The ids of the page before, the last one last.
+    /// The ids of the previous page, in order.
     before: Vec<String>,
-    /// The ids of the first page. A list that comes back to them has started anew: an imitation of Stripe does so when
-    /// the customer after whom it should go on is gone.
+    /// The ids of the first page. If they appear again, the list has started from the beginning. Some imitations of
+    /// Stripe do this when the customer before the next page is gone.
     first: HashSet<String>,
     done: bool,
 }
@@ -43,7 +44,7 @@ impl ProfileListing for Stripe {
 }
 
 impl Pages {
-    /// The next page, after the last customer of the page before that is still there.
+    /// The next page. It begins after the last customer of the previous page who still exists.
     async fn page(&mut self) -> Result<(Vec<Customer>, bool), GatewayError> {
         let line = &self.stripe.line;
         let mut after: Vec<&String> = self.before.iter().collect();
@@ -81,7 +82,7 @@ impl ProfilePages for Pages {
             return Ok(None);
         }
         let (customers, has_more) = self.page().await?;
-        // Going back a little lists the rest of the page before again.
+        // After a step back, the page may repeat customers of the previous page.
         let seen: HashSet<&str> = self.before.iter().map(String::as_str).collect();
         let mut listed = Vec::with_capacity(customers.len());
         for customer in customers.iter().filter(|customer| !customer.deleted && !seen.contains(customer.id()))
@@ -89,7 +90,7 @@ impl ProfilePages for Pages {
             let counts = match self.stripe.subscriptions(customer.id()).await {
                 Ok(counts) => counts,
                 Err(error) => match self.stripe.look(&ProfileId::from(customer.id())).await? {
-                    // Deleted since the page came.
+                    // The customer was deleted after the page was read.
                     Found::Gone(..) => continue,
                     Found::Here(_) => return Err(error),
                 },

@@ -1,4 +1,4 @@
-//! Stripe: profiles are its customers.
+//! The adapter for Stripe. Profiles are Stripe's customers.
 //!
 //! ```no_run
 //! use relinquish::gateway::Stripe;
@@ -6,7 +6,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let stripe = Stripe::builder(std::env::var("STRIPE_KEY")?, Mode::Live)
-//!     .account("acct_1032D82eZvKYlo2C") // a key of any other account is refused
+//! .account("acct_1032D82eZvKYlo2C") // a key of any other account is refused
 //!     .owner_key("customer_id") // the metadata key under which your service writes its own customer id
 //!     .build()?;
 //! # drop(stripe);
@@ -15,19 +15,21 @@
 //! ```
 //!
 //! # What an erasure does
-//! It looks at the customer (whose it is, live or test), deletes it, and the engine reads it back. To delete a customer
-//! **cancels its subscriptions at once and cannot be undone**; charges and invoices stay at Stripe, under the law that
-//! binds Stripe. With [`redact`](StripeBuilder::redact) a redaction job removes the personal data from those as well.
+//! The adapter checks the owner and the mode of the Stripe customer, and deletes it. Then the engine reads it back.
+//! Deleting a customer **cancels its subscriptions at once and cannot be undone**. Charges and invoices stay at
+//! Stripe, which has its own legal duties. With [`redact`](StripeBuilder::redact), a redaction job also removes the
+//! personal data from charges and invoices.
 //!
 //! # What counts
-//! * *Gone* is a customer that Stripe answers with `deleted: true`, or with `resource_missing`. A 404 without that code
-//!   counts only if the same address lists customers: otherwise the base URL is wrong.
-//! * *Running* is every subscription that is neither `canceled` nor `incomplete_expired`, also in a state that is not
-//!   known yet. An invoice is unpaid while it is `open`; a dispute is settled when it is won, lost, prevented or a closed
+//! * A customer counts as *gone* if Stripe answers with `deleted: true` or `resource_missing`. A 404 without that
+//!   code counts only if the same address lists customers. Otherwise the base URL is wrong.
+//! * A subscription counts as *active* unless it is `canceled` or `incomplete_expired`. So an unknown state counts as
+//!   active. An invoice is unpaid while it is `open`. A dispute is settled if it is won, lost, prevented or a closed
 //!   warning.
 //!
 //! # A restricted key
-//! needs to read Customers, Subscriptions, Invoices, Charges, Disputes and the account, and to write Customers.
+//! needs read permission for Customers, Subscriptions, Invoices, Charges, Disputes and the account, and write
+//! permission for Customers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,7 +61,7 @@ mod redaction;
 pub use event::{EventSubject, NotAnEvent};
 pub use export::{ExportError, ExportRows, StripeExport};
 
-/// Erases customers at Stripe. Clones share their limits and their breaker.
+/// Erases customers at Stripe. Clones share their rate limits and their circuit breaker.
 #[derive(Clone, Debug)]
 pub struct Stripe {
     line: Line,
@@ -73,10 +75,10 @@ pub struct Stripe {
 
 #[derive(Clone, Debug)]
 enum Account {
-    /// Whatever account the key is of.
+    /// The key may be of any account.
     Any,
     Only(AccountId),
-    /// What answers here cannot tell.
+    /// The account is not asked, because this server cannot tell.
     NotAsked,
 }
 
@@ -95,69 +97,72 @@ pub struct StripeBuilder {
 }
 
 impl StripeBuilder {
-    /// Another name than `stripe`, for a host with several accounts.
+    /// Sets the name, for a host with several accounts. The default is `stripe`.
     #[must_use]
     pub fn named(mut self, name: impl Into<GatewayName>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The account that the key has to be of, `acct_…`. Without this the account at the time of planning is written into
-    /// the plan, and has to be the same when it is carried out.
+    /// Sets the expected account, `acct_…`. A key of another account is refused. Without this setting, the plan
+    /// contains the account at the time of planning, and the account must be the same when the plan is carried out.
     #[must_use]
     pub fn account(mut self, account: impl Into<AccountId>) -> Self {
         self.account = Account::Only(account.into());
         self
     }
 
-    /// Does not ask for the account: for an imitation of Stripe that has none. A wrong key is then not noticed.
+    /// Does not ask for the account. For an imitation of Stripe that has no accounts. Then a wrong key is not
+    /// noticed.
     #[must_use]
     pub fn without_account(mut self) -> Self {
         self.account = Account::NotAsked;
         self
     }
 
-    /// The key of Stripe's metadata under which the host writes its own customer id: `customer_id`, unless this says
-    /// otherwise. A profile that names another customer there is not erased.
+    /// Sets the metadata key under which the host writes its own customer id. The default is `customer_id`. A profile
+    /// with the id of another customer is not erased.
     #[must_use]
     pub fn owner_key(mut self, key: impl Into<String>) -> Self {
         self.owner_key = key.into();
         self
     }
 
-    /// Runs a redaction job before the customer is deleted, so that charges and invoices lose the personal data too.
+    /// Runs a redaction job before the customer is deleted. It also removes the personal data from charges and
+    /// invoices.
     ///
-    /// A public preview at Stripe: it may take days, and it is refused while there are open invoices or disputes, or
-    /// transactions younger than 90 days. The case then waits, or is blocked.
+    /// Redaction jobs are a public preview of Stripe. A job may take days; then the case waits. Stripe refuses the
+    /// job while there are open invoices or disputes, or transactions younger than 90 days; then the case is blocked.
     #[must_use]
     pub fn redact(mut self, redact: bool) -> Self {
         self.redact = redact;
         self
     }
 
-    /// Another address than `https://api.stripe.com`. Plain HTTP only to this machine itself.
+    /// Sets another address than `https://api.stripe.com`. Plain HTTP is allowed only to this machine itself.
     #[must_use]
     pub fn base_url(mut self, base: impl Into<String>) -> Self {
         self.base = base.into();
         self
     }
 
-    /// Other limits than Stripe's own: 100 requests per second live and 25 in test mode, 25 per endpoint.
+    /// Sets the rate limits. The default are Stripe's own: 100 requests per second live, 25 in test mode, and 25 per
+    /// endpoint.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
     }
 
-    /// How long a request may take, until the last byte of the answer: 30 seconds, unless this says otherwise.
+    /// Sets the timeout of a request, until the last byte of the answer. The default is 30 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// After how many failures in a row Stripe is left alone, and for how long: 5, and 30 seconds, unless this says
-    /// otherwise.
+    /// Sets the circuit breaker: after this number of consecutive failures, no requests are sent for this time. The
+    /// default is 5 failures and 30 seconds.
     #[must_use]
     pub fn breaker(mut self, failures: u32, pause: Duration) -> Self {
         self.settings.failures = failures;
@@ -165,17 +170,17 @@ impl StripeBuilder {
         self
     }
 
-    /// Another HTTP client than the one that ships.
+    /// Sets another HTTP client. The default is [`HttpClient`].
     #[must_use]
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// The adapter. Nothing is sent.
+    /// Builds the adapter. Sends nothing.
     ///
     /// # Errors
-    /// [`GatewayError::Refused`] if the key is not one of this mode, or the address would carry it in the clear.
+    /// [`GatewayError::Refused`] if the key is of another mode, or would be sent unencrypted to this address.
     pub fn build(self) -> Result<Stripe, GatewayError> {
         let refused =
             |what: &str| GatewayError::Refused { gateway: self.name.clone(), what: what.to_owned() };
@@ -214,7 +219,7 @@ struct AccountObject {
     id: String,
 }
 
-/// A customer, or what is left of a deleted one.
+/// A customer, or the rest of a deleted customer.
 #[derive(Deserialize)]
 struct Customer {
     id: String,
@@ -274,13 +279,13 @@ macro_rules! listed {
 
 listed!(Customer, Subscription, Invoice, Charge, Dispute);
 
-/// What Stripe says of a customer.
+/// The state of a customer at Stripe.
 enum Found {
     Here(Box<Customer>),
     Gone(Said, &'static str),
 }
 
-/// Subscriptions that run, and that have ended.
+/// The numbers of active and ended subscriptions.
 #[derive(Default)]
 struct Counts {
     active: u32,
@@ -288,7 +293,7 @@ struct Counts {
 }
 
 impl Stripe {
-    /// For a key, which has to be of this mode.
+    /// Starts a builder with a key. The key must be of this mode.
     pub fn builder(key: impl Into<ApiKey>, mode: Mode) -> StripeBuilder {
         let limits = Limits::per_second(match mode {
             Mode::Live => 100,
@@ -338,7 +343,7 @@ impl Stripe {
             }
             Reply::Failed(failure, said) if said.status == 404 => {
                 if !failure.is("resource_missing") {
-                    // No code: an imitation of Stripe, or an address that Stripe does not know.
+                    // Without a code, the answer may come from an imitation of Stripe, or the address may be wrong.
                     self.lists_customers(failure.code.is_none()).await?;
                 }
                 Ok(Found::Gone(said, "resource_missing"))
@@ -347,7 +352,7 @@ impl Stripe {
         }
     }
 
-    /// That customers are to be found at this address at all.
+    /// Checks that this address lists customers.
     async fn lists_customers(&self, no_code: bool) -> Result<(), GatewayError> {
         let request = self.request(Method::Get, "/v1/customers", &[("limit", "1")]);
         let wrong = "its \"not found\" is none of Stripe's; mend the base URL";
@@ -404,7 +409,7 @@ impl Stripe {
         Ok(count)
     }
 
-    /// Deletes a customer that was just looked at.
+    /// Deletes a customer that was just checked.
     async fn delete(&self, profile: &ProfileId) -> Result<GatewayAnswer, GatewayError> {
         let request = self.request(Method::Delete, &self.customer_path(profile)?, &[]);
         match self.ask::<Customer>(request, DELETE).await? {
@@ -435,7 +440,7 @@ impl PaymentGatewayEraser for Stripe {
         self.line.gateway()
     }
 
-    /// Two looks at the customer and the request itself.
+    /// Two reads of the customer, and the request itself.
     fn longest_call(&self) -> Duration {
         self.line.longest(3)
     }

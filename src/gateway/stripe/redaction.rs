@@ -1,8 +1,9 @@
-//! Redaction jobs: a public preview of Stripe's that takes the personal data out of a customer's charges, invoices and
-//! events as well.
+//! Redaction jobs: a public preview of Stripe. A job also removes the personal data from a customer's charges,
+//! invoices and events.
 //!
-//! A job validates itself when it is made, has to be run when it is ready, and ends some time later. Its name is the
-//! receipt. When it has succeeded the customer is deleted too. Source: <https://docs.stripe.com/privacy/redaction>.
+//! A new job is validated by Stripe. When it is ready, the adapter has to start it, and it ends some time later. Its
+//! id is the receipt. After it has succeeded, the customer is deleted, too. Source:
+//! <https://docs.stripe.com/privacy/redaction>.
 
 use serde::Deserialize;
 
@@ -48,7 +49,7 @@ impl Stripe {
         self.expect(request, READ).await
     }
 
-    /// Makes a job for one customer, or finds the one that was made for this erasure before.
+    /// Makes a job for one customer, or finds the job that was made for this erasure before.
     pub(super) async fn begin_redaction(
         &self,
         erasure: &ProfileErasure,
@@ -60,7 +61,7 @@ impl Stripe {
             Reply::Object(job, said) => (job, said),
             Reply::Failed(failure, said) => return Ok(self.blocked(&failure.describe(&said), &said)),
         };
-        // Under a key that it knows, Stripe answers as it did the first time: what became of the job since?
+        // For a known idempotency key, Stripe repeats its first answer. So the job may have failed in the meantime.
         if self.job(&made.id).await?.status == "failed" {
             let path = format!("{}/validate", self.job_path(&made.id)?);
             self.expect::<Job>(self.preview(Method::Post, &path, &[]), PUSH).await?;
@@ -70,7 +71,7 @@ impl Stripe {
         Ok(GatewayAnswer::new(outcome, said.request_id, "redaction job made"))
     }
 
-    /// Where a job stands; runs it when it is ready, and deletes the customer when it is done.
+    /// Asks for the state of a job. Starts the job when it is ready, and deletes the customer when it is done.
     pub(super) async fn go_on_redacting(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
         let job = self.job(receipt.as_str()).await?;
         match job.status.as_str() {
@@ -94,7 +95,7 @@ impl Stripe {
                 let reason = "somebody cancelled the redaction job".to_owned();
                 return Ok(GatewayOutcome::Blocked { reason }.into());
             }
-            // Created, validating, redacting, and whatever comes to be known later.
+            // Created, validating, redacting, and states that Stripe may add later.
             _ => {}
         }
         Ok(GatewayOutcome::Accepted { receipt: receipt.clone() }.into())

@@ -1,4 +1,4 @@
-//! A certificate for a person to read.
+//! Prints a certificate as text for a person.
 
 use std::fmt;
 
@@ -110,7 +110,7 @@ fn plural_of(count: u64, what: &str) -> String {
 }
 
 impl Certificate {
-    /// What became of texts of others.
+    /// Writes the results in the texts of others.
     fn write_mentions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(MentionsResult { counts, exact }) = self.mentions() {
             let least = if exact { "" } else { " or more" };
@@ -126,7 +126,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Erased values that were found in what stays, and values that were not known any more.
+    /// Writes the erased values that were found in data that stay, and the values that could not be searched for.
     fn write_looked_for(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (class, fields) in self.looked_for().into_iter().flat_map(|looked| &looked.found) {
             for (field, found) in fields {
@@ -219,7 +219,8 @@ impl Certificate {
 
 /// Writes, line by line, what was done instead of the action of a class.
 fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
-    let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
+    let Otherwise { deleted, meanwhile, fields, shared, named_others, nobodys_fields, cut, handed_over } =
+        otherwise;
     let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
     let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
     if *deleted > 0 {
@@ -237,6 +238,13 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
     }
     for (link, count) in named_others {
         writeln!(f, "    {count} of these named another customer in {link}")?;
+    }
+    for (link, count) in nobodys_fields {
+        let keep = if *count == 1 { "keeps" } else { "keep" };
+        writeln!(
+            f,
+            "    {count} of these {keep} the fields of whoever {link} led to: it led nowhere, so no erasure writes them"
+        )?;
     }
     for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
         for (link, count) in links {

@@ -19,12 +19,12 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
+use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed};
 use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Treatment, TreatmentName,
-    Uncertain,
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Stays, Treatment,
+    TreatmentName, Uncertain,
 };
 
 mod display;
@@ -56,12 +56,14 @@ pub enum FileSlack {
 pub enum Verified {
     /// The store was read back.
     ReadBack,
-    /// Records that were handed over cannot be read back. They were counted when it was done.
+    /// Records that were handed over cannot be read back. They were counted when they were handed over.
     HandedOver,
     /// Texts that stay were searched for the erased values.
     Searched,
     /// Each gateway was asked again.
     Gateways,
+    /// The hold book was read right before each irreversible step.
+    Holds,
 }
 
 impl Verified {
@@ -74,6 +76,7 @@ impl Verified {
             }
             Self::Searched => "texts of the customer that stay were searched for the values that were erased",
             Self::Gateways => "each gateway was asked again after its answer, and has the profile no more",
+            Self::Holds => "right before each irreversible step, no hold of the ledger stood against it",
         }
     }
 }
@@ -89,8 +92,8 @@ pub struct CertifiedClass {
     pub reason: Option<String>,
     /// Records that were treated by the action. `None` for a class that was kept.
     pub treated: Option<Count>,
-    /// What was done instead of the action: records deleted instead of handed over, records anonymised for now,
-    /// fields in records of others, links that were cut or handed over.
+    /// What was done instead of the action. For example: records were deleted instead of handed over, records were
+    /// anonymised for now, or links were cut.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<Otherwise>,
     /// Records that still belonged to the customer when everything was read back.
@@ -103,17 +106,18 @@ pub struct CertifiedClass {
     /// What happened to each field whose value could not be read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, String>,
-    /// What happens to each searched text that a duty defers, if nobody can be searched for when the duty ends.
+    /// What happens to each searched text that a duty defers, if the values to search for are gone when the duty
+    /// ends.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub after_duty: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
     pub kept: BTreeMap<FieldName, String>,
-    /// The last day of each of these fields that stays only for a time. The others stay as long as their record.
+    /// The last day of each field in `kept` that stays only for a time. The others stay as long as their record.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kept_until: BTreeMap<FieldName, NaiveDate>,
 }
 
-/// What the ledger can prove about one erasure. It names nobody.
+/// The certificate of an erasure: what the ledger can prove about one case. It names no person.
 ///
 /// The JSON and `Display` contain everything that the methods return.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +128,7 @@ pub struct Certificate {
     result: Arc<ErasureResult>,
     treatment: Arc<Treatment>,
     file_slack: FileSlack,
-    /// Since when no copy from before the case was seen in a place of backups.
+    /// For each place of backups without copies from before the case: when this was first seen.
     copies_gone: BTreeMap<String, DateTime<Utc>>,
 }
 
@@ -163,7 +167,7 @@ impl Certificate {
         Ok(Some(certificate))
     }
 
-    /// The certificate of a closed case, if it ended in an erasure.
+    /// Makes the certificate of a closed case, if it ended in an erasure.
     pub(crate) fn of(
         entry: u64,
         closed: &Arc<ClosedCase>,
@@ -215,15 +219,15 @@ impl Certificate {
         &self.rules.tenant
     }
 
-    /// `erased`, `anonymised`, `pseudonymised` while something still leads to the person, or `erased in part` while
-    /// something names the person. `… as far as mapped` if mapped tables have rows that no record class claims,
-    /// because the owner of such rows is unknown.
+    /// The outcome in words: `erased` or `anonymised`; `pseudonymised` while something still leads to the person;
+    /// `erased in part` while something still names the person. Ends in `as far as mapped` if mapped tables have rows
+    /// that no record class claims, because the owner of such rows is unknown.
     pub fn outcome(&self) -> &'static str {
         self.residue().word(is_all_claimed(&self.under().unmapped))
     }
 
-    /// What is left of the person. What a waived step did not erase names the person, and so does what a gateway or a
-    /// recipient keeps.
+    /// What is left of the person. Data that a waived step did not erase count as naming the person. So do data that
+    /// a gateway or a recipient keeps.
     pub fn residue(&self) -> Residue {
         let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
         let is_left = self.looked_for().is_some_and(|looked| !looked.found.is_empty());
@@ -240,20 +244,53 @@ impl Certificate {
         self.treatment.residue_with(&self.leads(), root_stays)
     }
 
-    /// What the store and the ledger still hold that leads to the person.
+    /// The number of records of a class that stay and that no duty keeps. `None`: the number is not known.
+    fn left(&self, name: &ClassName) -> Option<u64> {
+        let (result, class) = (self.result(), self.treatment.class(name.as_str())?);
+        let kept = result.deferred.get(name).map_or(0, |deferred| deferred.rows);
+        let otherwise = result.otherwise.get(name).cloned().unwrap_or_default();
+        // Records of others, in which only fields are the person's, were counted with the person's own.
+        let elsewhere = kept.saturating_add(otherwise.fields);
+        let remaining = result.verified.get(name).map(|rows| rows.saturating_sub(elsewhere));
+        // These stay, and cannot be found afterwards.
+        let not_found = match (class.action(), result.records.get(name)) {
+            (RecordAction::Delete, _) => return remaining,
+            (RecordAction::Keep { .. }, _)
+                if result.records.values().all(|count| *count != Count::Unknown) =>
+            {
+                Some(otherwise.cut.values().chain(otherwise.handed_over.values()).sum())
+            }
+            (RecordAction::Anonymise | RecordAction::Reassign, Some(Count::Exact(rows))) => Some(*rows),
+            _ => None,
+        };
+        match (remaining?, not_found?) {
+            (rows, 0) | (0, rows) => Some(rows),
+            // They can be found after all.
+            (remaining, treated) if remaining == treated && *class.action() == RecordAction::Anonymise => {
+                Some(remaining)
+            }
+            _ => None,
+        }
+    }
+
+    /// Data in the store and the ledger that still lead to the person.
     fn leads(&self) -> Vec<Lead> {
         let result = self.result();
-        let mut leads =
-            links_of(&self.treatment, |class| result.deferred.contains_key(class), &result.tombstones);
+        let stays = |class: &ClassName| Stays {
+            while_kept: result.deferred.contains_key(class)
+                || result.tombstones.iter().any(|stays| stays.class == *class),
+            treated: self.left(class) != Some(0),
+        };
+        let mut leads = self.treatment.links_with(stays, |name| result.profiles_kept.contains(name));
         if self.subject().is_none() {
-            // The token was destroyed, so that nothing leads to this entry any more.
+            // If the token was destroyed, nothing leads from the person to this entry.
             leads.retain(|lead| !matches!(lead, Lead::Token { .. }));
         }
         leads
     }
 
-    /// What still leads to the person: what the treatment keeps, what a gateway or a recipient keeps, and what was
-    /// waived.
+    /// Everything that still leads to the person: data that the treatment, a gateway or a recipient keeps, and waived
+    /// steps.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
         let looked = self.looked_for().into_iter().flat_map(|looked| &looked.found);
@@ -273,7 +310,7 @@ impl Certificate {
         links
     }
 
-    /// Whose policy it was: the controller, if the policy has a name.
+    /// The controller: the name of the policy, if it has one.
     pub fn controller(&self) -> Option<&str> {
         self.under().controller.as_deref()
     }
@@ -293,7 +330,7 @@ impl Certificate {
         self.rules.ground
     }
 
-    /// What the guards and holds found, right before each irreversible step.
+    /// The findings of the guards and holds. They were checked right before each irreversible step.
     pub fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
         &self.rules.guards
     }
@@ -344,8 +381,8 @@ impl Certificate {
         self.under().closed_at
     }
 
-    /// The request of the register that the case carried out: receipt, identity, clock, and the letters until then. `None` if
-    /// nobody asked, or if the request did not come by the register.
+    /// The request that the case carried out: receipt, identity, clock, and the letters until then. `None` if the
+    /// register has no such request.
     pub fn intake(&self) -> Option<&Intake> {
         self.result().intake.as_ref()
     }
@@ -381,20 +418,20 @@ impl Certificate {
         &self.result().recipients
     }
 
-    /// Recipients that the policy does not tell, each with the policy's words.
+    /// Recipients that the policy does not notify, each with the policy's reason.
     pub fn recipients_not_told(&self) -> BTreeMap<&str, &RecipientAction> {
         let recipients = self.treatment.recipients().iter();
         let not_told = recipients.filter(|(_, action)| **action != RecipientAction::Tell);
         not_told.map(|(name, action)| (name.as_str(), action)).collect()
     }
 
-    /// What a pass over the texts of others found of the person. `None` if the treatment makes none, or the step was
+    /// The result of the pass over the texts of others. `None` if the treatment has no such pass, or if the step was
     /// waived.
     pub fn mentions(&self) -> Option<MentionsResult> {
         self.result().mentions
     }
 
-    /// Steps that a person took by hand at an outside party, with evidence.
+    /// Steps at an outside party that a person did by hand, with evidence.
     pub fn by_hand(&self) -> &[HandStep] {
         &self.result().by_hand
     }
@@ -404,12 +441,12 @@ impl Certificate {
         &self.result().waived
     }
 
-    /// The tombstones: records that stay for now, anonymised, because a kept record needs them.
+    /// The tombstones. These are anonymised records that stay for now, because a kept record references them.
     pub fn tombstones(&self) -> &[Tombstones] {
         &self.result().tombstones
     }
 
-    /// What was found when the erased values were looked for in texts that stay. `None`: the store does not look.
+    /// The result of the search for the erased values in texts that stay. `None`: the store does not search.
     pub fn looked_for(&self) -> Option<&LookedFor> {
         self.result().looked_for.as_ref()
     }
@@ -424,8 +461,8 @@ impl Certificate {
         verified(&self.treatment, self.result())
     }
 
-    /// Uncertain mentions in texts, by class and field. They may mean the person, and they stay: a person should look
-    /// at them. Counted before the records were erased.
+    /// The number of uncertain mentions in texts, by class and field. They may mean the person, and they stay. An
+    /// operator should check them. They were counted before the records were erased.
     pub fn uncertain(&self) -> &Uncertain {
         &self.result().uncertain
     }
@@ -435,13 +472,13 @@ impl Certificate {
         &self.under().backups
     }
 
-    /// The places of backups in which no copy from before the case is left, and when this was first seen. What is said here
-    /// was seen by [`Engine::look_at_copies`](crate::Engine::look_at_copies), and is no promise of a rule.
+    /// The places of backups in which no copy from before the case is left, and when this was first seen.
+    /// [`Engine::look_at_copies`](crate::Engine::look_at_copies) has seen this. It is not only a promise of a rule.
     pub fn copies_gone(&self) -> &BTreeMap<String, DateTime<Utc>> {
         &self.copies_gone
     }
 
-    /// What stays in the suppression list, so that no importer brings the person back. `None`: nothing does.
+    /// What stays in the suppression list, so that no importer stores the person again. `None`: nothing stays there.
     pub fn suppressing(&self) -> Option<&Suppressing> {
         self.rules.suppressing.as_ref()
     }
@@ -571,8 +608,8 @@ fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, Stri
     fields.iter().map(|(field, strategy)| (field.clone(), strategy.describe())).collect()
 }
 
-/// What is written to a field of a smallest group. The field stays only if enough customers share it. The plan says
-/// whether they did. The ledger must not, because that would reveal something of what was cleared.
+/// The text about a field of a smallest group. The field stays only if enough customers share its value. The plan
+/// says whether they do. The ledger must not say so, because this would reveal something about the cleared values.
 fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
     match class.smallest_group().filter(|group| group.fields().contains_key(field)) {
         Some(group) => {
@@ -590,7 +627,8 @@ fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
 fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<Verified> {
     let mut list = vec![Verified::ReadBack];
     if treatment.classes().values().any(|class| *class.action() == RecordAction::Reassign) {
-        // See `manual::promises`: by then these records belong to the "Unknown Customer", together with many others.
+        // They cannot be read back, because they now belong to the "Unknown Customer", together with many others. See
+        // `manual::promises`.
         list.push(Verified::HandedOver);
     }
     if result.looked_for.as_ref().is_some_and(|looked| looked.unknown.is_empty()) {
@@ -602,5 +640,7 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<Verified> {
     if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
         list.push(Verified::Gateways);
     }
+    // A case that is held rests, and is not closed.
+    list.push(Verified::Holds);
     list
 }

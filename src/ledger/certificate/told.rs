@@ -1,13 +1,15 @@
-//! The facts of a closed case that a letter tells.
+//! Extracts from a certificate the facts for a letter.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Certificate, FileSlack};
+use crate::anonymise::Reveals;
 use crate::backup::Horizon;
 use crate::case::RecipientOutcome;
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, FieldName};
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
 use crate::plan::letter::{
@@ -15,11 +17,11 @@ use crate::plan::letter::{
 };
 use crate::plan::{Step, is_all_claimed};
 use crate::policy::Statute;
-use crate::treatment::{GatewayAction, RecipientAction};
+use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction};
 
 impl Certificate {
-    /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
-    pub fn told(&self) -> Told {
+    /// The facts of the case for a [letter](crate::plan::letter) to the person.
+    pub fn letter_facts(&self) -> Told {
         let (result, rules) = (self.result(), &self.rules);
         let duty = |name: &str, until: Option<NaiveDate>| {
             let duty = rules.duties.get(name)?;
@@ -40,14 +42,13 @@ impl Certificate {
                 Count::Exact(rows) => Some(*rows),
                 Count::Unknown => None,
             }),
-            remaining: result.verified.get(name).copied(),
+            left: self.left(name),
             otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
-            kept: class.kept().clone(),
+            kept: class.kept().iter().filter(|(field, _)| !is_shared(class, field)).map(owned).collect(),
             kept_until: result.kept.get(name).cloned().unwrap_or_default(),
             kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
-            group: class.smallest_group().map_or_else(Vec::new, |group| {
-                group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
-            }),
+            general: general(class),
+            group: shared(class),
             deferred: result.deferred.get(name).map(|deferred| ToldDeferral {
                 rows: deferred.rows,
                 duties: deferred.duties.iter().filter_map(|(name, until)| duty(name, *until)).collect(),
@@ -77,12 +78,23 @@ impl Certificate {
             _ => None,
         });
         let kept = self.treatment.gateways().iter().filter_map(|(gateway, action)| match action {
-            GatewayAction::Keep { reason } => {
+            GatewayAction::Keep { reason } if result.profiles_kept.contains(gateway) => {
                 Some(ToldGateway::Kept { gateway: gateway.clone(), reason: reason.clone() })
             }
-            GatewayAction::Erase => None,
+            GatewayAction::Keep { .. } | GatewayAction::Erase => None,
         });
         let day = |at: DateTime<Utc>| rules.time_zone.day(at);
+        // Places with a rule of the same kind are told once, with the latest end.
+        let mut backups: Vec<Lingering> =
+            self.backups().iter().map(|backup| lingering(&backup.horizon)).collect();
+        backups.sort_unstable();
+        backups.dedup_by(|next, last| {
+            let is_same = discriminant(next) == discriminant(last);
+            if is_same {
+                *last = *next;
+            }
+            is_same
+        });
         Told {
             privacy_law: rules.privacy_law,
             trigger: rules.trigger,
@@ -95,10 +107,11 @@ impl Certificate {
             recipients: self.told_recipients(),
             tombstones: self.tombstones().to_vec(),
             leftovers: self.leftovers(),
+            mentions_waived: self.waived().iter().any(|waived| waived.step == Step::Mentions),
             uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum::<u64>()
                 + self.mentions().map_or(0, |mentions| mentions.counts.uncertain),
             not_covered: self.not_covered().into_iter().cloned().collect(),
-            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            backups,
             suppressing: self.suppressing().cloned(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
@@ -150,7 +163,28 @@ impl Certificate {
     }
 }
 
-/// How long old copies may exist, in the form that a letter uses.
+fn owned((field, reason): (&FieldName, &String)) -> (FieldName, String) {
+    (field.clone(), reason.clone())
+}
+
+/// Whether a field stays only where enough people share its value.
+fn is_shared(class: &ClassTreatment, field: &FieldName) -> bool {
+    class.smallest_group().is_some_and(|group| group.fields().contains_key(field))
+}
+
+/// These fields, each with the reason if the policy keeps the field.
+fn shared(class: &ClassTreatment) -> BTreeMap<FieldName, Option<String>> {
+    let fields = class.smallest_group().into_iter().flat_map(|group| group.fields().keys());
+    fields.map(|field| (field.clone(), class.kept().get(field).cloned())).collect()
+}
+
+/// The other fields of which a part stays, and which part.
+fn general(class: &ClassTreatment) -> BTreeMap<FieldName, Reveals> {
+    let fields = class.fields().iter().map(|(field, strategy)| (field.clone(), strategy.reveals()));
+    fields.filter(|(field, reveals)| *reveals != Reveals::Nothing && !is_shared(class, field)).collect()
+}
+
+/// How long old copies may exist, in the form for letters.
 fn lingering(horizon: &Horizon) -> Lingering {
     match horizon {
         Horizon::Until { day } => Lingering::Until(*day),

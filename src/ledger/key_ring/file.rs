@@ -16,17 +16,18 @@ use super::{KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, TokenKey};
 /// Keys in a file next to the ledger, one per line: epoch and key. Only the owner of the file may read it.
 ///
 /// [`create`](Self::create) makes the file once, for a new ledger. [`open`](Self::open) never makes a file. If the
-/// file is lost, restore it from its backup: a new key recognises nobody who was erased before. If the ledger was
-/// written with another key, the engine reports this and does nothing.
+/// file is lost, restore it from its backup. With a new key, customers who were erased before cannot be recognised.
+/// If the ledger was written with another key, the engine reports this and does nothing.
 ///
-/// Back the file up separately from the ledger. Who has both can tell whether a customer with a known id was erased.
+/// Back the file up separately from the ledger. Anybody who has both can find out whether a customer with a known id
+/// was erased.
 ///
 /// ```
 /// use relinquish::{FileKeyRing, SqliteLedger};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("ledger.sqlite");
-/// // The keys first: a ledger is never without.
+/// // Make the keys first: a ledger always needs its keys.
 /// let keys = if path.exists() { FileKeyRing::open_beside(&path)? } else { FileKeyRing::create_beside(&path)? };
 /// let ledger = SqliteLedger::open(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,8 +64,8 @@ impl FileKeyRing {
     /// Makes a key file with a new random key.
     ///
     /// # Errors
-    /// [`KeyRingError::Exists`] if the file exists; also no folder, no right to write, no random bytes. Then nothing
-    /// is left behind.
+    /// [`KeyRingError::Exists`] if the file exists. Also errors if there is no folder, no right to write, or no
+    /// randomness. After an error no file is left.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
         let path = path.as_ref();
         write_new(path)?;
@@ -74,8 +75,8 @@ impl FileKeyRing {
     /// Opens an existing key file.
     ///
     /// # Errors
-    /// [`KeyRingError::Missing`] if there is no file; also a file that cannot be read, that others may read, that is
-    /// empty, or that is not a complete key file.
+    /// [`KeyRingError::Missing`] if there is no file. Also errors if the file cannot be read, if others may read it,
+    /// or if it is empty or incomplete.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
         let path = path.as_ref();
         let shown = || path.display().to_string();
@@ -86,14 +87,14 @@ impl FileKeyRing {
         let mut file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if is_open_to_others(&metadata) {
-            return Err(KeyRingError::Open { path: shown() });
+            return Err(KeyRingError::Permissions { path: shown() });
         }
-        // The buffer has room for the whole file. If it had to grow, a copy of the keys would stay in memory.
+        // The buffer has room for the whole file. If the buffer had to grow, a copy of the keys would stay in memory.
         let room = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         file.read_to_end(&mut bytes).map_err(io)?;
         let mut keys = BTreeMap::new();
-        // A last line without a line break is either cut off or written by hand. The number of digits shows which.
+        // A last line without a line break was either cut off or written by hand. The number of digits shows which.
         let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         if text.is_empty() {
             return Err(KeyRingError::Empty);
@@ -158,7 +159,7 @@ fn write_new(path: &Path) -> Result<(), KeyRingError> {
     });
     let linked = written.and_then(|()| fs::hard_link(&aside, path));
     let removed = match fs::remove_file(&aside) {
-        // The file was never made.
+        // The file was not made, so there is nothing to remove.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     };
@@ -166,7 +167,7 @@ fn write_new(path: &Path) -> Result<(), KeyRingError> {
     removed.map_err(io)
 }
 
-/// Makes the file name durable: it must survive a crash, because entries written with the key do.
+/// Makes the file name durable. It must survive a crash, because the entries written with the key survive it, too.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -22,7 +22,8 @@ impl TokenKey {
         key
     }
 
-    /// An HMAC with this key. HMAC pads a shorter key with zeros to a block, so a padded block gives the same result.
+    /// An HMAC with this key. HMAC pads a shorter key with zeros to a full block. So a padded block gives the same
+    /// result.
     fn hmac(&self) -> Hmac<Sha256> {
         let mut block = [0; 64];
         let (key, _) = block.split_at_mut(32);
@@ -39,14 +40,14 @@ impl Debug for TokenKey {
     }
 }
 
-/// Keys in memory. They disappear with the process. After that no token has a meaning.
+/// Keys in memory. They are lost when the process ends. After that no token can be matched with a customer.
 #[derive(Clone, Debug)]
 pub struct MemoryKeyRing {
     keys: BTreeMap<u32, Arc<TokenKey>>,
 }
 
 impl MemoryKeyRing {
-    /// A ring with one key, of epoch 1.
+    /// Makes a ring with one key, of epoch 1.
     pub fn new(key: TokenKey) -> Self {
         Self { keys: BTreeMap::from([(1, Arc::new(key))]) }
     }
@@ -63,8 +64,7 @@ impl MemoryKeyRing {
         self
     }
 
-    /// Removes the key of an epoch: it is destroyed. Customers who were erased under this key are not recognised any
-    /// more.
+    /// Destroys the key of an epoch. Customers who were erased under this key are not recognised any more.
     #[must_use]
     pub fn without(mut self, epoch: u32) -> Self {
         self.keys.remove(&epoch);

@@ -24,12 +24,12 @@ pub type Mac = [u8; 32];
 
 /// The port for the keys of the ledger's tokens.
 ///
-/// A key never leaves its ring: the ring computes. So the keys can be in an HSM or a KMS that never hands out keys.
-/// Each key has an epoch: 1, 2, 3 … New tokens are made with the key of the last epoch. Tokens of earlier epochs are
-/// computed as well, as long as their keys exist, so that customers who were erased under an old key are recognised.
-/// When a key is destroyed, its tokens lose their meaning.
+/// A key never leaves its ring: the ring itself computes the tokens. So the keys can be in an HSM or a KMS that never
+/// hands out keys. Each key has an epoch: 1, 2, 3 … New tokens are made with the key of the last epoch. As long as
+/// older keys exist, their tokens are computed as well, so that customers who were erased under an old key are
+/// recognised. When a key is destroyed, its tokens cannot be matched with customers any more.
 ///
-/// Requests come in batches: one for a batch of customers and an epoch, never one per customer.
+/// Requests come in batches: one request per epoch for a whole batch of customers, never one per customer.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -80,18 +80,19 @@ pub trait KeyRing: Debug + Send + Sync + 'static {
 pub struct MacRequest {
     /// The epoch of the key.
     pub epoch: u32,
-    /// The messages. Each contains the host's own id of a customer: keep them out of logs.
+    /// The messages. Each contains the host's own id of a customer, so do not log them.
     pub messages: Arc<Messages>,
 }
 
 impl MacRequest {
-    /// A request for messages, under the key of an epoch.
+    /// Makes a request for messages, under the key of an epoch.
     pub fn new(epoch: u32, messages: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
         Self { epoch, messages: Arc::new(messages.into_iter().collect()) }
     }
 }
 
-/// Messages, one after the other in one piece of memory: a replay asks for the tokens of every customer.
+/// Messages, stored in one piece of memory. This saves allocations, because a replay computes the tokens of every
+/// customer.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Messages {
     bytes: Vec<u8>,
@@ -169,14 +170,14 @@ macro_rules! forward_key_ring {
 
 forward_key_ring!(Arc, Box);
 
-/// An error of the keys.
+/// An error of a key ring.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRingError {
     /// There is no key file.
     #[error(
         "there is no key file {path}; it belongs to the ledger beside it: restore it from its own backup. Only for a new \
-         ledger, in which nobody is named, make one with FileKeyRing::create"
+         ledger without entries, make one with FileKeyRing::create"
     )]
     Missing {
         /// The file.
@@ -184,7 +185,7 @@ pub enum KeyRingError {
     },
     /// The key file exists already.
     #[error(
-        "there is a key file {path} already, and it may be all that recognises who was erased; open it with \
+        "there is a key file {path} already, and without it nobody who was erased can be recognised; open it with \
          FileKeyRing::open, or move it away if its ledger is gone for good"
     )]
     Exists {
@@ -193,7 +194,7 @@ pub enum KeyRingError {
     },
     /// The file cannot be read or made.
     #[error(
-        "the key file {path} cannot be {doing}; look at its folder and at the rights of this program there"
+        "the key file {path} cannot be {doing}; check its folder and the permissions of this program there"
     )]
     Io {
         /// What was being done.
@@ -206,9 +207,9 @@ pub enum KeyRingError {
     },
     /// Users other than the owner may read the file.
     #[error(
-        "others may read the key file {path}; take that right away (chmod 600), and think about a new key"
+        "other users may read the key file {path}; remove that permission (chmod 600), and consider a new key"
     )]
-    Open {
+    Permissions {
         /// The file.
         path: String,
     },
@@ -224,31 +225,29 @@ pub enum KeyRingError {
         line: usize,
     },
     /// The ring has no key.
-    #[error("the key ring is empty; restore the key, without it no entry of the ledger can be found again")]
+    #[error("the key ring is empty; restore the key: without it no entry of the ledger can be found again")]
     Empty,
     /// The ring has no key of this epoch.
-    #[error(
-        "the key ring has no key of epoch {epoch}; restore it, or ask under an epoch that the ring lists"
-    )]
+    #[error("the key ring has no key of epoch {epoch}; restore the key, or use an epoch that the ring has")]
     NoKey {
         /// The epoch.
         epoch: u32,
     },
     /// The ledger was written with another key.
     #[error(
-        "the key of epoch {epoch} is not the one with which the ledger was written; without it nobody who was \
+        "the ledger was written with another key of epoch {epoch}; with this key nobody who was \
          erased is recognised: restore the key ring of this ledger"
     )]
-    Another {
+    KeyMismatch {
         /// The epoch.
         epoch: u32,
     },
     /// The ledger was written with a later key than all keys of the ring.
     #[error(
-        "the ledger was written with the key of epoch {ledger}, and the last of the key ring is of epoch {ring}: the ring is \
+        "the ledger was written with the key of epoch {ledger}, but the last key of the ring is of epoch {ring}: the ring is \
          older than the ledger; restore its latest copy"
     )]
-    Older {
+    Outdated {
         /// The epoch of the ledger.
         ledger: u32,
         /// The last epoch of the ring.
@@ -256,27 +255,27 @@ pub enum KeyRingError {
     },
     /// The ring of the suppression list has a key of the ledger.
     #[error(
-        "the key of epoch {epoch} of the suppression list is a key of the ledger; give EngineBuilder::suppression a key \
-         ring of its own, so that it can be destroyed by itself"
+        "the suppression list and the ledger use the same key (epoch {epoch}); give EngineBuilder::suppression a key \
+         ring of its own, so that its keys can be destroyed separately"
     )]
-    Shared {
+    SharedKey {
         /// The epoch in the ring of the suppression list.
         epoch: u32,
     },
     /// The suppression list was written with another key.
     #[error(
-        "the key of epoch {epoch} is not the one with which the suppression list was written; with this key nobody on the \
+        "the suppression list was written with another key of epoch {epoch}; with this key nobody on the \
          list is recognised: restore the key ring of the suppression list"
     )]
-    AnotherList {
+    ListKeyMismatch {
         /// The epoch.
         epoch: u32,
     },
     /// The ring did not answer for every message.
     #[error(
-        "the key ring was asked for {asked} tokens and answered with {answered}; mend the adapter of the ring"
+        "the key ring was asked for {asked} tokens and answered with {answered}; correct the adapter of the ring"
     )]
-    Answer {
+    AnswerCount {
         /// The number of requested tokens.
         asked: usize,
         /// The number of tokens in the answer.
@@ -287,7 +286,7 @@ pub enum KeyRingError {
     Entropy,
     /// The service that holds the keys does not answer, or refuses.
     #[error(
-        "the service that holds the keys cannot be asked; look at its log and at the rights of this program there"
+        "the service that holds the keys cannot be used; look at its log and at the permissions of this program there"
     )]
     Unreachable {
         /// The cause.
@@ -300,7 +299,7 @@ pub enum KeyRingError {
 }
 
 impl KeyRingError {
-    /// The error for a service that holds the keys, and that does not answer or refuses.
+    /// Makes the error for a key service that does not answer, or refuses.
     pub fn unreachable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreachable { source: source.into() }
     }

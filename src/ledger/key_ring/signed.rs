@@ -18,15 +18,15 @@ pub(crate) async fn epochs(ring: &dyn KeyRing, numbers: &[u32]) -> Result<Vec<Ep
     for number in numbers {
         let macs = ring.macs(&MacRequest::new(*number, [b""])).await?;
         let [mac] = macs.as_slice() else {
-            return Err(KeyRingError::Answer { asked: 1, answered: macs.len() });
+            return Err(KeyRingError::AnswerCount { asked: 1, answered: macs.len() });
         };
         found.push(Epoch { number: *number, check: KeyCheck::of(mac) });
     }
     Ok(found)
 }
 
-/// The tokens under the keys of these epochs: for each epoch in turn, one token per name, in order. One request per
-/// epoch.
+/// The tokens under the keys of these epochs: for each epoch in turn, one token per name, in order. Makes one request
+/// per epoch.
 pub(crate) async fn tokens(
     ring: &dyn KeyRing,
     epochs: &[Epoch],
@@ -41,7 +41,8 @@ pub(crate) async fn tokens(
     Ok(tokens)
 }
 
-/// Passes each token under the keys of these epochs to a closure, with the place of its message. One request per epoch.
+/// Passes each token under the keys of these epochs to a closure, with the index of its message. Makes one request
+/// per epoch.
 pub(crate) async fn tokens_of(
     ring: &dyn KeyRing,
     epochs: &[Epoch],
@@ -54,7 +55,7 @@ pub(crate) async fn tokens_of(
         let request = MacRequest { epoch: epoch.number, messages: Arc::clone(&messages) };
         let macs = ring.macs(&request).await?;
         if macs.len() != asked {
-            return Err(KeyRingError::Answer { asked, answered: macs.len() });
+            return Err(KeyRingError::AnswerCount { asked, answered: macs.len() });
         }
         for (place, mac) in macs.into_iter().enumerate() {
             each(place, SubjectToken::new(epoch.number, mac));
@@ -64,9 +65,10 @@ pub(crate) async fn tokens_of(
 }
 
 /// Tokens that were computed in one request, under the key of the current epoch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Signed {
-    epoch: Epoch,
+    /// `None` if nobody was named: then no key was used.
+    epoch: Option<Epoch>,
     tokens: HashMap<TokenOf, SubjectToken>,
 }
 
@@ -77,17 +79,17 @@ impl Signed {
         of: Vec<TokenOf>,
     ) -> Result<Self, KeyRingError> {
         let tokens = tokens(ring, std::slice::from_ref(&epoch), &of).await?;
-        Ok(Self { epoch, tokens: of.into_iter().zip(tokens).collect() })
+        Ok(Self { epoch: Some(epoch), tokens: of.into_iter().zip(tokens).collect() })
     }
 
-    /// The check value of the key.
-    pub(crate) fn check(&self) -> &KeyCheck {
-        &self.epoch.check
+    /// The check value of the key with which the tokens were computed.
+    pub(crate) fn check(&self) -> Result<&KeyCheck, KeyRingError> {
+        self.epoch.as_ref().map(|epoch| &epoch.check).ok_or(KeyRingError::Empty)
     }
 
-    /// One of the tokens. Only requested tokens can be found.
+    /// One of the tokens. An error if this token was not requested.
     pub(crate) fn token(&self, of: &TokenOf) -> Result<SubjectToken, KeyRingError> {
         let (asked, answered) = (self.tokens.len() + 1, self.tokens.len());
-        self.tokens.get(of).copied().ok_or(KeyRingError::Answer { asked, answered })
+        self.tokens.get(of).copied().ok_or(KeyRingError::AnswerCount { asked, answered })
     }
 }

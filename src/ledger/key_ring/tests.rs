@@ -20,7 +20,8 @@ async fn token(ring: &dyn KeyRing, of: &TokenOf) -> SubjectToken {
     tokens(ring, &[epoch], std::slice::from_ref(of)).await.unwrap()[0]
 }
 
-/// Computed by another program from the definition. Entries must be found as long as the ledger is kept.
+/// The expected values were computed by another program from the definition. They must never change: entries must be
+/// found as long as the ledger is kept.
 #[tokio::test]
 async fn tokens_are_what_they_are_defined_as() {
     let ring = ring(1);
@@ -95,7 +96,7 @@ async fn a_ring_that_does_not_answer_for_everybody_is_an_error() {
     let epochs = epochs(&Lazy, &[1]).await.unwrap();
     let of = [customer("acme", "1", None), customer("acme", "2", None)];
     let error = tokens(&Lazy, &epochs, &of).await.unwrap_err();
-    assert!(matches!(error, KeyRingError::Answer { asked: 2, answered: 1 }), "{error}");
+    assert!(matches!(error, KeyRingError::AnswerCount { asked: 2, answered: 1 }), "{error}");
     let signed = Signed::new(&Lazy, epochs[0].clone(), vec![of[0].clone()]).await.unwrap();
     assert!(signed.token(&of[1]).is_err(), "nobody gets a token that was not asked for");
 }
@@ -177,6 +178,6 @@ fn a_file_that_others_may_read_is_refused() {
     for mode in [0o640, 0o604, 0o644, 0o620] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let error = FileKeyRing::open(&path).unwrap_err();
-        assert!(matches!(error, KeyRingError::Open { .. }), "{mode:o}: {error}");
+        assert!(matches!(error, KeyRingError::Permissions { .. }), "{mode:o}: {error}");
     }
 }

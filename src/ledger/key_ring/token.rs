@@ -11,8 +11,8 @@ use crate::digest::{Digest, hex_in};
 use crate::hex;
 
 /// A keyed digest that names a customer: `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`. Each
-/// part has its length before it. The instant is in UTC seconds, or left out. Written as the epoch, a colon and 64
-/// hexadecimal digits: `1:…`.
+/// part is preceded by its length. The instant is in UTC seconds, or left out. A token is written as the epoch, a
+/// colon and 64 hexadecimal digits: `1:…`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectToken {
     epoch: u32,
@@ -34,7 +34,7 @@ impl SubjectToken {
         SuppressionToken::new(self.epoch, self.mac)
     }
 
-    /// The epoch and the digest; the epoch with its high byte first.
+    /// The epoch and the digest as bytes. The epoch is big-endian.
     pub(crate) fn to_bytes(self) -> [u8; 36] {
         let mut bytes = [0; 36];
         let (epoch, mac) = bytes.split_at_mut(4);
@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for SubjectToken {
     }
 }
 
-/// What a token names. Its `Debug` shows nobody.
+/// The customer, person, identifier or profile that a token names. Its `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TokenOf {
     Customer {
@@ -85,7 +85,7 @@ pub(crate) enum TokenOf {
     Person {
         address: Digest,
     },
-    /// An identifier in a form in which two spellings are equal, for the suppression list.
+    /// An identifier in its normalised form, for the suppression list.
     Identifier {
         tenant: TenantId,
         form: String,
@@ -98,14 +98,14 @@ pub(crate) enum TokenOf {
 }
 
 impl TokenOf {
-    /// A person who is no customer. Mail servers compare addresses without case, as far as they agree.
+    /// A person who is no customer, by an address. Nearly all mail servers compare addresses without case.
     pub(crate) fn of_address(address: &str) -> Self {
         Self::Person { address: Digest::of_bytes(address.trim().to_lowercase().as_bytes()) }
     }
 
-    /// Writes the bytes for the HMAC: each part with its length before it. The first part of a profile's message, and the
-    /// first two of a person's, are fixed words. A customer's message never has these forms, because its third part has 8
-    /// bytes or is left out.
+    /// Writes the bytes for the HMAC. Each part is preceded by its length. The first part of a profile's message, and
+    /// the first two parts of a person's message, are fixed words. So no message of a customer equals one of these:
+    /// its third part has 8 bytes or is left out.
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         let mut add = |part: &[u8]| add(bytes, part);
         match self {
@@ -162,7 +162,7 @@ impl Debug for TokenOf {
     }
 }
 
-/// A check value that distinguishes keys and reveals nothing about them: the first 8 bytes of an HMAC of an empty
+/// A check value that tells keys apart without revealing them. It is the first 8 bytes of the HMAC of an empty
 /// message, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -10,7 +10,7 @@ use crate::ledger::register::Standing;
 use crate::ledger::{LedgerError, Received, Register, RequestNote, SavedRequest, WhichRequests};
 use crate::request::{NewRequest, Request, RequestId, Stage};
 
-/// A request, and where it stands. `None`: it was forgotten.
+/// Requests, each with its state. `None`: it was forgotten.
 pub(super) type Requests = BTreeMap<RequestId, Option<(SavedRequest, Standing)>>;
 
 #[async_trait]

@@ -24,7 +24,7 @@ pub(super) fn to_json<T: Serialize>(value: &T, doing: &'static str) -> Result<St
     serde_json::to_string(value).map_err(failed)
 }
 
-/// Reads JSON that the ledger wrote. Other JSON means that somebody else wrote it.
+/// Reads JSON that the ledger wrote. Other JSON means that another program wrote it.
 pub(super) fn from_json<T: DeserializeOwned>(text: &str, doing: &'static str) -> Result<T, LedgerError> {
     serde_json::from_str(text).map_err(|_| LedgerError::Corrupt { doing })
 }
@@ -74,7 +74,7 @@ async fn drop_claims(on: &Transaction, fences: &[i64]) -> Result<(), Trouble> {
 }
 
 /// Open cases with their claims, locked until the end of the transaction. They are locked in the order of their ids,
-/// so that no two transactions wait for each other.
+/// to avoid deadlocks.
 pub(super) struct Locked {
     fences: HashMap<String, Option<i64>>,
 }
@@ -85,7 +85,7 @@ impl Locked {
         Self::read(&on.rows(sql, &[(&cases, Type::TEXT_ARRAY)]).await?)
     }
 
-    /// As `of`, without the cases that another transaction has locked.
+    /// Does the same as `of`, but skips the cases that another transaction has locked.
     async fn of_free(on: &Transaction, cases: &[&str]) -> Result<Self, Trouble> {
         let sql = "SELECT id, fence FROM open_case WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED";
         Self::read(&on.rows(sql, &[(&cases, Type::TEXT_ARRAY)]).await?)
@@ -106,7 +106,7 @@ impl Locked {
     }
 }
 
-/// Puts open cases under a claim, unless another worker has claimed them. Returns those that are under the claim now.
+/// Claims open cases, unless another worker has claimed them. Returns the claimed cases.
 async fn take(
     on: &Transaction,
     cases: &[&str],
@@ -116,7 +116,7 @@ async fn take(
 ) -> Result<BTreeSet<String>, Trouble> {
     let locked = Locked::of_free(on, cases).await?;
     let before: Vec<i64> = locked.fences.values().filter_map(|fence| *fence).collect();
-    // Another statement than the one that locks, because it has to see the claims of the locked cases as they are now.
+    // A separate statement after the lock, because it has to see the present claims of the locked cases.
     let sql = "SELECT fence FROM claim WHERE fence = ANY($1) AND until > $2 AND worker <> $3";
     let worker = lease.worker.as_str();
     let parameters = [(&before as _, Type::INT8_ARRAY), (&now as _, Type::INT8), (&worker as _, Type::TEXT)];
@@ -171,7 +171,7 @@ pub(super) async fn open(
             }
         };
         rows.ids.push(case.id.as_str());
-        rows.holds.push(case.task.holds());
+        rows.holds.push(case.task.unique_key());
         rows.own.push(to_json(&Own::of(case), doing)?);
         rows.plans.push(digest.as_bytes().as_slice());
         rows.terms.push(shared.clone());
@@ -183,7 +183,7 @@ pub(super) async fn open(
         &treatments,
     )
     .await?;
-    // The update locks terms that are there already, so that nobody deletes them in between.
+    // The update locks terms that exist already, so that no other transaction deletes them in between.
     let sql = "INSERT INTO terms (digest, body) SELECT * FROM unnest($1, $2)
         ON CONFLICT (digest) DO UPDATE SET body = EXCLUDED.body";
     put(on, sql, &terms).await?;
@@ -219,7 +219,7 @@ pub(super) async fn open(
                     let what = format!("another case has the id {}", case.id);
                     return Err(LedgerError::Failed { doing, what }.into());
                 }
-                // The case that was in the way has been closed since.
+                // The conflicting case was closed in the meantime.
                 None => return Err(Trouble::Overtaken),
             }
         }
@@ -237,14 +237,14 @@ async fn put(on: &Transaction, sql: &str, texts: &BTreeMap<String, String>) -> R
     Ok(())
 }
 
-/// Which open case reserves what: by what it reserves.
+/// The open cases with these unique keys or ids, by unique key.
 async fn holders(on: &Transaction, rows: &Opening<'_>) -> Result<HashMap<String, String>, Trouble> {
     let sql = "SELECT holds, id FROM open_case WHERE holds = ANY($1) OR id = ANY($2)";
     let found = on.rows(sql, &[(&rows.holds, Type::TEXT_ARRAY), (&rows.ids, Type::TEXT_ARRAY)]).await?;
     found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Deletes terms that no open case has any more.
+/// Deletes terms that no open case uses any more.
 async fn drop_terms(on: &Transaction, digests: &[String]) -> Result<(), Trouble> {
     let sql = "DELETE FROM terms WHERE digest = ANY($1)
         AND NOT EXISTS (SELECT FROM open_case WHERE open_case.terms = terms.digest)";
@@ -317,7 +317,7 @@ pub(super) async fn list(
     Ok(listed.map(|(saved, held_by)| ListedCase { saved, held_by: held_by.map(WorkerId::new) }).collect())
 }
 
-/// The cases of rows with id, own part, plan, terms and worker, each with its events and the worker.
+/// Reads the cases of rows with id, own part, plan, terms and worker. Each case comes with its events and its worker.
 async fn saved(on: &Transaction, rows: &[Row]) -> Result<Vec<(SavedCase, Option<String>)>, Trouble> {
     let doing = "reading open cases";
     let corrupt = || LedgerError::Corrupt { doing };

@@ -15,13 +15,13 @@ use crate::ledger::LedgerError;
 use crate::store::postgres::fault;
 use crate::store::sql::{Constraint, ConstraintKind, Fault};
 
-/// The number of times that a transaction is tried which lost against another one.
+/// The maximum number of attempts of a transaction that conflicts with another transaction.
 const ATTEMPTS: u32 = 8;
 
-/// How long an answer may come after the server has given the statement up.
+/// The time between the statement timeout on the server and the timeout on this side.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long the server is asked what became of a transaction whose commit was cut.
+/// How long to ask the server for the result of a COMMIT during which the connection was lost.
 const FATE: Duration = Duration::from_secs(10);
 
 /// How long statements may take.
@@ -34,19 +34,19 @@ pub(super) struct Limits {
 /// What a transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It reads one consistent state.
+    /// The transaction reads one consistent state.
     Read,
-    /// It writes. Rows are locked before they are compared.
+    /// The transaction writes. Rows are locked before they are compared.
     Write,
 }
 
 /// Why a transaction failed.
 pub(super) enum Trouble {
-    /// The server or the connection.
+    /// An error of the server or the connection.
     Server(fault::Trouble),
     /// The ledger itself.
     Ledger(LedgerError),
-    /// Another transaction changed what this one reads, so this one has to be repeated.
+    /// Another transaction changed the rows that this transaction read. This transaction has to be repeated.
     Overtaken,
 }
 
@@ -71,8 +71,8 @@ impl Trouble {
         matches!(self, Self::Server(trouble) if trouble.is_lost)
     }
 
-    /// Whether the transaction may succeed if it is repeated. Two workers may insert the same row at the same time, or
-    /// one may refer to a row that the other one is deleting.
+    /// Whether a retry of the transaction may succeed. For example, two workers may insert the same row at the same
+    /// time, or one may reference a row that the other deletes.
     fn is_again(&self) -> bool {
         let Self::Server(trouble) = self else { return matches!(self, Self::Overtaken) };
         let overtaken = [ConstraintKind::Unique, ConstraintKind::ForeignKey];
@@ -103,11 +103,11 @@ impl Trouble {
 /// A parameter of a statement, with its type.
 pub(super) type Parameter<'p> = (&'p (dyn ToSql + Sync), Type);
 
-/// An open transaction. If it is dropped, its connection is closed, and the server undoes it.
+/// An open transaction. If it is dropped, its connection is closed, and the server rolls it back.
 pub(super) struct Transaction {
     client: Option<Object>,
     limits: Limits,
-    /// The number of the transaction, if it writes.
+    /// The server's id of the transaction, if it writes.
     number: Option<String>,
 }
 
@@ -119,7 +119,7 @@ impl Drop for Transaction {
 
 impl Transaction {
     async fn begin(ledger: &PostgresLedger, purpose: Purpose) -> Result<Self, Trouble> {
-        // The pool may hold connections that the server has closed since. Each attempt throws one of them away.
+        // The pool may contain connections that the server has closed. Each failed attempt removes one of them.
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -155,7 +155,7 @@ impl Transaction {
         Ok(begun)
     }
 
-    /// Waits for an answer of the server, up to a time after which the connection counts as cut.
+    /// Waits for an answer of the server. After a timeout the connection counts as lost.
     async fn wait<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Trouble> {
         pin_mut!(answer);
         match future::select(answer, Delay::new(self.limits.statement + GRACE)).await {
@@ -173,7 +173,7 @@ impl Transaction {
         self.wait(self.client()?.batch_execute(sql)).await
     }
 
-    /// Runs a statement without a name, and reads its rows.
+    /// Runs an unnamed statement, and reads its rows.
     pub(super) async fn rows(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Trouble> {
         self.wait(self.client()?.query_typed(sql, parameters)).await
     }
@@ -192,7 +192,7 @@ impl Transaction {
     }
 
     async fn undo(mut self) {
-        // If that fails, the connection is closed, and the server undoes the transaction as well.
+        // If that fails, the connection is closed, and the server rolls the transaction back as well.
         if self.batch("ROLLBACK").await.is_ok() {
             drop(self.client.take());
         }
@@ -212,14 +212,15 @@ async fn connection(pool: &Pool, limit: Duration) -> Result<Object, Trouble> {
     }
 }
 
-/// What became of a transaction whose commit was cut: asks the server over another connection.
+/// Finds out whether a transaction was committed, if the connection was lost during COMMIT. Asks the server over
+/// another connection.
 async fn fate(pool: &Pool, limits: Limits, number: &str) -> Result<(), Trouble> {
     let until = Instant::now() + FATE;
     while Instant::now() < until {
         match status(pool, limits, number).await.ok().flatten().as_deref() {
             Some("committed") => return Ok(()),
             Some("aborted") => return Err(Trouble::lost("the connection was cut, and nothing was written")),
-            // In progress: the server has not noticed yet. Or it cannot be reached yet.
+            // "in progress": the server has not noticed the loss yet. `None`: the server cannot be reached yet.
             Some(_) | None => Delay::new(Duration::from_millis(100)).await,
         }
     }
@@ -232,14 +233,14 @@ async fn status(pool: &Pool, limits: Limits, number: &str) -> Result<Option<Stri
     let asks = Transaction { client: Some(connection(pool, limits.lock).await?), limits, number: None };
     let rows = asks.rows("SELECT pg_xact_status($1::text::xid8)", &[(&number, Type::TEXT)]).await?;
     let status = rows.first().map(|row| row.try_get(0)).transpose()?;
-    // No transaction is open here, so the connection can go back to the pool.
+    // No transaction is open on this connection, so it can go back to the pool.
     let mut asks = asks;
     drop(asks.client.take());
     Ok(status.flatten())
 }
 
 impl PostgresLedger {
-    /// Runs work in a transaction. Work that lost against another transaction is repeated.
+    /// Runs work in a transaction. Retries it after a conflict with another transaction.
     pub(super) async fn within<G: Sync, T: Send>(
         &self,
         doing: &'static str,

@@ -15,7 +15,7 @@ use crate::plan::CaseId;
 
 const READING: &str = "reading the ledger";
 
-/// Adds one entry per case, and wipes the cases' working memory.
+/// Adds one entry per case, and deletes the cases from the case book.
 pub(super) async fn close(
     on: &Transaction,
     fence: Fence,
@@ -23,7 +23,7 @@ pub(super) async fn close(
 ) -> Result<Vec<Entry>, Trouble> {
     let of: Vec<&str> = cases.iter().map(|case| case.case.as_str()).collect();
     let locked = Locked::of(on, &of).await?;
-    // Only now, because somebody may have closed a case while this transaction waited for it.
+    // Read only after the lock, because another worker may have closed a case while this transaction waited.
     let mut closed = closed(on, &of).await?;
     let (mut new, mut seen) = (Vec::new(), BTreeSet::new());
     for case in cases {
@@ -59,13 +59,13 @@ struct Adding<'e> {
     of: Vec<i64>,
 }
 
-/// Adds entries behind the last one.
+/// Appends entries.
 async fn add(on: &Transaction, bodies: Vec<EntryBody>) -> Result<Vec<Entry>, Trouble> {
     if bodies.is_empty() {
         return Ok(Vec::new());
     }
     let count = limit(bodies.len());
-    // The row of the last number stays locked until the end of the transaction, so that no number is left out.
+    // The row with the last number stays locked until the end of the transaction, so that the numbers have no gaps.
     let sql = "UPDATE head SET last = last + $1 RETURNING last";
     let rows = on.rows(sql, &[(&count, Type::INT8)]).await?;
     let row = rows.first().ok_or(LedgerError::Corrupt { doing: "appending entries" })?;

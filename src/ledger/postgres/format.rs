@@ -1,4 +1,4 @@
-//! The tables, and how they are made and brought to a later format.
+//! Creates the tables of the ledger, and migrates them to a later format.
 
 use tokio_postgres::types::Type;
 
@@ -8,13 +8,13 @@ use super::connection::{Purpose, Transaction, Trouble};
 use super::suppression;
 use crate::ledger::LedgerError;
 
-/// What tells a ledger from any other table `head`.
+/// The mark by which a ledger's table `head` is recognised.
 const APPLICATION: &str = "relinquish ledger";
 
 const DOING: &str = "opening the ledger";
 
-/// The table with the format, the number of migrations that the schema has had, and with the number of the last entry.
-/// Its one row is locked while anybody migrates or appends.
+/// A table with one row: the format, which is the number of migrations so far, and the number of the last entry. The
+/// row is locked by every transaction that migrates or appends.
 const HEAD: &str = "CREATE TABLE IF NOT EXISTS head (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     application text NOT NULL,
@@ -26,9 +26,9 @@ const HEAD: &str = "CREATE TABLE IF NOT EXISTS head (
 pub(super) const FORMATS: [&str; 2] = [FIRST, suppression::TABLES];
 
 /// Texts are compared byte by byte, so that ids have the same order on every server. Triggers refuse every change of
-/// an entry. Terms that many open cases share, and circumstances that many closed cases share, are stored once. The key
-/// of a hold is wiped when the hold is lifted. `who` of a request is wiped when the request ends; of a request that is
-/// forgotten, the id stays.
+/// an entry. Terms that many open cases share are stored once. So are circumstances that many closed cases share. The
+/// key of a hold is set to NULL when the hold is lifted. `who` of a request is set to NULL when the request ends. If
+/// a request is forgotten, only its id stays.
 const FIRST: &str = r#"
     CREATE TABLE treatment (digest text COLLATE "C" PRIMARY KEY, body text NOT NULL);
     CREATE TABLE terms (digest text COLLATE "C" PRIMARY KEY, body text NOT NULL);
@@ -97,7 +97,7 @@ const FIRST: &str = r#"
         FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 "#;
 
-/// What has to be done to a schema.
+/// The parameters for preparing a schema.
 struct Preparing<'p> {
     /// The name of the schema, and the same name in quotes.
     schema: (&'p str, &'p str),
@@ -105,7 +105,7 @@ struct Preparing<'p> {
 }
 
 impl PostgresLedger {
-    /// Makes an empty schema a ledger, and brings a ledger of an earlier release to the format of this one.
+    /// Creates the tables of a ledger in an empty schema, or migrates a ledger of an earlier release.
     pub(super) async fn prepare(&self, schema: &str, formats: &[&str]) -> Result<(), LedgerError> {
         let given = Preparing { schema: (schema, &self.schema), formats };
         self.within(DOING, Purpose::Write, &given, |on, given| Box::pin(prepare(on, given))).await
@@ -133,7 +133,7 @@ async fn prepare(on: &Transaction, given: &Preparing<'_>) -> Result<(), Trouble>
         on.batch(&format!("CREATE SCHEMA IF NOT EXISTS {quoted}")).await?;
     }
     if !has_head {
-        // Two processes may start at the same time. The later one waits for the earlier one here.
+        // If two processes start at the same time, the second process waits here for the first.
         on.batch(HEAD).await?;
         let first = "INSERT INTO head (application, format, last) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING";
         on.rows(first, &[(&APPLICATION, Type::TEXT)]).await?;

@@ -29,13 +29,13 @@ mod suppression;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
-/// Case book and ledger in a schema of its own of a PostgreSQL database. Made for PostgreSQL 14 or later; tested on 15.
+/// Case book and ledger in a PostgreSQL database, in a separate schema. For PostgreSQL 14 or later; tested on 15.
 ///
-/// Any number of processes on any number of machines share the work. Keep the database apart from the backups of the
-/// customers: a restore that brings customers back must not take away the proof that they were erased.
+/// Any number of processes on any number of machines share the work. Keep this database out of the backups of the
+/// customers: a restore of customers must not remove the proof that they were erased.
 ///
-/// The host makes the pool, with the TLS that it wants. Each call takes a connection from the pool and gives it back.
-/// A call is one transaction. The number of its statements does not grow with the number of cases, only with the number of
+/// The host makes the pool, with its own TLS settings. Each call takes a connection from the pool and returns it. A
+/// call is one transaction. Its number of statements does not depend on the number of cases, only on the number of
 /// different treatments among them.
 ///
 /// ```no_run
@@ -55,18 +55,18 @@ mod tree;
 ///
 /// | what | how |
 /// |---|---|
-/// | tables | are made, and brought to a later format, by [`open`](Self::open), in the schema `relinquish` |
-/// | the role | needs `CREATE` on the database for the first `open`, or to own the schema; afterwards it owns its tables |
-/// | leases | run by the server's clock |
-/// | claims | skip the cases that another worker is claiming or recording at that moment |
-/// | numbers of entries | have no gaps: one row holds the last number, and a transaction that appends locks that row until it ends |
-/// | a transaction that loses against another one | is repeated up to eight times |
-/// | a connection that is cut during COMMIT | the server is asked over another connection what became of the transaction |
+/// | tables | [`open`](Self::open) creates and migrates them, in the schema `relinquish` |
+/// | the role | must own the schema, or have `CREATE` on the database for the first `open`; it then owns its tables |
+/// | leases | use the server's clock |
+/// | claims | skip cases that another worker has locked at that moment |
+/// | numbers of entries | have no gaps: one row has the last number, and each transaction that appends locks this row |
+/// | a transaction that conflicts with another one | is tried up to eight times |
+/// | a connection that is lost during COMMIT | the server is asked over another connection whether the transaction was committed |
 /// | entries | triggers refuse every change, every deletion and `TRUNCATE` |
-/// | a pooler such as `PgBouncer` | works in transaction mode: nothing lives longer than a transaction, and no statement has a name |
+/// | a pooler such as `PgBouncer` | works in transaction mode: there is no session state, and no prepared statement has a name |
 ///
-/// What the case book wipes is deleted. PostgreSQL keeps the old bytes in its files until a rewrite of the table
-/// (`VACUUM FULL`), and in the write-ahead log and its archive for as long as these are kept.
+/// Closed cases are deleted from the case book. But PostgreSQL keeps the old bytes in its files until the table is
+/// rewritten (`VACUUM FULL`). It also keeps them in the write-ahead log and its archive, as long as these are kept.
 #[derive(Debug)]
 pub struct PostgresLedger {
     pool: Pool,
@@ -85,7 +85,7 @@ impl PostgresLedger {
     /// 14, or if the role may not create the tables.
     ///
     /// # Panics
-    /// Outside a Tokio runtime, as the pool does.
+    /// Panics outside a Tokio runtime, like the pool.
     pub async fn open(pool: Pool) -> Result<Self, LedgerError> {
         Self::open_in(pool, "relinquish").await
     }
@@ -109,14 +109,14 @@ impl PostgresLedger {
         Self { clock: Some(LeaseClock::by(now)), ..self }
     }
 
-    /// The longest time that a statement waits for a lock. 30 seconds unless it is said.
+    /// Sets the longest time that a statement waits for a lock. The default is 30 seconds.
     #[must_use]
     pub fn lock_timeout(mut self, limit: Duration) -> Self {
         self.limits.lock = limit;
         self
     }
 
-    /// The longest time that a statement may take. 60 seconds unless it is said.
+    /// Sets the longest time that a statement may take. The default is 60 seconds.
     #[must_use]
     pub fn statement_timeout(mut self, limit: Duration) -> Self {
         self.limits.statement = limit;

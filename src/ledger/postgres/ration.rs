@@ -25,7 +25,7 @@ impl Rations for PostgresLedger {
 
 async fn take(on: &Transaction, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, Trouble> {
     let names: Vec<&str> = rations.iter().map(|ration| ration.name.as_str()).collect();
-    // In the order of the names, so that no two transactions wait for each other.
+    // In the order of the names, to avoid deadlocks.
     let sql = "INSERT INTO ration (name, taken) SELECT name, 0 FROM unnest($1) AS of (name) ORDER BY name
         ON CONFLICT DO NOTHING";
     on.rows(sql, &[(&names, Type::TEXT_ARRAY)]).await?;

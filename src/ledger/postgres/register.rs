@@ -46,13 +46,13 @@ async fn receive(on: &Transaction, requests: &[NewRequest]) -> Result<Vec<Receiv
     let known: HashMap<String, Option<String>> =
         known.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, Trouble>>()?;
     let answer = |new: &NewRequest| {
-        // Within one call, too, the first of an id is received, and the next ones are known.
+        // If one call has the same id twice, the first request is received, and the second is known.
         if inserted.remove(new.id.as_str()) {
             return Ok(Received::New);
         }
         Ok(Received::Known(Box::new(match known.get(new.id.as_str()) {
             Some(Some(body)) => from_json(body, doing)?,
-            // It was forgotten: nobody knows any more how it was received.
+            // The request was forgotten, so the details of its receipt are gone.
             Some(None) | None => new.clone().without_who(),
         })))
     };
@@ -90,7 +90,7 @@ async fn note(
     Ok(true)
 }
 
-/// Requests with a condition on the first parameter, in the order of their ids. Forgotten ones are left out.
+/// Requests that meet a condition on the first parameter, in the order of their ids. Forgotten requests are left out.
 async fn saved(
     on: &Transaction,
     condition: &str,

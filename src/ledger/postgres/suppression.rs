@@ -9,7 +9,7 @@ use super::book::{from_json, limit, to_json};
 use super::connection::{Purpose, Transaction, Trouble};
 use crate::ledger::{LedgerError, SuppressionKey, SuppressionList, SuppressionToken};
 
-/// The primary key says nothing of the order in which tokens came.
+/// The primary key is the token itself, so it does not show in which order tokens were added.
 pub(super) const TABLES: &str = r#"
     CREATE TABLE suppression_key (epoch bigint PRIMARY KEY, body text NOT NULL);
     CREATE TABLE suppressed (token text COLLATE "C" PRIMARY KEY, until text COLLATE "C" NOT NULL);
@@ -19,7 +19,7 @@ pub(super) const TABLES: &str = r#"
 const READING: &str = "reading the suppression list";
 const ADDING: &str = "adding to the suppression list";
 
-/// The tokens as the database has them. Statements write them in their order, so that no two processes wait for each other.
+/// The tokens as the database stores them, sorted. All statements write them in this order, to avoid deadlocks.
 fn texts(tokens: &[SuppressionToken]) -> Vec<String> {
     tokens.iter().map(ToString::to_string).collect()
 }

@@ -22,7 +22,7 @@ async fn hashed(on: &Transaction) -> Result<u64, Trouble> {
 }
 
 async fn keep(on: &Transaction, after: u64, hashes: &[Vec<Digest>]) -> Result<(), Trouble> {
-    // One process at a time: the others find the rows kept.
+    // Only one process at a time inserts. The others then find that the rows exist.
     on.batch("LOCK TABLE tree IN SHARE ROW EXCLUSIVE MODE").await?;
     let known = known(after, hashed(on).await?)?;
     let new = (after + 1..).zip(hashes).skip(known);

@@ -1,4 +1,5 @@
-//! A certificate that stands alone: with the entry, its path to the root, and the checkpoint.
+//! A certificate that can be checked without the ledger. It contains the entry, the entry's path to the root, and the
+//! checkpoint.
 
 use std::sync::Arc;
 
@@ -21,19 +22,19 @@ use crate::plan::CaseId;
 use crate::policy::{Dictionary, Language};
 use crate::treatment::Treatment;
 
-/// A [`Certificate`] together with its proof. Whoever has the public key can check it, without the ledger and without a
-/// network.
+/// A [`Certificate`] together with its proof. Anybody who has the public key can check it, without the ledger and
+/// without a network.
 ///
 /// Its [text](Self::to_text) is canonical JSON ([RFC 8785](https://www.rfc-editor.org/rfc/rfc8785)):
 ///
 /// | field | what it is |
 /// |---|---|
 /// | `format` | 1 |
-/// | `entry` | `seq`, `text` (whose hash is the leaf), `beside` (what opens its sealed values), `path` (the hashes from the leaf to the root, in hexadecimal) |
-/// | `circumstances` | `text` and `beside`; the SHA-256 of the text is named by the entry |
-/// | `treatment` | what was to be done to each class and field; its digest is named by the circumstances |
-/// | `scrub` | the entry of the scrub that removed old bytes from the store's files afterwards, if there was one; as `entry` |
-/// | `certificate` | the same facts for reading: nothing in it is more than the entry says |
+/// | `entry` | `seq`; `text`, which is hashed to the leaf; `beside`, the openings of its sealed values; `path`, the hashes from the leaf to the root, in hexadecimal |
+/// | `circumstances` | `text` and `beside`; the entry contains the SHA-256 of the text |
+/// | `treatment` | the treatment of each class and field; the circumstances contain its digest |
+/// | `scrub` | the entry of the later scrub of the store's files, if there was one; in the form of `entry` |
+/// | `certificate` | the same facts in readable form; it says no more than the entry |
 /// | `checkpoint` | the signed checkpoint |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,13 +67,13 @@ pub struct VerifiedCertificate {
     pub certificate: Certificate,
     /// The checkpoint that covers its entry.
     pub checkpoint: Checkpoint,
-    /// The text that was verified.
+    /// The verified text.
     text: String,
 }
 
 impl VerifiedCertificate {
-    /// The certificate as a page of HTML that stands alone, with the checkpoint, and with the text that was verified as a
-    /// link in the page. See [`Certificate::to_html`].
+    /// The certificate as one HTML page without other files. The page shows the checkpoint, and contains the verified
+    /// text as a link. See [`Certificate::to_html`].
     pub fn to_html(&self, language: Language, words: Option<&Dictionary>) -> String {
         let link = format!("data:application/json;base64,{}", STANDARD.encode(&self.text));
         let checkpoint = self.checkpoint.to_string();
@@ -130,8 +131,8 @@ impl ProvenCertificate {
     /// case did not end in an erasure.
     ///
     /// # Errors
-    /// [`ProofError::NotCovered`] if the case was closed after the checkpoint. [`ProofError::OtherEntries`] if the ledger
-    /// is not that of the checkpoint. A ledger out of reach.
+    /// [`ProofError::NotCovered`] if the case was closed after the checkpoint. [`ProofError::OtherEntries`] if the
+    /// checkpoint belongs to another ledger. A ledger out of reach.
     pub async fn read(
         ledger: &dyn KeepsTree,
         case: &CaseId,
@@ -164,7 +165,7 @@ impl ProvenCertificate {
             certificate: as_json(&certificate)?,
             checkpoint: checkpoint.to_string(),
         };
-        // A certificate that proves nothing is never given out.
+        // Check the proof before returning it: an invalid certificate is never returned.
         proven.is_in(checkpoint)?;
         Ok(Some(proven))
     }
@@ -178,8 +179,8 @@ impl ProvenCertificate {
             .map_err(|error| LedgerError::Failed { doing: "writing a certificate", what: error.to_string() })
     }
 
-    /// Reads the text of a certificate, and checks it: the signature of the checkpoint, the path of the entry to its root,
-    /// and that the certificate says what the entry says. Needs neither the ledger nor a network.
+    /// Reads the text of a certificate, and checks it. It checks the signature of the checkpoint, the path from the
+    /// entry to the root, and that the certificate agrees with the entry. Needs neither the ledger nor a network.
     ///
     /// # Errors
     /// [`ProofError`]: nothing is proved.
@@ -201,7 +202,7 @@ impl ProvenCertificate {
         let proven: Self =
             serde_json::from_str(text).map_err(|_| malformed("it is not the text of a certificate"))?;
         if proven.to_text()? != text.trim_end_matches('\n') {
-            return Err(malformed("somebody has written it otherwise: it is no canonical JSON"));
+            return Err(malformed("it is no canonical JSON, so somebody has changed it"));
         }
         let checkpoint = Checkpoint::read(&proven.checkpoint, key)?;
         let certificate = proven.is_in(&checkpoint)?;

@@ -9,14 +9,14 @@ use super::{KeepsTree, ProofError, PublicKey, Signature, Signer, grown, path};
 use crate::digest::Digest;
 use crate::ledger::tree::{Leaves, consistency, is_consistent};
 
-/// What a signature line begins with: an em dash and a space.
+/// The beginning of a signature line: an em dash and a space.
 const SIGNED_BY: &str = "\u{2014} ";
 
 /// The size and the root of a ledger's tree at one moment, with a valid signature.
 ///
-/// Its text has the form of the [C2SP](https://c2sp.org/tlog-checkpoint): the name of the ledger, the number of entries,
-/// the root in Base64, an empty line, and signatures. Other tools that read such checkpoints can hold it and countersign
-/// it.
+/// Its text has the form of the [C2SP](https://c2sp.org/tlog-checkpoint): the name of the ledger, the number of
+/// entries, the root in Base64, an empty line, and signatures. Other tools for such checkpoints can store and
+/// countersign it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     origin: String,
@@ -37,10 +37,10 @@ fn malformed(line: usize, why: &'static str) -> ProofError {
 }
 
 impl Checkpoint {
-    /// Takes a checkpoint of a ledger as it is now. If an earlier checkpoint is given, it has to be the beginning of this
-    /// one.
+    /// Takes a checkpoint of the present ledger. If an earlier checkpoint is given, checks that the ledger only grew
+    /// since then.
     ///
-    /// The first checkpoint reads every entry once; each later one reads the entries that came since.
+    /// The first checkpoint reads every entry once. Each later checkpoint reads only new entries.
     ///
     /// # Errors
     /// [`ProofError::CutOff`] and [`ProofError::OtherEntries`] if the ledger is not a continuation of the earlier
@@ -62,7 +62,7 @@ impl Checkpoint {
         Self::read(&text, key)
     }
 
-    /// Reads the text of a checkpoint, and checks the signature of a key. Signatures of other keys are left aside.
+    /// Reads the text of a checkpoint, and checks the signature of a key. Signatures of other keys are ignored.
     ///
     /// # Errors
     /// [`ProofError::Malformed`], [`ProofError::NotSigned`].

@@ -1,4 +1,4 @@
-//! The whole ledger as text, and the check of such a text against a checkpoint.
+//! Exports the whole ledger as text, and checks such a text against a checkpoint.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, Write};
@@ -47,8 +47,8 @@ impl Texts {
     }
 }
 
-/// The circumstances that were written or read last. Entries that share circumstances mostly follow each other, and
-/// whatever has dropped out is written again.
+/// A cache of the circumstances that were written or read last. Entries that share circumstances usually follow each
+/// other. Circumstances that have left the cache are written again.
 struct Recent<T> {
     known: BTreeMap<Digest, T>,
     order: VecDeque<Digest>,
@@ -82,7 +82,7 @@ impl<T> Recent<T> {
 pub struct VerifiedExport {
     /// The number of entries.
     pub entries: u64,
-    /// The number of entries that came after the checkpoint. Nobody can tell whether somebody has changed them.
+    /// The number of entries after the checkpoint. For these there is no proof that nobody changed them.
     pub unprotected: u64,
 }
 
@@ -90,15 +90,15 @@ fn written(error: &std::io::Error) -> LedgerError {
     LedgerError::Failed { doing: "writing the export", what: error.kind().to_string() }
 }
 
-/// Writes all entries of a ledger as lines of JSON: `{"entry":{"seq":…,"text":…,"beside":…}}`, and before the first entry
-/// that names them, `{"circumstances":{"text":…,"beside":…}}`.
+/// Writes all entries of a ledger as lines of JSON: `{"entry":{"seq":…,"text":…,"beside":…}}`. Circumstances have
+/// their own line, before the first entry that refers to them: `{"circumstances":{"text":…,"beside":…}}`.
 ///
-/// `text` is what is hashed: the leaf of an entry is the SHA-256 of a zero byte and the text. `beside` opens the sealed
-/// values of the text; it holds tokens of customers and ids of operators, and is missing where these were destroyed. Memory
-/// is bounded.
+/// The `text` is hashed: the leaf of an entry is the SHA-256 of a zero byte and the text. `beside` has the openings
+/// of the sealed values: tokens of customers, and ids of operators. It is missing if they were destroyed. Memory is
+/// bounded.
 ///
 /// # Errors
-/// A ledger out of reach, or from which an entry is missing. A writer that fails.
+/// A ledger out of reach, or an entry that is missing in the ledger. A failed write.
 pub async fn export(ledger: &dyn Ledger, to: &mut (dyn Write + Send)) -> Result<(), ProofError> {
     let last = ledger.last().await?;
     let (mut after, mut known) = (0, Recent::new());
@@ -130,11 +130,11 @@ fn write(to: &mut (dyn Write + Send), line: &Line) -> Result<(), LedgerError> {
     writeln!(to, "{}", to_text(line)?).map_err(|error| written(&error))
 }
 
-/// Holds an export against a checkpoint. Needs neither the ledger nor a network.
+/// Checks an export against a checkpoint. Needs neither the ledger nor a network.
 ///
 /// # Errors
-/// [`ProofError::CutOff`] and [`ProofError::OtherEntries`]: the export is not what the checkpoint covers.
-/// [`ProofError::Malformed`], with the line, for a text that no ledger wrote.
+/// [`ProofError::CutOff`] and [`ProofError::OtherEntries`]: the export does not have the entries that the checkpoint
+/// covers. [`ProofError::Malformed`], with the line, for a text that no ledger wrote.
 pub fn verify_export(from: impl BufRead, checkpoint: &Checkpoint) -> Result<VerifiedExport, ProofError> {
     let (mut peaks, mut known) = (Peaks::default(), Recent::new());
     let mut named = None;

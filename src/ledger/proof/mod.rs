@@ -1,14 +1,15 @@
-//! Proof that nobody changed the ledger: a tree over its entries, signed checkpoints, and certificates that stand alone.
+//! Proves that nobody changed the ledger. A Merkle tree covers its entries, checkpoints are signed, and certificates
+//! can be checked without the ledger.
 //!
-//! The entries of a ledger are the leaves of a Merkle tree ([RFC 6962](https://www.rfc-editor.org/rfc/rfc6962), section
-//! 2.1). A [`Checkpoint`] is the size of the tree and its root, signed by a [`Signer`], in the form of the
-//! [C2SP](https://c2sp.org/tlog-checkpoint). Whoever holds a checkpoint can check later that nobody has changed, removed,
-//! inserted or reordered an entry that it covers.
+//! The entries of a ledger are the leaves of a Merkle tree ([RFC 6962](https://www.rfc-editor.org/rfc/rfc6962),
+//! section 2.1). A [`Checkpoint`] is the size of the tree and its root, signed by a [`Signer`], in the form of the
+//! [C2SP](https://c2sp.org/tlog-checkpoint). Anybody who has a checkpoint can check later that nobody has changed,
+//! removed, inserted or reordered an entry that it covers.
 //!
-//! **Hold checkpoints elsewhere.** Who can write the ledger, and holds the only checkpoint, can make another ledger. Three
-//! ways: commit each checkpoint to a repository that another team owns; send it to the auditor, or to yourself, by mail;
-//! put it into a bucket whose objects cannot be overwritten. A checkpoint names nobody. Entries after the last checkpoint
-//! that is held elsewhere are not protected.
+//! **Store checkpoints elsewhere.** Somebody who can write the ledger, and has the only checkpoint, can replace both.
+//! There are three ways to prevent this: commit each checkpoint to a repository of another team; send it by mail to
+//! the auditor or to yourself; or put it into a bucket where objects cannot be overwritten. A checkpoint contains no
+//! personal data. Entries after the last checkpoint that is stored elsewhere are not protected.
 //!
 //! ```
 //! use relinquish::ledger::proof::{self, Checkpoint, FileSigner, Signer as _};
@@ -18,16 +19,16 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let ledger = MemoryLedger::new();
 //! # ledger.append(&[EntryBody::Scrubbed(Scrubbed { through: 0, at: "2026-11-30T12:00:00Z".parse()? })]).await?;
-//! // Once: make a key. Write the public key down where the checkpoints are held.
+//! // Once: make a key. Store the public key beside the checkpoints.
 //! let signer = FileSigner::create(folder.path().join("ledger.signer"), "erasures.example.com")?;
 //! let public_key = signer.public_key().to_string();
 //!
-//! // Every day: take a checkpoint, and hold it elsewhere. The one from before has to be its beginning.
+//! // Every day: take a checkpoint, and store it elsewhere. It is checked against the previous checkpoint.
 //! let before = Checkpoint::take(&ledger, &signer, None).await?.to_string();
 //! let before = Checkpoint::read(&before, &public_key.parse()?)?;
 //! let today = Checkpoint::take(&ledger, &signer, Some(&before)).await?;
 //!
-//! // At any time: export the ledger, and hold it against a checkpoint, without any of its systems.
+//! // At any time: export the ledger, and check the export against a checkpoint, without the ledger.
 //! let mut exported = Vec::new();
 //! proof::export(&ledger, &mut exported).await?;
 //! let verified = proof::verify_export(exported.as_slice(), &today)?;
@@ -59,7 +60,7 @@ pub use signer::{FileSigner, PublicKey, Signature, Signer, SignerError};
 /// The number of entries whose leaves are read at once.
 const ENTRIES: usize = 1_000;
 
-/// Why something is not proved.
+/// The reason why a proof failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
@@ -72,14 +73,14 @@ pub enum ProofError {
     /// The text is no checkpoint, no export or no certificate.
     #[error("{what}, line {line}: {why}")]
     Malformed {
-        /// What was read: `checkpoint`, `export` or `certificate`.
+        /// The kind of text: `checkpoint`, `export` or `certificate`.
         what: &'static str,
         /// The line, counted from 1.
         line: usize,
         /// What is wrong.
         why: &'static str,
     },
-    /// The signature is missing, or is not of this key.
+    /// The signature is missing, or was not made with this key.
     #[error(
         "the checkpoint has no valid signature of the key {key}; ask for the checkpoint that the signer gave, or for its key"
     )]
@@ -98,7 +99,7 @@ pub enum ProofError {
         /// The number of entries that the checkpoint covers.
         covered: u64,
     },
-    /// The entries are not those of the checkpoint.
+    /// The ledger has other entries than the checkpoint.
     #[error(
         "the first {covered} entries are not those of the checkpoint: an entry was changed, inserted, removed or reordered; \
          compare with a copy of the ledger from the time of the checkpoint"
@@ -107,7 +108,7 @@ pub enum ProofError {
         /// The number of entries that the checkpoint covers.
         covered: u64,
     },
-    /// The checkpoint is from before the entry.
+    /// The checkpoint is older than the entry.
     #[error("entry {entry} came after the checkpoint, which covers {covered}; take another checkpoint")]
     NotCovered {
         /// The number of the entry.
@@ -123,26 +124,25 @@ pub enum ProofError {
     },
 }
 
-/// A ledger that keeps the hashes of its tree, so that a proof reads a few rows instead of all entries.
+/// A ledger that stores the hashes of its tree. So a proof reads a few rows instead of all entries.
 ///
-/// The ledger only keeps what it is given. Nobody has to trust it: a proof with wrong hashes does not lead to the root
+/// The ledger only stores the hashes. They need not be trusted: a proof with wrong hashes does not lead to the root
 /// of a checkpoint.
 #[async_trait]
 pub trait KeepsTree: Ledger {
-    /// The number of the last entry whose hashes are kept, or 0.
+    /// The number of the last entry with stored hashes, or 0.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`LedgerError`].
     async fn hashed(&self) -> Result<u64, LedgerError>;
 
-    /// Keeps the hashes of complete subtrees: for each entry after the given number, in order, those that end with it,
-    /// the smallest first. Hashes that are kept already stay as they are.
+    /// Stores the hashes of complete subtrees. `hashes` has one list for each entry after the given number, in order:
+    /// the subtrees that end with this entry, the smallest first. Hashes that are stored already are not changed.
     ///
     /// **Idempotency:** repeating does nothing. **Partial failure:** none: all or nothing. **Cancel safety:** all or
-    /// nothing. **Errors:** [`LedgerError::Failed`] if the hashes of an entry before the first one are not kept.
+    /// nothing. **Errors:** [`LedgerError::Failed`] if the hashes of an earlier entry are missing.
     async fn keep_hashes(&self, after: u64, hashes: &[Vec<Digest>]) -> Result<(), LedgerError>;
 
-    /// The hashes that are kept for each of these entries, in the order of the request. Empty for an entry without
-    /// hashes.
+    /// The stored hashes of each of these entries, in the order of the request. Empty for an entry without hashes.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`LedgerError`].
     async fn hashes(&self, entries: &[u64]) -> Result<Vec<Vec<Digest>>, LedgerError>;
@@ -169,7 +169,8 @@ macro_rules! forward_tree {
 
 forward_tree!(Arc, Box);
 
-/// How many of the hashes after an entry are kept already, if the hashes up to another entry are kept.
+/// How many of the given hashes are stored already. `after`: the entry before the first of them. `hashed`: the last
+/// entry with stored hashes.
 ///
 /// # Errors
 /// [`LedgerError::Failed`] if an entry would be left out.
@@ -183,7 +184,7 @@ pub(super) fn known(after: u64, hashed: u64) -> Result<usize, LedgerError> {
     }
 }
 
-/// Hashes that were read from a ledger.
+/// The hashes that were read from a ledger.
 struct Hashes(HashMap<u64, Vec<Digest>>);
 
 const DAMAGED: LedgerError = LedgerError::Corrupt { doing: "reading the tree of the ledger" };
@@ -202,7 +203,7 @@ impl Hashes {
     }
 }
 
-/// The hash over each of some ranges of leaves.
+/// The hash over each range of leaves.
 async fn path(ledger: &dyn KeepsTree, ranges: &[Leaves]) -> Result<Vec<Digest>, LedgerError> {
     let mut places = Vec::new();
     for leaves in ranges {
@@ -212,12 +213,12 @@ async fn path(ledger: &dyn KeepsTree, ranges: &[Leaves]) -> Result<Vec<Digest>, 
     ranges.iter().map(|leaves| leaves.hash(&|place| hashes.get(place)).ok_or(DAMAGED)).collect()
 }
 
-/// Hashes the entries that came since, and returns the tree over all entries.
+/// Hashes new entries, and returns the tree over all entries.
 async fn grown(ledger: &dyn KeepsTree) -> Result<Peaks, ProofError> {
     let last = ledger.last().await?;
     let covered = ledger.hashed().await?;
     if covered > last {
-        // Entries were removed, and their hashes were not.
+        // Entries were removed, but their hashes are still there.
         return Err(ProofError::CutOff { last, covered });
     }
     let hashes = Hashes::of(ledger, &Peaks::places(covered)).await?;

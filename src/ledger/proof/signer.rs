@@ -21,7 +21,7 @@ const ED25519: u8 = 1;
 /// A signature of Ed25519: 64 bytes.
 pub type Signature = [u8; 64];
 
-/// Signs checkpoints. The key may be in a [file](FileSigner), or in an HSM or KMS that never gives it away.
+/// Signs checkpoints. The key may be in a [file](FileSigner), or in an HSM or KMS that never hands it out.
 #[async_trait]
 pub trait Signer: fmt::Debug + Send + Sync + 'static {
     /// The public key, with its name.
@@ -55,9 +55,9 @@ pub enum SignerError {
         /// Why not.
         source: io::Error,
     },
-    /// Others may read the file.
+    /// Users other than the owner may read the file.
     #[error("{path} may be read by others; let only its owner read it (chmod 600)")]
-    Open {
+    Permissions {
         /// The file.
         path: String,
     },
@@ -89,7 +89,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// A public key of Ed25519, 32 bytes, under a name: one word without `+`. The name is also that of the ledger.
+    /// Makes an Ed25519 public key from 32 bytes and a name: one word without `+`. The name is also the name of the
+    /// ledger.
     ///
     /// # Errors
     /// [`SignerError::Name`], and [`SignerError::PublicKey`] if the bytes are no public key.
@@ -107,7 +108,7 @@ impl PublicKey {
         &self.name
     }
 
-    /// The first four bytes of the SHA-256 of name and key: it stands beside each signature.
+    /// The first four bytes of the SHA-256 of name and key. They are written beside each signature.
     pub(super) fn hash(&self) -> [u8; 4] {
         let mut hash = Sha256::new();
         hash.update(self.name.as_bytes());
@@ -152,8 +153,8 @@ impl FromStr for PublicKey {
 
 /// A signer whose key is in a file. Only the owner of the file may read it.
 ///
-/// Keep the file apart from the ledger: who has both can make another ledger with another checkpoint. If the key is lost,
-/// make another one; the checkpoints of the former key stay valid.
+/// Keep the file apart from the ledger: somebody who has both can forge a ledger with a checkpoint. If the key is
+/// lost, make a new key. The checkpoints of the former key stay valid.
 pub struct FileSigner {
     key: SigningKey,
     public: PublicKey,
@@ -191,7 +192,7 @@ impl FileSigner {
     /// Opens a file that [`create`](Self::create) has made.
     ///
     /// # Errors
-    /// [`SignerError::Io`], [`SignerError::Open`], [`SignerError::Malformed`].
+    /// [`SignerError::Io`], [`SignerError::Permissions`], [`SignerError::Malformed`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SignerError> {
         let path = path.as_ref();
         let shown = || path.display().to_string();
@@ -199,7 +200,7 @@ impl FileSigner {
         let mut file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if crate::ledger::key_ring::is_open_to_others(&metadata) {
-            return Err(SignerError::Open { path: shown() });
+            return Err(SignerError::Permissions { path: shown() });
         }
         let room = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
         let mut text = Zeroizing::new(String::with_capacity(room));

@@ -1,4 +1,4 @@
-//! The case book: open cases and their events, in as few rows as a batch allows.
+//! The case book: open cases and their events. A batch of cases needs only few rows.
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,7 @@ use crate::plan::CaseId;
 use crate::sqlite::Fault;
 use crate::treatment::Treatment;
 
-/// The number of cached case numbers. Further open cases are looked up.
+/// The size of the cache of case numbers. Other open cases are looked up.
 const REMEMBERED: usize = 10_000;
 
 /// A cache of the numbers of open cases. A number is never reused, so a cached number is never wrong.
@@ -69,11 +69,11 @@ impl Numbers {
     }
 }
 
-/// Which numbers still belong to open cases. The cases of a batch were opened together and have consecutive numbers,
-/// so they are read at once.
+/// Which numbers still belong to open cases. The cases of a batch were opened together. So they have consecutive
+/// numbers and are read in one query.
 enum StillOpen {
     Read(BTreeMap<i64, Held>),
-    /// The numbers are too far apart: each one is looked up.
+    /// The numbers are too far apart. Each number is looked up separately.
     Apart,
 }
 
@@ -214,7 +214,7 @@ pub(super) fn open(
                 }
             };
             last = Some((case, shared));
-            let holds = case.task.holds();
+            let holds = case.task.unique_key();
             let inserted = insert.execute(params![
                 case.id.as_str(),
                 holds,
@@ -256,7 +256,7 @@ enum Taken {
     NotOpen,
 }
 
-/// Puts an open case under a claim, unless another worker has claimed it.
+/// Claims an open case, unless another worker has claimed it.
 fn take(
     connection: &Connection,
     case: &CaseId,
@@ -357,7 +357,7 @@ pub(super) fn record(
     let mut seen = HashMap::<i64, usize>::new();
     for (event, held) in events.iter().zip(found) {
         let number = is_ours(held, fence, &event.case)?;
-        // Several events of one case in one write stay in order: the second event goes to the second layer.
+        // Several events of one case in one write must stay in order. So the second event goes to the second layer.
         let layer = seen.entry(number).or_default();
         if layers.len() == *layer {
             layers.push(Layer::default());
@@ -428,7 +428,7 @@ impl Layer {
     }
 }
 
-/// Removes cases and all their events from the case book, and nothing of other cases.
+/// Removes cases and all their events from the case book. Other cases are not changed.
 pub(super) fn wipe<'c>(
     connection: &Connection,
     numbers: &Numbers,
@@ -471,7 +471,7 @@ pub(super) fn wipe<'c>(
     Ok(())
 }
 
-/// The ranges without some numbers. The numbers must be sorted.
+/// Removes numbers from ranges. The numbers must be sorted.
 fn without(ranges: &[(i64, i64)], numbers: &[i64]) -> Vec<(i64, i64)> {
     let mut left = Vec::with_capacity(ranges.len());
     for (first, last) in ranges {

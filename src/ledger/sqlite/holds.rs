@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{SqliteLedger, from_json, number_of, to_json};
 use crate::ledger::{Hold, HoldBook, HoldId, LedgerError, WhichHolds};
 
-/// `key` finds a standing hold. It is wiped when the hold is lifted.
+/// `key` is the index key of a hold in force. It is set to NULL when the hold is lifted.
 pub(super) const TABLE: &str = "
     CREATE TABLE hold (id TEXT PRIMARY KEY, key TEXT, stands INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX hold_key ON hold (key) WHERE stands;

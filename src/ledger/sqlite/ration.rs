@@ -17,7 +17,7 @@ impl Rations for SqliteLedger {
 }
 
 fn take(connection: &mut Connection, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, Trouble> {
-    // The lock on the file comes before the counts are read, so that no other process takes in between.
+    // Lock the file before reading the counts, so that no other process writes in between.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut before = Vec::with_capacity(rations.len());
     {

@@ -10,7 +10,8 @@ use crate::ledger::{LedgerError, Received, Register, RequestNote, SavedRequest, 
 use crate::request::{NewRequest, Request, RequestId, Stage};
 use crate::sqlite::Fault;
 
-/// `who` is wiped when the request ends. Of a request that is forgotten, the id stays, and `body` is wiped, too.
+/// `who` is set to NULL when the request ends. When a request is forgotten, `body` is set to NULL, too, and only the
+/// id stays.
 pub(super) const TABLES: &str = "
     CREATE TABLE request (
         id TEXT PRIMARY KEY,
@@ -45,7 +46,7 @@ fn notes(connection: &Connection, id: &str) -> Result<Vec<RequestNote>, Trouble>
         .collect()
 }
 
-/// Requests with a condition, in the order of their ids. Forgotten ones are left out.
+/// Requests that meet a condition, in the order of their ids. Forgotten requests are left out.
 fn saved(
     connection: &Connection,
     condition: &str,
@@ -79,7 +80,7 @@ fn receive(connection: &mut Connection, requests: &[NewRequest]) -> Result<Vec<R
                 known.query_row([new.id.as_str()], |row| row.get::<_, Option<String>>(0)).optional()?;
             answers.push(match before {
                 Some(Some(body)) => Received::Known(Box::new(from_json(&body)?)),
-                // It was forgotten: nobody knows any more how it was received.
+                // The request was forgotten, so the details of its receipt are gone.
                 Some(None) => Received::Known(Box::new(new.clone().without_who())),
                 None => {
                     let stands = Standing::of(&Request::of(new));

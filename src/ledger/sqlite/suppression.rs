@@ -7,7 +7,7 @@ use rusqlite::{TransactionBehavior, params};
 use super::{SqliteLedger, from_json, number_of, to_json};
 use crate::ledger::{LedgerError, SuppressionKey, SuppressionList, SuppressionToken};
 
-/// Without row numbers, so that the order of the rows does not tell which tokens came together.
+/// The table has no row ids, so that the order of the rows does not show which tokens were added together.
 pub(super) const TABLES: &str = "
     CREATE TABLE suppression_key (epoch INTEGER PRIMARY KEY, body TEXT NOT NULL);
     CREATE TABLE suppressed (token TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;

@@ -7,15 +7,16 @@ use super::words::{fill, plain};
 use super::writer::{DATED, RECEIVED, Writer};
 use super::{
     Fact, Letter, LetterError, Letterhead, Request, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway,
-    in_order,
+    WhatWasTold, in_order,
 };
+use crate::anonymise::Reveals;
 use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
 use crate::plan::Tombstones;
 use crate::policy::{Ground, Suppressing, Trigger};
 use crate::treatment::{Lead, RecordAction, Residue};
 
 /// Confirms an erasure: what was done, what is kept and why, what it does not cover, and the remedies. In the part that
-/// duties keep, the request is refused: the letter says so, by which law, and until when.
+/// duties or the policy keep, the request is refused: the letter says so, for which reason, by which law, and until when.
 ///
 /// A person who asked gets a letter that says so, and `request` says when. Whoever was erased without a request gets a
 /// letter without one.
@@ -54,8 +55,7 @@ pub fn confirmation(
         (Fact::CarriedOutUnasked(told.on), words.carried_out_unasked)
     };
     writer.paragraph(fact, fill(carried_out, &[("date", &date)]));
-    let keeps_by_duty = told.classes.iter().any(|class| class.deferred.is_some());
-    if asked && keeps_by_duty {
+    if asked && told.refuses() {
         writer.paragraph(Fact::RefusedInPart, words.refused_in_part);
     }
     writer.done(told)?;
@@ -63,9 +63,7 @@ pub fn confirmation(
     writer.left(told)?;
     writer.not_covered(told)?;
     let backups = if told.backups.is_empty() { vec![head.backups] } else { told.backups.clone() };
-    for lingering in backups {
-        writer.backups(lingering);
-    }
+    writer.all_backups(&backups);
     if let Some(Suppressing { kinds, until }) = &told.suppressing {
         let (kinds, date) = (writer.identifiers(kinds)?, writer.date(*until));
         let text = fill(words.suppressed, &[("kinds", &kinds), ("date", &date)]);
@@ -83,6 +81,7 @@ impl Writer<'_> {
     /// A number of records. `None`: the number is not known.
     fn count(&self, count: Option<u64>) -> String {
         match count {
+            Some(1) => self.words.count_one.to_owned(),
             Some(n) => fill(self.words.count, &[("n", &n.to_string())]),
             None => self.words.count_unknown.to_owned(),
         }
@@ -160,22 +159,22 @@ impl Writer<'_> {
 
     fn kept_of_class(&mut self, of: &ToldClass) -> Result<(), LetterError> {
         let (words, class) = (self.words, &of.class);
-        let is_left = of.remaining.is_none_or(|rows| rows > 0);
-        if let (RecordAction::Keep { reason }, true) = (&of.action, is_left) {
-            let (what, count) = (self.class(class)?, self.count(of.remaining));
+        if let (RecordAction::Keep { reason }, true) = (&of.action, of.is_left()) {
+            let (what, count) = (self.class(class)?, self.count(of.left));
             let reason = self.text(reason)?;
             let parts = [("what", &*what), ("count", &*count), ("reason", &*reason)];
             self.item(Fact::Kept(class.clone()), fill(words.kept, &parts));
         }
         // Fields stay in the records that the action left.
-        if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
+        if of.is_left() && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
             for (field, reason) in &of.kept {
                 self.kept_field(class, field, reason, of.kept_until.get(field).copied())?;
             }
-            for field in &of.group {
-                let (what, name) = (self.class(class)?, self.field(class, field)?);
-                let fact = Fact::SharedField(class.clone(), field.clone());
-                self.item(fact, fill(words.shared_field, &[("field", &name), ("what", &what)]));
+            for (field, reveals) in &of.general {
+                self.general(class, field, *reveals)?;
+            }
+            for (field, reason) in &of.group {
+                self.shared_field(class, field, reason.as_deref())?;
             }
         }
         if of.otherwise.shared > 0 {
@@ -200,6 +199,48 @@ impl Writer<'_> {
             None => self.words.as_long_as_record.to_owned(),
         };
         self.field_stays(class, field, reason, &until)
+    }
+
+    /// A field that stays only where enough people share its value, and why.
+    pub(super) fn shared_field(
+        &mut self,
+        class: &ClassName,
+        field: &FieldName,
+        reason: Option<&str>,
+    ) -> Result<(), LetterError> {
+        let (what, name) = (self.class(class)?, self.field(class, field)?);
+        let reason = match reason {
+            Some(reason) => fill(self.words.for_reason, &[("reason", &self.text(reason)?)]),
+            None => String::new(),
+        };
+        let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
+        let fact = Fact::SharedField(class.clone(), field.clone());
+        self.item(fact, fill(self.words.shared_field, &parts));
+        Ok(())
+    }
+
+    /// The part of a field's value that stays. Says nothing if nothing of it stays.
+    pub(super) fn general(
+        &mut self,
+        class: &ClassName,
+        field: &FieldName,
+        reveals: Reveals,
+    ) -> Result<(), LetterError> {
+        let words = self.words;
+        let [in_general, in_part, blank] = words.partly;
+        let (text, general) = match reveals {
+            Reveals::Nothing => return Ok(()),
+            Reveals::Only(to) => (words.general_field, super::general::general(self.head.language(), to)),
+            Reveals::General => (in_general, String::new()),
+            Reveals::Rest => (in_part, String::new()),
+            Reveals::Pages => (blank, String::new()),
+        };
+        let (what, name) = (self.class(class)?, self.field(class, field)?);
+        let parts =
+            [("field", &*name), ("what", &*what), ("general", &*general), ("until", words.as_long_as_record)];
+        let fact = Fact::GeneralField(class.clone(), field.clone());
+        self.item(fact, fill(text, &parts));
+        Ok(())
     }
 
     /// One field that stays: for how long, and why.
@@ -243,7 +284,8 @@ impl Writer<'_> {
             }
             ToldGateway::Kept { gateway, reason } => {
                 let reason = self.text(reason)?;
-                fill(words.gateway_kept, &[("what", &plain(gateway.as_str())), ("reason", &reason)])
+                let parts = [("what", &*plain(gateway.as_str())), ("reason", &*reason)];
+                fill(words.gateway_will_be_kept, &parts)
             }
             ToldGateway::Erased { .. } | ToldGateway::Absent { .. } => return Ok(()),
         };
@@ -271,13 +313,18 @@ impl Writer<'_> {
             let text = self.counted(words.undated, class, Some(deferral.undated))?;
             self.item(Fact::Undated(class.clone()), text);
         }
+        // Where no end is known, none is promised.
+        if deferral.until.is_none() {
+            return Ok(());
+        }
         let then = match action {
             Some(RecordAction::Delete) => words.then_deleted,
             Some(RecordAction::Anonymise) => words.then_cleared,
             Some(RecordAction::Reassign) => words.then_handed_over,
             Some(RecordAction::Keep { .. }) | None => return Ok(()),
         };
-        self.item(Fact::Afterwards(class.clone()), fill(then, &[("what", &what)]));
+        let known = if deferral.undated > 0 { words.where_known } else { "" };
+        self.item(Fact::Afterwards(class.clone()), fill(then, &[("what", &what), ("where", known)]));
         Ok(())
     }
 
@@ -307,8 +354,9 @@ impl Writer<'_> {
 
     /// The honest word for what is left, and what still leads to the person.
     fn left(&mut self, told: &Told) -> Result<(), LetterError> {
-        let [nothing, anonymous, pseudonymous, in_part] = self.words.left;
+        let [nothing, anonymous, pseudonymous, in_part, perhaps] = self.words.left;
         let text = match told.residue {
+            Residue::InPart if !told.is_certain() => perhaps,
             Residue::Nothing => nothing,
             Residue::Anonymous => anonymous,
             Residue::Pseudonymous => pseudonymous,
@@ -321,12 +369,51 @@ impl Writer<'_> {
                 writer.item(Fact::Leftover(class.clone()), fill(writer.words.leftover, &parts));
             }
             for lead in &told.leads {
-                let until = lead.class_while_kept().and_then(|class| until_of(told, class));
-                let text = writer.lead(lead, until)?;
+                let text = writer.lead(lead, told.until(lead))?;
                 writer.item(Fact::Lead(lead.clone()), text);
             }
+            writer.left_outside(told);
             Ok(())
         })
+    }
+
+    /// What gateways and recipients keep, or may keep, and texts of others that nobody searched.
+    fn left_outside(&mut self, told: &Told) {
+        let words = self.words;
+        for gateway in &told.gateways {
+            let (name, text, until) = match gateway {
+                ToldGateway::Retained { gateway, until } => (gateway, words.lead_gateway, *until),
+                ToldGateway::Waived { gateway } => (gateway, words.lead_gateway_waived, None),
+                ToldGateway::Erased { .. } | ToldGateway::Absent { .. } | ToldGateway::Kept { .. } => {
+                    continue;
+                }
+            };
+            let text = self.outside(text, name.as_str(), until);
+            self.item(Fact::LeftAtGateway(gateway.clone()), text);
+        }
+        for recipient in &told.recipients {
+            let (text, until) = match recipient.what {
+                WhatWasTold::Retained { until } => (words.lead_recipient, until),
+                WhatWasTold::Unconfirmed => (words.lead_recipient_unconfirmed, None),
+                WhatWasTold::Told
+                | WhatWasTold::ByHand
+                | WhatWasTold::Unidentified
+                | WhatWasTold::NotTold { .. } => continue,
+            };
+            let text = self.outside(text, recipient.recipient.as_str(), until);
+            self.item(Fact::LeftAtRecipient(recipient.clone()), text);
+        }
+        if told.mentions_waived {
+            self.item(Fact::MentionsLeft, words.lead_mentions);
+        }
+    }
+
+    fn outside(&self, text: &str, name: &str, until: Option<NaiveDate>) -> String {
+        let what = fill(text, &[("what", &plain(name))]);
+        match until {
+            Some(day) => fill(self.words.lead_until, &[("what", &what), ("date", &self.date(day))]),
+            None => what,
+        }
     }
 
     pub(super) fn lead(&self, lead: &Lead, until: Option<NaiveDate>) -> Result<String, LetterError> {
@@ -387,22 +474,12 @@ impl Writer<'_> {
                     }
                     UnreachedRows::Unsearchable { class, .. } => (words.unsearchable, Some(class)),
                     UnreachedRows::Unreadable { class, .. } => (words.unreadable, Some(class)),
+                    UnreachedRows::FieldsOfNobody { class, .. } => (words.fields_of_nobody, Some(class)),
                 };
                 let what = class.map_or_else(|| Ok(String::new()), |class| self.class(class))?;
                 fill(text, &[("what", &what), ("n", &rows.to_string())])
             }
             NotCovered::Other(text) => fill(words.something_else, &[("what", &self.text(text)?)]),
         })
-    }
-}
-
-/// The last day on which duties keep the records of a class, or the records for whose sake its rows stay.
-fn until_of(told: &Told, class: &ClassName) -> Option<NaiveDate> {
-    let deferred = told.classes.iter().find(|of| of.class == *class).and_then(|of| of.deferred.as_ref());
-    let needed = told.tombstones.iter().find(|stays| stays.class == *class);
-    match (deferred, needed) {
-        (Some(deferred), _) if deferred.undated > 0 => None,
-        (Some(deferred), _) => deferred.until,
-        (None, needed) => needed?.until,
     }
 }

@@ -63,27 +63,28 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
     Some(match guard {
         Guard::ActiveSubscription => [
             "you have a subscription that is still running, and we need your data to provide it",
-            "end the subscription",
+            "ending the subscription",
         ],
         Guard::SeveralTenants => [
             "your account is connected to other companies as well",
-            "ask us to separate the account from the other companies",
+            "asking us to separate the account from the other companies",
         ],
-        Guard::NotArchived => ["your account has to be closed first", "ask us to close your account"],
+        Guard::NotArchived => ["your account has to be closed first", "asking us to close your account"],
         Guard::UnpaidInvoice => [
             "an invoice is unpaid, and we need the data to establish, exercise or defend our claim",
-            "pay the invoice, or agree with us about it",
+            "paying the invoice, or agreeing with us about it",
         ],
         Guard::OpenDispute => [
             "a payment is disputed, and we need the data to establish, exercise or defend a legal claim",
-            "the dispute has to be settled",
+            "settling the dispute",
         ],
         Guard::Hold(HoldKind::LegalClaim) => {
-            ["we need the data to establish, exercise or defend a legal claim", "the claim has to be settled"]
+            ["we need the data to establish, exercise or defend a legal claim", "settling the claim"]
         }
-        Guard::Hold(HoldKind::Restriction) => {
-            ["you asked us to restrict the processing of your data", "tell us that the restriction may end"]
-        }
+        Guard::Hold(HoldKind::Restriction) => [
+            "you asked us to restrict the processing of your data",
+            "telling us that the restriction may end",
+        ],
         Guard::Hold(HoldKind::AuthorityOrder) => {
             ["a court or an authority has ordered us to keep the data", "the end of the order"]
         }
@@ -97,6 +98,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("Art. {article} UK GDPR"),
         PrivacyLaw::Fadp => format!("Art. {article} FADP"),
         PrivacyLaw::Dpdp => "s. 12(3) DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) CCPA".to_owned(),
     }
 }
 
@@ -105,7 +107,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -116,7 +118,6 @@ const GDPR: LawWords = LawWords {
     consent: "Where we process data with your consent, you can withdraw the consent at any time (Art. 7(3) GDPR).",
     remedies: "If you do not agree, you can lodge a complaint with {authority}, {address} (Art. 77 GDPR), and seek a judicial \
                remedy (Art. 79 GDPR).",
-    recipients_told: "We have told these recipients of your data about the erasure (Art. 19 GDPR): {recipients}.",
     recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 19 GDPR).",
 };
 
@@ -127,7 +128,6 @@ const UK_GDPR: LawWords = LawWords {
     consent: "Where we process data with your consent, you can withdraw the consent at any time (Art. 7(3) UK GDPR).",
     remedies: "If you do not agree, you can complain to us first: {contact} (section 164A of the Data Protection Act 2018). You can \
                also complain to {authority}, {address} (section 165 of that Act), and apply to a court (section 167 of that Act).",
-    recipients_told: "We have told these recipients of your data about the erasure (Art. 19 UK GDPR): {recipients}.",
     recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 19 UK GDPR).",
 };
 
@@ -137,7 +137,6 @@ const FADP: LawWords = LawWords {
     consent: "Where we process data with your consent, you can withdraw the consent at any time.",
     remedies: "If you do not agree, you can bring an action before a civil court (Art. 32 FADP), and report the matter to \
                {authority}, {address} (Art. 49 FADP).",
-    recipients_told: "We have told these recipients of your data about the erasure: {recipients}.",
     recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 25 FADP).",
 };
 
@@ -184,41 +183,50 @@ pub(super) const WORDS: Words = Words {
     refused_in_part: "We have to refuse a part of your request. What we keep and why is listed below.",
     done: "What we have done",
     nothing_done: "We found no records of yours that had to be erased.",
-    deleted: "**{what}**: deleted{count}.",
-    cleared: "**{what}**: the fields that identify you directly were removed{count}.",
-    handed_over: "**{what}**: kept, no longer linked to anyone, and the fields that identify you directly were removed{count}.",
-    count: " (records: {n})",
-    count_unknown: ", where there were any (their number is not known)",
-    fields_of_others: "**{what}**: fields about you in records of other people were removed{count}.",
+    deleted: "**{what}**{count}: deleted.",
+    cleared: "**{what}**{count}: the fields that identify you directly were removed. The rest is kept.",
+    handed_over: "**{what}**{count}: kept, no longer linked to anyone. The fields that identify you directly were removed.",
+    count: " ({n} records)",
+    count_one: " (1 record)",
+    count_unknown: " (where there were any; the number is not known)",
+    fields_of_others: "**{what}**{count}: fields about you in records of other people were removed.",
     kept_heading: "What we have kept",
-    kept: "**{what}**: kept unchanged{count}. Reason: {reason}.",
+    kept: "**{what}**{count}: kept unchanged. Reason: {reason}.",
     kept_field: "**{field}** ({what}): kept{until}. Reason: {reason}.",
+    general_field: "**{field}** ({what}): kept in more general form ({general}){until}.",
+    partly: [
+        "**{field}** ({what}): kept in more general form{until}.",
+        "**{field}** ({what}): the text is kept without the passages in which we found you.",
+        "**{field}** ({what}): replaced by an empty document with the same number of pages.",
+    ],
     as_long_as_record: " as long as the record",
     field_until: " until {date} at the latest, then removed",
     field_for: " for {period} after the erasure, then removed",
+    for_reason: " Reason: {reason}.",
     shared_field: "**{field}** ({what}): kept only where many customers have the same value, and in more general form or not at all \
-                   otherwise.",
-    shared: "**{what}**: kept with another person to whom the records belong as well{count}.",
-    needed: "**{what}**: kept without the fields that identify you directly, because records that we keep refer to them{count}{until}.",
-    needed_until: "; they are deleted with the last of those records, on the day after {date} at the latest",
-    deferred: "**{what}**: kept unchanged{count}. {duties}",
-    deferred_for_others: "**{what}**: kept unchanged{count}, because other records that we keep need them. For those other records: \
-                          {duties}",
+                   otherwise.{reason}",
+    shared: "**{what}**{count}: kept with another person to whom they belong as well.",
+    needed: "**{what}**{count}: kept without the fields that identify you directly, because records that we keep refer to \
+             them.{until}",
+    needed_until: " We delete them with the last of those records, on the day after {date} at the latest.",
+    deferred: "**{what}**{count}: kept unchanged. {duties}",
+    deferred_for_others: "**{what}**{count}: kept unchanged, because other records that we keep need them. For those other \
+                          records: {duties}",
     by_obligation: "We are required by law to keep them {until}: {period} from {start} ({law}; {ground}).",
     by_claims: "We keep them {until} so that we can establish, exercise or defend legal claims: the limitation period is {period} from \
                 {start} ({law}; {ground}).",
     by_other: "We keep them {until}: {period} from {start} ({law}; {ground}).",
     until: "until {date} at the latest",
     until_unknown: "until a day that cannot be calculated yet",
-    undated: "**{what}**: the date of some of these records cannot be read, so the last day is not known for them{count}.",
-    then_deleted: "**{what}**: we then delete them.",
-    then_cleared: "**{what}**: we then remove the fields that identify you directly.",
-    then_handed_over: "**{what}**: we then remove the fields that identify you directly, and the link to you.",
+    undated: "**{what}**{count}: the date cannot be read, so the last day is not known. We keep them until it is.",
+    then_deleted: "**{what}**: we then delete them{where}.",
+    then_cleared: "**{what}**: we then remove the fields that identify you directly{where}.",
+    then_handed_over: "**{what}**: we then remove the fields that identify you directly, and the link to you{where}.",
+    where_known: ", where the last day is known",
     gateway_erased: "Your profile at the payment service **{what}**: deleted there.",
     gateway_absent: "Your profile at the payment service **{what}**: it was no longer there.",
     gateway_retained: "The payment service **{what}** keeps a part of your profile{until}.",
     gateway_waived: "Your profile at the payment service **{what}**: not deleted. This step was left out.",
-    gateway_kept: "If you have a profile at the payment service **{what}**, it is kept. Reason: {reason}.",
     recipients: "The recipients to whom your data were disclosed:",
     recipients_none: "Our records name no recipient to whom your data were disclosed.",
     recipient_by_hand: "**{what}**: dealt with by hand. We hold evidence of it.",
@@ -233,29 +241,35 @@ pub(super) const WORDS: Words = Words {
          nothing leads to you any more.",
         "The fields that identify you directly have been removed from the records listed above. The data that are left are \
          pseudonymised: they can still be linked to you.",
-        "Records that name you are left. They are listed above.",
+        "Data that identify you are still there. They are listed below.",
+        "Data that identify you may still be there. They are listed below.",
     ],
     leads: "What can still be linked to you, or names you:",
-    leftover: "texts under {what} that still hold data about you (their number: {n})",
+    leftover: "texts under {what} that still hold data about you (number: {n})",
     lead_field: "{field} ({what})",
     lead_gateway: "the payment service {what}",
-    lead_token: "the number under which we keep your record, as long as the key of our erasure log exists",
+    lead_gateway_waived: "the payment service {what}, where your profile was not deleted",
+    lead_recipient: "the recipient {what}",
+    lead_recipient_unconfirmed: "the recipient {what}, which has not confirmed that your data are erased there",
+    lead_mentions: "texts of other people in which you may be mentioned: we have not searched them for you",
+    lead_token: "your customer number in the records that stay, as long as the key of our erasure log exists",
     lead_while_kept: "{what}, only while we have to keep records",
     lead_until: "{what}, until {date} at the latest",
     not_covered: "This does not cover:",
     unclaimed: "rows of our database of which it is not known whose they are",
-    uncertain: "places in texts that may mean you, and of which that is not certain (their number: {n})",
+    uncertain: "passages in texts that may be about you, which is not certain (number: {n})",
     mentions: "texts of other people in which you may be mentioned",
     other_systems: "databases, documents, logs and search indexes outside the database of this erasure",
-    tables: "tables of our database that our inventory of personal data does not name (their number: {n})",
+    tables: "tables of our database that our inventory of personal data does not name (number: {n})",
     ignored: "a part of our database that our inventory leaves out: {reason}",
     by_trigger: "copies that our database makes by itself in a table that our inventory leaves out",
     object_versions: "older versions and copies of the files under {what}",
     owners_elsewhere: "records in another database of ours, if they name a customer number that we do not have",
-    rows_unclaimed: "rows of which our inventory does not say what they are (their number: {n})",
-    rows_without_owner: "records under {what} of which it is not known whose they are (their number: {n})",
-    unsearchable: "texts under {what} that cannot be searched for you (their number: {n})",
-    unreadable: "records under {what} whose date cannot be read (their number: {n})",
+    rows_unclaimed: "rows of which our inventory does not say what they are (number: {n})",
+    rows_without_owner: "records under {what} of which it is not known whose they are (number: {n})",
+    unsearchable: "texts under {what} that cannot be searched for you (number: {n})",
+    unreadable: "records under {what} whose date cannot be read (number: {n})",
+    fields_of_nobody: "fields under {what} that belong to somebody whom the record no longer names (number: {n})",
     something_else: "{what}",
     suppressed: "So that no other source brings your data back to us by mistake, we keep a code of each of these until {date} at the latest, where \
                  we had any: your {kinds}. What a code was made of cannot be read from it. We can only check whether something that we \
@@ -272,6 +286,8 @@ pub(super) const WORDS: Words = Words {
         "Backup copies are kept without an end date.",
         "Backup copies may exist. When they are deleted cannot be said at present.",
     ],
+    several_backups: "We have backup copies of several kinds:",
+    one_copy: "Backup copies are deleted when one newer copy has been made.",
 
     refusal: "Your request for erasure",
     refusal_reasons: "We cannot erase your data yet. The reasons:",
@@ -289,8 +305,10 @@ pub(super) const WORDS: Words = Words {
     in_any_case_other: "**{what}**: we keep these for {period} from {start} ({law}; {ground}).",
     refusal_in_part: "We cannot erase the following data yet:",
     rest_erased: "The rest of your data is not affected by this refusal. You will get a confirmation when it has been erased.",
+    rest_was_erased: "On {date} we carried out the erasure of your other data.",
 
     extension: "Your request takes longer",
+    extended_swiss: "We cannot answer within 30 days. {reason} You will have our answer by {due} at the latest.",
     extended: "We cannot answer within one month. {reason} You will have our answer by {due} at the latest ({article}).",
     complexity: "Your request is complex.",
     number_of_requests: "We have received a large number of requests.",
@@ -326,7 +344,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "when we no longer have to keep them",
     at_most: "**{what}**: kept for {period} at most, counted from the date of the record ({from}; {law}).",
     expires_ownerless: "once they are no longer linked to anyone",
+    age_of_record: "{period} after the date of the record ({from})",
+    ownerless_not_before: "{when}, but not before {age}",
+    ownerless_not_while_kept: "{when}, and not while we have to keep them",
     obstacles: "When we cannot erase your data yet",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. This is no ground in law to refuse your request, and the time for our answer goes on. {way_out}",
+    delay: "{reason}. Until this changes, we erase nothing automatically. A request from you is not affected.",
+    state_applies: "the state “{what}” applies to you",
     backups: "Backup copies",
 };

@@ -4,38 +4,45 @@ use super::words::fill;
 use super::writer::Writer;
 use super::{Fact, Letter, LetterError, Letterhead, Request};
 use crate::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
-use crate::policy::PrivacyLaw;
+use crate::policy::{Effective, PrivacyLaw};
 
-/// The notice that an answer takes up to three months (Art. 12(3) GDPR, Art. 12A UK GDPR). The day of receipt is the
-/// clock's.
+/// The notice that an answer takes longer (Art. 12(3) GDPR, Art. 12A UK GDPR). The policy is the one in force for the
+/// tenant. The day of receipt is the clock's. Swiss law has such a notice for access only (Art. 18(2) of the Data
+/// Protection Ordinance), so the Swiss letter names no article.
 ///
 /// # Errors
-/// [`LetterError`]: the clock was not extended, or is stopped; or there is no such letter under the law.
+/// [`LetterError`]: the clock was not extended, or is stopped; it counts by another law than the policy; or there is no
+/// such letter under that law.
 pub fn extension(
     head: &Letterhead,
     reference: &str,
+    policy: &Effective,
     clock: &RequestClock,
     holidays: &Holidays,
 ) -> Result<Letter, LetterError> {
-    let privacy_law = match clock.regime() {
-        Regime::Eu => PrivacyLaw::Gdpr,
-        Regime::Uk => PrivacyLaw::UkGdpr,
-        Regime::California => return Err(LetterError::NoLetters { law: PrivacyLaw::Gdpr }),
+    let law = policy.privacy_law();
+    let article = match (law, clock.regime()) {
+        (PrivacyLaw::UkGdpr, Regime::Uk) => "12A",
+        (PrivacyLaw::Gdpr | PrivacyLaw::UkGdpr | PrivacyLaw::Fadp, _) => "12(3)",
+        (law, _) => return Err(LetterError::NoLetters { law }),
     };
+    if clock.regime() != Regime::of(law, clock.received_on()) {
+        return Err(LetterError::Regime { law });
+    }
     let (Some(extension), Some(due)) = (clock.extension(), clock.due(holidays)) else {
         return Err(LetterError::NotExtended);
     };
-    let mut writer = Writer::new(head, privacy_law)?;
+    let mut writer = Writer::new(head, law)?;
     let words = writer.words;
     writer.open(words.extension, Some(&Request::new(reference, clock.received_on())))?;
-    let article = if privacy_law == PrivacyLaw::UkGdpr { "12A" } else { "12(3)" };
     let reason = match extension.reason {
         ExtensionReason::Complexity => words.complexity,
         ExtensionReason::NumberOfRequests => words.number_of_requests,
     };
-    let (day, article) = (writer.date(due), (words.ground)(privacy_law, article));
+    let (day, article) = (writer.date(due), (words.ground)(law, article));
     let parts = [("reason", reason), ("due", &*day), ("article", &*article)];
-    writer.paragraph(Fact::Extended(due), fill(words.extended, &parts));
+    let text = if law == PrivacyLaw::Fadp { words.extended_swiss } else { words.extended };
+    writer.paragraph(Fact::Extended(due), fill(text, &parts));
     for stop in clock.suspensions() {
         let Some(to) = stop.to else { continue };
         let reason = match stop.reason {

@@ -51,6 +51,8 @@ pub enum Fact {
     KeptField(ClassName, FieldName),
     /// A field is kept in general form where enough people share it.
     SharedField(ClassName, FieldName),
+    /// A field stays in general form.
+    GeneralField(ClassName, FieldName),
     /// Duties keep records of the class, with law and last day.
     Deferred(ClassName),
     /// What happens when the duties on the class have ended.
@@ -65,6 +67,12 @@ pub enum Fact {
     Leftover(ClassName),
     /// Something that still leads to the person.
     Lead(Lead),
+    /// A payment service keeps, or may keep, data that name the person.
+    LeftAtGateway(ToldGateway),
+    /// A recipient keeps, or may keep, data that name the person.
+    LeftAtRecipient(ToldRecipient),
+    /// Nobody searched the texts of others for the person.
+    MentionsLeft,
     /// Rows without a class may be about the person.
     Unclaimed,
     /// Mentions in texts may mean the person, and stay.
@@ -97,6 +105,8 @@ pub enum Fact {
     NothingErased,
     /// What becomes of the rest of the request.
     RestErased,
+    /// The day on which the rest was erased before.
+    RestWasErased(NaiveDate),
     /// The new last day of the answer, and why.
     Extended(NaiveDate),
     /// A time during which the period did not run.
@@ -117,6 +127,9 @@ pub enum Fact {
     Ownerless(ClassName),
     /// Records of a class are kept at most so long.
     AtMost(String),
-    /// A guard under which a request is refused.
+    /// A guard or a hold under which nothing is erased: a ground in law to refuse a request, or something that has to be
+    /// settled first.
     Obstacle(Guard),
+    /// A guard under which nothing is erased without a request.
+    Delay(Guard),
 }

@@ -135,6 +135,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("{cited} UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} DSG"),
         PrivacyLaw::Dpdp => "section 12(3) des indischen DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) des kalifornischen CCPA".to_owned(),
     }
 }
 
@@ -143,7 +144,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -156,7 +157,6 @@ const GDPR: LawWords = LawWords {
               DSGVO).",
     remedies: "Wenn Sie nicht einverstanden sind, können Sie sich bei {authority}, {address}, beschweren (Art. 77 DSGVO) und einen \
                gerichtlichen Rechtsbehelf einlegen (Art. 79 DSGVO).",
-    recipients_told: "Wir haben diesen Empfängern Ihrer Daten die Löschung mitgeteilt (Art. 19 DSGVO): {recipients}.",
     recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten offengelegt wurden (Art. 19 DSGVO).",
 };
 
@@ -170,7 +170,6 @@ const UK_GDPR: LawWords = LawWords {
     remedies: "Wenn Sie nicht einverstanden sind, können Sie sich zuerst bei uns beschweren: {contact} (section 164A des Data \
                Protection Act 2018). Sie können sich auch bei {authority}, {address}, beschweren (section 165 dieses Gesetzes) und \
                ein Gericht anrufen (section 167 dieses Gesetzes).",
-    recipients_told: "Wir haben diesen Empfängern Ihrer Daten die Löschung mitgeteilt (Art. 19 UK GDPR): {recipients}.",
     recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten offengelegt wurden (Art. 19 UK GDPR).",
 };
 
@@ -180,7 +179,6 @@ const FADP: LawWords = LawWords {
     consent: "Soweit wir Daten mit Ihrer Einwilligung bearbeiten, können Sie die Einwilligung jederzeit widerrufen.",
     remedies: "Wenn Sie nicht einverstanden sind, können Sie vor einem Zivilgericht klagen (Art. 32 DSG) und die Sache bei {authority}, \
                {address}, anzeigen (Art. 49 DSG).",
-    recipients_told: "Wir haben diesen Empfängern Ihrer Daten die Löschung mitgeteilt: {recipients}.",
     recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten bekannt gegeben wurden (Art. 25 DSG).",
 };
 
@@ -227,42 +225,52 @@ pub(super) const WORDS: Words = Words {
     refused_in_part: "Einen Teil Ihres Antrags müssen wir ablehnen. Was wir aus welchem Grund aufbewahren, steht unten.",
     done: "Was wir getan haben",
     nothing_done: "Wir haben keine Daten von Ihnen gefunden, die zu löschen waren.",
-    deleted: "**{what}**: gelöscht{count}.",
-    cleared: "**{what}**: die Angaben, die Sie unmittelbar identifizieren, wurden entfernt{count}.",
-    handed_over: "**{what}**: aufbewahrt ohne Bezug zu einer Person; die Angaben, die Sie unmittelbar identifizieren, wurden \
-                  entfernt{count}.",
-    count: " (Anzahl: {n})",
-    count_unknown: ", soweit vorhanden (die Anzahl ist nicht bekannt)",
-    fields_of_others: "**{what}**: Angaben über Sie in Daten anderer Personen wurden entfernt{count}.",
+    deleted: "**{what}**{count}: gelöscht.",
+    cleared: "**{what}**{count}: die Angaben, die Sie unmittelbar identifizieren, wurden entfernt. Der Rest wird aufbewahrt.",
+    handed_over: "**{what}**{count}: aufbewahrt ohne Bezug zu einer Person. Die Angaben, die Sie unmittelbar identifizieren, \
+                  wurden entfernt.",
+    count: " ({n} Datensätze)",
+    count_one: " (1 Datensatz)",
+    count_unknown: " (soweit vorhanden; die Anzahl ist nicht bekannt)",
+    fields_of_others: "**{what}**{count}: Angaben über Sie in Daten anderer Personen wurden entfernt.",
     kept_heading: "Was wir aufbewahrt haben",
-    kept: "**{what}**: unverändert aufbewahrt{count}. Grund: {reason}.",
+    kept: "**{what}**{count}: unverändert aufbewahrt. Grund: {reason}.",
     kept_field: "**{field}** ({what}): aufbewahrt{until}. Grund: {reason}.",
+    general_field: "**{field}** ({what}): in allgemeinerer Form aufbewahrt ({general}){until}.",
+    partly: [
+        "**{field}** ({what}): in allgemeinerer Form aufbewahrt{until}.",
+        "**{field}** ({what}): der Text wird ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben.",
+        "**{field}** ({what}): ersetzt durch ein leeres Dokument mit derselben Seitenzahl.",
+    ],
     as_long_as_record: ", so lange wie der übrige Datensatz",
     field_until: ", längstens bis zum {date}, und danach entfernt",
     field_for: ", {period} über die Löschung hinaus, und danach entfernt",
-    shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.",
-    shared: "**{what}**: aufbewahrt bei einer anderen Person, zu der die Daten ebenfalls gehören{count}.",
-    needed: "**{what}**: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
-             verweisen{count}{until}.",
-    needed_until: "; wir löschen sie mit den letzten dieser Daten, spätestens am Tag nach dem {date}",
-    deferred: "**{what}**: unverändert aufbewahrt{count}. {duties}",
-    deferred_for_others: "**{what}**: unverändert aufbewahrt{count}, weil andere aufbewahrte Daten sie benötigen. Für jene anderen Daten \
-                          gilt: {duties}",
+    for_reason: " Grund: {reason}.",
+    shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.{reason}",
+    shared: "**{what}**{count}: aufbewahrt bei einer anderen Person, zu der sie ebenfalls gehören.",
+    needed: "**{what}**{count}: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
+             verweisen.{until}",
+    needed_until: " Wir löschen sie mit den letzten dieser Daten, spätestens am Tag nach dem {date}.",
+    deferred: "**{what}**{count}: unverändert aufbewahrt. {duties}",
+    deferred_for_others: "**{what}**{count}: unverändert aufbewahrt, weil andere aufbewahrte Daten sie benötigen. Für jene \
+                          anderen Daten gilt: {duties}",
     by_obligation: "Wir sind gesetzlich verpflichtet, sie {until} aufzubewahren: {period} ab {start} ({law}; {ground}).",
     by_claims: "Wir bewahren sie {until} auf, um Rechtsansprüche geltend machen, ausüben oder verteidigen zu können: die \
                 Verjährungsfrist beträgt {period} ab {start} ({law}; {ground}).",
     by_other: "Wir bewahren sie {until} auf: {period} ab {start} ({law}; {ground}).",
     until: "längstens bis zum {date}",
     until_unknown: "bis zu einem Tag, der noch nicht berechnet werden kann,",
-    undated: "**{what}**: das Datum einiger dieser Daten ist nicht lesbar, so dass der letzte Tag für sie nicht bekannt ist{count}.",
-    then_deleted: "**{what}**: danach löschen wir sie.",
-    then_cleared: "**{what}**: danach entfernen wir die Angaben, die Sie unmittelbar identifizieren.",
-    then_handed_over: "**{what}**: danach entfernen wir die Angaben, die Sie unmittelbar identifizieren, und den Bezug zu Ihnen.",
+    undated: "**{what}**{count}: das Datum ist nicht lesbar, der letzte Tag daher nicht bekannt. Wir bewahren sie auf, bis er \
+              bekannt ist.",
+    then_deleted: "**{what}**: danach löschen wir sie{where}.",
+    then_cleared: "**{what}**: danach entfernen wir die Angaben, die Sie unmittelbar identifizieren{where}.",
+    then_handed_over: "**{what}**: danach entfernen wir die Angaben, die Sie unmittelbar identifizieren, und den Bezug zu \
+                       Ihnen{where}.",
+    where_known: ", soweit der letzte Tag bekannt ist",
     gateway_erased: "Ihr Profil beim Zahlungsdienst **{what}**: dort gelöscht.",
     gateway_absent: "Ihr Profil beim Zahlungsdienst **{what}**: war nicht mehr vorhanden.",
     gateway_retained: "Der Zahlungsdienst **{what}** bewahrt einen Teil Ihres Profils auf{until}.",
     gateway_waived: "Ihr Profil beim Zahlungsdienst **{what}**: nicht gelöscht. Dieser Schritt wurde ausgelassen.",
-    gateway_kept: "Falls Sie beim Zahlungsdienst **{what}** ein Profil haben, wird es aufbewahrt. Grund: {reason}.",
     recipients: "Die Empfänger, denen Ihre Daten offengelegt wurden:",
     recipients_none: "Unsere Unterlagen nennen keinen Empfänger, dem Ihre Daten offengelegt wurden.",
     recipient_by_hand: "**{what}**: von Hand erledigt. Ein Nachweis liegt uns vor.",
@@ -277,13 +285,18 @@ pub(super) const WORDS: Words = Words {
          Löschung führt nichts mehr zu Ihnen.",
         "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. Die verbliebenen Daten sind \
          pseudonymisiert: sie können Ihnen noch zugeordnet werden.",
-        "Daten, die Sie identifizieren, sind noch vorhanden. Sie sind oben genannt.",
+        "Daten, die Sie identifizieren, sind noch vorhanden. Sie sind unten genannt.",
+        "Daten, die Sie identifizieren, können noch vorhanden sein. Sie sind unten genannt.",
     ],
     leads: "Dies kann Ihnen noch zugeordnet werden oder identifiziert Sie:",
     leftover: "Texte unter {what}, die noch Daten über Sie enthalten (Anzahl: {n})",
     lead_field: "{field} ({what})",
     lead_gateway: "der Zahlungsdienst {what}",
-    lead_token: "die Nummer Ihres Datensatzes, solange der Schlüssel unseres Löschprotokolls besteht",
+    lead_gateway_waived: "der Zahlungsdienst {what}, bei dem Ihr Profil nicht gelöscht wurde",
+    lead_recipient: "der Empfänger {what}",
+    lead_recipient_unconfirmed: "der Empfänger {what}, der die Löschung Ihrer Daten nicht bestätigt hat",
+    lead_mentions: "Texte anderer Personen, in denen Sie erwähnt sein können: wir haben sie nicht nach Ihnen durchsucht",
+    lead_token: "Ihre Kundennummer in den verbliebenen Daten, solange der Schlüssel unseres Löschprotokolls besteht",
     lead_while_kept: "{what}, nur solange wir Daten aufbewahren müssen",
     lead_until: "{what}, längstens bis zum {date}",
     not_covered: "Dies ist nicht umfasst:",
@@ -300,6 +313,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "Daten unter {what}, von denen nicht bekannt ist, wem sie zuzuordnen sind (Anzahl: {n})",
     unsearchable: "Texte unter {what}, die nicht nach Ihnen durchsucht werden können (Anzahl: {n})",
     unreadable: "Daten unter {what}, deren Datum nicht lesbar ist (Anzahl: {n})",
+    fields_of_nobody: "Felder unter {what}, die zu jemandem gehören, auf den der Datensatz nicht mehr verweist (Anzahl: {n})",
     something_else: "{what}",
     suppressed: "Damit Ihre Daten nicht versehentlich aus einer anderen Quelle wieder zu uns kommen, speichern wir je einen Code, längstens bis \
                  zum {date}. Er betrifft, soweit vorhanden: Ihre {kinds}. Woraus ein Code gebildet wurde, lässt sich nicht aus ihm ablesen. \
@@ -317,6 +331,8 @@ pub(super) const WORDS: Words = Words {
         "Sicherungskopien werden ohne Enddatum aufbewahrt.",
         "Sicherungskopien können vorhanden sein. Wann sie gelöscht werden, lässt sich derzeit nicht sagen.",
     ],
+    several_backups: "Wir haben mehrere Arten von Sicherungskopien:",
+    one_copy: "Sicherungskopien werden gelöscht, wenn eine neuere Kopie angelegt ist.",
 
     refusal: "Ihr Antrag auf Löschung",
     refusal_reasons: "Wir können Ihre Daten noch nicht löschen. Die Gründe:",
@@ -334,8 +350,10 @@ pub(super) const WORDS: Words = Words {
     in_any_case_other: "**{what}**: wir bewahren sie {period} ab {start} auf ({law}; {ground}).",
     refusal_in_part: "Folgende Daten können wir noch nicht löschen:",
     rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, wenn sie gelöscht sind.",
+    rest_was_erased: "Am {date} haben wir die Löschung Ihrer übrigen Daten durchgeführt.",
 
     extension: "Ihr Antrag benötigt mehr Zeit",
+    extended_swiss: "Wir können nicht innerhalb von 30 Tagen antworten. {reason} Sie erhalten unsere Antwort spätestens am {due}.",
     extended: "Wir können nicht innerhalb eines Monats antworten. {reason} Sie erhalten unsere Antwort spätestens am {due} ({article}).",
     complexity: "Ihr Antrag ist komplex.",
     number_of_requests: "Wir haben eine große Zahl von Anträgen erhalten.",
@@ -371,7 +389,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "sobald wir sie nicht mehr aufbewahren müssen",
     at_most: "**{what}**: Aufbewahrung für höchstens {period}, gerechnet ab dem Datum der Aufzeichnung ({from}; {law}).",
     expires_ownerless: "sobald sie niemandem mehr zugeordnet sind",
+    age_of_record: "{period} nach dem Datum der Aufzeichnung ({from})",
+    ownerless_not_before: "{when}, frühestens aber {age}",
+    ownerless_not_while_kept: "{when}, aber nicht, solange wir sie aufbewahren müssen",
     obstacles: "Wann wir Ihre Daten noch nicht löschen können",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. Das ist kein gesetzlicher Grund, Ihren Antrag abzulehnen, und die Frist für unsere Antwort läuft weiter. {way_out}",
+    delay: "{reason}. Solange löschen wir nichts automatisch. Ein Antrag von Ihnen ist davon nicht betroffen.",
+    state_applies: "der Status „{what}“ gilt für Sie",
     backups: "Sicherungskopien",
 };

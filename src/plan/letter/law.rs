@@ -24,17 +24,37 @@ pub(super) fn of_duty(
     text.ok_or_else(|| LetterError::NoText { language, text: law.to_owned() })
 }
 
-/// A law is cited as in its own country, with the name of the country where the letter has another language.
+/// How a law is cited in a language. A law of a country that does not speak the language has its own title, and the name of
+/// the country.
 pub(crate) fn cited(language: Language, statute: &Statute) -> String {
+    if let Some(known) = by_its_own_name(language, statute.code) {
+        return known.to_owned();
+    }
     let own = match language {
         Language::English => return statute.english.to_owned(),
         Language::Swedish => statute.country == "SE",
         Language::German => matches!(statute.country, "DE" | "AT" | "CH"),
     };
     match country(language, statute.country).filter(|_| !own) {
-        Some(country) => format!("{} ({country})", statute.cited),
+        Some(country) => format!("{} ({country})", statute.title),
         None => statute.cited.to_owned(),
     }
+}
+
+/// Laws that are published in the language too: those of the Union, and those of Finland in Swedish.
+fn by_its_own_name(language: Language, code: &str) -> Option<&'static str> {
+    Some(match (language, code) {
+        (Language::Swedish, "FI/KPL/2:10/books" | "FI/KPL/2:10/vouchers") => {
+            "2 kap. 10 § i Finlands bokföringslag (1336/1997)"
+        }
+        (Language::Swedish, "EU/VAT/OSS") => {
+            "artiklarna 369, 369k och 369x i mervärdesskattedirektivet (2006/112/EG)"
+        }
+        (Language::German, "EU/VAT/OSS") => {
+            "Art. 369, 369k und 369x der Mehrwertsteuersystemrichtlinie (2006/112/EG)"
+        }
+        _ => return None,
+    })
 }
 
 fn country(language: Language, code: &str) -> Option<&'static str> {
@@ -89,7 +109,7 @@ mod tests {
         for (language, says) in [
             (Language::English, "chapter 7, section 2 of the Swedish Accounting Act (1999:1078)"),
             (Language::Swedish, "7 kap. 2 § bokföringslagen (1999:1078)"),
-            (Language::German, "7 kap. 2 § bokföringslagen (1999:1078) (schwedisches Recht)"),
+            (Language::German, "Bokföringslag 7 kap. 2 § (schwedisches Recht)"),
         ] {
             assert_eq!(cited(language, bookkeeping), says);
         }

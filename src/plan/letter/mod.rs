@@ -2,9 +2,9 @@
 //!
 //! | letter | is made from |
 //! |---|---|
-//! | [`confirmation`] | the closed case: [`Certificate::told`](crate::Certificate::told) |
+//! | [`confirmation`] | the closed case: [`Certificate::letter_facts`](crate::Certificate::letter_facts) |
 //! | [`refusal`] | the decision, and the policy in force |
-//! | [`extension`] | the [`RequestClock`](super::RequestClock) |
+//! | [`extension`] | the [`RequestClock`](super::RequestClock), and the policy in force |
 //! | [`statement`] | the policy in force |
 //!
 //! A letter says no more than its facts do. Each line of a [`Letter`] names its [`Fact`]. Letters are Markdown, in
@@ -36,7 +36,7 @@
 //! let head = Letterhead::new(&policy, Language::Swedish, controller, authority, "2026-11-30".parse()?)?;
 //! let request = Request::new("R-1", "2026-11-27".parse()?);
 //! let letter = letter::refusal(&head, &request, policy.everyone(), &decision)?.to_string();
-//! assert!(letter.contains("Det som kan ändra detta: säg upp abonnemanget."));
+//! assert!(letter.contains("Det som kan ändra detta: att abonnemanget sägs upp."));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -45,7 +45,8 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use crate::data_map::ClassName;
+use crate::anonymise::Generalisation;
+use crate::data_map::{ClassName, Kind};
 use crate::policy::{Dictionary, Guard, Period, Policy, PrivacyLaw, StartRule};
 pub use crate::policy::{Language, NotALanguage};
 
@@ -53,6 +54,7 @@ mod confirmation;
 mod english;
 mod extension;
 mod fact;
+mod general;
 mod german;
 mod html;
 mod law;
@@ -73,10 +75,10 @@ pub(crate) use html::{date_in, filled, html_escaped, uncovered};
 pub use refusal::refusal;
 pub use statement::statement;
 /// How a language writes dates, periods and laws.
-pub(crate) struct OfLanguage(&'static words::Words);
+pub(crate) struct OfLanguage(&'static words::Words, Language);
 
 pub(crate) fn of_language(language: Language) -> OfLanguage {
-    OfLanguage(words::of(language))
+    OfLanguage(words::of(language), language)
 }
 
 impl OfLanguage {
@@ -90,6 +92,15 @@ impl OfLanguage {
 
     pub(crate) fn start(&self, start: StartRule) -> &'static str {
         (self.0.start)(start)
+    }
+
+    /// What a kind of identifier is called. `None`: the host has to say it.
+    pub(crate) fn identifier(&self, kind: &Kind) -> Option<&'static str> {
+        (self.0.identifier)(kind)
+    }
+
+    pub(crate) fn general(&self, to: Generalisation) -> String {
+        general::general(self.1, to)
     }
 
     pub(crate) fn ground(&self, law: PrivacyLaw, article: &str) -> String {
@@ -149,8 +160,6 @@ pub enum Recipients {
     /// The letter says that the person can ask.
     #[default]
     OnRequest,
-    /// These recipients were told of the erasure.
-    Told(Vec<String>),
     /// The person has asked who they are. The confirmation names all recipients of the case, and what each was told.
     Named,
 }
@@ -393,6 +402,15 @@ pub enum LetterError {
     Unfounded {
         /// The classes.
         classes: BTreeSet<ClassName>,
+    },
+    /// The clock of the request counts by another law than the policy.
+    #[error(
+        "the clock of the request counts by another law than {law}, under which the policy is; start the clock under the \
+         regime of the policy"
+    )]
+    Regime {
+        /// The law of the policy.
+        law: PrivacyLaw,
     },
     /// The clock was not extended, or is stopped.
     #[error("the request was not extended, or its clock is stopped")]

@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use super::law;
-use super::words::{capitalised, fill};
+use super::words::{capitalised, fill, plain};
 use super::writer::Writer;
-use super::{Fact, Letter, LetterError, Letterhead, Request, ToldDeferral, ToldDuty};
-use crate::data_map::ClassName;
-use crate::plan::{Blocked, BlockedBy, Decision, Deferred, Due};
-use crate::policy::{Effective, Ground, Guard, Statute, Trigger};
-use crate::treatment::RecordAction;
+use super::{Fact, Letter, LetterError, Letterhead, Request, ToldDeferral, ToldDuty, ToldGateway};
+use crate::data_map::{ClassName, FieldName};
+use crate::plan::{Blocked, BlockedBy, Decision, Deferred, Due, Nothing};
+use crate::policy::{Effective, Ground, Statute, Trigger};
+use crate::treatment::{ClassTreatment, GatewayAction, Lead, RecordAction, Treatment};
 
 /// Refuses a request, with reasons and remedies (Art. 12(4) GDPR). The policy is the one in force for the tenant.
 ///
 /// * **Guards block the erasure.** The letter says for which data, on which ground, and what can change it. It promises
 ///   nothing, and names no day: nobody knows when the guard ends. What duties keep in any case is told with its law.
-/// * **Duties keep a part.** The letter refuses that part, with law and last day. Count first:
-///   [`Engine::explain`](crate::Engine::explain) and [`Engine::plan`](crate::Engine::plan) do.
+/// * **Duties or the policy keep a part.** The letter refuses that part, with its reason, and with law and last day where a
+///   duty keeps it. Count first: [`Engine::explain`](crate::Engine::explain) and [`Engine::plan`](crate::Engine::plan) do.
+/// * **The person asks again,** and what was kept then is kept still. The letter refuses that part again.
 ///
 /// # Errors
 /// [`LetterError`]: nothing is refused; nothing that blocks has a ground in law, so that it has to be put right while the
@@ -42,30 +43,33 @@ pub fn refusal(
                 refusing.iter().try_for_each(|by| writer.reason(policy, by))
             })?;
             writer.paragraph(Fact::NothingErased, words.nothing_erased);
+            let treatment = on_request(policy);
             writer.introduced(words.in_any_case, |writer| {
-                deferred.iter().try_for_each(|deferred| writer.in_any_case(deferred))
+                deferred.iter().try_for_each(|deferred| writer.in_any_case(deferred))?;
+                treatment.map_or(Ok(()), |treatment| writer.kept_by_policy(treatment))
             })?;
         }
-        Decision::Due(Due { deferred, treatment, .. }) if !deferred.is_empty() => {
-            let treatment = policy.treatments().get(treatment);
-            writer.introduced(words.refusal_in_part, |writer| {
-                deferred.iter().try_for_each(|deferred| {
-                    let class = treatment.and_then(|treatment| treatment.class(deferred.class.as_str()));
-                    let action = class.map(crate::treatment::ClassTreatment::action);
-                    match deferred.rows {
-                        Some(rows) => writer.deferral(&deferred.class, &told(deferred, rows), action),
-                        None => writer.in_any_case(deferred),
-                    }
-                })
-            })?;
+        Decision::Due(Due { deferred, treatment, .. }) => {
+            let treatment = policy.treatments().get(treatment).map(AsRef::as_ref);
+            writer.refused_in_part(deferred, treatment)?;
             writer.paragraph(Fact::RestErased, words.rest_erased);
         }
-        Decision::Due(_) | Decision::NotYet(_) | Decision::Nothing(_) => {
-            return Err(LetterError::NothingRefused);
+        Decision::Nothing(Nothing::TreatedBefore { at, deferred, .. }) => {
+            writer.refused_in_part(deferred, on_request(policy))?;
+            let day = policy.time_zone().day(*at);
+            let text = fill(words.rest_was_erased, &[("date", &writer.date(day))]);
+            writer.paragraph(Fact::RestWasErased(day), text);
         }
+        Decision::NotYet(_) | Decision::Nothing(_) => return Err(LetterError::NothingRefused),
     }
     writer.close(false);
     Ok(writer.letter())
+}
+
+/// The treatment that a request gets.
+fn on_request(policy: &Effective) -> Option<&Treatment> {
+    let rule = policy.triggers().get(&Trigger::Requested)?;
+    policy.treatments().get(rule.treatment()).map(AsRef::as_ref)
 }
 
 /// Checks that the grounds together cover every class that the request would treat.
@@ -73,9 +77,7 @@ fn covered(policy: &Effective, refusing: &[&BlockedBy]) -> Result<(), LetterErro
     if refusing.iter().any(|by| by.data.is_empty()) {
         return Ok(());
     }
-    let rule = policy.triggers().get(&Trigger::Requested);
-    let treatment = rule.and_then(|rule| policy.treatments().get(rule.treatment()));
-    let treated = treatment.into_iter().flat_map(|treatment| treatment.classes());
+    let treated = on_request(policy).into_iter().flat_map(|treatment| treatment.classes());
     let classes: BTreeSet<ClassName> = treated
         .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }))
         .map(|(name, _)| name.clone())
@@ -104,6 +106,79 @@ fn told(deferred: &Deferred, rows: u64) -> ToldDeferral {
 }
 
 impl Writer<'_> {
+    /// What duties keep, and what the policy keeps.
+    fn refused_in_part(
+        &mut self,
+        deferred: &[Deferred],
+        treatment: Option<&Treatment>,
+    ) -> Result<(), LetterError> {
+        let words = self.words;
+        let before = self.len();
+        self.introduced(words.refusal_in_part, |writer| {
+            deferred.iter().try_for_each(|deferred| {
+                let class = treatment.and_then(|treatment| treatment.class(deferred.class.as_str()));
+                let action = class.map(ClassTreatment::action);
+                match deferred.rows {
+                    Some(rows) => writer.deferral(&deferred.class, &told(deferred, rows), action),
+                    None => writer.in_any_case(deferred),
+                }
+            })
+        })?;
+        self.introduced(words.in_any_case, |writer| {
+            treatment.map_or(Ok(()), |treatment| writer.kept_by_policy(treatment))
+        })?;
+        if self.len() == before { Err(LetterError::NothingRefused) } else { Ok(()) }
+    }
+
+    /// Personal data that the policy keeps, each with its reason.
+    fn kept_by_policy(&mut self, treatment: &Treatment) -> Result<(), LetterError> {
+        let words = self.words;
+        for lead in treatment.links() {
+            match lead {
+                Lead::Class { class, while_kept: false, .. } => {
+                    let action = treatment.class(class.as_str()).map(ClassTreatment::action);
+                    let Some(RecordAction::Keep { reason }) = action else { continue };
+                    let (what, reason) = (self.class(class)?, self.text(reason)?);
+                    let text = fill(words.will_be_kept, &[("what", &what), ("reason", &reason)]);
+                    self.item(Fact::Kept(class.clone()), text);
+                }
+                Lead::Field { class, field, while_kept: false, .. } => {
+                    let Some(treated) = treatment.class(class.as_str()) else { continue };
+                    let Some(reason) = treated.kept().get(field) else { continue };
+                    self.field_of_policy(class, treated, field, reason)?;
+                }
+                Lead::Gateway(gateway) => {
+                    let action = treatment.gateways().get(gateway);
+                    let Some(GatewayAction::Keep { reason }) = action else { continue };
+                    let (what, said) = (plain(gateway.as_str()), self.text(reason)?);
+                    let text = fill(words.gateway_will_be_kept, &[("what", &what), ("reason", &said)]);
+                    let (gateway, reason) = (gateway.clone(), reason.clone());
+                    self.item(Fact::Gateway(ToldGateway::Kept { gateway, reason }), text);
+                }
+                Lead::Class { .. } | Lead::Field { .. } | Lead::Token { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A personal field that the policy keeps: for how long, or among how many, and why.
+    pub(super) fn field_of_policy(
+        &mut self,
+        class: &ClassName,
+        treated: &ClassTreatment,
+        field: &FieldName,
+        reason: &str,
+    ) -> Result<(), LetterError> {
+        if treated.smallest_group().is_some_and(|group| group.fields().contains_key(field)) {
+            return self.shared_field(class, field, Some(reason));
+        }
+        let until = match treated.kept_for().get(field) {
+            Some(kept) => fill(self.words.field_for, &[("period", &self.period(kept.period()))]),
+            None => self.words.as_long_as_record.to_owned(),
+        };
+        self.field_stays(class, field, reason, &until)
+    }
+
     /// One reason: why, on which ground, for which data, and what can change it.
     fn reason(&mut self, policy: &Effective, by: &BlockedBy) -> Result<(), LetterError> {
         let words = self.words;
@@ -161,10 +236,5 @@ impl Writer<'_> {
             self.item(Fact::Deferred(deferred.class.clone()), fill(text, &parts));
         }
         Ok(())
-    }
-
-    /// Why a guard refuses, for people. `None`: the guard has no words of this crate.
-    pub(super) fn guard(&self, guard: &Guard) -> Option<&'static str> {
-        (self.words.guard)(guard).map(|[why, _]| why)
     }
 }

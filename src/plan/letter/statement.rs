@@ -1,4 +1,5 @@
-//! The retention statement, from the policy in force.
+//! The retention statement, from the policy in force. What delays an erasure is told too: how long data are kept depends
+//! on it (Art. 13(2)(a) GDPR).
 
 use std::collections::BTreeMap;
 
@@ -6,10 +7,11 @@ use super::law;
 use super::words::{capitalised, fill, plain};
 use super::writer::Writer;
 use super::{Fact, Letter, LetterError, Letterhead};
-use crate::customer::TenantId;
-use crate::data_map::ClassName;
+use crate::customer::{HoldKind, TenantId};
+use crate::data_map::{ClassName, FieldName};
 use crate::policy::{
-    After, Duty, Effective, Expiry, Ground, GuardRule, Limit, OwnerlessExpiry, Policy, Trigger, TriggerRule,
+    After, Duty, Effective, Expiry, Ground, Guard, GuardRule, Limit, OwnerlessExpiry, Policy, Trigger,
+    TriggerRule,
 };
 use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName};
 
@@ -46,11 +48,6 @@ pub fn statement(
         policy.ownerless().map_or(Ok(()), |ownerless| writer.ownerless(ownerless))
     })?;
     writer.section(2, words.obstacles, |writer| writer.obstacles(effective))?;
-    if let Some(rule) = effective.suppression() {
-        let (kinds, period) = (writer.identifiers(rule.kinds())?, writer.period(rule.period()));
-        let text = fill(words.will_be_suppressed, &[("kinds", &kinds), ("period", &period)]);
-        writer.paragraph(Fact::WillBeSuppressed, text);
-    }
     writer.heading(2, words.backups);
     writer.backups(head.backups);
     writer.close(true);
@@ -68,25 +65,30 @@ impl Writer<'_> {
             }
         }
         let several = cases.len() > 1;
-        for (n, (treatment, triggers)) in cases.into_iter().enumerate() {
+        for (n, (name, triggers)) in cases.into_iter().enumerate() {
             if several {
                 self.heading(3, &fill(words.case, &[("n", &(n + 1).to_string())]));
             }
             for (trigger, rule) in triggers {
                 self.trigger(trigger, rule)?;
             }
-            if let Some(treatment) = policy.treatments().get(treatment) {
+            if let Some(treatment) = policy.treatments().get(name) {
                 self.introduced(words.what_then, |writer| writer.treatment(treatment))?;
                 self.introduced(words.leads, |writer| {
                     for lead in treatment.links() {
                         let mut text = writer.lead(lead, None)?;
-                        if lead.class_while_kept().is_some() {
+                        if !lead.classes_while_kept().is_empty() {
                             text = fill(words.lead_while_kept, &[("what", &text)]);
                         }
                         writer.item(Fact::Lead(lead.clone()), text);
                     }
                     Ok(())
                 })?;
+            }
+            if let Some(rule) = policy.suppression().filter(|rule| rule.treatments().contains(name)) {
+                let (kinds, period) = (self.identifiers(rule.kinds())?, self.period(rule.period()));
+                let text = fill(words.will_be_suppressed, &[("kinds", &kinds), ("period", &period)]);
+                self.paragraph(Fact::WillBeSuppressed, text);
             }
         }
         Ok(())
@@ -155,18 +157,23 @@ impl Writer<'_> {
             }
         };
         self.item(fact, fill(text, &[("what", &what)]));
+        self.fields_that_stay(class, treated)
+    }
+
+    /// What stays in treated records: fields that are kept, and fields that are made general.
+    fn fields_that_stay(&mut self, class: &ClassName, treated: &ClassTreatment) -> Result<(), LetterError> {
         for (field, reason) in treated.kept() {
-            let until = match treated.kept_for().get(field) {
-                Some(kept) => fill(words.field_for, &[("period", &self.period(kept.period()))]),
-                None => words.as_long_as_record.to_owned(),
-            };
-            self.field_stays(class, field, reason, &until)?;
+            self.field_of_policy(class, treated, field, reason)?;
+        }
+        let shared = |field: &FieldName| {
+            treated.smallest_group().is_some_and(|group| group.fields().contains_key(field))
+        };
+        for (field, strategy) in treated.fields().iter().filter(|(field, _)| !shared(field)) {
+            self.general(class, field, strategy.reveals())?;
         }
         let group = treated.smallest_group().into_iter().flat_map(|group| group.fields().keys());
         for field in group.filter(|field| !treated.kept().contains_key(*field)) {
-            let name = self.field(class, field)?;
-            let fact = Fact::SharedField(class.clone(), field.clone());
-            self.item(fact, fill(words.shared_field, &[("field", &name), ("what", &what)]));
+            self.shared_field(class, field, None)?;
         }
         Ok(())
     }
@@ -212,11 +219,25 @@ impl Writer<'_> {
 
     fn ownerless(&mut self, ownerless: &OwnerlessExpiry) -> Result<(), LetterError> {
         for class in ownerless.rules().keys() {
-            let mut when = vec![self.words.expires_ownerless.to_owned()];
+            let words = self.words;
+            let (mut ages, mut is_under_duty) = (Vec::new(), false);
             for after in ownerless.after().get(class).into_iter().flatten() {
-                when.push(self.when_expired(class, after)?);
+                match after {
+                    After::Age { from, period } => {
+                        let (period, from) = (self.period(*period), self.field(class, from)?);
+                        ages.push(fill(words.age_of_record, &[("period", &period), ("from", &from)]));
+                    }
+                    After::Duty => is_under_duty = true,
+                }
             }
-            let when = self.listed(&when);
+            let mut when = words.expires_ownerless.to_owned();
+            if !ages.is_empty() {
+                let age = self.listed(&ages);
+                when = fill(words.ownerless_not_before, &[("when", &when), ("age", &age)]);
+            }
+            if is_under_duty {
+                when = fill(words.ownerless_not_while_kept, &[("when", &when)]);
+            }
             self.expires(Fact::Ownerless(class.clone()), class, ownerless.treatment(), &when)?;
         }
         Ok(())
@@ -239,14 +260,14 @@ impl Writer<'_> {
         treatment: &Treatment,
         when: &str,
     ) -> Result<(), LetterError> {
-        let action = treatment.class(class.as_str()).map(ClassTreatment::action);
-        let text = match action {
-            Some(RecordAction::Delete) => self.words.expires_deleted,
+        let Some(treated) = treatment.class(class.as_str()) else { return Ok(()) };
+        let text = match treated.action() {
+            RecordAction::Delete => self.words.expires_deleted,
             _ => self.words.expires_cleared,
         };
         let what = self.class(class)?;
         self.item(fact, fill(text, &[("what", &what), ("when", when)]));
-        Ok(())
+        self.fields_that_stay(class, treated)
     }
 
     /// A maximum that the law sets.
@@ -263,25 +284,61 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The guards that refuse a request.
+    /// What delays an erasure: guards by their rules, and holds.
     fn obstacles(&mut self, policy: &Effective) -> Result<(), LetterError> {
-        let words = self.words;
-        for (guard, rule) in policy.guards() {
-            let (reason, ground) = match rule {
-                GuardRule::Block => (self.guard(guard).map(str::to_owned), guard.ground()),
-                GuardRule::BlockBecause { reason, ground, .. } => {
-                    let own = self.guard(guard).filter(|_| *reason == guard.why());
-                    let reason = own.map_or_else(|| self.text(reason), |own| Ok(own.to_owned()))?;
-                    (Some(reason), Some(*ground))
-                }
-                GuardRule::BlockSweep | GuardRule::Ignore { .. } => continue,
-            };
-            if let (Some(reason), Some(ground)) = (reason, ground) {
-                let ground = self.ground(policy.privacy_law(), ground);
-                let parts = [("reason", &*capitalised(&reason)), ("ground", &*ground)];
-                self.item(Fact::Obstacle(guard.clone()), fill(words.obstacle, &parts));
-            }
+        let guards = policy.guards().filter(|(guard, _)| !matches!(guard, Guard::Hold(_)));
+        for (guard, rule) in guards {
+            self.obstacle(policy, guard, rule)?;
         }
+        // A hold of the hold book blocks, whatever the policy says.
+        for hold in [HoldKind::LegalClaim, HoldKind::AuthorityOrder, HoldKind::Restriction] {
+            let guard = Guard::Hold(hold);
+            let rule = policy
+                .guards()
+                .find(|(other, rule)| **other == guard && matches!(rule, GuardRule::BlockBecause { .. }));
+            self.obstacle(policy, &guard, rule.map_or(&GuardRule::Block, |(_, rule)| rule))?;
+        }
+        Ok(())
+    }
+
+    fn obstacle(&mut self, policy: &Effective, guard: &Guard, rule: &GuardRule) -> Result<(), LetterError> {
+        let words = self.words;
+        let of_crate = (words.guard)(guard);
+        let (reason, ground) = match rule {
+            GuardRule::Ignore { .. } => return Ok(()),
+            GuardRule::BlockSweep if !policy.sweeps() => return Ok(()),
+            GuardRule::BlockBecause { reason, ground, .. } => {
+                let own = of_crate.filter(|_| *reason == guard.why()).map(|[why, _]| why.to_owned());
+                (own.map_or_else(|| self.text(reason), Ok)?, Some(*ground))
+            }
+            GuardRule::Block | GuardRule::BlockSweep => {
+                let reason = match of_crate {
+                    Some([why, _]) => why.to_owned(),
+                    None => fill(words.state_applies, &[("what", &self.name(guard.as_str())?)]),
+                };
+                (reason, guard.ground())
+            }
+        };
+        let reason = capitalised(&reason);
+        let (fact, text) = match (rule, ground) {
+            (GuardRule::BlockSweep, _) => {
+                (Fact::Delay(guard.clone()), fill(words.delay, &[("reason", &reason)]))
+            }
+            (_, Some(ground)) => {
+                let ground = self.ground(policy.privacy_law(), ground);
+                let parts = [("reason", &*reason), ("ground", &*ground)];
+                (Fact::Obstacle(guard.clone()), fill(words.obstacle, &parts))
+            }
+            (_, None) => {
+                let way_out = of_crate.map_or_else(
+                    || words.ask_us.to_owned(),
+                    |[_, way_out]| fill(words.way_out, &[("way_out", way_out)]),
+                );
+                let parts = [("reason", &*reason), ("way_out", &*way_out)];
+                (Fact::Obstacle(guard.clone()), fill(words.obstacle_without_ground, &parts))
+            }
+        };
+        self.item(fact, text);
         Ok(())
     }
 }

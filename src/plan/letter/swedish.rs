@@ -80,29 +80,31 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
     Some(match guard {
         Guard::ActiveSubscription => [
             "du har ett abonnemang som fortfarande löper, och vi behöver dina uppgifter för att tillhandahålla det",
-            "säg upp abonnemanget",
+            "att abonnemanget sägs upp",
         ],
         Guard::SeveralTenants => [
             "ditt konto är kopplat även till andra företag",
-            "be oss att skilja kontot från de andra företagen",
+            "att kontot skiljs från de andra företagen, vilket du kan be oss om",
         ],
-        Guard::NotArchived => ["ditt konto måste först stängas", "be oss att stänga ditt konto"],
+        Guard::NotArchived => {
+            ["ditt konto måste först stängas", "att kontot stängs, vilket du kan be oss om"]
+        }
         Guard::UnpaidInvoice => [
             "en faktura är obetald, och vi behöver uppgifterna för att fastställa, göra gällande eller försvara vårt anspråk",
-            "betala fakturan, eller kom överens med oss om den",
+            "att fakturan betalas, eller att du kommer överens med oss om den",
         ],
         Guard::OpenDispute => [
             "en betalning är bestridd, och vi behöver uppgifterna för att fastställa, göra gällande eller försvara ett rättsligt \
              anspråk",
-            "tvisten måste avgöras",
+            "att tvisten avgörs",
         ],
         Guard::Hold(HoldKind::LegalClaim) => [
             "vi behöver uppgifterna för att fastställa, göra gällande eller försvara ett rättsligt anspråk",
-            "anspråket måste avgöras",
+            "att anspråket avgörs",
         ],
         Guard::Hold(HoldKind::Restriction) => [
             "du har bett oss att begränsa behandlingen av dina uppgifter",
-            "meddela oss att begränsningen får upphöra",
+            "att du meddelar oss att begränsningen får upphöra",
         ],
         Guard::Hold(HoldKind::AuthorityOrder) => {
             ["en domstol eller myndighet har beslutat att uppgifterna ska bevaras", "att beslutet upphör"]
@@ -125,6 +127,7 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::UkGdpr => format!("{cited} i UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} i den schweiziska dataskyddslagen"),
         PrivacyLaw::Dpdp => "section 12(3) i Indiens DPDP Act 2023".to_owned(),
+        PrivacyLaw::Ccpa => "§ 1798.105(d) i Kaliforniens CCPA".to_owned(),
     }
 }
 
@@ -133,7 +136,7 @@ fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
         PrivacyLaw::Gdpr => Some(&GDPR),
         PrivacyLaw::UkGdpr => Some(&UK_GDPR),
         PrivacyLaw::Fadp => Some(&FADP),
-        PrivacyLaw::Dpdp => None,
+        PrivacyLaw::Dpdp | PrivacyLaw::Ccpa => None,
     }
 }
 
@@ -145,7 +148,6 @@ const GDPR: LawWords = LawWords {
     consent: "När vi behandlar uppgifter med ditt samtycke kan du när som helst återkalla samtycket (artikel 7.3 i GDPR).",
     remedies: "Om du inte håller med kan du lämna in ett klagomål till {authority}, {address} (artikel 77 i GDPR), och väcka talan \
                vid domstol (artikel 79 i GDPR).",
-    recipients_told: "Vi har underrättat dessa mottagare av dina uppgifter om raderingen (artikel 19 i GDPR): {recipients}.",
     recipients_on_request: "Om du begär det talar vi om till vilka mottagare dina uppgifter har lämnats ut (artikel 19 i GDPR).",
 };
 
@@ -157,7 +159,6 @@ const UK_GDPR: LawWords = LawWords {
     consent: "När vi behandlar uppgifter med ditt samtycke kan du när som helst återkalla samtycket (artikel 7.3 i UK GDPR).",
     remedies: "Om du inte håller med kan du först klaga hos oss: {contact} (section 164A i Data Protection Act 2018). Du kan även \
                klaga hos {authority}, {address} (section 165 i samma lag), och vända dig till domstol (section 167 i samma lag).",
-    recipients_told: "Vi har underrättat dessa mottagare av dina uppgifter om raderingen (artikel 19 i UK GDPR): {recipients}.",
     recipients_on_request: "Om du begär det talar vi om till vilka mottagare dina uppgifter har lämnats ut (artikel 19 i UK GDPR).",
 };
 
@@ -169,7 +170,6 @@ const FADP: LawWords = LawWords {
     consent: "När vi behandlar uppgifter med ditt samtycke kan du när som helst återkalla samtycket.",
     remedies: "Om du inte håller med kan du väcka talan vid civil domstol (artikel 32 i den schweiziska dataskyddslagen) och anmäla \
                saken till {authority}, {address} (artikel 49 i samma lag).",
-    recipients_told: "Vi har underrättat dessa mottagare av dina uppgifter om raderingen: {recipients}.",
     recipients_on_request: "Om du begär det talar vi om till vilka mottagare dina uppgifter har lämnats ut (artikel 25 i den \
                             schweiziska dataskyddslagen).",
 };
@@ -217,42 +217,50 @@ pub(super) const WORDS: Words = Words {
     refused_in_part: "Vi måste avslå en del av din begäran. Nedan står vad vi sparar och varför.",
     done: "Vad vi har gjort",
     nothing_done: "Vi hittade inga uppgifter om dig som behövde raderas.",
-    deleted: "**{what}**: har raderats{count}.",
-    cleared: "**{what}**: de uppgifter som direkt visar vem du är har tagits bort{count}.",
-    handed_over: "**{what}**: sparas utan koppling till någon person, och de uppgifter som direkt visar vem du är har tagits \
-                  bort{count}.",
-    count: " (antal: {n})",
-    count_unknown: ", om det fanns några (antalet är inte känt)",
-    fields_of_others: "**{what}**: uppgifter om dig i andra personers uppgifter har tagits bort{count}.",
+    deleted: "**{what}**{count}: har raderats.",
+    cleared: "**{what}**{count}: de uppgifter som direkt visar vem du är har tagits bort. Resten sparas.",
+    handed_over: "**{what}**{count}: sparas utan koppling till någon person. De uppgifter som direkt visar vem du är har tagits \
+                  bort.",
+    count: " ({n} poster)",
+    count_one: " (1 post)",
+    count_unknown: " (om det fanns några; antalet är inte känt)",
+    fields_of_others: "**{what}**{count}: uppgifter om dig i andra personers uppgifter har tagits bort.",
     kept_heading: "Vad vi har sparat",
-    kept: "**{what}**: sparas oförändrat{count}. Skäl: {reason}.",
+    kept: "**{what}**{count}: sparas oförändrat. Skäl: {reason}.",
     kept_field: "**{field}** ({what}): sparas{until}. Skäl: {reason}.",
+    general_field: "**{field}** ({what}): sparas i mer allmän form ({general}){until}.",
+    partly: [
+        "**{field}** ({what}): sparas i mer allmän form{until}.",
+        "**{field}** ({what}): texten sparas utan de ställen där vi hittade dig.",
+        "**{field}** ({what}): har ersatts med ett tomt dokument med lika många sidor.",
+    ],
     as_long_as_record: " lika länge som de övriga uppgifterna i samma post",
     field_until: " längst till och med den {date} och tas därefter bort",
     field_for: " i {period} efter raderingen och tas därefter bort",
-    shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.",
-    shared: "**{what}**: sparas hos en annan person som uppgifterna också hör till{count}.",
-    needed: "**{what}**: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar till \
-             dem{count}{until}.",
-    needed_until: "; de raderas med de sista av dessa, senast dagen efter den {date}",
-    deferred: "**{what}**: sparas oförändrat{count}. {duties}",
-    deferred_for_others: "**{what}**: sparas oförändrat{count}, eftersom andra uppgifter som vi sparar behöver dem. För de andra uppgifterna \
-                          gäller: {duties}",
+    for_reason: " Skäl: {reason}.",
+    shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.{reason}",
+    shared: "**{what}**{count}: sparas hos en annan person som de också hör till.",
+    needed: "**{what}**{count}: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar \
+             till dem.{until}",
+    needed_until: " Vi raderar dem tillsammans med de sista av dessa uppgifter, senast dagen efter den {date}.",
+    deferred: "**{what}**{count}: sparas oförändrat. {duties}",
+    deferred_for_others: "**{what}**{count}: sparas oförändrat, eftersom andra uppgifter som vi sparar behöver dem. För de \
+                          andra uppgifterna gäller: {duties}",
     by_obligation: "Vi är enligt lag skyldiga att spara dem {until}: {period} från {start} (enligt {law}; {ground}).",
     by_claims: "Vi sparar dem {until} för att kunna fastställa, göra gällande eller försvara rättsliga anspråk: preskriptionstiden är \
                 {period} från {start} (enligt {law}; {ground}).",
     by_other: "Vi sparar dem {until}: {period} från {start} (enligt {law}; {ground}).",
     until: "längst till och med den {date}",
     until_unknown: "till en dag som ännu inte kan räknas ut",
-    undated: "**{what}**: datumet för några av dessa uppgifter kan inte läsas, så den sista dagen är inte känd för dem{count}.",
-    then_deleted: "**{what}**: därefter raderar vi dem.",
-    then_cleared: "**{what}**: därefter tar vi bort de uppgifter som direkt visar vem du är.",
-    then_handed_over: "**{what}**: därefter tar vi bort de uppgifter som direkt visar vem du är, och kopplingen till dig.",
+    undated: "**{what}**{count}: datumet kan inte läsas, så den sista dagen är inte känd. Vi sparar dem tills den är det.",
+    then_deleted: "**{what}**: därefter raderar vi dem{where}.",
+    then_cleared: "**{what}**: därefter tar vi bort de uppgifter som direkt visar vem du är{where}.",
+    then_handed_over: "**{what}**: därefter tar vi bort de uppgifter som direkt visar vem du är, och kopplingen till dig{where}.",
+    where_known: ", där den sista dagen är känd",
     gateway_erased: "Din profil hos betaltjänsten **{what}**: har raderats där.",
     gateway_absent: "Din profil hos betaltjänsten **{what}**: fanns inte längre.",
     gateway_retained: "Betaltjänsten **{what}** sparar en del av din profil{until}.",
     gateway_waived: "Din profil hos betaltjänsten **{what}**: har inte raderats. Detta steg utelämnades.",
-    gateway_kept: "Om du har en profil hos betaltjänsten **{what}** sparas den. Skäl: {reason}.",
     recipients: "De mottagare till vilka dina uppgifter har lämnats ut:",
     recipients_none: "Våra register nämner ingen mottagare till vilken dina uppgifter har lämnats ut.",
     recipient_by_hand: "**{what}**: har hanterats manuellt. Vi har underlag som visar det.",
@@ -267,13 +275,18 @@ pub(super) const WORDS: Words = Words {
          ingenting längre till dig.",
         "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. De uppgifter som är kvar är \
          pseudonymiserade: de kan fortfarande kopplas till dig.",
-        "Uppgifter som visar vem du är finns kvar. De anges ovan.",
+        "Uppgifter som visar vem du är finns kvar. De anges nedan.",
+        "Uppgifter som visar vem du är kan finnas kvar. De anges nedan.",
     ],
     leads: "Detta kan fortfarande kopplas till dig eller visar vem du är:",
     leftover: "texter under {what} som fortfarande innehåller uppgifter om dig (antal: {n})",
     lead_field: "{field} ({what})",
     lead_gateway: "betaltjänsten {what}",
-    lead_token: "numret på din kunduppgift, så länge som nyckeln till vår raderingslogg finns",
+    lead_gateway_waived: "betaltjänsten {what}, där din profil inte har raderats",
+    lead_recipient: "mottagaren {what}",
+    lead_recipient_unconfirmed: "mottagaren {what}, som inte har bekräftat att dina uppgifter är raderade där",
+    lead_mentions: "andra personers texter, där du kan vara omnämnd: vi har inte sökt efter dig i dem",
+    lead_token: "ditt kundnummer i de uppgifter som finns kvar, så länge som nyckeln till vår raderingslogg finns",
     lead_while_kept: "{what}, bara så länge som vi måste spara uppgifter",
     lead_until: "{what}, längst till och med den {date}",
     not_covered: "Detta omfattas inte:",
@@ -290,6 +303,7 @@ pub(super) const WORDS: Words = Words {
     rows_without_owner: "uppgifter under {what} för vilka det inte är känt vem de hör till (antal: {n})",
     unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",
     unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
+    fields_of_nobody: "fält under {what} som hör till någon som posten inte längre pekar på (antal: {n})",
     something_else: "{what}",
     suppressed: "För att inga uppgifter om dig ska komma tillbaka till oss av misstag från en annan källa sparar vi en kod för var och en av dessa, \
                  längst till och med den {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \
@@ -306,6 +320,8 @@ pub(super) const WORDS: Words = Words {
         "Uppgifterna finns kvar i våra säkerhetskopior utan slutdatum.",
         "Uppgifterna kan finnas kvar i säkerhetskopior. När de raderas där går för närvarande inte att säga.",
     ],
+    several_backups: "Vi har flera slags säkerhetskopior:",
+    one_copy: "Uppgifterna finns kvar i våra säkerhetskopior tills en nyare kopia har gjorts. Därefter raderas de även där.",
 
     refusal: "Din begäran om radering",
     refusal_reasons: "Vi kan ännu inte radera dina uppgifter. Skälen:",
@@ -323,8 +339,10 @@ pub(super) const WORDS: Words = Words {
     in_any_case_other: "**{what}**: vi sparar dem i {period} från {start} (enligt {law}; {ground}).",
     refusal_in_part: "Vi kan ännu inte radera följande uppgifter:",
     rest_erased: "Resten av dina uppgifter berörs inte av detta avslag. Du får en bekräftelse när de har raderats.",
+    rest_was_erased: "Den {date} genomförde vi raderingen av dina övriga uppgifter.",
 
     extension: "Din begäran tar längre tid",
+    extended_swiss: "Vi kan inte svara inom 30 dagar. {reason} Du får vårt svar senast den {due}.",
     extended: "Vi kan inte svara inom en månad. {reason} Du får vårt svar senast den {due} ({article}).",
     complexity: "Din begäran är komplicerad.",
     number_of_requests: "Vi har tagit emot ett stort antal begäranden.",
@@ -360,7 +378,13 @@ pub(super) const WORDS: Words = Words {
     expires_by_duty: "när vi inte längre måste spara dem",
     at_most: "**{what}**: sparas i högst {period}, räknat från uppgiftens datum ({from}; {law}).",
     expires_ownerless: "när de inte längre är kopplade till någon",
+    age_of_record: "{period} efter datumet för respektive uppgift ({from})",
+    ownerless_not_before: "{when}, men tidigast {age}",
+    ownerless_not_while_kept: "{when}, men inte så länge vi måste spara dem",
     obstacles: "När vi ännu inte kan radera dina uppgifter",
     obstacle: "{reason} ({ground}).",
+    obstacle_without_ground: "{reason}. Detta är ingen laglig grund för att avslå din begäran, och svarsfristen fortsätter att löpa. {way_out}",
+    delay: "{reason}. Så länge raderar vi ingenting automatiskt. En begäran från dig påverkas inte.",
+    state_applies: "tillståndet ”{what}” gäller för dig",
     backups: "Säkerhetskopior",
 };

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
+use crate::anonymise::Reveals;
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName, NotCovered, RecipientName};
 use crate::plan::Tombstones;
 use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use crate::treatment::{Lead, Otherwise, RecordAction, Residue};
 
-/// What a closed case did, and what it left. [`Certificate::told`](crate::Certificate::told) takes it from the ledger.
+/// What a closed case did, and what it left. [`Certificate::letter_facts`](crate::Certificate::letter_facts) takes it from the ledger.
 /// No policy of a later day changes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -36,6 +37,8 @@ pub struct Told {
     pub tombstones: Vec<Tombstones>,
     /// The number of records that stay and still held an erased value, by class.
     pub leftovers: BTreeMap<ClassName, u64>,
+    /// Whether somebody decided that texts of others are not searched for the person.
+    pub mentions_waived: bool,
     /// The number of mentions in texts that may mean the person, and stay.
     pub uncertain: u64,
     /// What the erasure does not cover.
@@ -48,6 +51,49 @@ pub struct Told {
     pub old_bytes: bool,
 }
 
+impl Told {
+    /// Whether a part of a request is refused: a duty or the policy keeps personal data (Art. 12(4) GDPR).
+    pub(super) fn refuses(&self) -> bool {
+        let is_ours =
+            |lead: &Lead| matches!(lead, Lead::Class { .. } | Lead::Field { .. } | Lead::Gateway(_));
+        self.classes.iter().any(|of| of.deferred.is_some()) || self.leads.iter().any(is_ours)
+    }
+
+    /// Whether data that name the person are certainly left. Of a step that was left out nobody knows.
+    pub(super) fn is_certain(&self) -> bool {
+        let retains = |gateway: &ToldGateway| matches!(gateway, ToldGateway::Retained { .. });
+        let keeps = |told: &ToldRecipient| matches!(told.what, WhatWasTold::Retained { .. });
+        !self.leftovers.is_empty()
+            || self.leads.iter().any(Lead::names_person)
+            || self.gateways.iter().any(retains)
+            || self.recipients.iter().any(keeps)
+    }
+
+    /// The last day on which duties keep the records of a class, or the records for whose sake its rows stay.
+    fn until_of(&self, class: &ClassName) -> Option<NaiveDate> {
+        let of = self.classes.iter().find(|of| of.class == *class);
+        let needed = self.tombstones.iter().find(|stays| stays.class == *class);
+        match (of.and_then(|of| of.deferred.as_ref()), needed) {
+            (Some(deferred), _) if deferred.undated > 0 => None,
+            (Some(deferred), _) => deferred.until,
+            (None, needed) => needed?.until,
+        }
+    }
+
+    /// The last day of a lead that exists only while duties keep records.
+    pub(super) fn until(&self, lead: &Lead) -> Option<NaiveDate> {
+        let ends = lead.classes_while_kept().into_iter().map(|class| self.until_of(class));
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+}
+
+impl ToldClass {
+    /// Whether records stay that no duty keeps.
+    pub(super) fn is_left(&self) -> bool {
+        self.left != Some(0)
+    }
+}
+
 /// What was done to one record class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToldClass {
@@ -58,8 +104,8 @@ pub struct ToldClass {
     /// The number of records that were treated by the action. `Some(None)`: the number is not known. `None`: the class
     /// was kept.
     pub treated: Option<Option<u64>>,
-    /// The number of records that still belonged to the customer when everything was read back.
-    pub remaining: Option<u64>,
+    /// The number of records that stay, without those that duties keep. `None`: the number is not known.
+    pub left: Option<u64>,
     /// What was done instead of the action.
     pub otherwise: Otherwise,
     /// Personal fields that stay in treated records, and why.
@@ -68,8 +114,10 @@ pub struct ToldClass {
     pub kept_until: BTreeMap<FieldName, NaiveDate>,
     /// Personal fields that stay in tombstones, and why.
     pub kept_meanwhile: BTreeMap<FieldName, String>,
-    /// Fields that stay in general form, where enough people share them.
-    pub group: Vec<FieldName>,
+    /// Personal fields of which a part stays in treated records, and which part.
+    pub general: BTreeMap<FieldName, Reveals>,
+    /// Fields that stay only where enough people share them, each with the reason if the policy keeps the field.
+    pub group: BTreeMap<FieldName, Option<String>>,
     /// Records that duties keep for now.
     pub deferred: Option<ToldDeferral>,
 }

@@ -35,14 +35,19 @@ pub(super) struct Words {
     pub(super) cleared: &'static str,
     pub(super) handed_over: &'static str,
     pub(super) count: &'static str,
+    pub(super) count_one: &'static str,
     pub(super) count_unknown: &'static str,
     pub(super) fields_of_others: &'static str,
     pub(super) kept_heading: &'static str,
     pub(super) kept: &'static str,
     pub(super) kept_field: &'static str,
+    pub(super) general_field: &'static str,
+    /// What stays of a value: a general form of the host's own, the text around the person, blank pages.
+    pub(super) partly: [&'static str; 3],
     pub(super) as_long_as_record: &'static str,
     pub(super) field_until: &'static str,
     pub(super) field_for: &'static str,
+    pub(super) for_reason: &'static str,
     pub(super) shared_field: &'static str,
     pub(super) shared: &'static str,
     pub(super) needed: &'static str,
@@ -58,11 +63,12 @@ pub(super) struct Words {
     pub(super) then_deleted: &'static str,
     pub(super) then_cleared: &'static str,
     pub(super) then_handed_over: &'static str,
+    /// Where the last day of some records is not known.
+    pub(super) where_known: &'static str,
     pub(super) gateway_erased: &'static str,
     pub(super) gateway_absent: &'static str,
     pub(super) gateway_retained: &'static str,
     pub(super) gateway_waived: &'static str,
-    pub(super) gateway_kept: &'static str,
     pub(super) recipients: &'static str,
     pub(super) recipients_none: &'static str,
     pub(super) recipient_told: &'static str,
@@ -71,12 +77,16 @@ pub(super) struct Words {
     pub(super) recipient_unconfirmed: &'static str,
     pub(super) recipient_unidentified: &'static str,
     pub(super) recipient_not_told: &'static str,
-    /// What is left: nothing, anonymised, pseudonymised, erased in part.
-    pub(super) left: [&'static str; 4],
+    /// What is left: nothing, anonymised, pseudonymised, erased in part, perhaps erased in part.
+    pub(super) left: [&'static str; 5],
     pub(super) leads: &'static str,
     pub(super) leftover: &'static str,
     pub(super) lead_field: &'static str,
     pub(super) lead_gateway: &'static str,
+    pub(super) lead_gateway_waived: &'static str,
+    pub(super) lead_recipient: &'static str,
+    pub(super) lead_recipient_unconfirmed: &'static str,
+    pub(super) lead_mentions: &'static str,
     pub(super) lead_token: &'static str,
     pub(super) lead_while_kept: &'static str,
     pub(super) lead_until: &'static str,
@@ -94,12 +104,17 @@ pub(super) struct Words {
     pub(super) rows_without_owner: &'static str,
     pub(super) unsearchable: &'static str,
     pub(super) unreadable: &'static str,
+    pub(super) fields_of_nobody: &'static str,
     pub(super) something_else: &'static str,
     pub(super) suppressed: &'static str,
     pub(super) will_be_suppressed: &'static str,
     pub(super) old_bytes: &'static str,
     /// How long backup copies linger: nowhere, days, a day, copies, without end, unknown.
     pub(super) lingering: [&'static str; 6],
+    /// Where places of backups have different rules.
+    pub(super) several_backups: &'static str,
+    /// Until one newer copy was made.
+    pub(super) one_copy: &'static str,
 
     pub(super) refusal: &'static str,
     pub(super) refusal_reasons: &'static str,
@@ -118,8 +133,11 @@ pub(super) struct Words {
     pub(super) handed_over_before: &'static str,
     pub(super) refusal_in_part: &'static str,
     pub(super) rest_erased: &'static str,
+    /// The rest was erased on an earlier request.
+    pub(super) rest_was_erased: &'static str,
 
     pub(super) extension: &'static str,
+    pub(super) extended_swiss: &'static str,
     pub(super) extended: &'static str,
     pub(super) complexity: &'static str,
     pub(super) number_of_requests: &'static str,
@@ -152,8 +170,14 @@ pub(super) struct Words {
     pub(super) expires_by_duty: &'static str,
     pub(super) at_most: &'static str,
     pub(super) expires_ownerless: &'static str,
+    pub(super) age_of_record: &'static str,
+    pub(super) ownerless_not_before: &'static str,
+    pub(super) ownerless_not_while_kept: &'static str,
     pub(super) obstacles: &'static str,
     pub(super) obstacle: &'static str,
+    pub(super) obstacle_without_ground: &'static str,
+    pub(super) delay: &'static str,
+    pub(super) state_applies: &'static str,
     pub(super) backups: &'static str,
 }
 
@@ -169,7 +193,6 @@ pub(super) struct LawWords {
     pub(super) objection: &'static str,
     pub(super) consent: &'static str,
     pub(super) remedies: &'static str,
-    pub(super) recipients_told: &'static str,
     pub(super) recipients_on_request: &'static str,
 }
 
@@ -211,9 +234,9 @@ pub(super) fn plain(text: &str) -> String {
     plain.trim().to_owned()
 }
 
-/// A host's own words within a sentence of a letter: without the full stop at their end.
+/// A host's own words within a sentence of a letter: without the marks at their end, because the sentence goes on.
 pub(super) fn clause(text: &str) -> String {
-    plain(text.trim().trim_end_matches(['.', ';', '!', ' ']))
+    plain(text.trim().trim_end_matches(['.', ';', ':', ',', '!', '?', '…', ' ']))
 }
 
 /// A sentence begins with a capital letter.

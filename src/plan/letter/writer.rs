@@ -29,6 +29,11 @@ impl<'h> Writer<'h> {
         Ok(Self { words, law, head, lines: Vec::new() })
     }
 
+    /// The number of lines so far.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
     pub(super) fn letter(self) -> Letter {
         Letter { lines: self.lines }
     }
@@ -172,29 +177,42 @@ impl<'h> Writer<'h> {
         Ok(())
     }
 
+    /// How long backup copies linger, in each of the places that differ.
+    pub(super) fn all_backups(&mut self, all: &[Lingering]) {
+        if let [one] = all {
+            return self.backups(*one);
+        }
+        self.introduction(self.words.several_backups);
+        for lingering in all {
+            let text = self.lingering(*lingering);
+            self.item(Fact::Backups(*lingering), text);
+        }
+    }
+
     /// How long backup copies linger.
     pub(super) fn backups(&mut self, lingering: Lingering) {
+        let text = self.lingering(lingering);
+        self.paragraph(Fact::Backups(lingering), text);
+    }
+
+    fn lingering(&self, lingering: Lingering) -> String {
         let [nowhere, days, until, copies, unbounded, unknown] = self.words.lingering;
-        let text = match lingering {
+        match lingering {
             Lingering::Nowhere => nowhere.to_owned(),
             Lingering::Days(count) => fill(days, &[("period", &self.period(Period::days(count)))]),
             Lingering::Until(day) => fill(until, &[("date", &self.date(day))]),
+            Lingering::Copies(1) => self.words.one_copy.to_owned(),
             Lingering::Copies(count) => fill(copies, &[("n", &count.to_string())]),
             Lingering::Unbounded => unbounded.to_owned(),
             Lingering::Unknown => unknown.to_owned(),
-        };
-        self.paragraph(Fact::Backups(lingering), text);
+        }
     }
 
     /// Who was told of the erasure, or that the person may ask.
     pub(super) fn recipients(&mut self, told: &[ToldRecipient]) -> Result<(), LetterError> {
         let text = match &self.head.recipients {
             Recipients::Named => return self.named_recipients(told),
-            Recipients::Told(recipients) if !recipients.is_empty() => {
-                let recipients: Vec<String> = recipients.iter().map(|name| plain(name)).collect();
-                fill(self.law.recipients_told, &[("recipients", &self.listed(&recipients))])
-            }
-            Recipients::Told(_) | Recipients::OnRequest => self.law.recipients_on_request.to_owned(),
+            Recipients::OnRequest => self.law.recipients_on_request,
         };
         self.paragraph(Fact::Recipients, text);
         Ok(())

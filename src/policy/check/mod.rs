@@ -88,7 +88,7 @@ pub(super) fn check(
         }
     }
     let all = std::iter::once(&everyone).chain(tenants.values().map(|effective| &**effective));
-    document.words.check(&mut reader, all, map);
+    document.words.check(&mut reader, all, ownerless.as_ref(), map);
     check_owners(&mut reader, &document.owners, map);
     reader.finish()?;
     Ok(Policy {

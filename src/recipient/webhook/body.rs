@@ -1,4 +1,4 @@
-//! The bodies of requests, and the reading of answers.
+//! Writes the bodies of requests, and reads the bodies of answers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub enum WebhookBody {
     OpenDsr,
 }
 
-/// An answer in the words of this crate.
+/// An answer in the format of this crate.
 #[derive(Deserialize)]
 struct Own {
     id: String,
@@ -38,7 +38,7 @@ struct Own {
     until: Option<NaiveDate>,
 }
 
-/// An answer in the words of `OpenDSR`.
+/// An answer in the format of `OpenDSR`.
 #[derive(Deserialize)]
 struct OpenDsr {
     subject_request_id: String,
@@ -47,7 +47,7 @@ struct OpenDsr {
 }
 
 impl WebhookBody {
-    /// The body of a notice. An error says what the body has no word for.
+    /// The body of a notice. An error if the format cannot express the notice.
     pub(super) fn notice(self, notice: &Notice) -> Result<Vec<u8>, &'static str> {
         let at = notice.erased_at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let body = match self {
@@ -89,7 +89,8 @@ impl WebhookBody {
         serde_json::to_vec(&body).map_err(|_| "the notice cannot be written as JSON")
     }
 
-    /// The path and the body with which to ask for a task. No body: the path says it.
+    /// The path and the body of a request for the state of a task. The body may be empty: then the path contains the
+    /// task.
     pub(super) fn status(self, task: &Pending) -> (String, Vec<u8>) {
         match self {
             Self::Own => {
@@ -102,14 +103,14 @@ impl WebhookBody {
         }
     }
 
-    /// What a signed answer says. An error says why the answer cannot be believed.
+    /// Reads a signed answer. The error says why the answer is invalid.
     pub(super) fn answer(
         self,
         notice: &str,
         body: &[u8],
         now: DateTime<Utc>,
     ) -> Result<RecipientAnswer, &'static str> {
-        const NOT_READ: &str = "the answer is not as the documentation of the webhook says";
+        const NOT_READ: &str = "the answer does not have the documented format of the webhook";
         const OTHER: &str = "the answer is about another notice";
         match self {
             Self::Own => {
@@ -124,9 +125,10 @@ impl WebhookBody {
     }
 }
 
-/// The recipient's code, or a word that says that there is none: free text may quote the person.
+/// The recipient's code, or a fixed text if it is no code. Free text is not used, because it may contain personal
+/// data.
 fn word(text: Option<&String>) -> String {
-    text.and_then(|text| code(text)).unwrap_or("something that it names by no code").to_owned()
+    text.and_then(|text| code(text)).unwrap_or("something without a code").to_owned()
 }
 
 impl Own {

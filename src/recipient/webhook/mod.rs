@@ -1,9 +1,9 @@
 //! A recipient behind a signed webhook.
 //!
-//! The request and the answer are both signed with a shared secret, in the way of
-//! [Standard Webhooks](https://www.standardwebhooks.com): the headers `webhook-id`, `webhook-timestamp` (Unix seconds) and
-//! `webhook-signature`, which is `v1,` and the Base64 of the HMAC-SHA256 of `id.timestamp.body`. The answer has the
-//! `webhook-id` of its request. So neither a proxy's `200 OK` nor an old answer counts as a confirmation.
+//! The request and the answer are both signed with a shared secret, in the way of [Standard
+//! Webhooks](https://www.standardwebhooks.com): the headers `webhook-id`, `webhook-timestamp` (Unix seconds) and
+//! `webhook-signature`, which is `v1,` and the Base64 of the HMAC-SHA256 of `id.timestamp.body`. The answer repeats
+//! the `webhook-id` of its request. So neither a proxy's `200 OK` nor an old answer counts as a confirmation.
 //!
 //! A notice is one `POST`:
 //!
@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! `person` has what the data map says for this recipient, and nothing else. The recipient answers with a status of 2xx:
+//! `person` contains only the values that the data map names for this recipient. The recipient answers with a 2xx
+//! status:
 //!
 //! ```json
 //! { "id": "5f0c1a9e-8f3d-4c52-9d43-0f6f3f4a7b11", "status": "accepted", "receipt": "job-9", "ask_again_s": 3600 }
@@ -30,13 +31,14 @@
 //! | `nothing_there` | the recipient has nothing of the person | |
 //! | `accepted` | the recipient will finish later | `receipt`; `ask_again_s`, `waits_for` |
 //! | `retained` | the recipient keeps something | `what`; `until`, a day |
-//! | `refused` | the recipient refuses; a person has to look | `reason` |
+//! | `refused` | the recipient refuses; a person has to act | `reason` |
 //!
-//! `waits_for`, `what` and `reason` are codes of letters, digits and `_-.[]`, because free text may quote the person. What
-//! was accepted is asked for with another signed `POST`, of the type `person.erased.status`, with `id` and `receipt`.
+//! `waits_for`, `what` and `reason` are codes of letters, digits and `_-.[]`, because free text may quote the person.
+//! To ask for the state of an accepted task, the adapter sends another signed `POST`, with the type
+//! `person.erased.status`, and with `id` and `receipt`.
 //!
-//! [`WebhookBody::OpenDsr`] sends the body of [OpenDSR](https://github.com/opengdpr/OpenDSR) 2.0 instead, and understands
-//! its answers, signed in the same way.
+//! [`WebhookBody::OpenDsr`] uses the format of [OpenDSR](https://github.com/opengdpr/OpenDSR) 2.0 for requests and
+//! answers instead. They are signed in the same way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +60,7 @@ pub use signature::{NotAWebhookSecret, WebhookSecret};
 /// The number of notices in one call. They are sent at the same time.
 const AT_ONCE: usize = 8;
 
-/// A recipient behind a signed webhook. Clones share their limits and their circuit breaker.
+/// A recipient behind a signed webhook. Clones share their rate limits and their circuit breaker.
 ///
 /// ```no_run
 /// use relinquish::gateway::http::HttpClient;
@@ -82,11 +84,11 @@ pub struct WebhookRecipient {
 }
 
 impl WebhookRecipient {
-    /// A recipient under the name of the data map, at an HTTPS address. At most ten requests per second are sent, and a
-    /// request may take 30 seconds.
+    /// Makes a recipient with its name in the data map and an HTTPS address. By default, it sends at most ten
+    /// requests per second, with a timeout of 30 seconds.
     ///
     /// # Errors
-    /// [`RecipientError::Refused`] for an address without TLS that leaves this machine.
+    /// [`RecipientError::Refused`] for an address without TLS, unless it is on this machine.
     pub fn new(
         name: impl Into<RecipientName>,
         url: &str,
@@ -108,7 +110,7 @@ impl WebhookRecipient {
         Self { body, ..self }
     }
 
-    /// Sets how long a request may take, until the last byte of the answer.
+    /// Sets the timeout of a request, until the last byte of the answer.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
@@ -137,12 +139,13 @@ impl WebhookRecipient {
         let (path, body) = self.body.status(task);
         let method = if body.is_empty() { Method::Get } else { Method::Post };
         let request = Request { body, ..Request::new(method, format!("{}{path}", self.url)) };
-        // A recipient drops a second request under the same id, and each question is a new request.
+        // Each request for the state needs a new id, because a recipient ignores a second request with the same id.
         let id = format!("{}-{}", task.id, now.timestamp_millis());
         self.ask(request, &id, task.id.as_str(), Endpoint::reading("status"), now).await
     }
 
-    /// Sends a signed request, and believes only a signed answer. `id`: of the request. `notice`: of the notice.
+    /// Sends a signed request, and accepts only a signed answer. `id`: the id of the request. `notice`: the id of the
+    /// notice.
     async fn ask(
         &self,
         mut request: Request,
@@ -160,16 +163,19 @@ impl WebhookRecipient {
             source: Some(what.into()),
         };
         match response.status {
-            // Request and answer are signed alike.
+            // Request and answer are signed in the same way, so a server that echoes the request would look like a
+            // valid answer.
             200..=299 if response.body == sent => Err(unbelieved("the answer is the request itself")),
             200..=299 if self.secret.has_signed(id, &response) => {
                 self.body.answer(notice, &response.body, now).map_err(unbelieved)
             }
             200..=299 => Err(unbelieved("the answer is not signed with the shared secret for this request")),
-            // A time-out, and a request that came too early: both are worth another try.
-            408 | 425 => Err(unbelieved("it asks for another try")),
-            404 | 410 => Err(self.refused("there is nothing at this address (404 or 410); mend the address")),
-            status => Err(self.refused(&format!("it does not take the request (status {status})"))),
+            // A timeout (408), or a request that came too early (425). A retry may help in both cases.
+            408 | 425 => Err(unbelieved("it asks for a retry")),
+            404 | 410 => {
+                Err(self.refused("there is nothing at this address (404 or 410); correct the address"))
+            }
+            status => Err(self.refused(&format!("it does not accept the request (status {status})"))),
         }
     }
 
@@ -177,7 +183,7 @@ impl WebhookRecipient {
         RecipientError::Refused { recipient: self.name.clone(), what: what.to_owned() }
     }
 
-    /// The line speaks of a gateway.
+    /// Converts an error of the line. The line's errors are those of a gateway.
     fn of_line(&self, error: GatewayError) -> RecipientError {
         let recipient = self.name.clone();
         match error {
@@ -198,7 +204,7 @@ impl Recipient for WebhookRecipient {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         AT_ONCE
     }
 

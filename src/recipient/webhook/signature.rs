@@ -1,4 +1,4 @@
-//! The signature of requests and answers.
+//! Signs requests, and checks the signatures of answers.
 
 use std::fmt;
 
@@ -15,7 +15,8 @@ const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
 
-/// The secret that the host and a recipient share. It is wiped from memory when it is dropped, and nothing prints it.
+/// The secret that the host and a recipient share. It is wiped from memory when it is dropped, and it is never
+/// printed.
 #[derive(Clone)]
 pub struct WebhookSecret(SecretSlice<u8>);
 
@@ -45,8 +46,8 @@ impl WebhookSecret {
         [(ID, id.to_owned()), (TIMESTAMP, timestamp), (SIGNATURE, signature)]
     }
 
-    /// Whether an answer is signed with this secret, for the request of this id. One signature of several is enough, so
-    /// that a secret can be changed.
+    /// Whether an answer is signed with this secret, for the request of this id. If an answer has several signatures,
+    /// one valid signature is enough, so that a secret can be changed.
     pub(super) fn has_signed(&self, id: &str, response: &Response) -> bool {
         let (Some(timestamp), Some(signatures)) = (response.header(TIMESTAMP), response.header(SIGNATURE))
         else {

@@ -14,8 +14,8 @@ use crate::store::{
 };
 
 impl<R: Repository> ByRecord<R> {
-    /// Whether each record also has another owner, whether or not a treatment touches it. Without an adapter that tells,
-    /// every record of a class that may be shared counts as shared.
+    /// Whether each record also has another owner, independent of any treatment. Without an adapter that knows the
+    /// owners, every record of a class that may be shared counts as shared.
     async fn have_others(&self, customer: &CustomerId, records: &[Record]) -> Result<Vec<bool>, StoreError> {
         let shared = self.repository.data_map().shared_classes();
         if !records.iter().any(|record| shared.contains(&record.class)) {
@@ -37,7 +37,7 @@ impl<R: Repository> ByRecord<R> {
         keys.next().is_none().then(|| first.name().clone())
     }
 
-    /// The places of fields that belong to somebody else, and of links that lead to another customer.
+    /// The indexes of fields that belong to somebody else, and of links to another customer.
     fn of_others(&self, record: &Record, all: &[Record], fields: &[FieldName]) -> Vec<usize> {
         let map = self.repository.data_map();
         let Some(class) = map.class(record.class.as_str()) else { return Vec::new() };
@@ -93,7 +93,7 @@ impl<R: Repository> OneByOne for ByRecord<R> {
         let shared = self.have_others(customer, &own).await?;
         let records = own.iter().zip(shared).map(|(record, is_shared)| {
             let value = |field: &FieldName| match record.get(field.as_str()) {
-                // A repository need not give the key once more as a field.
+                // A repository need not return the key as a field, too.
                 Value::Null if key.as_ref() == Some(field) => Value::from(record.key.as_str()),
                 value => value.clone(),
             };

@@ -1,7 +1,7 @@
-//! Values to and from PostgreSQL.
+//! Converts values to and from PostgreSQL.
 //!
-//! Parameters go as text without a type, so that the server gives each the type of what stands beside it. Rows come as
-//! one record in binary form, which names the type of each of its fields.
+//! Parameters are sent as text without a type, so that the server takes the type from the context. Rows arrive as one
+//! record in binary form, which names the type of each field.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::hex;
 
 type Failure = Box<dyn std::error::Error + Sync + Send>;
 
-/// A parameter, as text. It shows no value.
+/// A parameter, as text. Its `Debug` shows no value.
 pub(super) struct Parameter(Option<String>);
 
 impl Parameter {
@@ -81,7 +81,7 @@ impl<'r> FromSql<'r> for Record {
 
 /// Why a record cannot be read.
 pub(super) enum Unread {
-    /// Nobody has asked yet what the type with this number is.
+    /// The type with this number is not known yet.
     Type(u32),
     /// Values of the type cannot be read.
     Unknown(String),
@@ -96,7 +96,7 @@ pub(super) enum Kind {
     Other(String),
 }
 
-/// What is known of such types.
+/// What is known about such types, by their numbers.
 pub(super) type Kinds = HashMap<u32, Kind>;
 
 /// Reads bytes from their beginning.
@@ -151,12 +151,12 @@ fn value(of: u32, raw: &[u8], kinds: &Kinds) -> Result<Value, Unread> {
         21 => Value::Integer(i64::from(bytes.i16()?)),
         23 => Value::Integer(i64::from(bytes.i32()?)),
         26 => Value::Integer(i64::from(u32::from_be_bytes(bytes.array()?))),
-        // By its shortest text, as it is shown: 1.1 and not 1.10000002.
+        // The number is read from its shortest text: 1.1 and not 1.10000002.
         700 => number(&f32::from_be_bytes(bytes.array()?).to_string(), true),
         701 => Value::Real(f64::from_be_bytes(bytes.array()?)),
         1700 => numeric(&mut bytes)?,
         18 | 19 | 25 | 114 | 142 | 705 | 1043 => text(raw)?,
-        // Filled up with spaces, which do not count.
+        // `char(n)` is padded with spaces, which do not count.
         1042 => Value::from(utf8(raw)?.trim_end_matches(' ')),
         17 => Value::Blob(raw.to_vec()),
         3802 => text(raw.get(1..).ok_or(Unread::Damaged)?)?,
@@ -228,7 +228,7 @@ fn array(of: u32, bytes: &mut Bytes<'_>, kinds: &Kinds) -> Result<Value, Unread>
     Ok(Value::Text(format!("[{}]", elements.join(","))))
 }
 
-/// A number from its text. `is_real`: with a fraction, even if its text shows none.
+/// A number from its text. If `is_real`, it is a floating-point number even if the text has no fraction.
 pub(super) fn number(text: &str, is_real: bool) -> Value {
     let real = || text.parse().map_or_else(|_| Value::from(text), Value::Real);
     if is_real || text.contains(['.', 'e', 'E']) {

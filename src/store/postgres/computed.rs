@@ -1,4 +1,4 @@
-//! Computes what a statement asks of Rust.
+//! Computes the values that a statement needs from Rust.
 
 use std::collections::HashMap;
 
@@ -24,12 +24,12 @@ pub(super) struct Refusal {
     pub(super) unreadable: Option<Unreadable>,
 }
 
-/// What could not be computed, by the digest of what was asked.
+/// The computations that failed, by the digest of the question.
 pub(super) type Refusals = HashMap<String, Refusal>;
 
 const GARBLED: Failure = Failure::Ours("a question to Rust cannot be read");
 
-/// What was asked: the kind of computation, its numbers, and its values.
+/// A question: its numbers and its values. The kind of computation comes before it.
 struct Asked<'a> {
     parts: std::vec::IntoIter<&'a str>,
 }
@@ -103,7 +103,7 @@ fn spelled(is: bool) -> Option<String> {
 
 fn of_treatment(working: &mut Working, tag: &str, rest: &mut Asked<'_>) -> Result<Option<String>, Failure> {
     let n = rest.number()?;
-    // The customer's number stands before the value.
+    // The customer's number comes before the value.
     let customer = match tag {
         "mentions" | "released" | "uncertain" => rest.number()?,
         _ => 0,

@@ -13,7 +13,7 @@ pub(super) struct PostgresDialect;
 /// values. No SQL has this character.
 pub(super) const PARTS: char = '\0';
 
-/// Marks the column that says the type of a new value.
+/// Marks the column from which a new value has its type.
 const WITNESS: &str = "/*of*/";
 
 impl Dialect for PostgresDialect {
@@ -83,7 +83,7 @@ impl Dialect for PostgresDialect {
         let read = |(n, (name, datatype)): (usize, &(String, Datatype))| {
             let value = value(n);
             let text = format!("{value} #>> '{{}}'");
-            // A text in a column of numbers equals no number.
+            // A text never equals a number, so a text for a column of numbers becomes NULL.
             let read = match datatype {
                 Datatype::Integer => {
                     format!("CASE jsonb_typeof({value}) WHEN 'number' THEN ({text})::bigint END")
@@ -91,7 +91,7 @@ impl Dialect for PostgresDialect {
                 Datatype::Real => {
                     format!("CASE jsonb_typeof({value}) WHEN 'number' THEN ({text})::float8 END")
                 }
-                // Bytes are spelled as text, which is also how a column of bytes reads them.
+                // Bytes are written as text. A column of bytes also reads this text.
                 Datatype::Blob | Datatype::Any | Datatype::Numeric | Datatype::Text => format!(
                     "CASE jsonb_typeof({value}) WHEN 'object' THEN '\\x' || ({value} ->> 'bytes') ELSE {text} END"
                 ),
@@ -106,7 +106,7 @@ impl Dialect for PostgresDialect {
         )
     }
 
-    /// Quoted, so that the constant takes the type of the column beside it.
+    /// The constant is quoted, so that it takes the type of the column with which it is compared.
     fn literal(&self, value: &Value) -> String {
         match value {
             Value::Null => "NULL".to_owned(),
@@ -122,7 +122,8 @@ impl Dialect for PostgresDialect {
     }
 
     fn is(&self, one: &str, other: &str) -> String {
-        // Only a text is empty: for a column of another type the constant would be no value at all.
+        // Only a text can be empty. For a column of another type, an empty constant would be an error, so the column
+        // is compared as text.
         let one = if other == "''" { format!("({one})::text") } else { one.to_owned() };
         format!("{one} IS NOT DISTINCT FROM {other}")
     }
@@ -181,7 +182,7 @@ impl Dialect for PostgresDialect {
         format!(" UNION SELECT step.* FROM {name} CROSS JOIN LATERAL ({}) AS step", each.join(" UNION ALL "))
     }
 
-    /// PostgreSQL itself folds ASCII. Rust folds every other text, because the two know different rules for it.
+    /// PostgreSQL itself folds ASCII. Rust folds every other text, because the two have different rules for it.
     fn compared(&self, compare: Compare, value: &str) -> String {
         let text = format!("({value})::text");
         let folded = |folds: &str, tag: &str| {
@@ -192,7 +193,7 @@ impl Dialect for PostgresDialect {
         match compare {
             Compare::Exact => value.to_owned(),
             Compare::Text => text,
-            // A blank text is no value, and leads nowhere.
+            // A blank text counts as no value, and leads nowhere.
             Compare::NoCase => folded(
                 &format!("CASE WHEN {} <> '' THEN lower({text} COLLATE \"C\") END", trimmed(&text)),
                 "nocase",
@@ -231,7 +232,7 @@ impl Dialect for PostgresDialect {
         format!("({column})::text")
     }
 
-    /// Looks the result up, by all arguments.
+    /// Looks up the result by all arguments.
     fn computed(&self, what: &Computed<'_>) -> String {
         match what {
             Computed::Value { slot, old, key } => value("value", *slot, old, key),
@@ -320,7 +321,7 @@ fn columns_of(list: &str) -> Vec<&str> {
     columns.into_iter().map(str::trim).filter(|column| !column.is_empty()).collect()
 }
 
-/// What is asked of Rust, as one text: the kind of computation, numbers, and values with their types.
+/// A question to Rust as one text: the kind of computation, its numbers, and its values with their types.
 fn asked(tag: &str, numbers: &[&dyn std::fmt::Display], values: &[&str]) -> String {
     asked_of(tag, numbers, values.iter().map(|value| (*value, *value)))
 }

@@ -1,4 +1,4 @@
-//! The end of a transaction: which tables it wrote to, and what became of it if its connection was cut.
+//! The end of a transaction: to which tables it wrote, and whether it was committed if its connection was cut.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use super::session::{PostgresSession, Writes, locked};
 use crate::data_map::Value;
 use crate::store::sql::{ByTriggers, Dialect as _, Fault, json_rows};
 
-/// How long the fate of a transaction is asked for whose commit was cut.
+/// How long the store asks for the result of a transaction if the connection was cut during its commit.
 const FATE: Duration = Duration::from_secs(10);
 
 impl PostgresSession<'_> {
@@ -43,7 +43,7 @@ impl PostgresSession<'_> {
             }
         }
         let written = open.written.clone();
-        // Where the server counts what our statements wrote and nothing else, no table has to be looked up.
+        // If the server counts exactly the rows of our statements, no table has to be looked up.
         let sum = |all: &mut dyn Iterator<Item = &Writes>| {
             all.fold((0, 0), |(added, changed), one| (added + one.added, changed + one.changed))
         };
@@ -115,7 +115,7 @@ impl PostgresSession<'_> {
         Ok(rows.first().and_then(|row| row.first()).and_then(Value::as_text).map(str::to_owned))
     }
 
-    /// What became of a transaction whose commit was cut: asks the server over another connection.
+    /// Asks the server over another connection whether a transaction was committed whose connection was cut.
     pub(super) fn fate(&mut self, number: &str) -> Result<(), Fault> {
         let unknown = "the connection was cut during COMMIT, and the server cannot say what became of the transaction; \
                        whoever reads the records again sees it";

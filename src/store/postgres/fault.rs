@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean. A server's detail and hint are never passed on, because they hold values.
+//! Converts PostgreSQL's errors. A server's detail and hint are never passed on, because they contain values.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
@@ -8,7 +8,7 @@ use crate::store::sql::{Constraint, ConstraintKind, Fault};
 /// An error of the server or of the connection.
 pub(crate) struct Trouble {
     pub(crate) fault: Fault,
-    /// Whether the whole transaction can be tried again: it lost against another one.
+    /// Whether the whole transaction can be repeated, because it failed in a conflict with another one.
     pub(crate) is_again: bool,
     /// Whether the connection is gone, so that nobody knows what the server did.
     pub(crate) is_lost: bool,
@@ -55,15 +55,15 @@ fn fault(error: &DbError, code: &str) -> Fault {
             constraint(ConstraintKind::Other, format!("constraint {name} of {table}"))
         }
         "22001" => constraint(ConstraintKind::Other, "a text is longer than its column takes".to_owned()),
-        // `RAISE EXCEPTION`, whose text may hold anything.
+        // `RAISE EXCEPTION`: its text may contain any value.
         _ if code.starts_with("P0") => constraint(ConstraintKind::Trigger, "a trigger".to_owned()),
         _ if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
             Fault::Lost(format!("the server ended the work (SQLSTATE {code})"))
         }
         // The login is refused, or there is no such database.
         _ if code.starts_with("28") || code == "3D000" => Fault::NotFound,
-        // The text quotes the statement, which holds no value; within a function it may quote what the function made
-        // of a value.
+        // The text quotes the statement, which contains no value. But inside a function it may quote something that
+        // the function made from a value.
         _ if code.starts_with("42") && error.where_().is_none() => Fault::Other(error.message().to_owned()),
         _ => Fault::Other(format!("PostgreSQL refused (SQLSTATE {code})")),
     }

@@ -10,11 +10,11 @@ use crate::store::sql::{
     checked_chars, constant,
 };
 
-/// The schemas that are the host's.
+/// The condition for the host's schemas.
 const HOSTS: &str =
     "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'";
 
-/// A number that changes with every change of the schema: each such change writes a row of the catalogue anew.
+/// A number that changes with every change of the schema, because each such change rewrites a row of the catalogue.
 pub(super) fn version(session: &mut PostgresSession<'_>) -> Result<i64, Fault> {
     let of = |catalogue: &str, relation: &str| {
         format!(
@@ -121,7 +121,7 @@ pub(super) fn schema(session: &mut PostgresSession<'_>) -> Result<Schema, Fault>
     Ok(Schema::new(tables.into_values(), Vec::new()))
 }
 
-/// Plain and partitioned tables. A partition is no table of its own: its parent has its rows.
+/// Reads plain and partitioned tables. A partition is not a separate table: its rows belong to its parent.
 fn tables(session: &mut PostgresSession<'_>) -> Result<Tables, Fault> {
     let mut tables = Tables::new();
     let sql = format!(
@@ -232,7 +232,7 @@ fn indexes(session: &mut PostgresSession<'_>, tables: &mut Tables) -> Result<(),
         }
         Ok(())
     })?;
-    // A unique index without NULL is as good as a primary key.
+    // Without a primary key, a unique index without NULL is used as the key.
     for table in tables.values_mut().filter(|table| table.primary_key.is_empty()) {
         let is_there = |name: &String| table.column(name).is_some_and(|column| !column.nullable);
         let key = table.unique.iter().find(|index| !index.partial && index.columns.iter().all(is_there));
@@ -300,7 +300,7 @@ fn foreign_keys(
         let is_same = |(table, known): &(i64, ForeignKey)| {
             *table == root(row.number(0)) && known.columns == key.columns && known.to_table == key.to_table
         };
-        // A key of a partitioned table is there again for each partition.
+        // A key of a partitioned table occurs again for each partition.
         if !keys.iter().any(is_same) {
             keys.push((root(row.number(0)), key));
         }
@@ -327,7 +327,7 @@ fn triggers(session: &mut PostgresSession<'_>, tables: &mut Tables) -> Result<()
         let Some(table) = tables.get_mut(&row.number(0)) else { return Ok(()) };
         let (name, kind, body) = (row.text(1), row.number(2), row.text(4));
         let sql = format!("{} {body}", row.text(3));
-        // What a function's text says is a hint: what it really writes is seen before each commit.
+        // The text of a function is only a hint. What the function really writes is checked before each commit.
         let mut writes: Vec<String> =
             written(&body).iter().filter_map(|name| names.get(&name.to_ascii_lowercase()).cloned()).collect();
         writes.sort();

@@ -1,4 +1,4 @@
-//! A store over an existing PostgreSQL database. It works set by set, with one transaction per batch.
+//! A store over an existing PostgreSQL database. It works with sets of rows, in one transaction per batch.
 //!
 //! [`sql`](super::sql) defines what is done. This module adds what only PostgreSQL has: its connections, its types,
 //! its schema.
@@ -29,14 +29,15 @@ mod session;
 mod settle;
 mod types;
 
-/// The number of times that a transaction is tried which lost against another one.
+/// How many times a transaction is tried if it fails in a conflict with another one.
 const ATTEMPTS: u32 = 5;
 
-/// Customers in a PostgreSQL database, described by a [`SqlMap`]. Made for PostgreSQL 14 or later; tested on 15.
+/// Customers in a PostgreSQL database, described by a [`SqlMap`]. It is made for PostgreSQL 14 or later, and tested
+/// on 15.
 ///
-/// The host makes the pool, with the TLS that it wants. Each call takes a connection from the pool and gives it back.
-/// A batch of customers is one transaction. The number of its statements depends on the record classes, not on the
-/// rows.
+/// The host creates the pool and chooses its TLS. Each call takes a connection from the pool and returns it. A batch
+/// of customers is one transaction. The number of its statements depends on the number of record classes, and not on
+/// the number of rows.
 ///
 /// ```no_run
 /// use deadpool_postgres::tokio_postgres::NoTls;
@@ -56,18 +57,18 @@ const ATTEMPTS: u32 = 5;
 /// | what | how |
 /// |---|---|
 /// | a table | `orders` for a table of the search path, `archive.orders` for any other |
-/// | a view | is no table: map the tables below it |
+/// | a view | cannot be mapped: map its tables instead |
 /// | a partitioned table | is one table; its partitions are not mapped |
 /// | a key | the primary key, or a unique index without NULL. A table without either cannot be mapped |
 /// | transactions | `REPEATABLE READ`. The customers' rows are locked and compared before anything is written |
-/// | a transaction that loses against another one | is repeated up to five times |
-/// | a connection that is cut during COMMIT | the server is asked over another connection what became of the transaction |
-/// | row-level security | is turned off for the transaction: a role whose rows a policy would hide gets an error |
-/// | triggers | before a commit the server's own counts show to which tables they wrote. A table that the map does not expect undoes everything |
-/// | a pooler such as `PgBouncer` | works in transaction mode: nothing lives longer than a transaction |
+/// | a transaction that fails in a conflict with another one | is tried up to five times |
+/// | a connection that is cut during COMMIT | the server is asked over another connection whether the transaction was committed |
+/// | row-level security | is turned off for the transaction: a role gets an error if a policy would hide rows from it |
+/// | triggers | before a commit the server's own counts show to which tables they wrote. If the map does not expect one of these tables, the transaction is undone |
+/// | a pooler such as `PgBouncer` | works in transaction mode, because nothing lives longer than a transaction |
 ///
-/// The role needs `TEMPORARY` on the database, because what is found is kept in temporary tables of the transaction.
-/// `track_counts` has to be on, as it is by default.
+/// The role needs `TEMPORARY` on the database, because the store keeps its results in temporary tables of the
+/// transaction. `track_counts` has to be on, which is the default.
 ///
 /// One store works on one batch at a time. Several processes, or several stores, share the work.
 #[derive(Debug)]
@@ -77,17 +78,17 @@ pub struct PostgresStore {
     shared: Arc<Shared>,
     computing: Computing,
     limits: Limits,
-    /// The work in hand: there is one place where values are computed.
+    /// A lock that lets only one call work at a time.
     turn: Arc<Mutex<()>>,
 }
 
 impl PostgresStore {
-    /// Checks the map against the live schema, over a pool that the host has made.
+    /// Opens the database with a pool of the host, and checks the map against the live schema.
     ///
     /// # Errors
-    /// [`StoreError::Map`] with everything that does not match, at once: tables and columns that do not exist,
-    /// columns that nobody classified, and tables that a foreign key ties to a customer and that nobody mapped or
-    /// ignored. [`StoreError::Unavailable`] if no connection can be made.
+    /// [`StoreError::Map`] with all differences together: tables and columns that do not exist, columns that are not
+    /// classified, and tables with a foreign key to a customer that are neither mapped nor ignored.
+    /// [`StoreError::Unavailable`] if no connection can be made.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -96,7 +97,7 @@ impl PostgresStore {
         Self::on(pool, map).await
     }
 
-    /// A database beside the root store: its map has `[beside]` in place of `[customers]`.
+    /// Opens a database beside the root store. Its map has `[beside]` instead of `[customers]`.
     ///
     /// # Errors
     /// As [`over`](Self::over); also for a map with `[customers]`.
@@ -133,7 +134,7 @@ impl PostgresStore {
     /// [`MapDraft`] shows. Nothing is written.
     ///
     /// # Errors
-    /// The database cannot be read; or it has no such table, or the table has no primary key.
+    /// The database cannot be read, it has no such table, or the table has no primary key.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -151,28 +152,28 @@ impl PostgresStore {
         .unwrap_or_else(|| Err(Fault::Other(STOPPED.to_owned()).into_error(doing)))
     }
 
-    /// The longest time that a statement waits for a lock. Five seconds unless it is said.
+    /// Sets the longest time that a statement waits for a lock. The default is five seconds.
     #[must_use]
     pub fn lock_timeout(mut self, limit: Duration) -> Self {
         self.limits.lock = limit;
         self
     }
 
-    /// The longest time that a statement may take. Five minutes unless it is said.
+    /// Sets the longest time that a statement may take. The default is five minutes.
     #[must_use]
     pub fn statement_timeout(mut self, limit: Duration) -> Self {
         self.limits.statement = limit;
         self
     }
 
-    /// Notes about a valid map, as of the time when the store was opened: columns that `rest` covers, links without
-    /// an index, links to tables that nobody mapped, and owners that are further away than another customer.
+    /// Notes about a valid map, from the time when the store was opened: columns that `rest` covers, links without an
+    /// index, links to tables that are not mapped, and owners that are further away than another customer.
     pub fn notes(&self) -> &[Note] {
         &self.frame.bound.notes
     }
 
-    /// What has changed in the database's schema since the store was opened, as far as it matters to the map: a list
-    /// of sentences. The list is empty if nothing has changed.
+    /// The changes of the database's schema since the store was opened that matter to the map, as sentences. The list
+    /// is empty if nothing has changed.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -180,7 +181,7 @@ impl PostgresStore {
         self.call("comparing the schema", |frame, session| frame.drift(session)).await
     }
 
-    /// Runs work on a connection of the pool, on a thread that may wait. Work that was handed over is finished even if
+    /// Runs work on a connection of the pool, on a thread that may block. Work that was started is finished, even if
     /// nobody waits for its answer any more.
     async fn call<T: Send + 'static>(
         &self,
@@ -212,7 +213,7 @@ impl PostgresStore {
 
 const STOPPED: &str = "the thread of the database has stopped";
 
-/// Runs work on a thread that may wait. `None` if the work panicked.
+/// Runs work on a thread that may block. `None` if the work panicked.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
 }

@@ -1,27 +1,27 @@
 //! The temporary tables and functions of a transaction.
 //!
-//! Nothing of the store's lives longer than a transaction, so a pooler may give each transaction another connection.
-//! A table or function is created when the first statement of a transaction names it. Tables disappear with the
-//! transaction; functions are dropped before it commits.
+//! Nothing of the store lives longer than a transaction, so a pooler may give each transaction another connection. A
+//! table or function is created when the first statement of a transaction names it. Tables disappear at the end of
+//! the transaction. Functions are dropped before it commits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How the statement that creates a temporary table begins. The name follows.
+/// The beginning of the statement that creates a temporary table. The name follows.
 pub(super) const CREATE: &str = "CREATE TEMPORARY TABLE ";
 
 /// The prefix of all names.
 const OURS: &str = "pg_temp.relinquish_";
 
-/// Looks up a result as text, whether something is true, a number, or a new value of a column.
+/// The functions that look up a result: a text, a truth value, a number, or a new value of a column.
 pub(super) const TEXT: &str = "relinquish_text";
 pub(super) const TRUE: &str = "relinquish_true";
 pub(super) const NUMBER: &str = "relinquish_number";
 pub(super) const VALUE: &str = "relinquish_value";
 /// A text as a value of a column's type, or NULL.
 pub(super) const AS: &str = "relinquish_as";
-/// Results, by the digest of what is asked.
+/// The table of results, by the digest of the question.
 pub(super) const KNOWN: &str = "relinquish_known";
-/// What was asked and is not known.
+/// The table of questions without a result yet.
 pub(super) const ASKED: &str = "relinquish_asked";
 
 /// The name with its schema.
@@ -29,12 +29,12 @@ pub(super) fn spelled(name: &str) -> String {
     format!("pg_temp.{name}")
 }
 
-/// Whether a statement looks up results.
+/// Whether a statement looks up results of Rust.
 pub(super) fn is_computed(sql: &str) -> bool {
     named(sql).any(|name| matches!(name, TEXT | TRUE | NUMBER | VALUE))
 }
 
-/// The tables and functions of ours that a statement names.
+/// The store's own tables and functions that a statement names.
 fn named(sql: &str) -> impl Iterator<Item = &str> {
     sql.match_indices(OURS).filter_map(|(at, _)| {
         let name = sql.get(at + "pg_temp.".len()..)?;
@@ -49,7 +49,7 @@ struct Own {
     create: String,
     /// What is created before it.
     needs: Vec<String>,
-    /// How it is dropped, if it would stay.
+    /// The statement that drops it, if it would stay after the transaction.
     drop: Option<&'static str>,
 }
 
@@ -77,7 +77,8 @@ impl Default for Owns {
                 &[],
                 None,
             ),
-            // The key is a digest, because an index takes no long texts. A result that failed is asked with NULL.
+            // The key is a digest, because an index cannot contain long texts. A question that failed before is
+            // stored with NULL.
             of(
                 TEXT,
                 "CREATE FUNCTION pg_temp.relinquish_text(asked text) RETURNS text LANGUAGE plpgsql AS $own$
@@ -106,7 +107,7 @@ impl Default for Owns {
                 &[TEXT],
                 Some("DROP FUNCTION pg_temp.relinquish_number(text)"),
             ),
-            // An unknown value is the old one for now: a domain may refuse NULL.
+            // While the new value is unknown, the function returns the old one, because a domain may refuse NULL.
             of(
                 VALUE,
                 "CREATE FUNCTION pg_temp.relinquish_value(asked text, old anyelement) RETURNS anyelement LANGUAGE plpgsql AS
@@ -122,7 +123,8 @@ impl Default for Owns {
                 &[KNOWN, ASKED],
                 Some("DROP FUNCTION pg_temp.relinquish_value(text, anyelement)"),
             ),
-            // Stable, so that an index finds the value. A UUID in another spelling than the database's own is no key.
+            // The function is `STABLE`, so that an index can be used. A UUID that is not spelled as the database
+            // spells it is not a key.
             of(
                 AS,
                 "CREATE FUNCTION pg_temp.relinquish_as(value text, witness anyelement) RETURNS anyelement LANGUAGE plpgsql STABLE AS

@@ -78,7 +78,7 @@ impl RecordStore for PostgresStore {
             let erased =
                 frame.knowing(&request.known, || frame.erase(session, &request.targets, &work, &mut answers));
             match erased {
-                // The customers with an answer are committed; the others count as not tried.
+                // The customers with an answer are committed. The others count as not tried.
                 Err(trouble) if answers.is_empty() => Err(trouble),
                 Ok(()) | Err(_) => Ok(answers),
             }

@@ -6,21 +6,21 @@ use super::session::PostgresSession;
 use crate::data_map::Value;
 use crate::store::sql::{Bound, Fault, Trouble};
 
-/// The number of times that a table is written anew.
+/// How many times a table is rewritten at most.
 const REWRITES: u32 = 10;
-/// How long other transactions are waited for.
+/// How long the scrub waits for other transactions.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Writes each mapped table and its indexes anew, gathers their statistics again, writes the statistics anew as well,
-/// and flushes what was written.
+/// Rewrites each mapped table and its indexes, gathers their statistics again, rewrites the statistics too, and
+/// flushes everything to disk.
 ///
-/// PostgreSQL itself only warns a role that may not do this, so it is checked first.
+/// PostgreSQL only gives a warning to a role without the right to do this. So the rights are checked first.
 pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<(), Trouble> {
     let mut names: Vec<String> = bound.classes.iter().map(|class| bound.table(&class.table)).collect();
     names.sort();
     names.dedup();
     let list = Value::Text(serde_json::Value::from(names.clone()).to_string());
-    // With the partitions, and the schema of each.
+    // The mapped tables and their partitions, each with its schema.
     let rows = session.within(|session| {
         session.read(
             "WITH RECURSIVE own(oid) AS (
@@ -60,7 +60,8 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
     for table in tables {
         rewrite(session, &table)?;
     }
-    // The statistics of just now have replaced the old ones. Nobody counts what is left of those, so this is done twice.
+    // The new statistics have replaced the old ones. No count shows whether old rows were left, so this is done
+    // twice.
     for statistics in ["pg_statistic", "pg_statistic_ext_data", "pg_statistic", "pg_statistic_ext_data"] {
         wait_for_others(session)?;
         session.alone(&format!("VACUUM (FULL) pg_catalog.{statistics}"))?;
@@ -71,8 +72,8 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
     Ok(())
 }
 
-/// Writes a table anew, again and again until nothing old was copied: a connection that just begins can hold old rows
-/// as well, and is not shown anywhere. ANALYZE counts what is left of them.
+/// Rewrites a table until no old row was copied. A new connection, which is not shown anywhere yet, may also keep old
+/// rows alive. ANALYZE counts the old rows that are left.
 fn rewrite(session: &mut PostgresSession<'_>, table: &str) -> Result<(), Fault> {
     for _ in 0..REWRITES {
         wait_for_others(session)?;
@@ -88,8 +89,8 @@ fn rewrite(session: &mut PostgresSession<'_>, table: &str) -> Result<(), Fault> 
     Err(Fault::Busy)
 }
 
-/// Waits until no other transaction can still see what was erased. Until then PostgreSQL copies old rows. A transaction
-/// that writes in another database of the server counts as well, because new snapshots begin with it.
+/// Waits until no other transaction can still see erased rows. Until then PostgreSQL copies old rows. A writing
+/// transaction in another database of the server counts as well, because new snapshots depend on it.
 fn wait_for_others(session: &mut PostgresSession<'_>) -> Result<(), Fault> {
     let sql = "SELECT pg_current_xact_id()::text";
     let rows = session.within(|session| session.read(sql, &[]))?;
@@ -120,7 +121,7 @@ fn wait_for_others(session: &mut PostgresSession<'_>) -> Result<(), Fault> {
     }
 }
 
-/// What the role may do beside the mapped tables.
+/// The rights of the role outside the mapped tables.
 struct May {
     clean_statistics: bool,
     flush: bool,

@@ -1,4 +1,4 @@
-//! A PostgreSQL connection as a [`Session`], on a thread that may wait.
+//! A PostgreSQL connection as a [`Session`], on a thread that may block.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::data_map::Value;
 use crate::hex;
 use crate::store::sql::{Bound, ByTriggers, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap};
 
-/// What all sessions of a store share.
+/// The data that all sessions of a store share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     owns: Mutex<own::Owns>,
@@ -58,7 +58,7 @@ impl Default for Limits {
     }
 }
 
-/// How long an answer may come after the server has given the statement up.
+/// How long an answer is awaited after the server's own time limit for the statement.
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) struct PostgresSession<'s> {
@@ -84,11 +84,11 @@ pub(super) struct Writes {
 /// An open transaction.
 pub(super) struct Open {
     purpose: Purpose,
-    /// What of ours it has created.
+    /// The store's own tables and functions that the transaction has created.
     pub(super) has: BTreeSet<String>,
     /// The tables of the host to which it has written, with the rows that its own statements wrote.
     pub(super) written: BTreeMap<String, Writes>,
-    /// The writes of earlier transactions, by table, which the server has not counted up yet.
+    /// The writes of earlier transactions, by table, that the server has not added to its counts yet.
     pub(super) before: BTreeMap<i64, Writes>,
     pub(super) refusals: Refusals,
     /// The state of computing for which results are known.
@@ -106,7 +106,7 @@ impl<'s> PostgresSession<'s> {
         Self { handle, pool, client: None, shared, limits, computing, open: None, is_again: false }
     }
 
-    /// Checks that the server is new enough, and that it counts writes: by these counts triggers are seen.
+    /// Checks that the server is new enough, and that it counts writes. These counts show what triggers wrote.
     pub(super) fn check_server(&mut self) -> Result<(), Fault> {
         let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
                           current_setting('track_counts') = 'on'";
@@ -150,7 +150,7 @@ impl<'s> PostgresSession<'s> {
         })
     }
 
-    /// Closes the connection, so that nobody gets it from the pool.
+    /// Closes the connection, so that the pool cannot give it to anybody else.
     fn give_up(&mut self) {
         drop(self.client.take().map(Object::take));
     }
@@ -223,7 +223,7 @@ impl<'s> PostgresSession<'s> {
         })
     }
 
-    /// The values of a record. Asks for the types of which nothing is known yet.
+    /// The values of a record. Asks the server for types that are not known yet.
     pub(super) fn decoded(&mut self, record: &Record) -> Result<Vec<Value>, Fault> {
         loop {
             let read = cells::record(record, &locked(&self.shared.kinds));
@@ -272,19 +272,20 @@ impl<'s> PostgresSession<'s> {
         records.iter().map(|record| self.decoded(record)).collect()
     }
 
-    /// Creates what a statement names of ours.
+    /// Creates the store's own tables and functions that a statement names.
     pub(super) fn create(&mut self, sql: &str) -> Result<(), Fault> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let creates = locked(&self.shared.owns).missing(sql, &mut open.has).join("; ");
         if creates.is_empty() { Ok(()) } else { self.batch(&creates) }
     }
 
-    /// The statement itself, once everything that it asks of Rust is known and its table is noted.
+    /// Prepares a statement: computes the results that it needs from Rust, and notes its table. Returns the statement
+    /// itself.
     fn prepared<'q>(&mut self, sql: &'q str, parameters: &[Value]) -> Result<&'q str, Fault> {
         let mut parts = sql.split(PARTS);
         let (statement, table, select) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         if let Some(select) = select.filter(|select| !select.is_empty()) {
-            // Every value is counted, so that every value is computed.
+            // The probe counts the values, so that the server computes every one of them.
             let probe = format!("SELECT count(probe) FROM ({select}) AS probe");
             self.settled(&probe, parameters)?;
         }
@@ -310,7 +311,8 @@ impl<'s> PostgresSession<'s> {
         }
     }
 
-    /// The numbers of a statement that returns one row of them. A statement that writes cannot be within another one.
+    /// The numbers from a statement that returns one row of numbers. A statement that writes cannot be inside another
+    /// one.
     fn counts_of(&mut self, sql: &str) -> Result<Vec<u64>, Fault> {
         let numbers: Vec<i64> = self.wait(async |client| {
             let rows = client.query_typed_raw(sql, Vec::<(Parameter, Type)>::new()).await?;
@@ -342,14 +344,14 @@ impl<'s> PostgresSession<'s> {
         })
     }
 
-    /// Runs work in the open transaction, or in one of its own that only reads.
+    /// Runs work in the open transaction. If there is none, it runs in a new transaction that only reads.
     pub(super) fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         if self.open.is_some() {
             return work(self);
         }
         self.begin(Purpose::Read)?;
         let worked = work(self);
-        // Nothing was written, so nothing is lost if the end of it fails.
+        // Nothing was written, so an error at the end of the transaction does not matter.
         drop(self.rollback());
         worked
     }
@@ -371,7 +373,8 @@ impl Session for PostgresSession<'_> {
         }
         self.is_again = false;
         let mut begun = self.begin_on(purpose);
-        // The pool, or an earlier transaction, may have left a connection that the server has closed since.
+        // The connection may come from the pool or from an earlier transaction, and the server may have closed it
+        // since.
         if matches!(begun, Err(Fault::Lost(_))) {
             self.connect()?;
             begun = self.begin_on(purpose);
@@ -439,7 +442,7 @@ impl Session for PostgresSession<'_> {
         })
     }
 
-    /// One statement: foreign keys that cannot be deferred are checked when it ends.
+    /// All deletes are one statement. So foreign keys that cannot be deferred are checked only at its end.
     fn delete_together(&mut self, statements: &[&str]) -> Result<Vec<u64>, Fault> {
         if let [only] = statements {
             return Ok(vec![self.execute(only, &[])?]);
@@ -471,7 +474,7 @@ impl Session for PostgresSession<'_> {
         rows.iter().try_for_each(|row| each(&Values(row)))
     }
 
-    /// The statement returns no row. A statement that is refused does not end the transaction.
+    /// The statement returns no row. A savepoint makes sure that a refused statement does not end the transaction.
     fn prepare(&mut self, sql: &str) -> Result<(), Fault> {
         self.within(|session| {
             session.batch("SAVEPOINT relinquish")?;

@@ -1,4 +1,4 @@
-//! Makes a statement's results known before it counts.
+//! Computes the results that a statement needs from Rust before the statement runs.
 
 use super::own;
 use super::session::PostgresSession;
@@ -6,7 +6,7 @@ use crate::data_map::Value;
 use crate::store::sql::{Fault, json_rows, values};
 
 impl PostgresSession<'_> {
-    /// The rows of a select, once everything that it asks of Rust is known.
+    /// The rows of a select. It is repeated until all results that it needs from Rust are computed.
     pub(super) fn settled(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         if !own::is_computed(sql) {
             return self.read(sql, parameters);
@@ -22,7 +22,7 @@ impl PostgresSession<'_> {
         }
     }
 
-    /// Forgets the results of another state of computing: other people to search for, for example.
+    /// Forgets results that were computed under other conditions, for example for other people to search for.
     pub(super) fn forget(&mut self) -> Result<(), Fault> {
         let version = self.computing.as_ref().and_then(|computing| values::version(&computing.bench));
         let Some(open) = &mut self.open else { return Ok(()) };
@@ -38,7 +38,7 @@ impl PostgresSession<'_> {
         self.batch(&format!("DELETE FROM {known}; DELETE FROM {asked}"))
     }
 
-    /// Checks after a statement that writes that it found every result: a trigger of its own may have changed a row
+    /// Checks that a statement that writes has found every result. A trigger of the table may have changed a row
     /// since the select.
     pub(super) fn found_all(&mut self, sql: &str) -> Result<(), Fault> {
         if !own::is_computed(sql) || self.asked()?.is_empty() {
@@ -48,7 +48,7 @@ impl PostgresSession<'_> {
         Err(Fault::Other(what.to_owned()))
     }
 
-    /// What was asked and not known: digests, and the question. A question that failed before has no text.
+    /// The questions without a result, each with its digest. A question that failed before has no text.
     pub(super) fn asked(&mut self) -> Result<Vec<(String, Option<String>)>, Fault> {
         let sql = format!("SELECT encode(key, 'hex'), asked FROM {}", own::spelled(own::ASKED));
         let rows = self.read(&sql, &[])?;
@@ -56,7 +56,7 @@ impl PostgresSession<'_> {
         Ok(rows.iter().filter_map(|row| Some((text(row.first())?, text(row.get(1))))).collect())
     }
 
-    /// Computes what was asked, and makes it known. If nothing is new, a failure is all that is left.
+    /// Computes the answers and stores them. If there is no new question, an earlier computation must have failed.
     pub(super) fn answer(&mut self, asked: &[(String, Option<String>)]) -> Result<(), Fault> {
         let Some(computing) = self.computing.clone() else {
             return Err(Fault::Other("nothing can be computed before the store is open".to_owned()));

@@ -1,4 +1,4 @@
-//! The types of columns: what a map can know of them.
+//! The types of columns, as far as a map needs them.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub(super) struct Declared {
 }
 
 impl Declared {
-    /// A placeholder in words fits only a text.
+    /// The datatype of the column. A placeholder with words fits only a text.
     pub(super) fn datatype(&self) -> Datatype {
         match self.base.as_str() {
             _ if self.is_enum || self.is_array => Datatype::Numeric,
@@ -28,13 +28,13 @@ impl Declared {
         }
     }
 
-    /// The length of `varchar(n)`. The modifier counts four more.
+    /// The length limit of `varchar(n)`. The modifier is larger by four.
     pub(super) fn max_chars(&self, modifier: i64) -> Option<u32> {
         let is_text = matches!(self.base.as_str(), "varchar" | "bpchar") && !self.is_array;
         if is_text && modifier >= 4 { u32::try_from(modifier - 4).ok() } else { None }
     }
 
-    /// What the type itself refuses.
+    /// The values that the type itself refuses.
     pub(super) fn check(&self) -> Option<Check> {
         let text = format!("its type {}", self.shown);
         if self.is_enum {
@@ -71,7 +71,7 @@ impl Declared {
                 Value::Text(text) if text.trim().parse::<f64>().is_ok() => None,
                 _ => Some(false),
             },
-            // The database reads many spellings. A text without any digit is none of a plain date.
+            // The database reads many spellings of a date. A text without any digit is never a plain date.
             "date" | "timestamp" | "timestamptz" | "time" | "timetz" | "interval" => |value| match value {
                 Value::Text(text) if text.chars().any(|c| c.is_ascii_digit()) => None,
                 Value::Text(text) => Some(["infinity", "-infinity", "epoch", "now"].contains(&text.as_str())),

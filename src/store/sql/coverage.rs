@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 
 use super::bind::{BoundClass, check_column, field, implied, is_condition, is_told_apart, key_of, mapped};
 use super::draft::free_name;
-use super::links::SharedMap;
+use super::links::{LinkRef, SharedMap, Target};
 use super::map::{FieldMap, Ignored, SqlMap};
 use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
 use super::run::{INBOX, MARK};
-use super::schema::{Schema, Table};
+use super::schema::{ForeignKey, Schema, Table};
 use super::tokens::TriggerEvent;
-use super::way::Binder;
-use crate::data_map::{ClassName, Datatype};
+use super::way::{Binder, IS_NO_CLASS};
+use crate::data_map::{ClassName, Datatype, is_reserved};
 use crate::document::{Problem, Reader, join, key};
 
 /// Reports columns that nobody classified, columns that do not exist, and tables that nobody mapped.
@@ -117,16 +117,40 @@ fn check_tied(reader: &mut Reader, mended: &Mended, schema: &Schema, tied: &[Tie
         let _ = write!(problem.way_out, "; of these, nobody mapped {open}");
         is_meant = true;
     }
+    let missing = if is_meant { None } else { missing_class(reader, tied.len()) };
     for tied in tied.iter().filter(|_| !is_meant) {
         // If there is no draft, other tables have to be mapped first. That is no reason to leave the table out.
         let (table, through) = (&tied.table.name, &tied.through);
+        let (mut what, mut class) =
+            (format!("a foreign key ties this table to {through}, and nobody mapped it"), "…".to_owned());
+        if let Some((name, place)) = &missing {
+            let _ = write!(what, "; {place} names the class {name}, which is not there");
+            name.clone_into(&mut class);
+        }
+        let name = missing.as_ref().map(|(name, _)| ClassName::from(name.as_str()));
         reader.problem_to_paste(
             table.clone(),
-            format!("a foreign key ties this table to {through}, and nobody mapped it"),
-            format!("write [records.…] with table = \"{table}\", or ignore.{table} = \"reason\""),
-            draft(&mended.map, schema, tied).or_else(|| (tied.way.len() == 1).then(|| ignore_block(table))),
+            what,
+            format!("write [records.{class}] with table = \"{table}\", or ignore.{table} = \"reason\""),
+            draft(&mended.map, schema, tied, name)
+                .or_else(|| (tied.way.len() == 1).then(|| ignore_block(table))),
         );
     }
+}
+
+/// The class that links name and that is not there, if it can only be the class of the one table that nobody mapped. Takes
+/// the problem away: it is the same mistake. Gives the name, and where it stands first.
+fn missing_class(reader: &mut Reader, tied: usize) -> Option<(String, String)> {
+    let is_missing = |problem: &Problem| problem.what.ends_with(IS_NO_CLASS) && problem.paste.is_none();
+    let mut missing = reader.problems().iter().filter(|problem| is_missing(problem));
+    let only = missing.next().filter(|_| missing.next().is_none() && tied == 1)?;
+    let name = only.what.strip_suffix(IS_NO_CLASS)?.to_owned();
+    let (place, what) = (only.path.clone(), only.what.clone());
+    if only.way_out.starts_with("did you mean") || is_reserved(&name) {
+        return None;
+    }
+    reader.drop_all(|problem| problem.what == what);
+    Some((name, place))
 }
 
 /// The map's statements about the columns of a class.
@@ -188,7 +212,11 @@ struct Tied<'s> {
 }
 
 /// A record class for a table, as lines to paste.
-fn draft(map: &SqlMap, schema: &Schema, tied: &Tied<'_>) -> Option<String> {
+fn draft(map: &SqlMap, schema: &Schema, tied: &Tied<'_>, name: Option<ClassName>) -> Option<String> {
+    // Ways that go on over several columns contradict one another: only one of these can be the owner.
+    if gone_over(map, schema, tied.table).len() > 1 {
+        return None;
+    }
     let key =
         if tied.table.primary_key.is_empty() { tied.table.handle() } else { tied.table.primary_key.clone() };
     let mut classes =
@@ -197,9 +225,46 @@ fn draft(map: &SqlMap, schema: &Schema, tied: &Tied<'_>) -> Option<String> {
         let Some(table) = schema.table(&record.table) else { continue };
         classes.push((name.clone(), table.name.clone(), key_of(record, table)));
     }
-    classes.push((free_name(map, &tied.table.name), tied.table.name.clone(), key));
+    classes.push((name.unwrap_or_else(|| free_name(map, &tied.table.name)), tied.table.name.clone(), key));
     let binder = Binder { map, schema, classes: &classes, has_lost_tables: false, named: RefCell::default() };
     binder.draft(&tied.way)
+}
+
+/// Whether a table is reported as one that foreign keys tie to a customer and that nobody mapped.
+pub(super) fn is_tied(map: &SqlMap, schema: &Schema, table: &str) -> bool {
+    schema.table(&map.customers.table).is_some()
+        && tied(map, schema).iter().any(|tied| tied.table.name.eq_ignore_ascii_case(table))
+}
+
+/// The columns by which ways of the map go on from a table: ways of other classes, over a table that nobody mapped.
+fn gone_over(map: &SqlMap, schema: &Schema, table: &Table) -> BTreeSet<Vec<String>> {
+    let mut found = BTreeSet::new();
+    for record in map.records.values() {
+        let ends = record.ends.links.values().filter_map(|end| end.link.as_ref());
+        let shared = record.shared.iter().filter_map(|shared| match shared {
+            SharedMap::Own(link) => Some(link),
+            SharedMap::Of(..) => None,
+        });
+        let named = record.owner.iter().chain(shared).filter_map(|link| match link {
+            LinkRef::Word(word) => map.links.get(word),
+            LinkRef::Full(link) => Some(&**link),
+        });
+        for way in named.chain(ends) {
+            let mut at = schema.table(&record.table);
+            for (link, next) in std::iter::once(way).chain(&way.further).zip(&way.further) {
+                let to = match &link.to {
+                    Some(Target::Table(table, _)) => Some(table),
+                    Some(Target::Class(_) | Target::Column(..)) => None,
+                    None => at.and_then(|at| at.foreign_key(&link.columns)).map(|key| &key.to_table),
+                };
+                at = to.and_then(|to| schema.table(to));
+                if at.is_some_and(|at| at.name == table.name) {
+                    found.insert(next.columns.iter().map(|column| column.to_ascii_lowercase()).collect());
+                }
+            }
+        }
+    }
+    found
 }
 
 /// The tables that foreign keys tie to a mapped table, directly or through other tables, and that are neither mapped
@@ -218,8 +283,15 @@ fn tied<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<Tied<'s>> {
                 let further = reached.get(&key.to_table.to_ascii_lowercase())?;
                 Some((key, [std::slice::from_ref(&key.columns), further].concat()))
             });
-            // If several foreign keys lead there, use the first one that the table declares.
-            let Some((key, way)) = ways.min_by_key(|(_, way)| way.len()) else { continue };
+            // If several foreign keys lead there: the one by which ways of other classes go on, then one to the customers.
+            let over = gone_over(map, schema, table);
+            let rank = |(key, way): &(&ForeignKey, Vec<Vec<String>>)| {
+                let columns: Vec<String> =
+                    key.columns.iter().map(|column| column.to_ascii_lowercase()).collect();
+                let to_customers = key.to_table.eq_ignore_ascii_case(&map.customers.table);
+                (!over.contains(&columns), !to_customers, way.len())
+            };
+            let Some((key, way)) = ways.min_by_key(rank) else { continue };
             level.push(Tied { table, through: key.to_table.clone(), way });
         }
         if level.is_empty() {

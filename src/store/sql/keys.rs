@@ -7,6 +7,12 @@ use crate::hex;
 /// The values that a text may mean, the more likely first, for columns of these types. `None` if the text is not a
 /// key with the right number of parts.
 pub(crate) fn read(text: &str, columns: &[Datatype]) -> Option<Vec<Vec<Value>>> {
+    // Most keys are numbers. A number in a column of whole numbers can be read in one way only.
+    if let ([Datatype::Integer], Ok(number)) = (columns, text.parse::<i64>())
+        && number.to_string() == text
+    {
+        return Some(vec![vec![Value::Integer(number)]]);
+    }
     let parts: Vec<String> = match columns {
         [_] => vec![text.to_owned()],
         _ => text.split(':').map(unescaped).collect::<Option<_>>()?,

@@ -397,8 +397,18 @@ pub(super) fn read_shared(reader: &mut Reader, path: &str, value: &Json) -> Opti
         .enumerate()
         .map(|(n, item)| {
             let path = format!("{path}[{n}]");
-            let word = item.as_str().and_then(|text| text.split_once('.'));
-            match word {
+            let of_another = |item: &Json| item.as_str().and_then(|text| text.split_once('.')).is_some();
+            if let Some(inner) = item.as_array().filter(|inner| inner.iter().any(of_another)) {
+                let all: Vec<String> =
+                    inner.iter().filter_map(Json::as_str).map(|word| format!("\"{word}\"")).collect();
+                reader.problem(
+                    path,
+                    "is a list within the list, and only the columns of one key of this class stand in such a list",
+                    format!("write each link by itself: shared = [{}]", all.join(", ")),
+                );
+                return None;
+            }
+            match item.as_str().and_then(|text| text.split_once('.')) {
                 Some((class, link)) => Some(SharedMap::Of(class.into(), link.to_owned())),
                 None => read_link_ref(reader, &path, item).map(SharedMap::Own),
             }

@@ -25,6 +25,11 @@ pub(crate) fn flag(condition: &str) -> String {
     format!("CASE WHEN {condition} THEN 1 ELSE 0 END")
 }
 
+/// The condition that a text is blank. A blank text is no value: two people without an address are not one.
+pub(crate) fn is_blank(text: &str) -> String {
+    format!("trim({text}, ' \t\n\u{b}\u{c}\r') = ''")
+}
+
 /// The number of rows that meet a condition.
 pub(crate) fn count_if(condition: &str) -> String {
     format!("coalesce(sum({}), 0)", flag(condition))

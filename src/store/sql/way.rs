@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::{check_column, own_name};
+use super::coverage::is_tied;
 use super::draft::{self, Way};
 use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{Ends, SqlMap};
@@ -74,6 +75,9 @@ pub(super) struct Foot<'s> {
     /// Columns that distinguish the classes of the table.
     pub(super) divides: BTreeSet<String>,
 }
+
+/// What is said of a class that a link names, and that the map does not have.
+pub(super) const IS_NO_CLASS: &str = " is no record class";
 
 /// Everything against which links are checked.
 pub(super) struct Binder<'s> {
@@ -385,7 +389,8 @@ impl<'s> Binder<'s> {
                 return self.check_rest(reader, path, rest, far, link);
             }
         }
-        if self.has_lost_tables {
+        // That nobody mapped the table is one problem, whoever leads there.
+        if self.has_lost_tables || is_tied(self.map, self.schema, &at.name) {
             return None;
         }
         let what = format!("ends at table {}, which is not mapped, and not at the customers", at.name);
@@ -470,7 +475,7 @@ impl<'s> Binder<'s> {
                     let known: Vec<&str> = self.classes.iter().map(|(name, ..)| name.as_str()).collect();
                     reader.problem(
                         join(path, "to"),
-                        format!("{class} is no record class"),
+                        format!("{class}{IS_NO_CLASS}"),
                         suggest(class.as_str(), known),
                     );
                     return None;

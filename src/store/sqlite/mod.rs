@@ -37,6 +37,17 @@ pub struct SqliteStore {
     frame: Arc<Frame>,
 }
 
+/// The size of the page cache of a connection that the store has opened itself, in KiB. Each batch is read several times:
+/// it is counted, erased and read back. SQLite's own default of 2 MB does not hold the pages of a usual batch.
+const CACHE: i64 = 16 << 10;
+
+fn open(path: &Path) -> Result<Connection, Fault> {
+    let connection = sqlite::open(path, false)?;
+    // SQLite takes a negative number for KiB.
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    Ok(connection)
+}
+
 impl SqliteStore {
     /// Opens a database and checks the map against its live schema.
     ///
@@ -46,7 +57,7 @@ impl SqliteStore {
     /// ignored. Other errors: the file is missing, locked, read-only, or not a database.
     pub fn open(path: impl AsRef<Path>, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
-        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
+        let connection = open(path.as_ref()).map_err(|fault| fault.into_error(doing))?;
         map.is_of_root()?;
         Self::on(connection, map, doing)
     }
@@ -57,7 +68,7 @@ impl SqliteStore {
     /// As [`open`](Self::open); also for a map with `[customers]`.
     pub fn beside(path: impl AsRef<Path>, map: &SqlMap) -> Result<Beside<Self>, StoreError> {
         let doing = "opening the database";
-        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
+        let connection = open(path.as_ref()).map_err(|fault| fault.into_error(doing))?;
         map.is_beside()?;
         Ok(Beside::new(Self::on(connection, map, doing)?))
     }

@@ -7,7 +7,7 @@ use crate::customer::{Customer, CustomerId};
 use crate::store::{Counts, CustomerStore, Erased, StoreError, Tally, TallyRequest, Target};
 use crate::treatment::{RecordAction, Treatment, TreatmentName};
 
-/// How often a store may say that there is more to do.
+/// How often a store may answer that there is more to do.
 const PARTS: usize = 1_000;
 
 fn word(answer: Option<&Result<Erased, StoreError>>) -> &'static str {
@@ -21,10 +21,11 @@ fn word(answer: Option<&Result<Erased, StoreError>>) -> &'static str {
     }
 }
 
-/// The records of treated classes that the counting before does not explain: class, counted before, treated.
+/// The classes for which the number of treated records does not fit the count before. Gives class, counted before,
+/// treated.
 fn uncounted(treatment: &Treatment, before: &Tally, counts: &Counts) -> Option<(String, u64, u64)> {
     treatment.classes().iter().find_map(|(name, class)| {
-        // Who else has a record decides what becomes of it, and the counts say it by other words.
+        // Records that others own too, or fields in records of others, have their own counts.
         let is_shared = before.others.contains_key(name) || before.fields.contains_key(name);
         if matches!(class.action(), RecordAction::Keep { .. }) || is_shared {
             return None;
@@ -48,7 +49,7 @@ impl<S: CustomerStore> Bench<S> {
         works("erase", self.store().erase(&self.request(targets, treatment, seed)).await)
     }
 
-    /// Erases the rest, if the first answer says that there is more. What was treated in all.
+    /// Erases the rest, if the first answer says that there is more. Returns the sum of all counts.
     async fn finish(
         &self,
         first: Option<&Result<Erased, StoreError>>,
@@ -72,7 +73,7 @@ impl<S: CustomerStore> Bench<S> {
         }
     }
 
-    /// Who is not as expected, or is not there, is left alone.
+    /// Checks that erase does not touch a customer who has changed, or who does not exist.
     pub(super) async fn compares(&self, name: &TreatmentName) -> Result<(), Broken> {
         let (one, two, _) = self.few()?;
         let treatment = self.treatment(name, one)?;
@@ -169,7 +170,7 @@ impl<S: CustomerStore> Bench<S> {
         )
     }
 
-    /// A customer who cannot be erased, between others.
+    /// Checks a batch in which one customer cannot be erased.
     pub(super) async fn bears_a_spoilt_one(&self, name: &TreatmentName) -> Result<(), Broken> {
         let Some(spoil) = &self.stock.spoil else { return Ok(()) };
         let (one, spoilt, rest) = self.few()?;
@@ -183,7 +184,7 @@ impl<S: CustomerStore> Bench<S> {
         }
         spoil(&spoilt.id);
         let rows = self.rows_of(&spoilt.id);
-        // The spoilt one is at the second place, between its neighbours.
+        // The spoilt customer is the second one, between two others.
         let mut order: Vec<&Customer> = neighbours.clone();
         order.insert(1, spoilt);
         let ids: Vec<CustomerId> = order.iter().map(|customer| customer.id.clone()).collect();
@@ -204,7 +205,7 @@ impl<S: CustomerStore> Bench<S> {
                 "{name}: the second customer is spoilt, and the others are counted otherwise than before"
             ),
         )?;
-        // Facts of the spoilt one may not be readable any more, so the old ones count.
+        // The facts of the spoilt customer may be unreadable now, so the facts from before are used.
         let targets = order.iter().map(|customer| target(customer)).collect();
         let answers = self.store().erase(&self.request(targets, &treatment, 1)).await.map_err(|error| {
             Law::NeighboursUnharmed

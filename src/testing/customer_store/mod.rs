@@ -16,12 +16,12 @@ mod erasing;
 mod reading;
 mod status;
 
-/// More customers than any page of a contract asks for.
+/// A page size that is larger than the number of customers.
 const MANY: usize = 1_000;
 
-/// Checks what [`CustomerStore`] and [`RecordStore`](crate::RecordStore) promise, on stores that are stocked.
+/// Checks the promises of [`CustomerStore`] and [`RecordStore`](crate::RecordStore), on stores with customers.
 ///
-/// `fresh` is called several times. Each time it gives a store with the same customers, none of whom was touched.
+/// `fresh` is called several times. Each time it returns a store with the same customers, in their original state.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -74,14 +74,14 @@ where
     Ok(())
 }
 
-/// A stocked store, and whom a contract found there.
+/// A store with customers, and the customers that the contract found there.
 struct Bench<S> {
     stock: Stocked<S>,
     policy: Policy,
     customers: Vec<Customer>,
 }
 
-/// How a customer looks from outside.
+/// Everything that the port shows of a customer.
 #[derive(PartialEq)]
 struct Seen {
     expected: Option<Expected>,
@@ -105,7 +105,7 @@ impl<S: CustomerStore> Bench<S> {
         Law::FixtureSuffices
             .hold(!policy.treatments().is_empty(), format_args!("a policy without a treatment"))?;
         let mut customers = page.customers;
-        // Those with whom a contract can do everything come first.
+        // Customers who are not archived come first, because the contract can do everything with them.
         customers.sort_by_key(|customer| customer.status.is_archived());
         Ok(Self { stock, policy, customers })
     }
@@ -114,7 +114,7 @@ impl<S: CustomerStore> Bench<S> {
         &self.stock.adapter
     }
 
-    /// The first two, who are not archived, and the others.
+    /// The first two customers, who are not archived, and the others.
     fn few(&self) -> Result<(&Customer, &Customer, &[Customer]), Broken> {
         match self.customers.as_slice() {
             [one, two, rest @ ..] => Ok((one, two, rest)),
@@ -122,7 +122,7 @@ impl<S: CustomerStore> Bench<S> {
         }
     }
 
-    /// An id that nobody has.
+    /// An id that no customer has.
     fn nobody(&self) -> CustomerId {
         let longest = self.customers.iter().map(|customer| customer.id.as_str()).max_by_key(|id| id.len());
         CustomerId::new(format!("{}0nobody", longest.unwrap_or_default()))
@@ -181,7 +181,8 @@ impl<S: CustomerStore> Bench<S> {
         })
     }
 
-    /// No value of a customer's is in a text. A short one may be there by chance.
+    /// Checks that a text contains no value of a customer. Short values are not checked, because they may be there by
+    /// chance.
     async fn shows_nobody(&self, text: &str, what: &str) -> Result<(), Broken> {
         for (place, customer) in (1..).zip(&self.customers) {
             let identifiers = self.identifiers_of(&customer.id).await?;
@@ -194,7 +195,7 @@ impl<S: CustomerStore> Bench<S> {
     }
 }
 
-/// Who is no more as was expected: a subscription more.
+/// Expected facts that do not fit: with one subscription more.
 fn stale(customer: &Customer) -> Expected {
     let mut other = customer.clone();
     other.active_subscriptions = other.active_subscriptions.wrapping_add(1);

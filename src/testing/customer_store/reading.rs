@@ -1,4 +1,4 @@
-//! Reading customers: pages, facts, identifiers, counts.
+//! Checks the reading of customers: pages, facts, identifiers, counts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use crate::customer::CustomerId;
 use crate::store::{Cursor, CustomerStore, PageRequest, Registration, TallyRequest};
 use crate::treatment::TreatmentName;
 
-/// So many pages without anybody are no listing that comes to an end.
+/// After this number of empty pages, the listing counts as endless.
 const EMPTY: usize = 100;
 
 impl<S: CustomerStore> Bench<S> {
-    /// Everybody, in pages of a size.
+    /// Reads all customers, in pages of this size.
     async fn walk(&self, limit: usize) -> Result<Vec<CustomerId>, Broken> {
         let (mut found, mut ids, mut empty) = (Vec::new(), BTreeSet::new(), 0);
         let mut request = PageRequest::new(limit);
@@ -65,7 +65,7 @@ impl<S: CustomerStore> Bench<S> {
                 ),
             )?;
         }
-        // Behind every id, and a text that no store makes.
+        // This cursor sorts after every id, and no store makes such a text.
         let foreign = PageRequest::new(1).after(Some(Cursor::new("\u{10ffff} is no place of this store")));
         let page = self.store().page(&foreign).await;
         let begins = page.is_ok_and(|page| page.customers.first().map(|first| &first.id) == all.first());

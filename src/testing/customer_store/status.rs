@@ -1,10 +1,10 @@
-//! The reversible first step, and taking it back.
+//! Checks the reversible first step, and its reversal.
 
 use super::{Bench, Broken, Law, stale, works};
 use crate::customer::{Customer, CustomerId, Expected, FormerStatus};
 use crate::store::{CustomerStore, Deactivated, Deactivation, Reactivated, Reactivation};
 
-/// An answer in a word: what undoes a deactivation is nobody's to see.
+/// An answer in one word. The data for undoing a deactivation are not shown.
 fn word(answer: Option<&Deactivated>) -> &'static str {
     match answer {
         None => "none",
@@ -113,7 +113,8 @@ impl<S: CustomerStore> Bench<S> {
             answer == Some(Reactivated::Missing),
             format_args!("reactivate of nobody answered {answer:?}"),
         )?;
-        // What is told before the deactivation undoes it: whoever lost the answer of the deactivation has nothing else.
+        // The former status from the facts must be enough to undo the deactivation: if the answer was lost, there is
+        // nothing else.
         let answer = self.reactivated(&one.id, &one.former_status).await?;
         let after = self.expected(one).await?;
         Law::ReactivateRestores.hold(

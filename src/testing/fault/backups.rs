@@ -1,4 +1,4 @@
-//! Faults on the way to backups.
+//! Injects faults into calls to backups.
 
 use async_trait::async_trait;
 

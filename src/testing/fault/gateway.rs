@@ -1,4 +1,4 @@
-//! Faults on the way to a gateway.
+//! Injects faults into calls to a gateway.
 
 use std::time::Duration;
 

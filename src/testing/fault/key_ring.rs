@@ -1,4 +1,4 @@
-//! Faults on the way to a key ring.
+//! Injects faults into calls to a key ring.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Faults on the way to a ledger.
+//! Injects faults into calls to a ledger.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Faults on the way to the texts of others.
+//! Injects faults into calls that redact the texts of others.
 
 use async_trait::async_trait;
 

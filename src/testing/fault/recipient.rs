@@ -1,4 +1,4 @@
-//! Faults on the way to a recipient.
+//! Injects faults into calls to a recipient.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ impl<T: Recipient> Recipient for Faulty<T> {
         self.inner.recipient()
     }
 
-    fn most_at_once(&self) -> usize {
-        self.inner.most_at_once()
+    fn max_batch(&self) -> usize {
+        self.inner.max_batch()
     }
 
     fn longest_call(&self) -> Duration {

@@ -1,4 +1,4 @@
-//! Faults on the way to a repository.
+//! Injects faults into calls to a repository.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Faults on the way to a store.
+//! Injects faults into calls to a store.
 
 use async_trait::async_trait;
 

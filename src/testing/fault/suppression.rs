@@ -1,4 +1,4 @@
-//! Faults on the way to a suppression list.
+//! Injects faults into calls to a suppression list.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;

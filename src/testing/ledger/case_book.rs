@@ -1,4 +1,4 @@
-//! What a case book promises: who has which case, for how long, and what came to pass in it.
+//! Checks the promises of a case book about claims, leases and events.
 
 use super::{Bench, Broken, LEASE, Law, samples, works};
 use crate::case::{DeactivationOutcome, Event, Hindrance, Obstacle, Proof};
@@ -15,7 +15,7 @@ fn event(case: &CaseId, event: Event) -> CaseEvent {
     CaseEvent { case: case.clone(), at: samples::noon(), event }
 }
 
-/// Three events as they may come to pass.
+/// Three valid events.
 fn events(case: &CaseId) -> [CaseEvent; 3] {
     let obstacle = Obstacle { step: Step::Records, reason: Hindrance::Changed, waivable: false };
     let proof = Proof::Deactivated(DeactivationOutcome::Already);
@@ -42,7 +42,7 @@ fn is_lost<T>(answer: &Result<T, LedgerError>) -> bool {
     matches!(answer, Err(LedgerError::LostClaim { .. }))
 }
 
-/// What an answer is, in a word.
+/// An answer in one word.
 fn word<T>(answer: &Result<T, LedgerError>) -> String {
     match answer {
         Ok(_) => "success".to_owned(),
@@ -73,7 +73,7 @@ impl Bench<'_> {
         Ok(found.map(|listed| listed.saved.events).unwrap_or_default())
     }
 
-    /// Who has the first case.
+    /// The worker with the claim on the first case.
     async fn holder(&self) -> Result<Option<String>, Broken> {
         let listed = self.listed().await?;
         let held_by = listed.into_iter().find(|listed| listed.saved.new.id == self.first());
@@ -122,7 +122,7 @@ impl Bench<'_> {
         let answer = self.ledger.record(again.fence, &[event]).await;
         Law::CaseOpensAgain
             .hold(answer.is_ok(), format_args!("record under the new claim gave {}", word(&answer)))?;
-        // Another worker opens the same case: it is open, and it stays with the one who has it.
+        // Another worker opens the same case. It is open, and the first worker keeps the claim.
         let other = self.open(&[&one.new], "two").await?;
         let holder = self.holder().await?;
         Law::LeaseHolds.hold(
@@ -257,7 +257,7 @@ impl Bench<'_> {
         )
     }
 
-    /// A claim that another has passed over.
+    /// Checks a claim that was lost to another worker.
     pub(super) async fn passes_over(&self) -> Result<(), Broken> {
         let [one, ..] = &self.samples.cases;
         let a = [one.new.id.clone()];

@@ -37,7 +37,7 @@ impl Bench<'_> {
         Law::EntriesNumbered
             .hold(before == 0, format_args!("a new ledger says that its last entry is {before}"))?;
         let fence = self.opened(&[&one.new, &two.new, &three.new]).await?;
-        // Not in the order in which the cases were opened.
+        // The cases are closed in another order than they were opened.
         let closed = [&two.closed, &one.closed].map(Arc::clone);
         let entries = works("close", self.ledger.close(fence, &closed).await)?;
         let cases: Vec<_> =
@@ -63,7 +63,7 @@ impl Bench<'_> {
         Law::CloseWipes
             .hold(open == 1, format_args!("two of three cases were closed, and {open} are open"))?;
 
-        // A case that is closed again gets its first entry: under any claim, and together with other cases.
+        // If a case is closed again, the answer is its first entry, under any claim, and together with other cases.
         let again = [Arc::clone(&one.closed), Arc::clone(&three.closed)];
         let entries = works("close again", self.ledger.close(fence, &again).await)?;
         let last = self.last().await?;

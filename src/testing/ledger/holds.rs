@@ -1,4 +1,4 @@
-//! What a hold book promises: which holds stand, and what is left of a hold that was lifted.
+//! Checks the promises of a hold book about holds in force and lifted holds.
 
 use std::collections::BTreeSet;
 
@@ -121,7 +121,7 @@ impl Bench<'_> {
             .hold(!answer, format_args!("lift_hold of hold-0, which nobody placed, answered {answer}"))
     }
 
-    /// The first hold was lifted.
+    /// At this point the first hold is lifted.
     async fn lists_holds(&self) -> Answer<()> {
         for (which, after, limit, expected) in [
             (WhichHolds::All, None, 10, vec!["hold-1", "hold-2", "hold-3"]),

@@ -22,11 +22,11 @@ use samples::{Samples, noon};
 /// How long the leases of the contract last.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook) and [`Rations`](crate::ledger::Rations) promise, on ledgers that are new.
-/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook) and
-/// [`Register`](crate::ledger::Register) promise, on ledgers that are new.
+/// Checks the promises of [`Ledger`], [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook),
+/// [`Register`](crate::ledger::Register) and [`Rations`](crate::ledger::Rations), on new ledgers.
 ///
-/// `open` is called several times. Each time it gives an empty ledger whose leases run out by the clock that it gets.
+/// `open` is called several times. Each time it returns an empty ledger. The ledger's leases must use the given
+/// clock.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -67,7 +67,7 @@ where
     fresh().await.shows_nobody().await
 }
 
-/// A new ledger, and what it is given to keep.
+/// A new ledger, and the sample cases and entries for it.
 struct Bench<'s> {
     ledger: Box<dyn Ledger>,
     clock: Arc<ManualClock>,
@@ -80,7 +80,7 @@ impl Bench<'_> {
         self.clock.turn(TimeDelta::seconds(60) * tenths);
     }
 
-    /// It shows nobody while cases are open, and after one is closed.
+    /// Checks that the `Debug` of the ledger shows no customer, while cases are open and after a case is closed.
     async fn shows_nobody(&self) -> Result<(), Broken> {
         let [one, two, _] = &self.samples.cases;
         let cases = [one.new.clone(), two.new.clone(), self.samples.profile.clone()];

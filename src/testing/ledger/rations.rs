@@ -1,4 +1,4 @@
-//! What the rations of a ledger promise.
+//! Checks the promises of a ledger about rations.
 
 use futures_util::future::join_all;
 
@@ -33,7 +33,7 @@ impl Bench<'_> {
             none == Taken { taken: 0, left: 0 },
             format_args!("take of 1 from a ration with nothing left gave {none:?}"),
         )?;
-        // Whoever raises the limit finds what was taken before.
+        // With a higher limit, the earlier takes still count.
         let raised = self.take(&[Ration::new("run", 7)], 5, 3).await?;
         Law::RationAllOrLeast.hold(
             raised == Taken { taken: 0, left: 2 },

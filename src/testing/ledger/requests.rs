@@ -1,4 +1,5 @@
-//! What a register promises: each request once, what was noted of it, and nothing of the person when it has ended.
+//! Checks the promises of a register. Each request is recorded once, its notes are kept, and the personal data are
+//! deleted at its end.
 
 use chrono::{Days, NaiveDate};
 
@@ -15,7 +16,7 @@ fn day(n: u64) -> NaiveDate {
     noon().date_naive() + Days::new(n)
 }
 
-/// Requests of the persons of the kit, the first three by the order of their ids.
+/// Requests of the sample persons. The first three are in the order of their ids.
 fn requests() -> Vec<NewRequest> {
     let new = |(n, person): (usize, &str)| {
         let who = Who::Customer { customer: person.into() };
@@ -30,7 +31,7 @@ fn note(event: RequestEvent) -> RequestNote {
     RequestNote { at: noon(), by: Some("operator-7".into()), event }
 }
 
-/// Notes as they may come to pass, one after the other. The last one ends the request.
+/// Valid notes, in order. The last note ends the request.
 fn notes() -> Vec<RequestNote> {
     vec![
         note(RequestEvent::IdentityAsked { on: day(31) }),
@@ -39,7 +40,7 @@ fn notes() -> Vec<RequestNote> {
     ]
 }
 
-/// Where a request stands after some notes.
+/// The state of a request after some notes.
 fn standing(new: &NewRequest, notes: &[RequestNote]) -> Found<Standing> {
     let mut request = Request::of(new);
     for note in notes {
@@ -72,7 +73,7 @@ impl Bench<'_> {
         let [one, two, three] = &new[..] else {
             return Err(Law::FixtureSuffices.broken("the kit has too few persons"));
         };
-        // The last ones first, and one of them twice.
+        // The requests are not in the order of their ids, and one of them appears twice.
         let several = [three.clone(), one.clone(), two.clone(), one.clone()];
         let answers = works("receive_requests", self.ledger.receive_requests(&several).await)?;
         let known = Received::Known(Box::new(one.clone().without_who()));

@@ -1,4 +1,4 @@
-//! Cases and entries for ledgers to keep: those of an engine that erases customers in memory.
+//! Sample cases and entries for the contract of ledgers. An engine makes them by erasing customers in memory.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ customer = "delete"
 gateway.cards = "erase"
 "#;
 
-/// When everything is opened and closed.
+/// The instant at which all cases are opened and closed.
 pub(super) fn noon() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::hours(12)
 }
@@ -51,11 +51,11 @@ pub(super) struct Sample {
     pub(super) closed: Arc<ClosedCase>,
 }
 
-/// What a contract gives a ledger to keep.
+/// The sample cases and entries that a contract writes to a ledger.
 pub(super) struct Samples {
-    /// Of a customer each, in the order of their ids. The third is of another treatment.
+    /// Three cases of different customers, in the order of their ids. The third case has another treatment.
     pub(super) cases: [Sample; 3],
-    /// Another case of the first one's customer.
+    /// Another case of the first case's customer.
     pub(super) second: NewCase,
     /// A profile by itself.
     pub(super) profile: NewCase,
@@ -80,7 +80,7 @@ impl Samples {
         Ok(Self { cases, second, profile: profile(), scrubbed })
     }
 
-    /// Ids of persons, none of which a ledger shows.
+    /// Ids of persons. A ledger must not show them.
     pub(super) fn persons() -> impl Iterator<Item = &'static str> {
         CUSTOMERS.into_iter().chain([PROFILE])
     }
@@ -107,7 +107,7 @@ fn profile() -> NewCase {
     NewCase::of("case-4".into(), task, Mandate::Approval(approval), at)
 }
 
-/// An engine over customers in memory, and the ledger that it writes to.
+/// An engine over customers in memory, and its ledger.
 struct Erasing {
     engine: Engine,
     ledger: Arc<MemoryLedger>,
@@ -155,7 +155,7 @@ impl Erasing {
         Ok(NewCase::new(id.into(), &self.approved(customer, treatment).await?, noon()))
     }
 
-    /// The engine gives its case an id of its own, so the entry is written again with the sample's.
+    /// The engine chooses its own case id. So the entry is written again with the id of the sample.
     async fn closed(&self, id: &str, customer: &str, treatment: &str) -> Result<Arc<ClosedCase>, Failure> {
         self.engine.erase(self.approved(customer, treatment).await?).await?;
         let entry = self.ledger.entries(self.ledger.last().await?.saturating_sub(1), 1).await?.pop();

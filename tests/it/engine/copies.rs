@@ -13,7 +13,7 @@ use relinquish::backup::{
     AfterRemoval, BackupCopy, BackupError, CopiesPlan, DirectoryBackups, Horizon, Layout, NoHorizon,
     ObjectBackups, Removed, Schedule,
 };
-use relinquish::case::Because;
+use relinquish::case::SupersedeReason;
 use relinquish::data_map::TimeZone;
 use relinquish::engine::{CopiesRemoved, PlaceHorizon};
 use relinquish::ledger::{CaseBook as _, Ledger as _};
@@ -398,7 +398,7 @@ async fn copies_that_have_changed_since_the_plan_stay() {
     gone(&nightly, "2026-11-20");
     let before = nightly.there();
     let outcome = nightly.engine(&still()).remove_copies(&approved).await.unwrap();
-    let needed = Because::Copies(CopiesChanged::Needed);
+    let needed = SupersedeReason::Copies(CopiesChanged::Needed);
     assert!(matches!(&outcome, Outcome::Superseded { because, .. } if *because == needed), "{outcome}");
     assert_eq!(nightly.there(), before);
     // Another rule.
@@ -406,7 +406,7 @@ async fn copies_that_have_changed_since_the_plan_stay() {
     let before = nightly.there();
     let engine = nightly.over(nightly.backups(Schedule::new(Some(1), None)), &still());
     let outcome = engine.remove_copies(&approved).await.unwrap();
-    let rule = Because::Copies(CopiesChanged::Rule);
+    let rule = SupersedeReason::Copies(CopiesChanged::Rule);
     assert!(matches!(&outcome, Outcome::Superseded { because, .. } if *because == rule), "{outcome}");
     assert_eq!(nightly.there(), before);
     // A stray file: nobody knows what it is, so nothing goes.
@@ -514,7 +514,7 @@ async fn whoever_keeps_what_is_said_to_be_gone_gets_no_certificate() {
     let plan = engine.plan_copies("nightly").await.unwrap();
     let outcome = engine.remove_copies(&plan.clone().approve(approval(&plan)).unwrap()).await.unwrap();
     assert!(
-        matches!(&outcome, Outcome::Waiting { reason, .. } if reason.contains("is there all the same")),
+        matches!(&outcome, Outcome::Waiting { reason, .. } if reason.contains("but it exists again")),
         "{outcome}"
     );
     assert_eq!(nightly.ledger().last().await.unwrap(), 0, "no entry");

@@ -10,14 +10,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::anonymise::Seed;
-use relinquish::customer::HoldKind;
+use relinquish::customer::{HoldGround, HoldKind};
 use relinquish::data_map::{Fact, Field, FieldName, Kind, Link, Record, RecordClass, Value};
-use relinquish::engine::{Advance, Clock, Expired, PlannedExpiry};
+use relinquish::engine::{Advance, Clock, Expired, NewHold, PlannedExpiry};
 use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
     ProfileFacts, ProfileId, ProfileState, Receipt,
 };
-use relinquish::ledger::{CaseBook as _, Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
+use relinquish::ledger::{
+    CaseBook as _, Closing, EndedEarly, KeyRing, KeyRingError, Ledger, Mac, MacRequest, MemoryKeyRing, Rules,
+    Task, TokenKey,
+};
 use relinquish::plan::{
     ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, RecordsOf, Step,
 };
@@ -28,7 +31,7 @@ use relinquish::store::{
 use relinquish::testing::{Faulty, ManualClock, RepeatableEntropy};
 use relinquish::treatment::{Ownerless, Standing};
 use relinquish::{
-    Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
+    Approval, Asked, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
     PolicyDocument, SqlMap, SqliteLedger, SqliteStore, TenantId,
 };
 use rusqlite::Connection;
@@ -559,6 +562,48 @@ async fn the_ledger_says_what_came_of_an_expiry() {
     assert!(!text.contains("Maud") && !text.contains("7946"), "{text}");
 }
 
+/// A key ring that nobody can reach.
+#[derive(Debug)]
+struct OutOfReach;
+
+#[async_trait]
+impl KeyRing for OutOfReach {
+    async fn epochs(&self) -> Result<Vec<u32>, KeyRingError> {
+        Err(KeyRingError::unreachable("no route to the keys"))
+    }
+
+    async fn macs(&self, _: &MacRequest) -> Result<Vec<Mac>, KeyRingError> {
+        Err(KeyRingError::unreachable("no route to the keys"))
+    }
+}
+
+/// The entry of an expiry names nobody, so an expiry needs no key: it is planned, carried out and closed without one.
+#[tokio::test]
+async fn an_expiry_needs_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let (clock, ledger) = (clock("2026-06-30"), Arc::new(MemoryLedger::new()));
+    let engine = Engine::builder(
+        sqlite(&path, &old_and_new()),
+        PolicyDocument::from_toml(POLICY).unwrap(),
+        Arc::clone(&ledger),
+        OutOfReach,
+    )
+    .clock(Arc::clone(&clock))
+    .batch(2)
+    .counted()
+    .unwrap();
+    let expired = expire(&engine, &clock).await;
+    assert!(expired.exact && expired.of.values().any(|of| !of.records.is_empty()), "{expired}");
+    let entries = acts(&ledger).await;
+    let [entry] = &entries[..] else { panic!("{entries:?}") };
+    let closed = entry.closed().unwrap();
+    assert!(closed.under().key.is_none(), "{closed:?}");
+    // What names a customer waits for the keys.
+    let error = engine.plan(&"1".into(), &Asked::request()).await.unwrap_err();
+    assert!(matches!(error, Error::Keys(_)), "{error}");
+}
+
 /// Wherever an expiry dies, a resume does the rest, or the same plan once more; and the case book never lacks the beginning of
 /// what was done.
 #[tokio::test]
@@ -920,6 +965,37 @@ async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
     let again = expire_ownerless(&engine, &clock).await;
     assert_eq!(again.of[&RecordsOf::Nobody].records["comment"], 0, "{again}");
     assert_eq!(acts(&*ledger).await.len(), 2, "what came of each");
+}
+
+/// A hold outlives the row of the customer. What the customer left behind has no owner then, and once expired all the same.
+#[tokio::test]
+async fn what_a_held_customer_left_behind_stays_until_the_hold_is_lifted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let clock = clock("2026-06-30");
+    let rows = "INSERT INTO comments VALUES (1, 1, 'x'), (2, 77, 'left behind')";
+    let (engine, _) = left_behind(&path, rows, LEFT_BEHIND, &clock);
+    let by = Authority::new("operator-7", [engine.customer(&"1".into()).await.unwrap().tenant]);
+    let hold =
+        |customer: &str| NewHold::on_customer(customer, HoldGround::LegalClaim, "claim-1".parse().unwrap());
+    let gone = engine.place_hold(&hold("1"), &by).await.unwrap();
+    let there = engine.place_hold(&hold("2"), &by).await.unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA foreign_keys = off; DELETE FROM customers WHERE id = 1")
+        .unwrap();
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
+    let outcome = engine.expire(&approve(*plan, clock.now())).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Held { holds, .. } if *holds == [gone.id.clone()]), "{outcome}");
+    assert_eq!(ids(&path, "comments"), [1, 2]);
+    engine.lift_hold(&gone.id, &by).await.unwrap();
+    let outcomes = engine.resume().await.unwrap();
+    assert!(matches!(outcomes[0].outcome, Outcome::Expired(_)), "{:?}", outcomes[0].outcome);
+    assert!(
+        ids(&path, "comments").is_empty(),
+        "a hold on somebody who is there keeps nothing of others: {}",
+        there.id
+    );
 }
 
 /// However many there are, each transaction takes a bounded part, and rows that others point at wait for those.

@@ -78,7 +78,7 @@ impl Recipient for Partner {
         &self.name
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         self.most
     }
 
@@ -315,7 +315,7 @@ async fn a_refusal_blocks_until_a_person_waives_it_and_the_certificate_says_so()
     let telling = Telling::new(Partner::new("newsletter", refused(), refused()), Partner::confirms("search"));
     let engine = telling.engine().await;
     let outcome = telling.erase(&engine).await;
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("wrong_tenant"), "{reason}");
     assert!(!telling.is_erased());
     let by = Authority::new("operator-7", ["1".into()]);
@@ -324,7 +324,7 @@ async fn a_refusal_blocks_until_a_person_waives_it_and_the_certificate_says_so()
     assert_eq!(certificate.outcome(), "erased in part");
     let shown = certificate.to_string();
     assert!(shown.contains("waived     recipient.newsletter by operator-7: no-answer"), "{shown}");
-    let told = certificate.told().recipients;
+    let told = certificate.letter_facts().recipients;
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::Unconfirmed)), "{told:?}");
 }
 
@@ -338,7 +338,7 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     let engine = engine.recipient(Arc::clone(&telling.search)).build().unwrap();
     engine.ensure_census().await.unwrap();
     let outcome = telling.erase(&engine).await;
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert_eq!(reason, "a person has to do this by hand: shred the folder in the archive");
     assert!(!telling.is_erased());
     assert_eq!(telling.search.heard().len(), 1, "the others are told meanwhile");
@@ -367,10 +367,38 @@ async fn a_step_that_only_a_person_can_take_waits_for_evidence_and_the_certifica
     assert!(certificate.waived().is_empty());
     let shown = certificate.to_string();
     assert!(shown.contains("by hand    recipient.newsletter by operator-7 at 2026-"), "{shown}");
-    let told = certificate.told().recipients;
+    let told = certificate.letter_facts().recipients;
     assert!(told.contains(&ToldRecipient::new("newsletter", WhatWasTold::ByHand)), "{told:?}");
     let error = engine.done_by_hand(case, step.clone(), &by, evidence()).await.unwrap_err();
     assert!(matches!(error, Error::Ledger(_)), "a closed case: {error}");
+}
+
+/// A recipient that only asks a person has done nothing. It once counted as begun, and nobody could take the request back.
+#[tokio::test]
+async fn a_case_that_only_waits_for_a_person_can_be_cancelled_until_the_person_has_acted() {
+    let refuses = || Partner::new("search", refused(), refused());
+    let by = Authority::new("operator-7", ["1".into()]);
+    for acted in [false, true] {
+        let telling = Telling::new(Partner::confirms("newsletter"), refuses());
+        let archive = ManualRecipient::new("newsletter", "shred the folder in the archive");
+        let engine = telling.builder(&Tripwire::at(NEVER)).recipient(archive).recipient(refuses());
+        let engine = engine.build().unwrap();
+        engine.ensure_census().await.unwrap();
+        let database = rusqlite::Connection::open(telling.host.path()).unwrap();
+        database.execute_batch("UPDATE clients SET stripe_id = NULL WHERE id = 17").unwrap();
+        let before = (telling.host.dump)();
+        let outcome = telling.erase(&engine).await;
+        let Outcome::Blocked { case, step, reversible: true, .. } = &outcome else { panic!("{outcome:?}") };
+        if acted {
+            let outcome = engine.done_by_hand(case, step.clone(), &by, "ticket-1".parse().unwrap()).await;
+            assert!(matches!(outcome.unwrap(), Outcome::Blocked { reversible: false, .. }));
+            let error = engine.cancel(case, &by, "mistake".parse().unwrap()).await.unwrap_err();
+            assert!(matches!(error, Error::TooLate { .. }), "{error}");
+        } else {
+            engine.cancel(case, &by, "mistake".parse().unwrap()).await.unwrap();
+            assert_eq!((telling.host.dump)(), before, "the customer is as before");
+        }
+    }
 }
 
 /// The same at a gateway that refuses: a person erases the profile on the gateway's own pages.
@@ -386,7 +414,7 @@ async fn a_profile_that_a_person_erased_by_hand_counts_as_erased_with_the_eviden
     let outcome = engine.done_by_hand(case, step.clone(), &by, "ticket-4711".parse().unwrap()).await.unwrap();
     let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
     assert_eq!(certificate.by_hand().len(), 1);
-    let told = certificate.told().gateways;
+    let told = certificate.letter_facts().gateways;
     assert!(matches!(&told[..], [ToldGateway::Erased { .. }]), "{told:?}");
 }
 
@@ -477,7 +505,7 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
     );
     let engine = telling.engine().await;
     let Outcome::Erased(certificate) = telling.erase(&engine).await else { panic!("not erased") };
-    let told = certificate.told().recipients;
+    let told = certificate.letter_facts().recipients;
     assert_eq!(
         told,
         [
@@ -489,7 +517,7 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
     assert_eq!(certificate.outcome(), "erased in part");
     let head = letterhead(&engine).with_recipients(Recipients::Named);
     let request = letter::Request::new("R-1", "2026-11-20".parse().unwrap());
-    let letter = letter::confirmation(&head, Some(&request), &certificate.told()).unwrap();
+    let letter = letter::confirmation(&head, Some(&request), &certificate.letter_facts()).unwrap();
     let text = letter.to_string();
     for part in [
         "The recipients to whom your data were disclosed:",
@@ -500,7 +528,8 @@ async fn the_letter_names_the_recipients_if_the_person_asks() {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
     // Without the question, the letter offers the names.
-    let letter = letter::confirmation(&letterhead(&engine), Some(&request), &certificate.told()).unwrap();
+    let letter =
+        letter::confirmation(&letterhead(&engine), Some(&request), &certificate.letter_facts()).unwrap();
     assert!(!letter.to_string().contains("newsletter"));
 }
 

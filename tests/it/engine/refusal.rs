@@ -142,7 +142,7 @@ async fn a_refusal_at_a_gateway_blocks_the_case_with_the_step_and_the_reason() {
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let before = (host.dump)();
     let outcome = engine.erase(plan).await.unwrap();
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert_eq!(step.to_string(), "gateway.stripe");
     assert!(reason.contains("another customer"), "{reason}");
     // Deactivated, and otherwise as before.

@@ -405,7 +405,7 @@ async fn a_replay_without_the_keys_says_whom_it_cannot_recognise() {
     // Lost: another ring is no ring of this ledger.
     let other = MemoryKeyRing::new(TokenKey::new([1; 32]));
     let error = with(other).plan_replay(RestoredFrom::Mark).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::KeyMismatch { epoch: 1 })), "{error}");
     // Destroyed on purpose: nobody of that epoch is found, and the mark stays where it is.
     let destroyed = hosts::keys().with_next(TokenKey::new([2; 32])).without(1);
     let engine = with(destroyed);

@@ -6,9 +6,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use relinquish::engine::RequestList;
 use relinquish::ledger::Register as _;
 use relinquish::plan::letter::Language;
-use relinquish::plan::{Authority, ExtensionReason, Holidays};
+use relinquish::plan::{Authority, ExtensionReason, Holidays, Regime};
 use relinquish::request::{
-    Answer, Channel, LetterKind, NewRequest, Note, OutOfTurn, Request, RequestId, RequestKind, Stage, Who,
+    Address, Answer, Channel, LetterKind, NewRequest, Note, OutOfTurn, Request, RequestId, RequestKind,
+    Stage, Who,
 };
 use relinquish::store::sql::INBOX_TABLE;
 use relinquish::testing::{Faulty, ManualClock};
@@ -162,13 +163,78 @@ async fn what_is_due_and_what_is_overdue_is_listed_by_the_days_of_the_regulation
     assert_eq!(listed(RequestList::Open, 2).await, ["r-1", "r-2"]);
     assert_eq!(listed(RequestList::DueWithin(6), 10).await, [""; 0], "2026-12-01");
     assert_eq!(listed(RequestList::DueWithin(7), 10).await, ["r-1"]);
-    assert_eq!(listed(RequestList::DueWithin(32), 10).await, ["r-1"], "the holiday moves the day");
-    assert_eq!(listed(RequestList::DueWithin(33), 10).await, ["r-1", "r-2"]);
+    assert_eq!(listed(RequestList::DueWithin(14), 10).await, ["r-1"]);
+    assert_eq!(listed(RequestList::DueWithin(15), 10).await, ["r-1", "r-3"], "a reminder after two weeks");
+    assert_eq!(listed(RequestList::DueWithin(32), 10).await, ["r-1", "r-3"], "the holiday moves the day");
+    assert_eq!(listed(RequestList::DueWithin(33), 10).await, ["r-1", "r-2", "r-3"]);
     assert_eq!(listed(RequestList::Overdue, 10).await, [""; 0]);
     trial.clock.turn(TimeDelta::days(8));
     assert_eq!(listed(RequestList::Overdue, 10).await, ["r-1"]);
     let after = engine.requests(RequestList::Open, Some(&"r-1".into()), 1).await.unwrap();
     assert_eq!(after[0].new.id.as_str(), "r-2");
+}
+
+/// The law and the zone of the customer's own tenant set the clock, in the register as in the inbox.
+#[tokio::test]
+async fn a_request_counts_by_the_law_and_the_zone_of_its_tenant() {
+    // Late on 31 July in London, and 1 August further east.
+    let at = "2026-07-31T22:30:00Z";
+    for (law, zone, regime, received, due, confirm) in [
+        ("gdpr", "Europe/Stockholm", Regime::Eu, "2026-08-01", "2026-09-01", None),
+        ("uk_gdpr", "Europe/London", Regime::Uk, "2026-07-31", "2026-08-31", None),
+        ("fadp", "Europe/Zurich", Regime::Switzerland, "2026-08-01", "2026-08-31", None),
+        ("ccpa", "America/Los_Angeles", Regime::California, "2026-07-31", "2026-09-14", Some("2026-08-14")),
+    ] {
+        let mut trial = Trial::new();
+        // The rules for everyone are others.
+        trial.host.policy += &format!("\n[tenants.1]\nprivacy_law = '{law}'\ntime_zone = '{zone}'\n");
+        trial.sql(&insert("r-2", "17").replace("2026-11-02T09:30:00Z", at));
+        let engine = trial.engine();
+        engine.receive(of_customer("r-1", "17", at)).await.unwrap();
+        assert_eq!(engine.move_inbox().await.unwrap().received, 1, "{law}");
+        for id in ["r-1", "r-2"] {
+            let request = engine.request(&id.into()).await.unwrap().unwrap();
+            assert_eq!(request.new.tenant, Some("1".into()));
+            assert_eq!(
+                (request.clock.regime(), request.clock.received_on()),
+                (regime, day(received)),
+                "{law}"
+            );
+            assert_eq!(request.due(engine.holidays()), Some(day(due)), "{law} {id}");
+            assert_eq!(request.confirm_by(engine.holidays()), confirm.map(day), "{law} {id}");
+        }
+        // A person who is no customer counts by the rules for everyone; and a host may know better.
+        let who = Who::Person { address: Address::new("maud@guest.example") };
+        let guest = NewRequest::new("r-3", RequestKind::Access, Channel::Post, who, at.parse().unwrap());
+        let guest = engine.receive(guest).await.unwrap();
+        assert_eq!((guest.clock.regime(), guest.clock.received_on()), (Regime::Eu, day("2026-07-31")));
+        let said = of_customer("r-4", "17", at).under(Regime::California).received_on(day("2026-07-30"));
+        let said = engine.receive(said).await.unwrap();
+        assert_eq!(said.due(engine.holidays()), Some(day("2026-09-13")), "{law}");
+    }
+}
+
+/// A complaint in the UK is acknowledged within 30 days. Until then it is listed and counted.
+#[tokio::test]
+async fn a_complaint_is_listed_until_its_receipt_is_confirmed() {
+    let mut trial = Trial::new();
+    trial.host.policy += "\n[tenants.1]\nprivacy_law = 'uk_gdpr'\n";
+    let engine = trial.engine();
+    let who = Who::Customer { customer: "17".into() };
+    let at = "2026-11-02T09:30:00Z".parse().unwrap();
+    let complaint = NewRequest::new("r-1", RequestKind::Complaint, Channel::Email, who, at);
+    let complaint = engine.receive(complaint).await.unwrap();
+    assert_eq!((complaint.due(engine.holidays()), complaint.stage()), (None, Stage::Open));
+    let listed = async |of| engine.requests(of, None, 10).await.unwrap().len();
+    assert_eq!(listed(RequestList::DueWithin(10)).await, 0, "2026-12-01");
+    assert_eq!(listed(RequestList::DueWithin(11)).await, 1, "2026-12-02");
+    trial.clock.turn(TimeDelta::days(12));
+    assert_eq!((listed(RequestList::Overdue).await, engine.health().await.unwrap().requests_overdue), (1, 1));
+    let letter = Note::Send { kind: LetterKind::Receipt, language: Language::English, digest: None };
+    note(&engine, "r-1", letter, "2026-12-03").await.unwrap();
+    assert_eq!((listed(RequestList::Overdue).await, listed(RequestList::DueWithin(900)).await), (0, 0));
+    let error = note(&engine, "r-1", Note::AskMeaning, "2026-12-03").await.unwrap_err();
+    assert!(matches!(error, Error::OutOfTurn { source: OutOfTurn::NoPeriod { .. }, .. }), "{error}");
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ async fn who_was_erased_is_known_however_spelled_and_nobody_else_is() {
     assert!(certificate.to_string().contains(says), "{certificate}");
     assert_eq!(serde_json::to_value(&certificate).unwrap()["suppressing"]["until"], "2029-12-31");
     let until: NaiveDate = "2029-12-31".parse().unwrap();
-    assert_eq!(certificate.told().suppressing.unwrap().until, until);
+    assert_eq!(certificate.letter_facts().suppressing.unwrap().until, until);
 
     let engine = engine(&host).await;
     let (local, domain) = mail.value.split_once('@').unwrap();
@@ -379,10 +379,10 @@ async fn the_list_has_keys_of_its_own_and_with_other_keys_there_is_no_answer() {
     };
     let other = MemoryKeyRing::new(TokenKey::new([8; 32]));
     let error = with(Arc::new(other)).was_erased(&mail).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::AnotherList { epoch: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::ListKeyMismatch { epoch: 1 })), "{error}");
     let ledgers = hosts::keys_beside(&host.folder.path().join("ledger.sqlite"));
     let error = with(Arc::new(ledgers)).was_erased(&mail).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Shared { epoch: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::SharedKey { epoch: 1 })), "{error}");
     // With a new key, the old tokens are still known. Once the old key is destroyed, nobody is.
     let next = own_keys().with_next(TokenKey::new([10; 32]));
     assert!(with(Arc::new(next.clone())).was_erased(&mail).await.unwrap());
@@ -391,7 +391,7 @@ async fn the_list_has_keys_of_its_own_and_with_other_keys_there_is_no_answer() {
     let plan = approved(&with(Arc::new(next.clone())), &"21".into(), &request("clear")).await;
     with(Arc::new(next)).erase(plan).await.unwrap();
     let error = with(Arc::new(own_keys())).was_erased(&mail).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::AnotherList { epoch: 2 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::ListKeyMismatch { epoch: 2 })), "{error}");
 }
 
 #[tokio::test]

@@ -185,7 +185,7 @@ async fn who_waits_is_taken_out_of_the_texts_of_others_and_then_erased() {
         shown.contains("texts of others: 6 read, 2 changed, 1 mention not certain, 1 that cannot be read"),
         "{shown}"
     );
-    assert_eq!(of(2).told().uncertain, 1);
+    assert_eq!(of(2).letter_facts().uncertain, 1);
     // A pass when nobody waits reads nothing.
     assert_eq!(engine.redact_mentions().await.unwrap().read, 0);
 }

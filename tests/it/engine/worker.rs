@@ -342,7 +342,7 @@ async fn pauses_grow_and_nothing_is_tried_for_ever() {
     let health = engine.health().await.unwrap();
     assert_eq!((health.cases_open, health.cases_blocked, health.cases_waiting), (1, 1, 0));
     let open = engine.open_cases(None, 10).await.unwrap().remove(0);
-    assert!(open.blocked.unwrap().reason.to_string().contains("came to nothing"));
+    assert!(open.blocked.unwrap().reason.to_string().contains("has failed"));
     // It is left alone, and is found again when the cause is gone.
     let turned = wait(&mut worker, TimeDelta::days(2)).await;
     assert_eq!((turned.waiting, turned.blocked, turned.ended), (0, 0, 0));

@@ -1,5 +1,5 @@
-//! What the Rust API Guidelines ask of every public type: it crosses threads (C-SEND-SYNC), it can be printed for a programmer
-//! (C-DEBUG), and errors behave as errors (C-GOOD-ERR).
+//! What the Rust API Guidelines ask of every public type. The type can be sent between threads (C-SEND-SYNC) and has
+//! a debug form (C-DEBUG). Errors implement the error trait (C-GOOD-ERR).
 
 use std::fmt::Debug;
 
@@ -28,7 +28,7 @@ fn is_send<T: Send>() {}
 
 fn is_an_error<E: std::error::Error + Send + Sync + 'static>() {}
 
-/// A type that stops crossing threads breaks hosts without any change of a signature. So it breaks this test first.
+/// A type that is no longer `Send` or `Sync` breaks hosts, although no signature changes. This test fails first.
 #[test]
 fn what_a_host_meets_crosses_threads() {
     crosses_threads::<(Engine, EngineBuilder, Error, Outcome, Planned, Plan, ApprovedPlan, Approval)>();

@@ -1,9 +1,9 @@
-//! The house keeps its rooms: what is pure stays pure, and nothing on the left knows anything on the right.
+//! Architecture tests: the pure modules do no I/O, and each module imports only from the modules to its left.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The lines of a room's code, without tests and comments, with the place of each.
+/// The code lines of a room, each with its place. Tests and comments are left out. A room is a top-level module.
 fn code(room: &str) -> Vec<(String, String)> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -67,7 +67,8 @@ fn the_pure_rooms_have_no_async_no_clock_and_no_io() {
     }
 }
 
-/// The rooms that a room's code imports from, or names in a path, with the place of each. Nested `use` trees are read.
+/// The rooms that a room's code imports from or names in a path, each with its place. Nested `use` trees are read
+/// too.
 fn imports(room: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut tree: Option<(String, String)> = None;
@@ -175,13 +176,13 @@ fn rooms_import_from_the_left_only() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Another database stands on the same frame: what SQL stores share must not come to lean on SQLite again.
+/// Another database uses the same SQL code. So the code that SQL stores share must not depend on SQLite.
 #[test]
 fn what_sql_stores_share_knows_no_database() {
     never("store/sql", &["rusqlite", "sqlite::", "::sqlite", "Sqlite", "tokio"]);
 }
 
-/// What another database spells otherwise is in the dialect, and nowhere in the statements themselves.
+/// SQL that differs between databases belongs into the dialect, and not into the statements.
 #[test]
 fn statements_are_spelled_by_the_dialect() {
     let words = [
@@ -228,7 +229,7 @@ fn the_clock_is_read_in_one_place() {
     assert_eq!(reading, [source.join("engine/clock.rs")]);
 }
 
-/// Code of a pure room that looks at the clock instead of taking the time as an argument.
+/// Sample code of a pure room that reads the clock instead of taking the time as an argument.
 #[test]
 fn code_that_reads_the_clock_is_found_out() {
     for honest in [

@@ -1,4 +1,4 @@
-//! The table that leads from each law and each requirement to its tests (`laws/table.md`), held against the tests that there are.
+//! Checks `laws/table.md`, which lists the tests of each law and each requirement, against the tests that exist.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,21 @@ use crate::laws::test_names;
 
 const TABLE: &str = include_str!("table.md");
 
-/// The laws that no saboteur breaks yet. The table gives the reason for each.
+/// The laws for which no saboteur exists yet. A saboteur is a test with broken code that the law has to find. The
+/// table gives the reason for each.
 const GAPS: [&str; 0] = [];
 
-/// How many laws there are.
+/// The number of laws.
 const LAWS: usize = 14;
 
-/// The rows of one part of the table: their cells.
+/// The rows of one part of the table, each as its cells.
 fn rows<'t>(table: &'t str, part: &str) -> Vec<Vec<&'t str>> {
     let text = table.split("\n## ").find(|text| text.starts_with(part)).unwrap_or_default();
     let lines = text.lines().filter(|line| line.starts_with("| ")).skip(1);
     lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
-/// The ids that the line `Rows: A1–A12, B1–B8, …` names. Its letters follow one another.
+/// The ids that the line `Rows: A1–A12, B1–B8, …` names. The letters have to follow each other without a gap.
 fn ids(table: &str) -> Result<Vec<String>, String> {
     let line =
         table.lines().find_map(|line| line.strip_prefix("Rows: ")).ok_or("no line begins with Rows:")?;
@@ -32,7 +33,7 @@ fn ids(table: &str) -> Result<Vec<String>, String> {
     Ok(ids)
 }
 
-/// What is missing, twice, unknown or out of order.
+/// The rows that are missing, duplicate, unknown or out of order.
 fn out_of_sequence(what: &str, wanted: &[String], rows: &[Vec<&str>]) -> Vec<String> {
     let found: Vec<&str> = rows.iter().map(|row| row[0]).collect();
     let mut faults = Vec::new();
@@ -55,7 +56,7 @@ fn out_of_sequence(what: &str, wanted: &[String], rows: &[Vec<&str>]) -> Vec<Str
     faults
 }
 
-/// The names in a cell. Whatever else is in it is a fault.
+/// The test names in a cell. Anything else in the cell is a fault.
 fn names<'t>(place: &str, cell: &'t str, faults: &mut Vec<String>) -> Vec<&'t str> {
     let mut names = Vec::new();
     for part in cell.split(", ").filter(|part| !part.is_empty()) {
@@ -77,12 +78,12 @@ fn hold_names(place: &str, names: &[&str], tests: &BTreeSet<String>, faults: &mu
     }
 }
 
-/// A few words after a word that the check knows: `not yet: export of records`.
+/// Whether a cell begins with a word that the check knows and then gives a reason: `not yet: export of records`.
 fn says(cell: &str, word: &str) -> bool {
     cell.strip_prefix(word).and_then(|rest| rest.strip_prefix(": ")).is_some_and(|why| !why.trim().is_empty())
 }
 
-/// What is wrong with the table.
+/// The faults of the table.
 fn faults(table: &str, tests: &BTreeSet<String>, gaps: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     let (laws, rows) = (rows(table, "Laws"), rows(table, "Requirements"));
@@ -139,19 +140,19 @@ fn each_law_and_each_row_leads_to_its_tests() {
     assert_eq!(ids(TABLE).unwrap().len(), 88, "a range at the head of the table is shorter than it was");
 }
 
-/// The line of a law or a row.
+/// The line of a law or of a requirement.
 fn line(id: &str) -> &'static str {
     TABLE.lines().find(|line| line.starts_with(&format!("| {id} |"))).unwrap()
 }
 
-/// The line with another cell in place of one of its own.
+/// The line with one of its cells replaced.
 fn with_cell(id: &str, place: usize, cell: &str) -> String {
     let mut cells: Vec<&str> = line(id).split('|').collect();
     cells[place + 1] = cell;
     TABLE.replace(line(id), &cells.join("|"))
 }
 
-/// A table that is wrong in one place, the list of gaps, and what the check has to say.
+/// A table that is wrong in one place, the list of gaps, and the expected fault.
 type Wrong<'t> = (String, &'t [&'t str], &'t str);
 
 #[test]
@@ -198,7 +199,7 @@ fn a_table_that_is_wrong_is_refused() {
         assert!(found.len() <= 2, "{wanted}: {found:#?}");
         assert!(found.iter().any(|fault| fault.contains(wanted)), "{wanted}: {found:#?}");
     }
-    // A gap that the list has, with its reason, is one.
+    // A gap is accepted if it is in the list and the table gives its reason.
     let with_gap = with_cell("7", 3, " gap: nobody has written one ");
     assert_eq!(faults(&with_gap, &tests, &["7"]), Vec::<String>::new());
 }

@@ -1,4 +1,5 @@
-//! The laws of the crate as properties, the oracles and broken implementations that hold the laws themselves, and the table from laws to tests.
+//! The laws of the crate as property tests. Oracles and broken implementations check that the laws notice faults. A
+//! table lists the tests of each law.
 
 pub(crate) mod api;
 pub(crate) mod erasure;

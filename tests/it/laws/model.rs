@@ -1,5 +1,5 @@
-//! The decision against a second, deliberately simple, executable model of it: random policies with a tenant's own
-//! lines, random customers, histories and instants. The model knows tables and loops, and nothing of the crate.
+//! Compares the decision with a second, deliberately simple model of it. Policies (with a tenant's own lines),
+//! customers, histories and times are random. The model uses tables and loops, and no code of the crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,13 +12,13 @@ use relinquish::plan::{GuardFinding, Missing, Nothing, Rest, TreatedBefore, deci
 use relinquish::policy::{Effective, Trigger};
 use relinquish::{Asked, Customer, DataMap, Decision, Digest, Policy, PolicyDocument};
 
-/// How many policies are drawn, and how many situations are put to each: 120,000 cases in all.
+/// The number of random policies. Together with the situations for each policy there are 120,000 cases.
 const POLICIES: u32 = 400;
 const SITUATIONS: u32 = 300;
 
-// ---- what is drawn ----
+// ---- random input ----
 
-/// A small generator, so that a case is named by one number.
+/// A small random generator. Its seed is one number, which names a case.
 struct Draw(u64);
 
 impl Draw {
@@ -53,26 +53,26 @@ const GUARDS: [&str; 9] = [
     "authority_order",
     "not_white_label",
 ];
-/// As the policy writes them: none is the line left out.
+/// The rules of a guard as the policy writes them. The empty text means that the line is left out.
 const RULES: [&str; 4] = ["", "'block sweep'", "{ ignore = 'x' }", "{ block = 'why', ground = '17(3)(e)' }"];
 
 #[derive(Clone, Debug)]
 struct Rule {
     since: Vec<&'static str>,
-    /// Count and unit: years, months or days.
+    /// A number and a unit: years, months or days.
     after: Option<(u32, &'static str)>,
     hand_over: bool,
     treatment: &'static str,
 }
 
-/// The lines of a policy, or a tenant's own. A trigger that is there and none is off.
+/// The lines of a policy, or of one tenant. A trigger with `None` is switched off.
 #[derive(Clone, Debug, Default)]
 struct Lines {
     sweep: Option<bool>,
     stockholm: Option<bool>,
     triggers: BTreeMap<&'static str, Option<Rule>>,
     guards: BTreeMap<&'static str, usize>,
-    /// Years, and whether they count from the end of the calendar year.
+    /// The years of a duty, and whether they count from the end of the calendar year.
     duty: Option<(u32, bool)>,
 }
 
@@ -116,7 +116,7 @@ fn draw_lines(draw: &mut Draw, is_tenant: bool) -> Lines {
     }
     for guard in GUARDS {
         if some(draw) {
-            // A state of the host's own has to be spoken of, or nobody looks at it.
+            // The policy has to name a state that the host defines; otherwise the state has no effect.
             let least = u64::from(guard == "not_white_label" || is_tenant);
             lines.guards.insert(guard, usize::try_from(least + draw.below(4 - least)).unwrap());
         }
@@ -194,7 +194,7 @@ fn map() -> DataMap {
     builder.gateway("stripe").state("not_white_label").build().unwrap()
 }
 
-/// A customer, who asks, what was done before, and when it is now.
+/// A customer, the question, the earlier treatments and the current time.
 struct Situation {
     customer: Customer,
     asked: Asked,
@@ -203,8 +203,8 @@ struct Situation {
 }
 
 fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
-    // Between 2003 and 2051, now and then right at midnight. No date of a customer lies before 1996 then: until that year
-    // summer time ended in September, and the model knows one rule alone.
+    // The current time lies between 2003 and 2051, and sometimes exactly at midnight. So no date of a customer lies
+    // before 1996. Until that year summer time ended in September, and the model knows only the later rule.
     let at = DateTime::from_timestamp(1_060_000_000 + i64::try_from(draw.below(1_500_000_000)).unwrap(), 0);
     let mut at = at.unwrap();
     if draw.one_in(3) {
@@ -323,7 +323,8 @@ fn add((mut year, mut month, mut day): Date, count: u32, unit: &str) -> Date {
     (year, month, day.min(days_of(year, month)))
 }
 
-/// Stockholm is an hour ahead, and another from the last Sunday of March, 01:00 UTC, to the last of October.
+/// Stockholm is one hour ahead of UTC. From the last Sunday of March, 01:00 UTC, to the last Sunday of October it is
+/// two hours ahead.
 fn local(at: DateTime<Utc>, stockholm: bool) -> Date {
     use chrono::{Datelike, Weekday};
     if !stockholm {
@@ -352,7 +353,7 @@ fn up(guard: &str, customer: &Customer) -> bool {
     }
 }
 
-/// The policy in force for a customer.
+/// The lines that apply to a customer.
 fn in_force(everyone: &Lines, tenant: &Lines, customer: &Customer) -> Lines {
     let mut lines = everyone.clone();
     if customer.tenant.as_str() == "acme" {
@@ -372,7 +373,7 @@ fn day_of(lines: &Lines, moment: &Moment) -> Date {
     }
 }
 
-/// What is decided, in one line.
+/// The decision as one line of text.
 fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Situation) -> String {
     let customer = &case.customer;
     let lines = in_force(everyone, tenant, customer);
@@ -380,9 +381,9 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
     if customer.stand_in {
         return "nothing stand-in".to_owned();
     }
-    // Each with how near it is to an erasure.
+    // Every possible answer has a number: the lower it is, the nearer the answer is to an erasure.
     let mut first = anew(&lines, digests, case, today);
-    // Whether a trigger applies, and when, rests on what cannot be read.
+    // A fact cannot be read. So nobody knows whether a trigger applies, or when.
     let is_open = |words: &str| {
         ["not yet", "nothing no trigger", "nothing no date"].iter().any(|start| words.starts_with(start))
     };
@@ -420,16 +421,16 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
     found.into_iter().find(|(near, day, _)| (*near, *day) == best).unwrap().2
 }
 
-/// How near to an erasure, the day of a *not yet*, and the words.
+/// A possible answer: how near it is to an erasure, the day of a *not yet*, and the text.
 type Found = (u32, Option<Date>, String);
 
-/// What the triggers and a request come to.
+/// The answer of the triggers or of the request, without the earlier deferred rest.
 fn anew(lines: &Lines, digests: &[(&str, Digest)], case: &Situation, today: Date) -> Found {
     let customer = &case.customer;
     let nothing = |why: String| (if why == "no treatment" { 3 } else { 4 }, None, format!("nothing {why}"));
     let is_request =
         matches!(case.asked, Asked::Request { .. } | Asked::Replay { trigger: Trigger::Requested, .. });
-    // What is due, by which trigger, and since when.
+    // The candidates: the day from which each is due, the trigger's number, and the treatment.
     let mut candidates: Vec<(Option<Date>, usize, &str)> = Vec::new();
     let mut no_date = None;
     if let Asked::Request { treatment: Some(treatment) } = &case.asked {
@@ -490,7 +491,7 @@ fn anew(lines: &Lines, digests: &[(&str, Digest)], case: &Situation, today: Date
     guarded(lines, customer, (trigger, treatment, day, again), today, is_request)
 }
 
-/// Until when a duty keeps an invoice of today.
+/// The day until which a duty keeps an invoice of today, as text.
 fn deferring(lines: &Lines, treatment: &str, today: Date) -> String {
     let Some((years, from_year_end)) = lines.duty.filter(|_| treatment == "clear") else {
         return String::new();
@@ -521,7 +522,7 @@ fn guarded(
     for guard in GUARDS {
         let rule = lines.guards.get(guard).copied().unwrap_or(0);
         if guard == "not_white_label" && rule == 0 {
-            // The map tells the state, and the policy says nothing of it.
+            // The map defines this state, but the policy does not use it.
             continue;
         }
         match (rule, up(guard, customer)) {
@@ -539,7 +540,7 @@ fn guarded(
     }
 }
 
-/// The crate's decision in the model's words.
+/// The crate's decision, in the words of the model.
 fn spoken(decision: &Decision) -> String {
     let mut text = without_duties(decision);
     for deferred in decision.deferred() {
@@ -602,14 +603,15 @@ fn checked(text: &str, map: &DataMap) -> Policy {
     checked.unwrap_or_else(|problems| panic!("{text}\n{problems}"))
 }
 
-/// Of the treatments of everyone, and then of the tenant with lines of its own: a duty and a time zone are part of them.
+/// The digests of the treatments: first those for all tenants, then those of the tenant with its own lines. A duty
+/// and a time zone change a digest.
 fn digests(policy: &Policy) -> Vec<(&'static str, Digest)> {
     let own = policy.effective(&"acme".into());
     let of = |policy: &Effective| TREATMENTS.map(|name| (name, policy.treatments()[name].digest()));
     of(policy.everyone()).into_iter().chain(of(own)).collect()
 }
 
-/// Where the digests of a customer's tenant begin.
+/// The position of the first digest that applies to a customer's tenant.
 fn first_of(customer: &Customer) -> usize {
     if customer.tenant.as_str() == "acme" { TREATMENTS.len() } else { 0 }
 }
@@ -640,7 +642,7 @@ proptest! {
     }
 }
 
-/// What is drawn reaches every kind of decision, and each of them often.
+/// The random cases reach every kind of decision, and each kind often.
 #[test]
 fn the_cases_are_of_every_kind() {
     let mut kinds = BTreeMap::<String, u32>::new();
@@ -685,7 +687,7 @@ fn the_cases_are_of_every_kind() {
 
 // ---- laws ----
 
-/// From the strictest to the loosest.
+/// The rank of a decision: 0 is the strictest.
 fn strictness(decision: &Decision) -> u32 {
     match decision {
         Decision::Due(_) => 1,
@@ -696,8 +698,8 @@ fn strictness(decision: &Decision) -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 60, ..ProptestConfig::default() })]
 
-    /// Time moves a customer from *not yet* towards *due*, and nowhere else, as long as no fact lies ahead and what is
-    /// deferred is there.
+    /// Time moves a customer only from *not yet* towards *due*. This holds as long as no date of the customer lies in
+    /// the future and the deferred records still exist.
     #[test]
     fn time_only_brings_what_is_due_nearer(seed in any::<u64>(), days in 0..5_000_i64) {
         let mut draw = Draw(seed);
@@ -715,7 +717,8 @@ proptest! {
             match &first {
                 Decision::NotYet(not_yet) => match &second {
                     Decision::NotYet(later) if later == not_yet => {}
-                    // What was to be chosen was done before, and what a duty deferred of it comes later still.
+                    // The treatment that becomes due was done before. What a duty deferred of it becomes due even
+                    // later.
                     Decision::NotYet(later) => {
                         prop_assert!(later.until > not_yet.until, "{} → {}", first, second);
                         let whole = |done: TreatedBefore| TreatedBefore { rest: None, ..done };
@@ -728,14 +731,14 @@ proptest! {
                     Decision::Blocked(_) | Decision::Nothing(Nothing::TreatedBefore { .. }) => {}
                     Decision::Nothing(nothing) => prop_assert!(false, "{}", nothing),
                 },
-                // Nobody knew by which trigger, and what that one chooses was done before.
+                // First nobody knew which trigger applies. Later one applies, and its treatment was done before.
                 Decision::Blocked(blocked) if blocked.trigger.is_none() => {
                     let is_done = matches!(second, Decision::Nothing(Nothing::TreatedBefore { .. }));
                     prop_assert!(is_done || matches!(second, Decision::Blocked(_)), "{}", second);
                 }
-                // A hand-over may be confirmed in the meantime.
+                // The hand-over may be confirmed in the meantime.
                 Decision::Blocked(_) => prop_assert!(matches!(second, Decision::Blocked(_) | Decision::Due(_))),
-                // Whatever chose it, now or then.
+                // A deferred rest stays due, whichever trigger chooses it later.
                 Decision::Due(due) if due.is_deferred() => {
                     prop_assert!(matches!(second, Decision::Due(_)), "{} → {}", first, second);
                 }
@@ -746,7 +749,8 @@ proptest! {
         }
     }
 
-    /// A duty more, and nobody more is erased: what it may defer is named, and everything else is as before.
+    /// One more duty never lets more people be erased. The decision names what the duty may defer, and is otherwise
+    /// unchanged.
     #[test]
     fn a_duty_more_never_makes_more_erasable(seed in any::<u64>(), years in 0..30_u32, from_year_end in any::<bool>()) {
         let mut draw = Draw(seed);
@@ -759,10 +763,10 @@ proptest! {
         let (theirs, ours) = (digests(&without), digests(&with));
         for _ in 0..60 {
             let Situation { customer, asked, before, at } = draw_situation(&mut draw, &theirs);
-            // The same history under the policy with the duty.
+            // The same history, with the digests of the policy that has the duty.
             let renamed: Vec<TreatedBefore> = before.iter().map(|done| {
                 let place = theirs.iter().position(|(_, digest)| *digest == done.treatment).unwrap();
-                // Where the tenant counts days in another zone, its treatments differ from everybody's.
+                // If the tenant has another time zone, its treatments have other digests.
                 let own = first_of(&customer) + place % TREATMENTS.len();
                 let place = if theirs[own].1 == done.treatment { own } else { place };
                 TreatedBefore { treatment: ours[place].1, ..done.clone() }
@@ -777,7 +781,7 @@ proptest! {
         }
     }
 
-    /// A guard more, and nobody more is erased.
+    /// A stricter guard never lets more people be erased.
     #[test]
     fn a_stricter_guard_never_makes_more_erasable(seed in any::<u64>()) {
         let mut draw = Draw(seed);
@@ -785,7 +789,7 @@ proptest! {
         let mut strict = loose.clone();
         let guard = draw.of(&GUARDS[..8]);
         let rule = strict.guards.entry(guard).or_default();
-        // Left out blocks; { ignore } → "block sweep" → block.
+        // The strictness rises from `{ ignore }` to `block sweep` to `block`. A guard that is left out blocks.
         *rule = match *rule { 2 => 1, _ => 3 };
         let (loose, strict) = (checked(&document(&loose, &tenant), &map()), checked(&document(&strict, &tenant), &map()));
         let digests = digests(&loose);
@@ -796,7 +800,7 @@ proptest! {
         }
     }
 
-    /// Whatever a tenant writes, the customers of another are decided on as if it had written nothing.
+    /// The lines of one tenant never change a decision about another tenant's customer.
     #[test]
     fn a_tenants_lines_touch_no_other_tenant(seed in any::<u64>()) {
         let mut draw = Draw(seed);
@@ -815,7 +819,8 @@ proptest! {
         prop_assert_eq!(with.effective(&"bolt".into()).digest(), without.everyone().digest());
     }
 
-    /// Ids and gateway ids will be erased, so nothing may depend on them. Names and mails are no facts at all.
+    /// Ids and gateway ids will be erased, so no decision may depend on them. Names and mail addresses are not facts
+    /// at all.
     #[test]
     fn a_decision_never_depends_on_what_is_erased(seed in any::<u64>()) {
         let mut draw = Draw(seed);

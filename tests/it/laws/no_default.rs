@@ -1,4 +1,4 @@
-//! Destructive things have no default: a policy that leaves one of them open is refused.
+//! Destructive settings have no default: a policy without one of them is refused.
 
 use relinquish::store::RecordStore as _;
 use relinquish::{DataMap, PolicyDocument};
@@ -6,7 +6,8 @@ use toml::{Table, Value};
 
 use crate::hosts;
 
-/// The lines of a policy that say what is destroyed and whether a sweep destroys: by table and key.
+/// The lines of a policy that say what is destroyed and whether a sweep destroys. Each is a path of table names and a
+/// key.
 fn destructive(policy: &Table) -> Vec<Vec<String>> {
     let mut lines = vec![vec!["sweep".to_owned()]];
     for key in policy["anonymise"].as_table().unwrap().keys() {
@@ -24,7 +25,8 @@ fn table<'t>(policy: &'t mut Table, path: &[String]) -> &'t mut Table {
     path.iter().fold(policy, |table, key| table[key].as_table_mut().unwrap())
 }
 
-/// That a policy is refused as soon as one of these lines is missing. `accepts` reads a policy.
+/// Checks that a policy is refused when any one of these lines is missing. `accepts` says whether a policy is
+/// accepted. The answer is the number of lines.
 fn nothing_is_filled_in(accepts: &dyn Fn(Table) -> bool) -> Result<usize, String> {
     let whole: Table = hosts::CRM_POLICY.parse().unwrap();
     if !accepts(whole.clone()) {
@@ -54,7 +56,7 @@ fn a_policy_without_a_destructive_line_is_refused() {
     assert!(lines > 25, "{lines}");
 }
 
-/// Readers that fill in what the policy leaves open.
+/// Broken readers that fill in a default for a missing line.
 #[test]
 fn a_reader_with_a_default_is_found_out() {
     let host = hosts::sqlite();

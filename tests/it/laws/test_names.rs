@@ -1,10 +1,10 @@
-//! Which tests there are, and where. Pages and tables that name tests are held against this list.
+//! The list of all tests and their files. Other tests check that pages and tables name only tests of this list.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every Rust file in a folder and in the folders below.
+/// Adds every Rust file in a folder and its subfolders.
 pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -16,8 +16,8 @@ pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every test under `tests` and `src` and of the console, by its file and its name: `it::laws::broken::name`, `src::case::tests::name`. Modules
-/// within a file are left out.
+/// Every test under `tests` and `src` and of the console. It is named by its file and its name:
+/// `it::laws::broken::name`, `src::case::tests::name`. Modules inside a file are left out.
 pub(crate) fn all() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -49,8 +49,8 @@ fn module(file: &Path) -> String {
     }
 }
 
-/// The test functions in a file: those below `#[test]` or `#[tokio::test]`, within `proptest!` too. A test that is ignored shows
-/// nothing, and is none.
+/// The test functions in a file: functions below `#[test]` or `#[tokio::test]`, also inside `proptest!`. An ignored
+/// test is left out, because it proves nothing.
 fn names_in(text: &str) -> Vec<String> {
     let (mut names, mut is_test) = (Vec::new(), false);
     for line in text.lines().map(str::trim) {

@@ -355,7 +355,10 @@ fn a_signer_is_a_file_that_only_its_owner_reads() {
     assert!(!format!("{opened:?}").contains(&digits[..16]), "the Debug shows the key");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let error = FileSigner::open(&path).unwrap_err();
-    assert!(matches!(error, SignerError::Open { .. }) && error.to_string().contains("chmod 600"), "{error}");
+    assert!(
+        matches!(error, SignerError::Permissions { .. }) && error.to_string().contains("chmod 600"),
+        "{error}"
+    );
     for text in ["", "name", "name 00", "two words 00\n"] {
         let path = folder.path().join("wrong");
         std::fs::write(&path, text).unwrap();

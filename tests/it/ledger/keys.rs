@@ -45,7 +45,7 @@ async fn a_lost_key_file_is_not_replaced() {
     let engine = engine(&host, FileKeyRing::create(&keys).unwrap());
     for asked in [Asked::request(), Asked::Sweep] {
         let error = engine.plan(&"13".into(), &asked).await.unwrap_err();
-        assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
+        assert!(matches!(error, Error::Keys(KeyRingError::KeyMismatch { epoch: 1 })), "{error}");
         assert!(error.to_string().contains("restore the key ring of this ledger"), "{error}");
     }
 }
@@ -60,7 +60,7 @@ async fn another_key_is_seen_behind_entries_that_name_nobody() {
     }
     let wrong = engine(&host, MemoryKeyRing::new(key(9)));
     let error = wrong.plan(&"13".into(), &Asked::request()).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Another { epoch: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::KeyMismatch { epoch: 1 })), "{error}");
     assert!(right.plan(&"13".into(), &Asked::request()).await.is_ok());
 }
 
@@ -74,7 +74,7 @@ async fn a_ring_that_is_older_than_the_ledger_is_refused() {
     now.erase(plan).await.unwrap();
     let old = engine(&host, MemoryKeyRing::new(key(1)));
     let error = old.plan(&"13".into(), &Asked::request()).await.unwrap_err();
-    assert!(matches!(error, Error::Keys(KeyRingError::Older { ledger: 2, ring: 1 })), "{error}");
+    assert!(matches!(error, Error::Keys(KeyRingError::Outdated { ledger: 2, ring: 1 })), "{error}");
     // A key that was destroyed on purpose is another matter.
     let later = engine(&host, rotated.with_next(key(3)).without(1).without(2));
     assert!(later.plan(&"13".into(), &Asked::request()).await.is_ok());

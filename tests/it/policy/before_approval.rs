@@ -210,7 +210,9 @@ fn what_deactivating_writes_is_held_against_its_columns() {
 async fn a_deactivation_that_the_database_refuses_names_the_map_and_leaves_a_way() {
     let (_folder, path) = database(SCHEMA);
     let engine = engine(&path, POLICY);
-    let Outcome::Blocked { case, step, reason } = erase(&engine, "2").await else { panic!("not blocked") };
+    let Outcome::Blocked { case, step, reason, .. } = erase(&engine, "2").await else {
+        panic!("not blocked")
+    };
     assert_eq!(step, Step::Deactivate);
     for part in
         ["customers.deactivate", "writes gone", "members.mail", "another row of the table", "and retry"]

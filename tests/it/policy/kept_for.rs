@@ -185,7 +185,8 @@ async fn statement_and_letter_say_for_how_long_a_field_stays() {
     assert!(statement.contains(says), "{statement}");
     assert!(statement.contains("kept as long as the record. Reason: how far they travel."), "{statement}");
     let request = Request::new("R-1", day("2026-11-27"));
-    let letter = letter::confirmation(&english, Some(&request), &certificate.told()).unwrap().to_string();
+    let letter =
+        letter::confirmation(&english, Some(&request), &certificate.letter_facts()).unwrap().to_string();
     assert!(letter.contains("kept until 28 November 2028 at the latest, then removed."), "{letter}");
     let concept = Concept::of(policy, None, world.engine.data_map()).to_csv();
     assert!(concept.contains("2 years after the erasure"), "{concept}");

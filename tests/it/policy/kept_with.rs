@@ -81,15 +81,15 @@ async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_wh
     let head = Letterhead::new(&policy, Language::English, controller, authority, written).unwrap();
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
     let outcome = shop.erase("1").await;
-    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).told();
+    let told = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).letter_facts();
     let request = Request::new("R-1", "2026-11-01".parse().unwrap());
     let text = letter::confirmation(&head, Some(&request), &told).unwrap().to_string();
     for part in [
         "# Your data were erased in part",
         "We have to refuse a part of your request.",
-        "* **address**: kept unchanged (records: 1), because other records that we keep need them. For those other records: We are required by law to keep them until \
+        "* **address** (1 record): kept unchanged, because other records that we keep need them. For those other records: We are required by law to keep them until \
          31 December 2032 at the latest:",
-        "* **order**: kept unchanged (records: 2). We are required by law to keep them until 31 December 2032 at the latest: 7 years \
+        "* **order** (2 records): kept unchanged. We are required by law to keep them until 31 December 2032 at the latest: 7 years \
          from the end of the calendar year of the record (the book-keeping act; Art. 17(3)(b) GDPR).",
         "* address, until 31 December 2032 at the latest",
         "Art. 77 GDPR",

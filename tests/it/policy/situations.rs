@@ -201,7 +201,7 @@ fn a_ticket_office_keeps_the_postcode_for_marketing_or_hands_the_orders_over() {
                     while_kept: false,
                     names: false
                 },
-                Lead::Token { class: "customer".into(), while_kept: false },
+                Lead::Token { classes: ["customer".into()].into(), while_kept: [].into() },
             ][..]
         )
     );

@@ -532,8 +532,8 @@ fn every_decision_says_why() {
         "inactive counts 3 years from last_transaction, 2020-02-29: due on 2023-02-28",
         "service_ended counts from service_ended, and the customer has no such date",
         "inactive chooses treatment clear, due since 2023-02-28",
-        "guard several_tenants is up: it forbids",
-        "guard not_archived is up: the policy does not look",
+        "guard several_tenants applies: it forbids",
+        "guard not_archived applies: the policy does not look",
         "so: refused: the account is connected to more than one tenant; disconnect the account",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");

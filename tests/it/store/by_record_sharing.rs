@@ -130,7 +130,7 @@ async fn an_answer_that_leaves_a_record_out_erases_nothing() {
     let others = Arc::new(Others { answers_too_little: true, ..Others::default() });
     let planned = engine(&repository(), &others).plan(&"1".into(), &Asked::request()).await;
     let said = planned.map(|_| ()).unwrap_err().to_string();
-    assert!(said.contains("not of every record was told who else has it"), "{said}");
+    assert!(said.contains("the adapter did not answer for every record"), "{said}");
 }
 
 /// Where nobody tells, the policy is refused when the engine is built, or the store refuses to work.

@@ -239,7 +239,7 @@ async fn the_certificate_names_class_field_and_key_and_no_value() {
     for text in [text, json] {
         assert!(!text.contains("Sandelin") && !text.contains("sandelin"), "{text}");
     }
-    let told = certificate.told();
+    let told = certificate.letter_facts();
     assert_eq!(told.leftovers.values().sum::<u64>(), 2);
 }
 

@@ -1,7 +1,11 @@
 //! Records that are treated although they name another customer: the plan counts them, so that a map with the wrong owner is seen
 //! before it takes other people's records.
 
+use std::collections::BTreeMap;
+
+use chrono::Utc;
 use relinquish::Asked;
+use relinquish::store::{CensusRequest, TakeCensus as _};
 
 use crate::hosts;
 use crate::shop::{CUSTOMERS, Shop};
@@ -238,21 +242,38 @@ async fn fields_of_nobody_are_counted() {
          ends = {{ editor = {{ to = 'customer', none = 0, gone = {{ keep = 'it shows nothing' }} }} }}\n\
          fields = {{ nick = {{ kind = 'username', of = 'editor' }}, body = 'free_text' }}\n"
     );
-    let said = |json: &serde_json::Value| {
+    let in_plan = |json: &serde_json::Value| {
         let records = json["records"].as_array().unwrap();
         records.iter().find(|record| record["class"] == "post").unwrap()["fields_of_nobody"].clone()
     };
     let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'anonymise'\n");
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
-    assert_eq!(said(&plan.to_json()), serde_json::json!({ "editor": 3 }));
+    assert_eq!(in_plan(&plan.to_json()), serde_json::json!({ "editor": 3 }));
     assert!(
         plan.to_string().contains("      3 of these keep the fields of whoever editor leads to"),
         "{plan}"
     );
-    shop.erase("1").await;
+    // The census counts them in everybody's records, and the plan quotes it.
+    let census = shop.store().unwrap().census(&CensusRequest::new(Utc::now())).await.unwrap();
+    let counted = &census.tables["posts"].classes["post"].nobodys_fields;
+    assert_eq!(counted, &BTreeMap::from([("editor".to_owned(), 4)]));
+    assert!(census.to_string().contains("4 records with fields of whoever editor leads to"), "{census}");
+    let quoted = census.not_covered();
+    assert!(
+        quoted.iter().any(|what| what.to_string().starts_with("4 records of post with fields of whoever"))
+    );
+    let outcome = shop.erase("1").await;
+    let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
+    let text = certificate.to_string();
+    let page = certificate.to_html(relinquish::policy::Language::English, None);
+    assert!(
+        text.contains("    3 of these keep the fields of whoever editor led to: it led nowhere"),
+        "{text}"
+    );
+    assert!(page.contains("fields of whoever editor led to stay, because it led nowhere: 3"), "{page}");
     assert_eq!(shop.text("SELECT group_concat(nick) FROM posts"), "bo,gone,gone too,zero,of another post");
     // What is deleted takes its fields with it.
     let shop = Shop::new(sql, &map, "customer = 'anonymise'\npost = 'delete'\n");
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
-    assert_eq!(said(&plan.to_json()), serde_json::Value::Null);
+    assert_eq!(in_plan(&plan.to_json()), serde_json::Value::Null);
 }

@@ -438,6 +438,11 @@ views = { owner = "account", rest = "not personal" }
 marks = "numbers only"
 "#;
 
+const ORDER: &str = r#"order = { table = "orders", key = "id", owner = "client_id", ends = { payer_id = "clear" }, fields = { note = "free_text" } }
+"#;
+const LINE: &str = r#"line = { table = "order_lines", owner = ["order_id", "client_id"], fields = { text = "free_text" } }
+"#;
+
 #[test]
 fn one_mistake_is_one_problem() {
     let database = Database::new(SHOP);
@@ -452,6 +457,9 @@ fn one_mistake_is_one_problem() {
         ("table = \"addresses\"", "table = \"somewhere else\""),
         ("\"likes\"]", "\"lieks\"]"),
         ("marks =", "mark ="),
+        // Classes that are gone, and to which others lead.
+        (ORDER, ""),
+        (LINE, ""),
         // Keys, owners and other links.
         ("key = \"id\"\n", "key = \"uid\"\n"),
         ("key = \"id\"\n", "key = \"number\"\n"),
@@ -549,12 +557,21 @@ fields = { word = "free_text" }
 log = "words only"
 "#;
 
+const ORDERS: &str = r#"[records.order]
+table = "orders"
+owner = { first = ["client_id", { column = "billing_email", to = "customer.email", compare = "nocase" }] }
+fields = { billing_email = "email" }
+"#;
+
 #[test]
 fn one_mistake_is_one_problem_where_records_are_shared() {
     let database = Database::new(SHARED);
     assert_eq!(database.problems(SHARED_MAP), []);
     let mut wrong = Vec::new();
     for (from, to) in [
+        (ORDERS, ""),
+        ("[\"order.billing_id\", \"customer.home_id\"]", "[[\"order.billing_id\", \"customer.home_id\"]]"),
+        ("\"order.billing_id\",", "[\"order.billing_id\"],"),
         ("\"addresses\"", "\"adresses\""),
         ("\"addresses\"", "\"places\""),
         ("table = \"orders\"", "table = \"order\""),

@@ -122,7 +122,7 @@ async fn a_text_within_json_that_cannot_be_searched_blocks_its_customer() {
         let blocked = in_json(text, REDACT_JSON).engine().plan(&"1".into(), &Asked::request()).await.unwrap();
         let Planned::Refused(blocked) = blocked else { panic!("{text}: {blocked:?}") };
         let said = format!("{}; {}", blocked.by[0].why, blocked.by[0].way_out);
-        for part in ["of note", "a text within it cannot be searched", why, "otherwise = \"remove\""] {
+        for part in ["of note", "a text in it cannot be searched", why, "otherwise = \"remove\""] {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert!(!said.contains("ylva"), "{said}");

@@ -52,7 +52,7 @@ fn shop_map() -> DataMap {
 }
 
 impl Shop {
-    /// Customers with their profiles, each as gateway and id.
+    /// A shop with these customers. Each has a list of profiles: the gateway and the id.
     pub(crate) fn new(customers: &[(&str, &[(&str, &str)])]) -> Self {
         let shop = Self {
             repository: Arc::new(MemoryRepository::new(shop_map())),
@@ -81,7 +81,7 @@ impl Shop {
         Engine::builder(store, policy, ledger, hosts::keys()).clock(ManualClock::at(hosts::now()))
     }
 
-    /// An engine with these gateways; one that is not given has no profiles.
+    /// An engine with these gateways. A gateway that is not given has no profiles.
     pub(crate) fn engine(&self, gateways: impl IntoIterator<Item = Arc<dyn PaymentGatewayEraser>>) -> Engine {
         let ledger: Arc<dyn Ledger> = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
         let mut builder = self.builder_with(ledger);

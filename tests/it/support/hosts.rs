@@ -1,5 +1,5 @@
-//! Hosts to test against: the CRM of the quickstart in a real SQLite file, the box office with repository code of
-//! its own, and customers in memory. Each holds one customer to erase, one with a subscription, and others.
+//! Hosts for tests: the CRM of the quickstart in a real SQLite file, the box office with its own repository code, and
+//! customers in memory. Each host has one customer who is due, one with a subscription, and others.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(crate) mod own_store;
 pub(crate) const CRM_MAP: &str = include_str!("../../../examples/quickstart/map.toml");
 pub(crate) const CRM_POLICY: &str = include_str!("../../../examples/quickstart/policy.toml");
 
-/// Every row there is: which one, and what it holds.
+/// Every row of a host: its name and its content.
 pub(crate) type Dump = BTreeMap<String, String>;
 
 pub(crate) struct Host {
@@ -38,13 +38,13 @@ pub(crate) struct Host {
     pub(crate) scrub: Option<Arc<dyn Scrub>>,
     pub(crate) policy: String,
     pub(crate) gateway: Option<Arc<MemoryGateway>>,
-    /// A customer who is due, with their values.
+    /// A customer who is due.
     pub(crate) due: CustomerId,
     pub(crate) values: Vec<String>,
     /// A customer with a subscription.
     pub(crate) active: CustomerId,
     pub(crate) dump: Box<dyn Fn() -> Dump>,
-    /// Which rows belong to the customer who is due.
+    /// The rows that belong to the customer who is due.
     pub(crate) owned: Vec<String>,
     /// The sum that must not change.
     pub(crate) revenue: Box<dyn Fn() -> i64>,
@@ -82,7 +82,8 @@ impl Host {
         self.folder.path().join("crm.sqlite")
     }
 
-    /// Says which rows changed, appeared or went that are not the customer's, and whose values are left.
+    /// Checks an erasure. No row of another customer may change, appear or disappear. No value of the customer may be
+    /// left.
     pub(crate) fn check_erased(&self, before: &Dump) {
         let after = (self.dump)();
         for (row, content) in before.iter().filter(|(row, _)| !self.owned.contains(row)) {
@@ -99,7 +100,7 @@ impl Host {
     }
 }
 
-/// Builds an engine that may plan and erase: with a census, unless its ledger has one that does.
+/// Builds an engine that can plan and erase. It makes a census first, unless the ledger already has a valid one.
 pub(crate) trait BuildCounted {
     fn counted(self) -> Result<Engine, Problems>;
 }
@@ -107,7 +108,7 @@ pub(crate) trait BuildCounted {
 impl BuildCounted for EngineBuilder {
     fn counted(self) -> Result<Engine, Problems> {
         let engine = self.census_at_most(u32::MAX).build()?;
-        // On a thread of its own, because the tests' runtime is busy with the caller.
+        // The census runs on its own thread, because the test's runtime is busy with the caller.
         let counting = engine.clone();
         let count = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -118,7 +119,7 @@ impl BuildCounted for EngineBuilder {
     }
 }
 
-/// Goes on with all open cases, and gives what came of them.
+/// Continues all open cases, and returns their outcomes.
 pub(crate) trait ResumeAll {
     async fn resumed(&self) -> Vec<Outcome>;
 }
@@ -129,14 +130,14 @@ impl ResumeAll for Engine {
     }
 }
 
-/// What a ledger says was done: its entries, less the censuses.
+/// The entries of a ledger, without the censuses.
 pub(crate) async fn acts(ledger: &dyn Ledger) -> Vec<Entry> {
     let mut entries = ledger.entries(0, usize::MAX).await.unwrap();
     entries.retain(|entry| !matches!(entry.body, EntryBody::Counted(_)));
     entries
 }
 
-/// The keys in a file beside a ledger, made where the ledger is new.
+/// The keys in a file next to a ledger. A new ledger gets a new file.
 pub(crate) fn keys_beside(ledger: &Path) -> FileKeyRing {
     match FileKeyRing::open_beside(ledger) {
         Err(error) if error.is_missing() => FileKeyRing::create_beside(ledger).unwrap(),
@@ -159,12 +160,12 @@ pub(crate) fn approval(plan: &Plan) -> Approval {
     Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now(), chrono::TimeDelta::hours(1))
 }
 
-/// Of how many customers something expired.
+/// The number of customers whose records expired.
 pub(crate) fn touched(expired: &Expired) -> u64 {
     expired.of.values().map(|of| of.customers).sum()
 }
 
-/// What came of an expiry that ended.
+/// The result of an expiry that has ended.
 pub(crate) fn expired(outcome: Outcome) -> Expired {
     if let Outcome::Expired(expired) = outcome { *expired } else { panic!("{outcome}") }
 }
@@ -179,12 +180,12 @@ pub(crate) fn request(treatment: &str) -> Asked {
     Asked::Request { treatment: Some(treatment.into()) }
 }
 
-/// The quickstart's CRM, with thirty clients.
+/// The CRM of the quickstart, with thirty clients.
 pub(crate) fn sqlite() -> Host {
     sqlite_after("")
 }
 
-/// A map that says of every trigger in some SQL that it lets pass what a treatment does. At run time it may not.
+/// Adds to a map that every trigger in some SQL allows what a treatment does. In fact the trigger may refuse it.
 pub(crate) fn trusting_triggers(map: &str, sql: &str) -> String {
     let names = sql.split("CREATE TRIGGER ").skip(1).filter_map(|rest| rest.split_whitespace().next());
     let ignored: Vec<String> =
@@ -192,7 +193,7 @@ pub(crate) fn trusting_triggers(map: &str, sql: &str) -> String {
     format!("{}{map}", ignored.concat())
 }
 
-/// With a change to the database, made before the store is opened.
+/// The CRM of the quickstart. Some SQL changes its database before the store is opened.
 pub(crate) fn sqlite_after(sql: &str) -> Host {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crm.sqlite");
@@ -243,7 +244,7 @@ pub(crate) fn dump_sqlite(path: &Path) -> Dump {
         while let Some(row) = rows.next().unwrap() {
             let id: i64 = row.get(0).unwrap();
             let values: Vec<String> = (1..width).map(|n| format!("{:?}", row.get_ref(n).unwrap())).collect();
-            // The debug form of a text is its bytes; read it as text.
+            // The debug form of a text shows its bytes. Here they are read as text.
             let values: Vec<String> = values
                 .into_iter()
                 .zip(1..width)
@@ -269,7 +270,7 @@ fn owned_rows(path: &Path) -> Vec<String> {
     rows
 }
 
-/// Values of the client who is due that nobody else has.
+/// The values of the client who is due that no other client has.
 fn personal_values(path: &Path) -> Vec<String> {
     Connection::open(path)
         .unwrap()
@@ -320,7 +321,7 @@ pub(crate) fn own_store() -> Host {
     }
 }
 
-/// What the memory store holds, for hosts that are built by hand.
+/// The data map of the memory store, for hosts that a test builds itself.
 pub(crate) fn memory_map() -> DataMap {
     DataMap::builder(
         RecordClass::new("customer")

@@ -1,4 +1,4 @@
-//! What tests of several rooms need: hosts with a database, a shop, faults at each boundary, gateways.
+//! Helpers for several groups of tests: hosts with a database, a shop, faults at each call, gateways.
 
 #[expect(dead_code, reason = "the tests of the adapters, in `tests/gateways`, need more of it")]
 pub(crate) mod gateways;

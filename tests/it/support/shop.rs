@@ -1,4 +1,4 @@
-//! A small database with its map and its policy, and what has changed in it, cell by cell.
+//! A small database with its map and its policy. It can compare two states, cell by cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,14 +11,15 @@ use rusqlite::Connection;
 
 use crate::hosts::{self, BuildCounted as _, approved};
 
-/// A database as it is: by row and column, the value as SQL spells it.
+/// The content of a database: the values as SQL literals, by row and column.
 pub(crate) type Cells = BTreeMap<(String, String), String>;
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What differs: `table[key].column`, `- table[key]` for a row that is gone, `+ table[key]` for one that came.
+/// The differences: `table[key].column` for a changed cell, `- table[key]` for a deleted row, `+ table[key]` for a
+/// new row.
 pub(crate) fn changes(before: &Cells, after: &Cells) -> BTreeSet<String> {
     let rows = |cells: &Cells| cells.keys().map(|(row, _)| row.clone()).collect::<BTreeSet<_>>();
     let (old, new) = (rows(before), rows(after));
@@ -32,7 +33,7 @@ pub(crate) fn changes(before: &Cells, after: &Cells) -> BTreeSet<String> {
     list
 }
 
-/// A small database with its map and policy, spelled out by each test.
+/// A small database with its map and policy. Each test writes them itself.
 pub(crate) struct Shop {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) map: String,
@@ -79,14 +80,14 @@ impl Shop {
         engine.erase(plan).await.unwrap()
     }
 
-    /// The policy, held against the map.
+    /// The error that the policy gets when it is checked against the map.
     pub(crate) fn policy_refused(&self) -> String {
         let policy = PolicyDocument::from_toml(&self.policy).unwrap();
         let store = self.store().unwrap_or_else(|error| panic!("{error}"));
         policy.check(store.data_map()).map(|_| ()).unwrap_err().to_string()
     }
 
-    /// Every cell of every table: `table[key].column` and its value as SQL.
+    /// Every cell of every table: `table[key].column` and its value as an SQL literal.
     pub(crate) fn cells(&self) -> Cells {
         let connection = Connection::open(self.path()).unwrap();
         let mut tables = connection

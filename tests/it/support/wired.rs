@@ -1,4 +1,5 @@
-//! Ports that die at a boundary: before a call, or after it took effect and before its answer arrived.
+//! Wrapped ports that stop the work at a boundary. A boundary is before a call, or after its effect and before its
+//! answer arrives.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,12 +10,12 @@ use futures_util::future::{self, Either};
 use relinquish::testing::Interfere;
 use tokio::sync::Notify;
 
-/// Counts boundaries and never lets the chosen one pass.
+/// Counts boundaries. The work never gets past the chosen boundary.
 pub(crate) struct Tripwire {
     pub(crate) passed: AtomicUsize,
     dies_at: usize,
     died: Notify,
-    /// What happens at the boundary instead of death.
+    /// What happens at the boundary instead of stopping.
     meanwhile: Mutex<Option<Meanwhile>>,
 }
 
@@ -36,7 +37,7 @@ impl Tripwire {
         })
     }
 
-    /// Lets something else happen at a boundary, and goes on.
+    /// Does something else at a boundary, and then continues.
     pub(crate) fn meanwhile(at: usize, what: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
         let wire = Self::at(at);
         *wire.meanwhile.lock().unwrap() = Some(Box::pin(what));
@@ -55,7 +56,7 @@ impl Tripwire {
     }
 }
 
-/// One call has a boundary before it, and one between its effect and its answer.
+/// Each call has two boundaries: before it, and between its effect and its answer.
 #[async_trait]
 impl Interfere for Tripwire {
     async fn before(&self, _: &'static str) -> bool {
@@ -69,7 +70,7 @@ impl Interfere for Tripwire {
     }
 }
 
-/// Works until it is done or dies.
+/// Runs the work until it ends or reaches the chosen boundary. `None` if it reached the boundary.
 pub(crate) async fn until_death<T>(wire: &Tripwire, work: impl Future<Output = T>) -> Option<T> {
     let work = std::pin::pin!(work);
     let died = std::pin::pin!(wire.died.notified());

@@ -168,7 +168,7 @@ impl Recipient for Wrong {
         self.inner.recipient()
     }
 
-    fn most_at_once(&self) -> usize {
+    fn max_batch(&self) -> usize {
         if self.law == Law::RecipientTakesSome { 0 } else { 3 }
     }
 

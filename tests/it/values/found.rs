@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use relinquish::case::Because;
+use relinquish::case::SupersedeReason;
 use relinquish::customer::GatewayProfile;
 use relinquish::data_map::Record;
 use relinquish::gateway::{
@@ -317,7 +317,7 @@ async fn an_approval_that_expired_while_the_case_waited_is_none() {
     clock.turn(TimeDelta::days(400));
     let outcomes = engine.resumed().await;
     let [Outcome::Superseded { because, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
-    assert!(matches!(because, Because::Mandate { expired: Some(_) }), "{because}");
+    assert!(matches!(because, SupersedeReason::Mandate { expired: Some(_) }), "{because}");
     assert_eq!((host.dump)(), before);
 }
 
@@ -336,7 +336,7 @@ async fn a_cancelled_approval_is_used_up() {
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     let outcome = engine.erase(plan).await.unwrap();
     let Outcome::Superseded { because, .. } = &outcome else { panic!("{outcome}") };
-    assert_eq!(*because, Because::Used);
+    assert_eq!(*because, SupersedeReason::Used);
     assert_eq!((host.dump)(), before);
 }
 
@@ -358,7 +358,7 @@ async fn a_guard_cannot_be_waived_at_a_gateway() {
         .unwrap();
     let plan = approved(&engine, &"1".into(), &request("clear")).await;
     let outcome = engine.erase(plan).await.unwrap();
-    let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
+    let Outcome::Blocked { case, step, reason, .. } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("subscription"), "{reason}");
     let by = Authority::new("op", [TenantId::from("acme")]);
     let error = engine.waive(case, step.clone(), &by, "no".parse().unwrap()).await.unwrap_err();

@@ -177,7 +177,9 @@ fn the_statement_says_what_the_policy_in_force_says() {
     ];
     let places: Vec<usize> = order.iter().map(|part| text.find(part).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
-    assert!(!text.contains("connected to other companies"), "a request passes that guard:\n{text}");
+    // A request passes that guard, and the sweep waits.
+    let waits = "connected to other companies as well. Until this changes, we erase nothing automatically.";
+    assert!(text.contains(waits), "{text}");
     assert!(!text.contains("What we delete automatically"), "nothing expires:\n{text}");
     assert_eq!(text.matches("lodge a complaint").count(), 1, "{text}");
     // Of a tenant whose switch is off, other words are true.
@@ -228,7 +230,7 @@ fn the_statement_tells_every_rule_that_erases() {
     );
     let off = statement(&head(&policy), &policy, "playhouse");
     assert!(!off.contains("What we delete automatically"), "its switch is off: {off}");
-    // No guard refuses anything, so that nothing stands below a heading of its own.
+    // The policy looks at no hold of the host's own. A hold of the hold book stands against an erasure all the same.
     let open = POLICY
         .replace("active_subscription = \"block\"", "active_subscription = { ignore = \"x\" }")
         .replace(
@@ -238,7 +240,11 @@ fn the_statement_tells_every_rule_that_erases() {
         );
     let policy = checked(&open);
     let text = statement(&head(&policy), &policy, "any");
-    assert!(!text.contains("When we cannot erase"), "{text}");
+    assert!(!text.contains("unpaid") && !text.contains("disputed"), "{text}");
+    assert_says(
+        &text,
+        &["legal claim (Art. 17(3)(e) GDPR).", "ordered us to keep the data (Art. 17(3)(b) GDPR)."],
+    );
 }
 
 #[test]
@@ -395,7 +401,7 @@ fn a_refusal_names_ground_data_remedy_and_way_out_and_nobody() {
         &text,
         &[
             "* You have a subscription that is still running, and we need your data to provide it (Art. 17(1)(a) GDPR). This concerns \
-             all data that we hold about you. What can change this: end the subscription.",
+             all data that we hold about you. What can change this: ending the subscription.",
             "* We need the data to establish, exercise or defend a legal claim (Art. 17(3)(e) GDPR). This concerns: \
              customer and ticket.",
             "* The \\*theatre\\* shares its guests (Art. 17(1)(a) GDPR). This concerns all data that we hold about you. What can change \
@@ -477,7 +483,7 @@ fn no_letter_is_dated_before_the_request_that_it_answers() {
     let mut clock = RequestClock::received(day("2026-05-20"));
     clock.extend(day("2026-05-25"), ExtensionReason::Complexity, &Holidays::default()).unwrap();
     head.date = day("2026-05-19");
-    let early = letter::extension(&head, "R-17", &clock, &Holidays::default()).map(drop);
+    let early = letter::extension(&head, "R-17", policy.everyone(), &clock, &Holidays::default()).map(drop);
     assert!(matches!(early, Err(LetterError::Early { .. })), "{early:?}");
 }
 
@@ -486,9 +492,12 @@ fn an_extension_says_by_when_and_why() {
     let policy = checked(&format!("{POLICY}{SWEDISH}"));
     let holidays = Holidays::default();
     let mut clock = RequestClock::received(day("2026-01-31"));
-    let extension = |language, clock: &RequestClock| {
-        letter::extension(&letterhead(&policy, language).unwrap(), "R-17", clock, &holidays)
+    let under = |law: &str| checked(&format!("privacy_law = '{law}'\n{POLICY}{SWEDISH}"));
+    let told = |policy: &Policy, language, clock: &RequestClock| {
+        let head = letterhead(policy, language).unwrap();
+        letter::extension(&head, "R-17", policy.everyone(), clock, &holidays)
     };
+    let extension = |language, clock: &RequestClock| told(&policy, language, clock);
     assert_eq!(extension(Language::English, &clock), Err(LetterError::NotExtended));
     clock.suspend(day("2026-02-02"), StopReason::Identity, &holidays).unwrap();
     clock.resume(day("2026-02-05")).unwrap();
@@ -505,10 +514,25 @@ fn an_extension_says_by_when_and_why() {
         &extension(Language::Swedish, &clock).unwrap().to_string(),
         &["senast den 4 maj 2026 (artikel 12.3 i GDPR)", "löpte inte svarsfristen"],
     );
+    // The law is the policy's, and the clock has to count by it.
+    let of_swiss = told(&under("fadp"), Language::English, &clock);
+    assert_eq!(of_swiss, Err(LetterError::Regime { law: PrivacyLaw::Fadp }));
+    let of_california = told(&under("ccpa"), Language::English, &clock);
+    assert_eq!(of_california, Err(LetterError::NoLetters { law: PrivacyLaw::Ccpa }));
+    // Before February 2026 the period of the United Kingdom was that of the Union.
+    let of_british = told(&under("uk_gdpr"), Language::English, &clock).unwrap().to_string();
+    assert_says(&of_british, &["(Art. 12(3) UK GDPR)", "section 164A"]);
+    let mut swiss = RequestClock::under(Regime::Switzerland, day("2026-03-02"));
+    swiss.extend(day("2026-03-20"), ExtensionReason::Complexity, &holidays).unwrap();
+    assert_says(
+        &told(&under("fadp"), Language::English, &swiss).unwrap().to_string(),
+        &["We cannot answer within 30 days.", "(Art. 32 FADP), and report the matter"],
+    );
     let mut clock = RequestClock::under(Regime::Uk, day("2026-06-01"));
     clock.extend(day("2026-06-20"), ExtensionReason::NumberOfRequests, &holidays).unwrap();
+    assert_eq!(extension(Language::English, &clock), Err(LetterError::Regime { law: PrivacyLaw::Gdpr }));
     assert_says(
-        &extension(Language::English, &clock).unwrap().to_string(),
+        &told(&under("uk_gdpr"), Language::English, &clock).unwrap().to_string(),
         &["We have received a large number of requests.", "(Art. 12A UK GDPR)", "section 164A"],
     );
 }
@@ -664,14 +688,60 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
         ],
     );
     assert!(!text.contains("2036") && !text.contains("2033"), "{text}");
-    // What the treatment keeps anyway needs no duty, and is not refused because of one.
+    // What the treatment keeps anyway needs no duty. It is refused, too, with the reason of the policy.
     let asked = Asked::Request { treatment: Some("marketing".into()) };
     let kept = decide(&policy, &customer(), &asked, &[], now());
     assert!(matches!(kept, Decision::Due(_)) && kept.deferred().is_empty(), "{kept}");
-    assert_eq!(refusal(&policy, &kept), Err(LetterError::NothingRefused));
+    let text = refusal(&policy, &kept).unwrap();
+    assert_says(
+        &text,
+        &[
+            "The following stays in any case, where there is any:",
+            "* **postcode** (customer): kept as long as the record. Reason: where the audience comes from.",
+            "* **ticket**: kept unchanged. Reason: the hall's statistics.",
+            "* Your profile at the payment service **stripe**: kept. Reason: refunds.",
+            "You will get a confirmation when it has been erased.",
+            "(Art. 77 GDPR), and seek a judicial remedy",
+        ],
+    );
+    assert!(!text.contains("We cannot erase the following data yet"), "no duty keeps anything:\n{text}");
     let waits = decide(&policy, &customer(), &Asked::Sweep, &[], now());
     assert_eq!(refusal(&policy, &waits), Err(LetterError::NothingRefused));
     assert_eq!(waits.deferred(), &[]);
+}
+
+/// Whoever asks again is told what is still kept, and when the rest was erased.
+#[test]
+fn whoever_asks_again_is_refused_what_is_still_kept() {
+    let policy = with_duties();
+    let done = TreatedBefore {
+        case: "c".into(),
+        at: "2026-03-31T23:30:00Z".parse().unwrap(),
+        trigger: Trigger::Requested,
+        name: "remove".into(),
+        treatment: policy.treatments()["remove"].digest(),
+        anything_left: false,
+        rest: None,
+    };
+    let again = decide(&policy, &customer(), &Asked::request(), &[done.clone()], now());
+    assert!(matches!(again, Decision::Nothing(_)), "{again}");
+    let text = refusal(&policy, &again).unwrap();
+    assert_says(
+        &text,
+        &[
+            "We cannot erase the following data yet:",
+            "* **ticket**: we have to keep these for 7 years",
+            "On 31 March 2026 we carried out the erasure of your other data.",
+            "(Art. 77 GDPR), and seek a judicial remedy",
+        ],
+    );
+    assert!(!text.contains("You will get a confirmation"), "{text}");
+    // Without anything that is kept there is nothing to refuse.
+    let policy = checked(POLICY);
+    let done = TreatedBefore { treatment: policy.treatments()["remove"].digest(), ..done };
+    let again = decide(&policy, &customer(), &Asked::request(), &[done], now());
+    assert!(matches!(again, Decision::Nothing(_)), "{again}");
+    assert_eq!(refusal(&policy, &again), Err(LetterError::NothingRefused));
 }
 
 #[test]
@@ -684,7 +754,7 @@ fn a_refusal_names_what_would_have_to_be_kept_even_then() {
     assert_eq!(blocked.deferred().len(), 1);
     let text = refusal(&policy, &blocked).unwrap();
     let order = [
-        "end the subscription",
+        "ending the subscription",
         "Nothing was erased",
         "stays in any case",
         "**ticket**: we have to keep these for 7 years",

@@ -2,6 +2,7 @@
 
 pub(crate) mod letters;
 pub(crate) mod manual_pages;
+pub(crate) mod real_letters;
 pub(crate) mod true_letters;
 pub(crate) mod true_statements;
 pub(crate) mod word_for_word;

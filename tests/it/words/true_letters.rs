@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use chrono::{Days, NaiveDate};
 use fastrand::Rng;
+use relinquish::anonymise::{Generalisation, Reveals};
 use relinquish::customer::HoldKind;
 use relinquish::data_map::{
     ClassName, Fact as StoreFact, Field, FieldName, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
@@ -62,6 +63,31 @@ fn policy() -> Policy {
     checked.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// What of a value may stay.
+const GENERAL: [Reveals; 4] = [
+    Reveals::Only(Generalisation::Year),
+    Reveals::Only(Generalisation::Prefix(3)),
+    Reveals::Rest,
+    Reveals::General,
+];
+
+/// A word of what is said of it.
+fn in_general(reveals: Reveals, language: Language) -> &'static str {
+    let [english, swedish, german] = match reveals {
+        Reveals::Only(Generalisation::Year) => ["the year", "året", "das Jahr"],
+        Reveals::Only(Generalisation::Prefix(3)) => {
+            ["(the first 3 letters and digits)", "(de 3 första bokstäverna", "(die ersten 3 Buchstaben"]
+        }
+        Reveals::Rest => ["without the passages", "utan de ställen", "ohne die Stellen"],
+        _ => ["in more general form as", "i mer allmän form lika", "in allgemeinerer Form aufbewahrt,"],
+    };
+    match language {
+        Language::Swedish => swedish,
+        Language::German => german,
+        _ => english,
+    }
+}
+
 const REASONS: [&str; 3] = ["statistics", "refunds", "theft"];
 
 fn day(rng: &mut Rng) -> NaiveDate {
@@ -106,11 +132,12 @@ fn class(rng: &mut Rng, name: &str) -> ToldClass {
     ToldClass {
         class: name.into(),
         treated: (!is_kept).then(|| some(rng, |rng| rng.u64(0..4))),
-        remaining: some(rng, |rng| rng.u64(0..4)),
+        left: some(rng, |rng| rng.u64(0..4)),
+        general: some(rng, |rng| (field(), *rng.choice(&GENERAL).unwrap())).into_iter().collect(),
         group: if kept.is_empty() && !is_kept {
-            some(rng, |_| field()).into_iter().collect()
+            some(rng, |rng| (field(), some(rng, reason))).into_iter().collect()
         } else {
-            Vec::new()
+            BTreeMap::new()
         },
         kept_meanwhile: BTreeMap::new(),
         kept_until: kept
@@ -167,7 +194,8 @@ fn case(rng: &mut Rng) -> Told {
         Some(match rng.u32(0..5) {
             0 => Lead::Class { class, while_kept, names },
             1 => Lead::Field { field: format!("field{name}").into(), class, while_kept, names },
-            2 => Lead::Token { class, while_kept },
+            2 if while_kept => Lead::Token { classes: BTreeSet::new(), while_kept: [class].into() },
+            2 => Lead::Token { classes: [class].into(), while_kept: BTreeSet::new() },
             _ => return None,
         })
     });
@@ -206,9 +234,13 @@ fn case(rng: &mut Rng) -> Told {
         .into_iter()
         .collect(),
         leftovers: some(rng, |rng| (CLASSES[rng.usize(0..5)].into(), rng.u64(1..90))).into_iter().collect(),
+        mentions_waived: rng.bool(),
         uncertain: rng.u64(0..3),
         not_covered,
-        backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        backups: some(rng, |rng| Lingering::Until(day(rng)))
+            .into_iter()
+            .chain(some(rng, |rng| Lingering::Copies(rng.u32(1..4))))
+            .collect(),
         suppressing: some(rng, |rng| Suppressing {
             kinds: [Kind::Email, Kind::Phone].into_iter().take(rng.usize(1..3)).collect(),
             until: day(rng),
@@ -260,7 +292,7 @@ pub(super) fn written(language: Language, date: NaiveDate) -> String {
 /// What has to be in the line of a fact, once for each line that tells it.
 pub(super) type Wanted = Vec<(Fact, Vec<String>)>;
 
-fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted) {
+fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
     let class = &of.class;
     let name = said(language, class.as_str());
     let with = |more: &[String]| [&[format!("**{name}**")][..], more].concat();
@@ -270,7 +302,7 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
             RecordAction::Anonymise => Fact::Cleared(class.clone()),
             _ => Fact::HandedOver(class.clone()),
         };
-        wanted.push((fact, with(&count.map(|n| format!(": {n})")).into_iter().collect::<Vec<_>>())));
+        wanted.push((fact, with(&count.map(counted).into_iter().collect::<Vec<_>>())));
     }
     for (n, fact) in [
         (of.otherwise.deleted, Fact::Deleted(class.clone())),
@@ -278,12 +310,13 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
         (of.otherwise.shared, Fact::Shared(class.clone())),
     ] {
         if n > 0 {
-            wanted.push((fact, with(&[format!(": {n})")])));
+            wanted.push((fact, with(&[counted(n)])));
         }
     }
-    let is_left = of.remaining != Some(0);
+    let is_left = of.left != Some(0);
     if let (RecordAction::Keep { reason }, true) = (&of.action, is_left) {
-        wanted.push((Fact::Kept(class.clone()), with(&[said(language, reason)])));
+        let parts = of.left.map(counted).into_iter().chain([said(language, reason)]);
+        wanted.push((Fact::Kept(class.clone()), with(&parts.collect::<Vec<_>>())));
     }
     if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
         for (field, reason) in &of.kept {
@@ -297,18 +330,25 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
             });
             wanted.push((fact, parts));
         }
-        for field in &of.group {
+        for (field, reveals) in &of.general {
+            let fact = Fact::GeneralField(class.clone(), field.clone());
+            let part = in_general(*reveals, language).to_owned();
+            wanted.push((fact, vec![said(language, field.as_str()), name.clone(), part]));
+        }
+        for (field, reason) in &of.group {
             let fact = Fact::SharedField(class.clone(), field.clone());
-            wanted.push((fact, vec![said(language, field.as_str()), name.clone()]));
+            let reason = reason.iter().map(|reason| said(language, reason));
+            let parts = [said(language, field.as_str()), name.clone()].into_iter().chain(reason);
+            wanted.push((fact, parts.collect()));
         }
     }
     let Some(deferral) = &of.deferred else { return };
-    let mut parts = with(&[format!(": {})", deferral.rows)]);
+    let mut parts = with(&[counted(deferral.rows)]);
     for duty in &deferral.duties {
         parts.extend(duty.until.map(|day| written(language, day)));
         parts.push(match (duty.statute, language) {
             (Some(statute), Language::English) => statute.english.to_owned(),
-            (Some(statute), _) => statute.cited.to_owned(),
+            (Some(statute), _) => cited(statute, language).to_owned(),
             (None, _) => said(language, &duty.law),
         });
         // A limitation period requires nothing.
@@ -327,10 +367,34 @@ fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted
     }
     wanted.push((Fact::Deferred(class.clone()), parts));
     if deferral.undated > 0 {
-        wanted.push((Fact::Undated(class.clone()), with(&[format!(": {})", deferral.undated)])));
+        wanted.push((Fact::Undated(class.clone()), with(&[counted(deferral.undated)])));
     }
-    wanted.push((Fact::Afterwards(class.clone()), with(&[])));
-    let _ = told;
+    // Where no end is known, none is promised.
+    if deferral.until.is_some() {
+        let known = match language {
+            Language::Swedish => "där den sista dagen är känd",
+            Language::German => "soweit der letzte Tag bekannt ist",
+            _ => "where the last day is known",
+        };
+        let known = (deferral.undated > 0).then(|| known.to_owned());
+        wanted.push((Fact::Afterwards(class.clone()), with(&known.into_iter().collect::<Vec<_>>())));
+    }
+}
+
+/// How a law is cited: as in its own country, or by its title.
+fn cited(statute: &Statute, language: Language) -> &'static str {
+    match (statute.country, language) {
+        ("SE", Language::Swedish) | ("DE" | "AT" | "CH", Language::German) => statute.cited,
+        ("FI", Language::Swedish) => "Finlands bokföringslag (1336/1997)",
+        ("EU", Language::Swedish) => "mervärdesskattedirektivet (2006/112/EG)",
+        ("EU", _) => "Mehrwertsteuersystemrichtlinie (2006/112/EG)",
+        _ => statute.title,
+    }
+}
+
+/// A number of records, as every language begins it.
+fn counted(n: u64) -> String {
+    format!(" ({n} ")
 }
 
 /// Everything that the person has a right to know of the case, and nothing else.
@@ -345,14 +409,15 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
             wanted.push((Fact::Reference, vec!["R-1".to_owned()]));
             wanted.push((Fact::Received(request.received), date(request.received)));
             wanted.push((Fact::CarriedOut(told.on), date(told.on)));
-            if told.classes.iter().any(|of| of.deferred.is_some()) {
+            let is_ours = |lead: &Lead| !matches!(lead, Lead::Token { .. });
+            if told.classes.iter().any(|of| of.deferred.is_some()) || told.leads.iter().any(is_ours) {
                 wanted.push((Fact::RefusedInPart, Vec::new()));
             }
         }
         None => wanted.push((Fact::CarriedOutUnasked(told.on), date(told.on))),
     }
     for of in &told.classes {
-        of_class(told, language, of, &mut wanted);
+        of_class(language, of, &mut wanted);
     }
     for gateway in &told.gateways {
         let (name, more) = match gateway {
@@ -375,11 +440,24 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         wanted.push((Fact::NothingDone, Vec::new()));
     }
     for stays in &told.tombstones {
-        let parts = [said(language, stays.class.as_str()), format!(": {})", stays.rows)].into_iter();
+        let parts = [said(language, stays.class.as_str()), counted(stays.rows)].into_iter();
         let parts = parts.chain(stays.until.map(|day| written(language, day))).collect();
         wanted.push((Fact::Needed(stays.class.clone()), parts));
     }
-    wanted.push((Fact::Left(told.residue), Vec::new()));
+    let names = told.leads.iter().any(Lead::names_person)
+        || !told.leftovers.is_empty()
+        || told.gateways.iter().any(|of| matches!(of, ToldGateway::Retained { .. }))
+        || told.recipients.iter().any(|of| matches!(of.what, WhatWasTold::Retained { .. }));
+    let how = match (told.residue == Residue::InPart, names, language) {
+        (false, ..) => "",
+        (_, true, Language::Swedish) => "är finns kvar",
+        (_, true, Language::German) => "sind noch vorhanden",
+        (_, true, _) => "are still there",
+        (_, false, Language::Swedish) => "kan finnas kvar",
+        (_, false, Language::German) => "können noch vorhanden sein",
+        (_, false, _) => "may still be there",
+    };
+    wanted.push((Fact::Left(told.residue), vec![how.to_owned()]));
     for (class, rows) in &told.leftovers {
         let parts = vec![said(language, class.as_str()), format!(": {rows})")];
         wanted.push((Fact::Leftover(class.clone()), parts));
@@ -393,6 +471,29 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
             _ => Vec::new(),
         };
         wanted.push((Fact::Lead(lead.clone()), parts));
+    }
+    for gateway in &told.gateways {
+        let (name, until) = match gateway {
+            ToldGateway::Retained { gateway, until } => (gateway, *until),
+            ToldGateway::Waived { gateway } => (gateway, None),
+            _ => continue,
+        };
+        let until = until.map(|day| written(language, day));
+        let parts = [name.to_string()].into_iter().chain(until).collect();
+        wanted.push((Fact::LeftAtGateway(gateway.clone()), parts));
+    }
+    for recipient in &told.recipients {
+        let until = match recipient.what {
+            WhatWasTold::Retained { until } => until,
+            WhatWasTold::Unconfirmed => None,
+            _ => continue,
+        };
+        let until = until.map(|day| written(language, day));
+        let parts = [recipient.recipient.to_string()].into_iter().chain(until).collect();
+        wanted.push((Fact::LeftAtRecipient(recipient.clone()), parts));
+    }
+    if told.mentions_waived {
+        wanted.push((Fact::MentionsLeft, Vec::new()));
     }
     if !told.is_all_claimed {
         wanted.push((Fact::Unclaimed, Vec::new()));
@@ -410,12 +511,18 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         };
         wanted.push((Fact::NotCovered(what.clone()), parts));
     }
-    let lingering = told.backups.first().copied().unwrap_or(Lingering::Days(30));
-    let parts = match lingering {
-        Lingering::Until(day) => date(day),
-        _ => vec!["30".to_owned()],
-    };
-    wanted.push((Fact::Backups(lingering), parts));
+    let backups = if told.backups.is_empty() { vec![Lingering::Days(30)] } else { told.backups.clone() };
+    for lingering in backups {
+        let parts = match (lingering, language) {
+            (Lingering::Until(day), _) => date(day),
+            (Lingering::Copies(1), Language::Swedish) => vec!["en nyare kopia".to_owned()],
+            (Lingering::Copies(1), Language::German) => vec!["eine neuere Kopie".to_owned()],
+            (Lingering::Copies(1), _) => vec!["one newer copy".to_owned()],
+            (Lingering::Copies(n), _) => vec![n.to_string()],
+            _ => vec!["30".to_owned()],
+        };
+        wanted.push((Fact::Backups(lingering), parts));
+    }
     if let Some(Suppressing { kinds, until }) = &told.suppressing {
         let mail = if language == Language::Swedish { "e-post" } else { "ail" };
         let phone = if language == Language::English { "telephone" } else { "elefonnummer" };

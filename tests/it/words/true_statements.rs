@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use chrono::{Days, NaiveDate};
 use fastrand::Rng;
+use relinquish::customer::HoldKind;
 use relinquish::data_map::{Fact as StoreFact, Field, Kind, RecordClass};
 use relinquish::plan::letter::{
     self, Authority, Controller, Fact, Language, LetterError, Letterhead, Lingering, ToldGateway,
 };
 use relinquish::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
-use relinquish::policy::{Guard, Statute, Trigger};
+use relinquish::policy::{Concept, ConceptRow, Guard, Statute, Trigger};
 use relinquish::{DataMap, Policy, PolicyDocument};
 
 use super::true_letters::{CLASSES, Wanted, faults, lines, said, written, written_on};
@@ -43,6 +44,12 @@ fn years(n: u32) -> [String; 3] {
 
 fn host(name: &str) -> Said {
     Said::Host(name.to_owned())
+}
+
+/// What is said of a field that stays in general form.
+fn general(class: &str) -> Vec<Said> {
+    let first = Said::Each(["the first 3 characters", "de 3 första tecknen", "die ersten 3 Zeichen"]);
+    vec![host(class), host(&format!("field{class}")), first]
 }
 
 #[expect(clippy::too_many_lines, reason = "one drawn fact after another")]
@@ -85,7 +92,7 @@ fn draw(rng: &mut Rng) -> Drawn {
     for treatment in 0..2 {
         for class in CLASSES {
             let (name, fact_of) = (class.into(), format!("field{class}"));
-            let (rule, facts): (String, Vec<(Fact, Vec<Said>)>) = match rng.u32(0..5) {
+            let (rule, facts): (String, Vec<(Fact, Vec<Said>)>) = match rng.u32(0..6) {
                 0 if class != CLASSES[0] => {
                     ("'delete'".to_owned(), vec![(Fact::Deleted(name), vec![host(class)])])
                 }
@@ -108,6 +115,12 @@ fn draw(rng: &mut Rng) -> Drawn {
                     let parts = vec![host(class), host(&fact_of), host("theft"), as_long];
                     let rule = format!("{{ action = 'anonymise', keep = {{ {fact_of} = 'theft' }} }}");
                     (rule, vec![(Fact::Cleared(name), vec![host(class)]), (kept, parts)])
+                }
+                4 => {
+                    let rule =
+                        format!("{{ action = 'anonymise', fields = {{ {fact_of} = {{ truncate = 3 }} }} }}");
+                    let general = (Fact::GeneralField(name.clone(), fact_of.as_str().into()), general(class));
+                    (rule, vec![(Fact::Cleared(name), vec![host(class)]), general])
                 }
                 _ => ("'anonymise'".to_owned(), vec![(Fact::Cleared(name), vec![host(class)])]),
             };
@@ -133,54 +146,104 @@ fn draw(rng: &mut Rng) -> Drawn {
             wanted.push((Fact::Gateway(fact), parts));
         }
     }
-    for (guard, says) in [(Guard::ActiveSubscription, "17(1)(a)"), (Guard::Own("vip".into()), "17(3)(a)")] {
-        let blocks = rng.bool();
-        let rule = match &guard {
-            Guard::Own(_) if blocks => "{ block = 'statistics', ground = '17(3)(a)' }",
-            Guard::Own(_) => "{ ignore = 'x' }",
-            _ if blocks => "'block'",
-            _ => "'block sweep'",
+    let no_ground = || Said::Each(["no ground in law", "ingen laglig grund", "kein gesetzlicher Grund"]);
+    for guard in [Guard::ActiveSubscription, Guard::SeveralTenants, Guard::Own("vip".into())] {
+        let is_own = matches!(guard, Guard::Own(_));
+        let (rule, fact) = match rng.u32(0..3) {
+            0 if is_own => {
+                let parts = vec![Said::Word("17".to_owned()), Said::Word("tatistics".to_owned())];
+                (
+                    "{ block = 'statistics', ground = '17(3)(a)' }",
+                    Some((Fact::Obstacle(guard.clone()), parts)),
+                )
+            }
+            0 => {
+                let ground = if guard.ground().is_some() { Said::Word("17".to_owned()) } else { no_ground() };
+                ("'block'", Some((Fact::Obstacle(guard.clone()), vec![ground])))
+            }
+            1 => {
+                let parts = is_own.then(|| host("vip")).into_iter().collect();
+                ("'block sweep'", sweep.then(|| (Fact::Delay(guard.clone()), parts)))
+            }
+            _ => ("{ ignore = 'x' }", None),
         };
         writeln!(text, "guards.{guard} = {rule}").unwrap();
-        if blocks {
-            let ground = says.replace("17(1)(a)", "17").replace("17(3)(a)", "17");
-            let mut parts = vec![Said::Word(ground)];
-            parts.extend(matches!(guard, Guard::Own(_)).then(|| Said::Word("tatistics".to_owned())));
-            wanted.push((Fact::Obstacle(guard), parts));
+        wanted.extend(fact);
+    }
+    // A hold of the hold book is no line of a policy, and always stands against an erasure.
+    for (hold, says) in [
+        (HoldKind::LegalClaim, Said::Word("17".to_owned())),
+        (HoldKind::AuthorityOrder, Said::Word("17".to_owned())),
+        (HoldKind::Restriction, no_ground()),
+    ] {
+        wanted.push((Fact::Obstacle(Guard::Hold(hold)), vec![says]));
+    }
+    if rng.bool() {
+        let n = rng.u32(1..9);
+        writeln!(text, "suppress = {{ kinds = ['email'], treatments = ['t0'], for = '{n} years' }}").unwrap();
+        if used.contains(&0) {
+            wanted.push((Fact::WillBeSuppressed, vec![Said::Word(n.to_string())]));
         }
     }
-    if sweep && rng.bool() {
-        let n = rng.u32(1..9);
-        writeln!(text, "expire.echo = {{ from = 'madeecho', after = '{n} years', action = 'delete' }}")
+    if rng.bool() {
+        let (n, ownerless) = (rng.u32(1..9), rng.bool());
+        let (action, stays) = match rng.u32(0..3) {
+            0 => ("action = 'delete'", None),
+            1 => {
+                let kept = Fact::KeptField("echo".into(), "fieldecho".into());
+                let parts = vec![host("echo"), host("fieldecho"), host("theft")];
+                ("action = 'anonymise', keep = { fieldecho = 'theft' }", Some((kept, parts)))
+            }
+            _ => {
+                let kept = Fact::GeneralField("echo".into(), "fieldecho".into());
+                (
+                    "action = 'anonymise', fields = { fieldecho = { truncate = 3 } }",
+                    Some((kept, general("echo"))),
+                )
+            }
+        };
+        let owner = if ownerless { ", ownerless = 'gone or none'" } else { "" };
+        writeln!(text, "expire.echo = {{ from = 'madeecho', after = '{n} years', {action}{owner} }}")
             .unwrap();
-        wanted.push((
-            Fact::Expires("echo".into()),
-            vec![host("echo"), host("madeecho"), Said::Word(n.to_string())],
-        ));
+        if sweep {
+            let parts = vec![host("echo"), host("madeecho"), Said::Word(n.to_string())];
+            wanted.push((Fact::Expires("echo".into()), parts.clone()));
+            wanted.extend(stays.clone());
+            if ownerless {
+                let both = Said::Each(["but not before", "men tidigast", "frühestens aber"]);
+                wanted.push((Fact::Ownerless("echo".into()), parts.into_iter().chain([both]).collect()));
+                wanted.extend(stays);
+            }
+        }
     }
     Drawn { text, wanted }
 }
 
-fn policy(drawn: &str) -> Policy {
+fn map() -> DataMap {
     let class = |name: &str| {
         RecordClass::new(name)
             .field(Field::key("id"))
             .field(Field::personal("name", Kind::Name))
             .field(Field::personal(format!("field{name}"), Kind::City))
+            .field(Field::personal("mail", Kind::Email))
             .field(Field::plain(format!("made{name}")).dated())
     };
     let map =
         CLASSES[1..].iter().fold(DataMap::builder(class(CLASSES[0])), |map, name| map.class(class(name)));
-    let map = map.knows(StoreFact::Status).knows(StoreFact::ActiveSubscriptions).state("vip").date("seen");
-    let map = map.date("cancelled").gateway("stripe").build().unwrap();
+    let map = map.knows(StoreFact::Status).knows(StoreFact::ActiveSubscriptions).knows(StoreFact::Tenants);
+    let map = map.state("vip").date("seen");
+    map.date("cancelled").gateway("stripe").build().unwrap()
+}
+
+fn policy(drawn: &str) -> Policy {
     let mut text = format!(
-        "{drawn}guards.several_tenants = {{ ignore = 'x' }}\nguards.not_archived = {{ ignore = 'x' }}\n\
+        "{drawn}guards.not_archived = {{ ignore = 'x' }}\n\
          guards.unpaid_invoice = {{ ignore = 'x' }}\nguards.open_dispute = {{ ignore = 'x' }}\n\
-         anonymise = {{ name = 'clear', city = 'clear' }}\n"
+         anonymise = {{ name = 'clear', city = 'clear', email = 'clear' }}\n"
     );
     let names =
         CLASSES.iter().flat_map(|name| [(*name).to_owned(), format!("field{name}"), format!("made{name}")]);
-    let names: Vec<String> = names.chain(["seen".to_owned(), "cancelled".to_owned()]).collect();
+    let names: Vec<String> = names.chain(["seen", "cancelled", "vip"].map(str::to_owned)).collect();
     for language in [Language::Swedish, Language::German] {
         for name in &names {
             writeln!(text, "words.{language}.names.{name} = '{}'", said(language, name)).unwrap();
@@ -189,7 +252,7 @@ fn policy(drawn: &str) -> Policy {
             writeln!(text, "words.{language}.texts.{reason} = '{}'", said(language, reason)).unwrap();
         }
     }
-    let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
+    let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map()));
     checked.unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
@@ -264,6 +327,56 @@ fn a_statement_that_says_more_less_or_something_else_is_found_out() {
     assert!(others > 90, "{others}");
 }
 
+/// The facts of a statement for which the deletion concept has no row.
+fn without_row<'w>(rows: &[ConceptRow], wanted: &'w [(Fact, Vec<Said>)]) -> Vec<&'w Fact> {
+    let is_told = |row: &ConceptRow, fact: &Fact| match fact {
+        Fact::Trigger(trigger) => row.implementation.starts_with(&format!("triggers.{trigger},")),
+        Fact::Deleted(class) => row.cluster == class.as_str() && row.action == "delete",
+        Fact::Cleared(class) => row.cluster == class.as_str() && row.action == "anonymise",
+        Fact::Kept(class) => row.cluster == class.as_str() && row.action == "keep: statistics",
+        Fact::KeptField(class, field) => {
+            row.cluster == class.as_str() && row.implementation.contains(&format!(", keep.{field}"))
+        }
+        Fact::GeneralField(class, field) => {
+            let says = format!("keep field {field} in general form: the first 3 characters");
+            row.cluster == class.as_str() && row.action == says
+        }
+        Fact::Gateway(ToldGateway::Kept { .. }) => {
+            row.cluster == "gateway.stripe" && row.action == "keep: refunds"
+        }
+        Fact::Gateway(_) => row.cluster == "gateway.stripe" && row.action == "erase",
+        Fact::Expires(class) => row.implementation == format!("expire.{class}"),
+        Fact::Ownerless(class) => row.implementation == format!("expire.{class}, ownerless"),
+        Fact::WillBeSuppressed => row.cluster == "suppression list",
+        _ => true,
+    };
+    wanted.iter().map(|(fact, _)| fact).filter(|fact| !rows.iter().any(|row| is_told(row, fact))).collect()
+}
+
+/// What the statement tells the people, the deletion concept tells the controller, in both of its forms.
+#[test]
+fn the_deletion_concept_has_a_row_for_each_rule_that_a_statement_tells() {
+    let mut others = 0;
+    for seed in 0..200 {
+        let mut rng = Rng::with_seed(seed);
+        let (drawn, other) = (draw(&mut rng), draw(&mut rng));
+        let concept = Concept::of(&policy(&drawn.text), None, &map());
+        let untold = without_row(concept.rows(), &drawn.wanted);
+        assert!(untold.is_empty(), "seed {seed}: {untold:?}\n{}\n{}", concept.to_markdown(), drawn.text);
+        let (csv, markdown) = (concept.to_csv(), concept.to_markdown());
+        assert_eq!(csv.lines().count(), concept.rows().len() + 1, "{csv}");
+        for row in concept.rows() {
+            for text in [&row.cluster, &row.period, &row.start, &row.latest, &row.action, &row.implementation]
+            {
+                assert!(csv.contains(text.as_str()) && markdown.contains(text.as_str()), "{text}\n{csv}");
+            }
+        }
+        // Whoever prints another policy's concept is found out.
+        others += usize::from(!without_row(concept.rows(), &other.wanted).is_empty());
+    }
+    assert!(others > 190, "{others}");
+}
+
 /// What duties keep is told with law, period and start, in every language.
 #[test]
 fn a_statement_tells_every_duty_with_its_law() {
@@ -278,7 +391,11 @@ fn a_statement_tells_every_duty_with_its_law() {
     for language in Language::ALL {
         let lines = told(&policy, language);
         let duty = lines.iter().find(|(fact, _)| *fact == Fact::Duty("books".to_owned())).unwrap();
-        let law = if language == Language::English { statute.english } else { statute.cited };
+        let law = match language {
+            Language::English => statute.english,
+            Language::Swedish => statute.cited,
+            _ => statute.title,
+        };
         for part in [law, &years(7)[index(language)], &said(language, "bravo")] {
             assert!(duty.1.contains(part), "{part} is missing: {}", duty.1);
         }
@@ -287,11 +404,11 @@ fn a_statement_tells_every_duty_with_its_law() {
 
 /// A clock that was extended, with stops before.
 fn clock(rng: &mut Rng) -> Option<RequestClock> {
-    let regime = if rng.bool() { Regime::Eu } else { Regime::Uk };
+    let regime = *rng.choice(&[Regime::Eu, Regime::Uk, Regime::Switzerland]).unwrap();
     let mut day = NaiveDate::from_ymd_opt(2026, 9, 1).unwrap() + Days::new(rng.u64(0..400));
     let mut clock = RequestClock::under(regime, day);
     let holidays = Holidays::default();
-    for _ in 0..rng.u32(0..3) {
+    for _ in 0..if regime.has_stops() { rng.u32(0..3) } else { 0 } {
         day = day + Days::new(rng.u64(1..8));
         let reason = if rng.bool() { StopReason::Identity } else { StopReason::Clarification };
         clock.suspend(day, reason, &holidays).ok()?;
@@ -312,6 +429,7 @@ fn of_extension(clock: &RequestClock, language: Language) -> Wanted {
     };
     let article = match (clock.regime(), language) {
         (Regime::Uk, _) => "12A",
+        (Regime::Switzerland, _) => "30",
         (_, Language::Swedish) => "12.3",
         (_, Language::German) => "12 Abs. 3",
         _ => "12(3)",
@@ -337,7 +455,14 @@ fn of_extension(clock: &RequestClock, language: Language) -> Wanted {
 
 #[test]
 fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
-    let policy = policy(&draw(&mut Rng::with_seed(1)).text);
+    let text = draw(&mut Rng::with_seed(1)).text;
+    let under = |law: &str| policy(&format!("privacy_law = '{law}'\n{text}"));
+    let (european, british, swiss) = (under("gdpr"), under("uk_gdpr"), under("fadp"));
+    let of = |clock: &RequestClock| match clock.regime() {
+        Regime::Uk => &british,
+        Regime::Switzerland => &swiss,
+        _ => &european,
+    };
     let (mut stops, mut letters) = (0, 0);
     for seed in 0..2_000 {
         let mut rng = Rng::with_seed(seed);
@@ -345,7 +470,9 @@ fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
         let language = Language::ALL[rng.usize(0..3)];
         let Some(clock) = clock else { continue };
         let tell = |clock: &RequestClock| {
-            let letter = letter::extension(&head(&policy, language), "R-1", clock, &Holidays::default());
+            let (policy, holidays) = (of(clock), Holidays::default());
+            let letter =
+                letter::extension(&head(policy, language), "R-1", policy.everyone(), clock, &holidays);
             lines(&letter.unwrap())
         };
         let (honest, wanted) = (tell(&clock), || of_extension(&clock, language));
@@ -364,6 +491,7 @@ fn every_sentence_of_an_extension_comes_from_the_clock_and_each_stop_is_told() {
     assert!(stops > 300 && letters > 500, "{stops} {letters}");
     // A clock that was not extended has no such letter.
     let clock = RequestClock::received(written_on());
-    let none = letter::extension(&head(&policy, Language::English), "R-1", &clock, &Holidays::default());
+    let head = head(&european, Language::English);
+    let none = letter::extension(&head, "R-1", european.everyone(), &clock, &Holidays::default());
     assert_eq!(none, Err(LetterError::NotExtended));
 }

@@ -464,7 +464,7 @@ fn an_extension_reads_as_a_person_would_write_it() {
     clock.resume(day("2026-02-05")).unwrap();
     clock.extend(day("2026-02-20"), ExtensionReason::Complexity, &holidays).unwrap();
     assert_letters("extension", |language| {
-        letter::extension(&head(&policy, language), "R-17", &clock, &holidays).unwrap()
+        letter::extension(&head(&policy, language), "R-17", policy.everyone(), &clock, &holidays).unwrap()
     });
 }
 
@@ -476,7 +476,8 @@ booking = "bokningar"
 invoice = "fakturor"
 seat = "platser"
 postcode = "postnummer"
-born = "födelseår"
+born = "födelsedatum"
+note = "anteckning"
 last_visit = "senaste besöket"
 [words.sv.texts]
 "where the audience comes from" = "varifrån publiken kommer"
@@ -489,7 +490,8 @@ booking = "Buchungen"
 invoice = "Rechnungen"
 seat = "Plätze"
 postcode = "Postleitzahl"
-born = "Geburtsjahr"
+born = "Geburtsdatum"
+note = "Vermerk"
 last_visit = "letzter Besuch"
 [words.de.texts]
 "where the audience comes from" = "woher das Publikum kommt"
@@ -504,11 +506,11 @@ async fn confirmed(name: &str, asked: &Asked, request: Option<&Request>) {
     let engine = engine_with(folder.path(), MAP, &format!("{POLICY}{HOUSE}"));
     let outcome = engine.erase(hosts::approved(&engine, &"1".into(), asked).await).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    let told = certificate.told();
+    let told = certificate.letter_facts();
     assert_letters(name, |language| {
         let mut head = head(engine.policy(), language).with_backups(Lingering::Days(30));
         head.date = told.on;
-        let head = head.with_recipients(Recipients::Told(vec!["Mail & Co".to_owned(), "Ads Ltd".to_owned()]));
+        let head = head.with_recipients(Recipients::Named);
         letter::confirmation(&head, request, &told).unwrap()
     });
     let dated = |date: chrono::NaiveDate, request: Option<&Request>| {
@@ -553,8 +555,8 @@ fn the_deletion_concept_is_printed_from_map_and_policy() {
     let nobody = LETTERS.replace("default = \"box office\"\n", "");
     let nobody = PolicyDocument::from_toml(&nobody).and_then(|policy| policy.check(&map())).unwrap();
     let concept = Concept::of(&nobody, Some(&"playhouse".into()), &map());
-    let unowned: Vec<&str> = concept.without_owner().map(relinquish::data_map::ClassName::as_str).collect();
-    assert_eq!(unowned, ["customer", "letter", "seat", "ticket"]);
+    let unowned: Vec<&str> = concept.without_owner().collect();
+    assert_eq!(unowned, ["customer", "letter", "seat", "ticket", "gateway.stripe", "gateway.swish"]);
     assert!(concept.to_markdown().starts_with("# Deletion concept: Northern Stages, tenant playhouse\n"));
 }
 

@@ -1,4 +1,4 @@
-//! Cases: the open ones, one that runs, and what is left of a closed one.
+//! The screens of cases: the list of open cases, one open case, and the record of a closed case.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
 const PAGE: usize = 50;
-/// How often and how long a page looks again before it shows a case that still runs.
+/// How long a page waits for a running case: it looks `LOOKS` times, with a pause of `LOOK` between, and then shows
+/// the case as running.
 const LOOK: Duration = Duration::from_millis(150);
 const LOOKS: u32 = 30;
 
@@ -110,7 +111,7 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str, tried: &Tried) -> Result<A
 fn visible(visit: &Visit<'_>, closed: &ClosedCase) -> Result<(), Failure> {
     match closed.erasure() {
         Some(rules) => visit.over(&rules.tenant),
-        // Numbers of an expiry, or a profile without a customer: they name nobody.
+        // The case is an expiry, or a profile without a customer. It names nobody, so every operator may see it.
         None => Ok(()),
     }
 }
@@ -156,7 +157,7 @@ fn running(visit: &Visit<'_>, open: &OpenCase, tried: &Tried) -> Markup {
     }
 }
 
-/// What an operator can decide about an open case.
+/// The forms for what an operator can decide about an open case.
 fn decide(visit: &Visit<'_>, open: &OpenCase, path: &str, tried: &Tried) -> Markup {
     let words = visit.words;
     let token = visit.token("case", open.case.as_str());
@@ -167,6 +168,9 @@ fn decide(visit: &Visit<'_>, open: &OpenCase, path: &str, tried: &Tried) -> Mark
         html! {
             form.boxed method="post" action=(visit.url(&format!("{path}/{what}"))) {
                 input type="hidden" name="token" value=(token);
+                @if let Some(blocked) = &open.blocked {
+                    input type="hidden" name="step" value=(blocked.step);
+                }
                 (content)
             }
         }
@@ -301,6 +305,13 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
     if what != "retry" && reason.is_err() {
         tried.complain("reason", words.reference_bad);
     }
+    // The decision is about the step that was shown. Another step may block the case by now.
+    let is_shown = |step: &Step| visit.form.get("step").is_some_and(|shown| shown == step.to_string());
+    if let ("waive" | "by-hand", Some(blocked)) = (what, &open.blocked)
+        && !is_shown(&blocked.step)
+    {
+        tried.complain("", words.error_stale);
+    }
     if !tried.is_fine() {
         return show(visit, id, &tried).await;
     }
@@ -319,7 +330,7 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
         _ => return Err(Failure::NotFound),
     };
     match done {
-        // Somebody else may have been faster.
+        // Another operator may have decided first.
         Ok(()) | Err(Error::Ledger(LedgerError::NoSuchCase { .. })) => {
             Ok(visit.see(&Visit::case_path(&case)))
         }
@@ -338,7 +349,7 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answe
     }
 }
 
-/// A certificate to keep, for people or for programs.
+/// A certificate as a file, for people (text) or for programs (JSON).
 pub(crate) async fn download(visit: &Visit<'_>, id: &str, file: &str) -> Result<Answer, Failure> {
     visit.needs(Right::See)?;
     let certificate = visit.console.engine.certificate(&CaseId::new(id)).await?.ok_or(Failure::NotFound)?;

@@ -1,4 +1,5 @@
-//! The data map: what is held, of which kind, what the last census counted, and whether the schema has changed since.
+//! The screen of the data map: the classes and fields, their kinds, and the counts of the last census. It also says
+//! whether the schema has changed since that census.
 
 use std::sync::Arc;
 

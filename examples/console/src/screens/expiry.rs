@@ -1,4 +1,5 @@
-//! Expiry: records that go by their age or when their last duty has ended, whoever they belong to.
+//! The screen of expiry: records that are erased because of their age, or because their last duty has ended, whoever
+//! owns them.
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
     Ok(visit.page_tried(words.expiry, tried, &content))
 }
 
-/// The expiry that runs, or how the last one ended. The words name no person: they have classes and numbers.
+/// The running expiry, or the result of the last one. The text has only classes and numbers, and names no person.
 fn last_run(visit: &Visit<'_>, run: &Look<String>) -> Markup {
     let words = visit.words;
     html! {
@@ -75,7 +76,7 @@ fn last_run(visit: &Visit<'_>, run: &Look<String>) -> Markup {
     }
 }
 
-/// Whether an operator may see a plan: all of its tenants are theirs.
+/// Whether an operator may see a plan: the operator has all of its tenants.
 fn is_ours(visit: &Visit<'_>, plan: &ExpiryPlan) -> bool {
     plan.expiring()
         .keys()
@@ -83,7 +84,7 @@ fn is_ours(visit: &Visit<'_>, plan: &ExpiryPlan) -> bool {
         .all(|tenant| visit.operator.tenants().contains(tenant))
 }
 
-/// What expires by the policy, per tenant.
+/// The expiry rules of the policy, per tenant.
 fn rules(visit: &Visit<'_>) -> Markup {
     let words = visit.words;
     let policy = visit.console.engine.policy();
@@ -150,7 +151,7 @@ fn planned(visit: &Visit<'_>, plan: &ExpiryPlan, tried: &Tried) -> Markup {
     }
 }
 
-/// Starts planning, unless somebody plans already.
+/// Starts planning, unless a plan is already being made.
 pub(crate) fn plan(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let tried = visit.tried("expiry", "");

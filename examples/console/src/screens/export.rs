@@ -1,4 +1,4 @@
-//! An export of everything about one person (Art. 15 and 20 GDPR), as a file.
+//! The screen that exports everything about one person (Art. 15 and 20 GDPR) as a file.
 
 use maud::html;
 use relinquish::engine::Error;
@@ -9,7 +9,7 @@ use crate::auth::Right;
 use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
-/// The form of an export: it says what is in the file, and asks why.
+/// The form of an export: it describes the content of the file and asks for the reason.
 pub(crate) async fn show(visit: &Visit<'_>, sealed: &str, tried: &Tried) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let words = visit.words;
@@ -29,7 +29,7 @@ pub(crate) async fn show(visit: &Visit<'_>, sealed: &str, tried: &Tried) -> Resu
     Ok(visit.page_tried(words.export, tried, &content))
 }
 
-/// Writes the file. The host's access log hears of it first.
+/// Writes the file. Before that, the host's access log gets an entry.
 pub(crate) async fn write(visit: &Visit<'_>, sealed: &str) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let customer = visit.customer(sealed)?;

@@ -1,4 +1,4 @@
-//! Holds: what must not be erased for now, and the emergency stop.
+//! The screens of holds (data that must not be erased for now) and of the emergency stop.
 
 use maud::{Markup, html};
 use relinquish::CustomerId;
@@ -128,7 +128,7 @@ fn tenant_form(visit: &Visit<'_>, tried: &Tried) -> Markup {
     }
 }
 
-/// The emergency stop. Whoever may see the console may stop everything: to stop is never wrong for long.
+/// The form of the emergency stop. Every operator may use it, because a wrong stop does no lasting harm.
 fn stop_form(visit: &Visit<'_>, tried: &Tried) -> Markup {
     let words = visit.words;
     html! {
@@ -213,7 +213,7 @@ async fn place(visit: &Visit<'_>, hold: &NewHold) -> Result<(), Error> {
     visit.console.engine.place_hold(hold, visit.operator.authority()).await.map(drop)
 }
 
-/// The ground and the reference that were typed. `None` if anything is wrong with the form.
+/// The ground and the reference that were typed. `None` if the form has an error.
 fn given(visit: &Visit<'_>, tried: &mut Tried, name: &'static str) -> Option<(HoldGround, ReasonCode)> {
     let ground = visit.form.get("ground").and_then(HoldGround::named).unwrap_or(HoldGround::Incident);
     let reference = visit.form.get(name).unwrap_or_default().parse::<ReasonCode>();

@@ -1,4 +1,4 @@
-//! The first page: what needs a person today, and what the coming months bring.
+//! The first page: what an operator has to do today, and how many customers become due in the coming months.
 
 use chrono::{Datelike, NaiveDate};
 use maud::html;
@@ -14,17 +14,18 @@ use crate::survey::Counts;
 use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
-/// How many open things of all tenants are looked at. If there are more, the page says so: "12+".
+/// How many open cases, requests or holds of all tenants are counted. If there are more, the page shows a plus sign:
+/// "12+".
 const COUNTED: usize = 1_000;
 
-/// How many of the things that were looked at are the operator's, and whether there are more to look at.
+/// How many of the counted things belong to the operator's tenants, and whether there are more that were not counted.
 #[derive(Clone, Copy)]
 struct Counted {
     ours: usize,
     more: bool,
 }
 
-/// For how many days before its end a request is near its deadline.
+/// A request is near its deadline for this number of days before the deadline.
 const NEAR: u32 = 7;
 /// How many months the chart shows.
 const MONTHS: u32 = 12;
@@ -111,7 +112,7 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
     Ok(visit.page_tried(words.home, tried, &content))
 }
 
-/// How many customers become due in each of the coming months. Who is due already is due this month.
+/// How many customers become due in each of the coming months. Customers who are already due count for this month.
 fn coming(counts: &Counts, today: NaiveDate) -> Vec<(NaiveDate, u64)> {
     let first = today.with_day(1).unwrap_or(today);
     let months = (0..MONTHS).filter_map(|n| first.checked_add_months(chrono::Months::new(n)));
@@ -137,7 +138,7 @@ pub(crate) async fn find(visit: &Visit<'_>) -> Result<Answer, Failure> {
             Ok(facts) if visit.operator.tenants().contains(&facts.tenant) => {
                 return Ok(visit.see(&visit.person(&customer)));
             }
-            // Of a customer of another tenant nothing is said.
+            // The answer does not show whether a customer of another tenant exists.
             Ok(_) | Err(relinquish::Error::NoSuchCustomer) => tried.complain("key", visit.words.find_none),
             Err(error) => return Err(error.into()),
         }

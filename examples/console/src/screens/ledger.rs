@@ -1,4 +1,4 @@
-//! The ledger: what was done, the newest first; and signed checkpoints of it.
+//! The screen of the ledger: its entries, the newest first, and signed checkpoints.
 
 use maud::{Markup, html};
 use relinquish::ledger::proof::Checkpoint;
@@ -52,7 +52,7 @@ pub(crate) async fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Fai
     Ok(visit.page_tried(words.ledger, tried, &content))
 }
 
-/// One entry. Of a customer of another tenant it says that something was done, and nothing else.
+/// One entry. If it is about a customer of another tenant, the row says only that something was done.
 fn row(visit: &Visit<'_>, entry: &Entry) -> Markup {
     let words = visit.words;
     let (at, what) = match &entry.body {
@@ -77,7 +77,7 @@ fn row(visit: &Visit<'_>, entry: &Entry) -> Markup {
     }
 }
 
-/// Signs a checkpoint of the ledger as it is, to keep somewhere else.
+/// Signs a checkpoint of the current ledger. The operator keeps it somewhere else.
 pub(crate) async fn checkpoint(visit: &Visit<'_>) -> Result<Answer, Failure> {
     visit.needs(Right::Administrate)?;
     let tried = visit.tried("checkpoint", "");

@@ -1,4 +1,5 @@
-//! Letters to a person: written from what the ledger and the policy know, to read, to keep, and to note as sent.
+//! The screens of letters to a person. A letter is written from the ledger and the policy. An operator can read it,
+//! save it, and note that it was sent.
 
 use maud::{Markup, html};
 use relinquish::plan::letter::{Language, Letter, LetterError, Letterhead, confirmation, extension, refusal};
@@ -19,7 +20,7 @@ const KINDS: [(&str, LetterKind); 3] = [
     ("extension", LetterKind::Extension),
 ];
 
-/// Which letter in which language was asked for. The language of the browser is the first choice.
+/// The letter and the language that were asked for. The default is the language of the browser.
 fn asked(visit: &Visit<'_>) -> (Option<(&'static str, LetterKind)>, Language) {
     let get = |name| visit.query.get(name).or(visit.form.get(name));
     let kind = get("kind").and_then(|name| KINDS.into_iter().find(|(found, _)| *found == name));
@@ -27,7 +28,7 @@ fn asked(visit: &Visit<'_>) -> (Option<(&'static str, LetterKind)>, Language) {
     (kind, code.parse().unwrap_or(Language::English))
 }
 
-/// What every letter begins and ends with. The inner error: the policy has no words in the language.
+/// The beginning and the end of every letter. The inner error means that the policy has no words in the language.
 fn head(visit: &Visit<'_>, language: Language) -> Result<Result<Letterhead, LetterError>, Failure> {
     let (controller, authority) = visit.console.letters.clone().ok_or(Failure::NotFound)?;
     Ok(Letterhead::new(visit.console.engine.policy(), language, controller, authority, visit.today()))
@@ -124,13 +125,19 @@ async fn write(
         Ok(head) => head,
         Err(error) => return Ok(Err(error)),
     };
-    let about = letter::Request::new(request.new.id.as_str(), request.new.received_on);
+    let about = letter::Request::new(request.new.id.as_str(), request.clock.received_on());
     Ok(match kind {
-        LetterKind::Extension => extension(&head, request.new.id.as_str(), &request.clock, engine.holidays()),
+        LetterKind::Extension => {
+            let rules = match &request.new.tenant {
+                Some(tenant) => engine.policy().effective(tenant),
+                None => engine.policy().everyone(),
+            };
+            extension(&head, request.new.id.as_str(), rules, &request.clock, engine.holidays())
+        }
         LetterKind::Confirmation => match &request.erased {
             Some(case) => {
                 let certificate = engine.certificate(case).await?.ok_or(Failure::NotFound)?;
-                confirmation(&head, Some(&about), &certificate.told())
+                confirmation(&head, Some(&about), &certificate.letter_facts())
             }
             None => Err(LetterError::NothingRefused),
         },
@@ -156,18 +163,19 @@ pub(crate) async fn sent(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure>
     };
     let note = Note::Send { kind, language, digest: None };
     let id: &RequestId = &request.new.id;
-    visit.console.engine.note(id, &note, visit.today(), visit.operator.authority()).await?;
+    visit.console.engine.note(id, &note, visit.today_for(&request), visit.operator.authority()).await?;
     Ok(visit.see(&path(id)))
 }
 
-/// The confirmation of a case that nobody asked for.
+/// The confirmation of a case without a request.
 pub(crate) async fn of_case(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let words = visit.words;
     let certificate = visit.console.engine.certificate(&CaseId::new(id)).await?.ok_or(Failure::NotFound)?;
     visit.over(certificate.tenant())?;
     let (_, language) = asked(visit);
-    let written = head(visit, language)?.and_then(|head| confirmation(&head, None, &certificate.told()));
+    let written =
+        head(visit, language)?.and_then(|head| confirmation(&head, None, &certificate.letter_facts()));
     if visit.query.get("file").is_some()
         && let Ok(letter) = &written
     {

@@ -1,4 +1,4 @@
-//! A person: who it is, what the policy says, what was done before, and what can be done.
+//! The page of a person: identity, decision of the policy, earlier treatments, and possible next steps.
 
 use maud::{Markup, html};
 use relinquish::customer::Customer;
@@ -19,7 +19,7 @@ pub(crate) async fn show(visit: &Visit<'_>, sealed: &str, tried: &Tried) -> Resu
     page(visit, sealed, tried, None).await
 }
 
-/// Shows the page with names and addresses. The host's access log hears of it first.
+/// Shows the page with names and addresses. Before that, the host's access log gets an entry.
 pub(crate) async fn reveal(visit: &Visit<'_>, sealed: &str) -> Result<Answer, Failure> {
     let mut tried = visit.tried("reveal", sealed);
     let access = visit.access(&mut tried);
@@ -112,7 +112,7 @@ async fn page(
     Ok(visit.page_tried(words.person, tried, &content))
 }
 
-/// The ways to a plan that make sense now, the likeliest first.
+/// The links to plans that make sense now, the most likely first.
 fn ways(
     explained: &Result<relinquish::plan::Explanation, Error>,
     visit: &Visit<'_>,
@@ -123,10 +123,11 @@ fn ways(
     if is_due { vec![policy, request] } else { vec![request] }
 }
 
-/// Names and addresses, after the host has recorded the look.
+/// The person's names and addresses. They are read after the host has recorded the access.
 async fn identity(visit: &Visit<'_>, facts: &Customer, access: &Access) -> Result<Markup, Failure> {
     let identifiers = visit.console.engine.identifiers(&facts.id, access).await?;
-    // By these a person recognises a person. What else a search would look for is not shown.
+    // Only the kinds by which an operator recognises a person are shown. Other identifiers that a search would use
+    // are not shown.
     let mut known: Vec<(&'static str, &str)> = Vec::new();
     for (kind, value) in identifiers.iter() {
         if let Some(name) = visit.words.kind(kind)
@@ -165,7 +166,7 @@ pub(crate) fn decision(visit: &Visit<'_>, decision: &Decision) -> Markup {
     }
 }
 
-/// What blocks an erasure, with the way out of each.
+/// The reasons that block an erasure, each with what the operator can do.
 pub(crate) fn blocked_by(visit: &Visit<'_>, blocked: &Blocked) -> Markup {
     html! {
         p { (badge(visit.words.blocked, "bad")) }
@@ -205,7 +206,7 @@ fn entries(visit: &Visit<'_>, entries: &[Entry]) -> Markup {
     )
 }
 
-/// How a case ended, in a word.
+/// How a case ended, in one word.
 pub(crate) fn closing(visit: &Visit<'_>, closing: &Closing) -> Markup {
     let words = visit.words;
     match closing {
@@ -218,7 +219,7 @@ pub(crate) fn closing(visit: &Visit<'_>, closing: &Closing) -> Markup {
     }
 }
 
-/// What stands in place of a plan.
+/// The text that is shown if there is no plan.
 pub(crate) fn no_plan(visit: &Visit<'_>, planned: &Planned) -> Markup {
     decision(visit, &planned.decision())
 }

@@ -1,4 +1,4 @@
-//! A plan: what one erasure would do, and the approval of exactly this.
+//! The screen of a plan: what one erasure would do, and the approval of exactly this plan.
 
 use chrono::TimeDelta;
 use http::StatusCode;
@@ -28,7 +28,7 @@ pub(crate) enum Why {
     Request,
 }
 
-/// What the address of a plan refers to. Whoever opens the address sees the plan of its planner, so that another
+/// What the address of a plan contains. Everybody who opens the address sees the plan of its planner, so that another
 /// operator can approve it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PlanOf {
@@ -145,7 +145,7 @@ fn treatments(visit: &Visit<'_>, of: &PlanOf, plan: &Plan) -> Markup {
     }
 }
 
-/// What happens to each record class, what stays, and what is not covered.
+/// What happens to each record class, which records are kept, and what is not covered.
 fn effects(visit: &Visit<'_>, plan: &Plan) -> Markup {
     let words = visit.words;
     html! {
@@ -231,7 +231,7 @@ fn action(visit: &Visit<'_>, action: &RecordAction) -> Markup {
     }
 }
 
-/// The form of the approval. It says in words that there is no way back, and asks for the customer's key.
+/// The form of the approval. It says that the erasure cannot be undone, and asks for the customer's key.
 fn approval(visit: &Visit<'_>, sealed: &str, plan: &Plan, tried: &Tried) -> Markup {
     let words = visit.words;
     let same = plan.planner() == Some(visit.operator.id());
@@ -294,7 +294,8 @@ pub(crate) async fn approve(visit: &Visit<'_>, sealed: &str) -> Result<Answer, F
     }
 }
 
-/// Opens the case, or hands the approval to the register, whose worker opens it. The answer is the page that shows it.
+/// Opens the case. If the plan answers a request, it gives the approval to the register instead, and the worker opens
+/// the case. The answer is the path of the page that shows the case.
 async fn carry_out(visit: &Visit<'_>, of: &PlanOf, plan: Plan) -> Result<String, Error> {
     let engine = &visit.console.engine;
     let digest: Digest = plan.digest();
@@ -307,13 +308,13 @@ async fn carry_out(visit: &Visit<'_>, of: &PlanOf, plan: Plan) -> Result<String,
         return Ok(super::requests::path(request));
     }
     let (Begun::Case(case) | Begun::AlreadyOpen(case)) = engine.begin(plan.approve(approval)?).await?;
-    // The host's worker goes on where this ends: at the latest when the case cannot reach something.
+    // If the case has to wait, the host's worker continues it.
     let (engine, begun) = (engine.clone(), case.clone());
     visit.console.spawn(async move { while let Ok(Advance::Again) = engine.advance(&begun).await {} });
     Ok(format!("{}?wait=1", Visit::case_path(&case)))
 }
 
-/// The same page, as an answer that something has changed.
+/// The same page, with the status that means that something has changed.
 fn conflict(answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
     Ok(match answer? {
         Answer::Page(_, page) => Answer::Page(StatusCode::CONFLICT, page),

@@ -1,4 +1,5 @@
-//! The policy in force, line by line with its origin; and what another policy would change, before it is in force.
+//! The screen of the policy: each line in force with its origin, and what another policy would change before it is in
+//! force.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> 
     Ok(visit.page_tried(words.policy, tried, &content))
 }
 
-/// The form of another policy, and what the last one would change.
+/// The form for another policy, and the changes that the last tried policy would make.
 fn trial(visit: &Visit<'_>, tried: &Tried) -> Markup {
     let words = visit.words;
     let look = visit.console.desk.trial.look();

@@ -1,4 +1,4 @@
-//! The register: requests with their clocks, what was noted, and what can be noted next.
+//! The screens of the register: requests with their deadlines, their notes, and the notes that are possible next.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use maud::{Markup, html};
@@ -19,11 +19,11 @@ use crate::tried::{Field, Tried};
 use crate::visit::Visit;
 
 const PAGE: usize = 50;
-/// Within how many days a request is near its deadline.
+/// A request is near its deadline for this number of days before the deadline.
 const NEAR: u32 = 7;
 
-/// Whether an operator may see a request. A request of somebody who is no customer belongs to no tenant, and everybody at
-/// the console may see it.
+/// Whether an operator may see a request. A request from a person who is not a customer belongs to no tenant, so
+/// every operator may see it.
 pub(crate) fn is_ours(visit: &Visit<'_>, request: &Request) -> bool {
     request.new.tenant.as_ref().is_none_or(|tenant| visit.operator.tenants().contains(tenant))
 }
@@ -70,7 +70,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
                     tr {
                         th scope="row" { a href=(visit.url(&path(&request.new.id))) { code { (request.new.id) } } }
                         td { (words.request_kind_of(request.new.kind)) }
-                        td.when { (visit.date(request.new.received_on)) }
+                        td.when { (visit.date(request.clock.received_on())) }
                         td { (due(visit, request)) }
                         td { (words.stage(request.stage())) }
                     }
@@ -84,21 +84,32 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Answer, Failure> {
     Ok(visit.page(words.requests, &content))
 }
 
-/// By when the person must have an answer, in the colour of how near it is.
+/// The day by which the person must have an answer. The colour shows how near it is.
 fn due(visit: &Visit<'_>, request: &Request) -> Markup {
     let words = visit.words;
     if request.ended.is_some() {
         return html! { (words.stage(Stage::Ended)) };
     }
-    let Some(due) = request.due(visit.console.engine.holidays()) else {
-        return badge(words.clock_stopped, "calm");
-    };
-    let left = due.signed_duration_since(visit.today()).num_days();
-    let text = visit.date(due);
+    let holidays = visit.console.engine.holidays();
+    let stopped =
+        if request.new.kind == RequestKind::Complaint { words.no_period } else { words.clock_stopped };
+    html! {
+        @if let Some(due) = request.due(holidays) { (nearness(visit, request, due)) (visit.date(due)) }
+        @else { (badge(stopped, "calm")) }
+        @for (label, day) in
+            [(words.confirm_by, request.confirm_by(holidays)), (words.remind_on, request.remind_on())] {
+            @if let Some(day) = day { br; (nearness(visit, request, day)) (label) " " (visit.date(day)) }
+        }
+    }
+}
+
+/// How near a day is, where the tenant of the request is.
+fn nearness(visit: &Visit<'_>, request: &Request, day: NaiveDate) -> Markup {
+    let words = visit.words;
+    let left = day.signed_duration_since(visit.today_for(request)).num_days();
     html! {
         @if left < 0 { (badge(words.overdue, "bad")) " " }
         @else if left <= i64::from(NEAR) { (badge(&words.say(words.days_left, &[&left.to_string()]), "warn")) " " }
-        (text)
     }
 }
 
@@ -108,8 +119,9 @@ pub(crate) fn new(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> {
     let words = visit.words;
     let kinds = RequestKind::ALL.iter().map(|kind| (kind.as_str().to_owned(), words.request_kind_of(*kind)));
     let channels = Channel::ALL.iter().map(|channel| (channel.as_str().to_owned(), words.channel(*channel)));
-    let regimes = [("eu", words.regime_eu), ("uk", words.regime_uk), ("california", words.regime_california)]
-        .map(|(name, label)| (name.to_owned(), label));
+    let by_policy = (String::new(), words.regime_of_policy);
+    let each = Regime::ALL.iter().map(|regime| (regime.as_str().to_owned(), words.regime_of(*regime)));
+    let regimes = std::iter::once(by_policy).chain(each);
     let content = html! {
         (tried.summary(words))
         p.crumb { a href=(visit.url("/requests")) { (words.requests) } }
@@ -171,15 +183,12 @@ pub(crate) async fn receive(visit: &Visit<'_>) -> Result<Answer, Failure> {
     else {
         return new(visit, &tried);
     };
-    let regime = match visit.form.get("regime") {
-        Some("uk") => Regime::Uk,
-        Some("california") => Regime::California,
-        _ => Regime::Eu,
-    };
     let id = random_id()?;
     let at =
         DateTime::<Utc>::from_naive_utc_and_offset(received.and_time(NaiveTime::MIN), Utc).min(visit.now);
-    let request = NewRequest::new(id.clone(), kind, channel, who, at).received_on(received).under(regime);
+    let request = NewRequest::new(id.clone(), kind, channel, who, at).received_on(received);
+    let regime = visit.form.get("regime").and_then(Regime::named);
+    let request = regime.into_iter().fold(request, NewRequest::under);
     visit.console.engine.receive(request).await?;
     Ok(visit.see(&path(&id)))
 }
@@ -195,7 +204,7 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str, tried: &Tried) -> Result<A
     page(visit, id, tried, None).await
 }
 
-/// One request with the address of whoever asks. The host's access log hears of it first.
+/// One request, with the address of the person who asks. Before that, the host's access log gets an entry.
 pub(crate) async fn reveal(visit: &Visit<'_>, id: &str) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let mut tried = visit.tried("reveal", id);
@@ -230,7 +239,7 @@ async fn page(
             dt { (words.number) } dd { code { (request.new.id) } }
             dt { (words.who_asks) } dd { (who(visit, &request, asks.as_ref())) }
             dt { (words.channel_label) } dd { (words.channel(request.new.channel)) }
-            dt { (words.received) } dd { (visit.date(request.new.received_on)) }
+            dt { (words.received) } dd { (visit.date(request.clock.received_on())) }
             dt { (words.answer_by) } dd { (due(visit, &request)) }
             dt { (words.identity) } dd { (words.identity_of(request.identity)) }
             @if let Some((answer, on)) = &request.answer {
@@ -249,7 +258,7 @@ async fn page(
     Ok(visit.page_tried(words.request, tried, &content))
 }
 
-/// Who asks. An address is shown after a look that was recorded.
+/// The person who asks. An address is shown only after the access was recorded.
 fn who(visit: &Visit<'_>, request: &Request, shown: Option<&Who>) -> Markup {
     let words = visit.words;
     match (&request.new.who, shown) {
@@ -273,13 +282,13 @@ fn who(visit: &Visit<'_>, request: &Request, shown: Option<&Who>) -> Markup {
     }
 }
 
-/// What can be noted now. A note that does not fit where the request stands is not offered.
+/// The forms for the notes that are possible now. Notes that do not fit the state of the request are not offered.
 fn next(visit: &Visit<'_>, request: &Request, tried: &Tried) -> Markup {
     let words = visit.words;
     let token = visit.token("note", request.new.id.as_str());
     let fits = |note: &Note| {
         let mut after = request.clone();
-        let events = request.events_of(note, visit.today(), visit.console.engine.holidays());
+        let events = request.events_of(note, visit.today_for(request), visit.console.engine.holidays());
         events.is_ok_and(|events| events.iter().all(|event| after.apply(event).is_ok()))
     };
     let form = |what: &str, label: &str, second: bool, content: Markup| {
@@ -361,7 +370,7 @@ const ANSWERS: [(&str, Given); 6] = [
     ("not_identified", Given::NotIdentified),
 ];
 
-/// Everything that was noted, with who noted it, and when.
+/// All notes, each with its author and time.
 fn timeline(visit: &Visit<'_>, request: &Request, notes: &[RequestNote]) -> Markup {
     let words = visit.words;
     html! {
@@ -413,8 +422,8 @@ pub(crate) async fn note(visit: &Visit<'_>, id: &str, what: &str) -> Result<Answ
     if !tried.is_fine() {
         return show(visit, id, &tried).await;
     }
-    let noted =
-        visit.console.engine.note(&request.new.id, &note, visit.today(), visit.operator.authority()).await;
+    let today = visit.today_for(&request);
+    let noted = visit.console.engine.note(&request.new.id, &note, today, visit.operator.authority()).await;
     match noted {
         Ok(_) => Ok(visit.see(&path(&request.new.id))),
         Err(error @ (Error::OutOfTurn { .. } | Error::Approval(_))) => {

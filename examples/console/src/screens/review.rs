@@ -1,4 +1,5 @@
-//! A review of many: who is due, who is struck out, how many it would hit, and the approval of exactly these.
+//! The screens of a review: the customers who are due, those who are struck out, the number of customers that a run
+//! would erase, and the approval of exactly these customers.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ const TRIGGERS: [Trigger; 6] = [
     Trigger::ServiceEnded,
 ];
 
-/// The button that takes a survey, and what became of the last try.
+/// The button that starts a survey, and the result of the last one.
 pub(crate) fn survey_form(
     visit: &Visit<'_>,
     running: Option<&(OperatorId, DateTime<Utc>)>,
@@ -85,7 +86,7 @@ fn filter(visit: &Visit<'_>) -> Filter {
     }
 }
 
-/// The filter as it stands in an address.
+/// The filter as the query of a URL.
 fn query(filter: &Filter) -> String {
     let parts = [
         ("tenant", filter.tenant.as_ref().map(TenantId::as_str)),
@@ -96,7 +97,7 @@ fn query(filter: &Filter) -> String {
     parts.collect()
 }
 
-/// Those who are due, page by page. Rows are shown by their number, which stays the same for the whole survey.
+/// The customers who are due, page by page. Each row has a number, which stays the same for the whole survey.
 pub(crate) fn show(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let words = visit.words;
@@ -175,7 +176,8 @@ fn rows(visit: &Visit<'_>, survey: &Survey) -> Markup {
                     }
                 }))
                 div.actions {
-                    // Each button saves what is unchecked first: whoever goes on must not lose it.
+                    // Each button first saves the unchecked rows, so that they are not lost when the operator goes to
+                    // another page.
                     button.second { (words.strike) }
                     @if let Some(next) = next { button.second name="next" value=(next) { (words.next_page) } }
                     @if visit.operator.may(Right::Approve) {
@@ -230,7 +232,7 @@ fn filter_fields(filter: &Filter) -> Markup {
     }
 }
 
-/// Strikes out the rows of a page that are not checked, and takes in those that are.
+/// Strikes out the rows of a page that are not checked, and includes the checked ones again.
 pub(crate) fn strike(visit: &Visit<'_>) -> Result<Answer, Failure> {
     visit.needs(Right::Plan)?;
     let tried = visit.tried("strike", "");
@@ -254,7 +256,7 @@ pub(crate) fn strike(visit: &Visit<'_>) -> Result<Answer, Failure> {
     }))
 }
 
-/// The last page before a run: how many would be hit, per tenant, beside what the policy allows.
+/// The last page before a run: how many customers it would erase, per tenant, and how many the policy allows.
 pub(crate) fn confirm(visit: &Visit<'_>, tried: &Tried) -> Result<Answer, Failure> {
     visit.needs(Right::Approve)?;
     let words = visit.words;
@@ -331,7 +333,7 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
     let tenants = visit.operator.tenants().iter().cloned();
     let approval =
         Approval::new(visit.operator.id().clone(), tenants, chosen.digest(), visit.now, super::plan::VALID);
-    // The number was typed, so the approval says it.
+    // The operator typed the number, so the approval contains it.
     let run = Run::of(&chosen);
     let approved = match chosen.approve(approval.up_to(count)) {
         Ok(approved) => approved,
@@ -353,7 +355,7 @@ pub(crate) fn approve(visit: &Visit<'_>, shared: &Arc<Shared>) -> Result<Answer,
     Ok(visit.see("/review/run"))
 }
 
-/// How far the run is.
+/// Shows the progress of the run.
 pub(crate) fn run(visit: &Visit<'_>) -> Result<Answer, Failure> {
     visit.needs(Right::See)?;
     let words = visit.words;

@@ -2,8 +2,8 @@
 
 use relinquish::customer::{HoldGround, Status};
 use relinquish::data_map::Kind;
-use relinquish::plan::Step;
 use relinquish::plan::letter::Language;
+use relinquish::plan::{Regime, Step};
 use relinquish::policy::Trigger;
 use relinquish::request::{Answer, Channel, Identity, LetterKind, RequestKind, Stage};
 
@@ -146,6 +146,17 @@ impl Words {
             RequestKind::Portability => self.kind_portability,
             RequestKind::Restriction => self.kind_restriction,
             RequestKind::Objection => self.kind_objection,
+            RequestKind::Complaint => self.kind_complaint,
+            _ => self.unknown,
+        }
+    }
+
+    pub(crate) fn regime_of(&self, regime: Regime) -> &'static str {
+        match regime {
+            Regime::Eu => self.regime_eu,
+            Regime::Uk => self.regime_uk,
+            Regime::Switzerland => self.regime_switzerland,
+            Regime::California => self.regime_california,
             _ => self.unknown,
         }
     }

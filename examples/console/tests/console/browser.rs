@@ -1,5 +1,6 @@
-//! Pages in a real Chromium, by `WebDriver`: whole tasks, two operators at once, a log-in that ends half-way, the keyboard
-//! alone, and axe-core over every screen. `.ci/test` installs the browser and fetches axe-core.
+//! Tests in a real Chromium, by `WebDriver`. They cover whole tasks, two operators at once, a session that ends
+//! half-way, work with the keyboard alone, and axe-core on every screen. `.ci/test` installs the browser and fetches
+//! axe-core.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,10 +26,10 @@ use tower_service::Service as _;
 
 use crate::support::{EVERYTHING, World, operator};
 
-/// Who has signed in, by the session's name. A test can end a session.
+/// The operators who have signed in, by session. A test can end a session.
 type Sessions = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// A host with a log-in, and the console at its root.
+/// A host with a sign-in page, and the console at its root.
 struct Host {
     address: SocketAddr,
     sessions: Sessions,
@@ -85,7 +86,7 @@ async fn answer(
     console.call(request).await
 }
 
-/// A browser of its own, and the driver that ends with the test.
+/// A separate browser for one test, and the driver, which ends with the test.
 struct Browser {
     page: Client,
     host: String,
@@ -101,8 +102,8 @@ struct Screen {
 
 const DESKTOP: Screen = Screen { width: 1280, dark: false, language: "en" };
 
-/// Starts chromedriver on a free port. It ends at once if the port that it found for IPv4 is taken for IPv6, so it gets a few
-/// tries.
+/// Starts chromedriver on a free port. Chromedriver ends at once if the port is free for IPv4 but taken for IPv6, so
+/// there are a few tries.
 async fn start_driver() -> (Child, Lines<BufReader<ChildStdout>>, String) {
     for _ in 0..5 {
         let mut driver = Command::new("chromedriver")
@@ -123,7 +124,7 @@ async fn start_driver() -> (Child, Lines<BufReader<ChildStdout>>, String) {
 
 impl Browser {
     async fn new(host: &Host, name: &str, screen: Screen) -> Self {
-        // Its output stays open until the browser is there.
+        // The driver's output stays open until the browser has started.
         let (driver, _output, port) = start_driver().await;
         let scheme = if screen.dark {
             "--blink-settings=preferredColorScheme=0"
@@ -155,12 +156,13 @@ impl Browser {
         self.page.current_url().await.unwrap().path().to_owned()
     }
 
-    /// Marks the page, so that its successor can be told from it.
+    /// Marks the page, so that a test can see whether a new page has replaced it.
     async fn mark(&self) {
         self.script("window.isOld = true;").await;
     }
 
-    /// Waits until the marked page was replaced and the next one is whole. What stays on its page is given three seconds.
+    /// Waits until the marked page was replaced and the next one is complete. If the page is not replaced, the wait
+    /// ends after three seconds.
     async fn settle(&self) {
         let is_new = "return !window.isOld && document.readyState === 'complete';";
         for _ in 0..60 {
@@ -198,7 +200,7 @@ impl Browser {
     }
 
     async fn text(&self) -> String {
-        // A page that is just being replaced is read again.
+        // If the page is being replaced at this moment, it is read again.
         for _ in 0..20 {
             if let Ok(main) = self.page.find(Locator::Css("main")).await
                 && let Ok(text) = main.text().await
@@ -214,7 +216,7 @@ impl Browser {
         self.page.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Presses keys on whatever has the focus.
+    /// Presses keys on the element that has the focus.
     async fn press(&self, keys: &str) {
         let submits = keys.contains([char::from(Key::Enter), char::from(Key::Return)]);
         if submits {
@@ -226,7 +228,7 @@ impl Browser {
         }
     }
 
-    /// Presses Tab until what has the focus matches.
+    /// Presses Tab until the element with the focus matches.
     async fn tab_to(&self, css: &str) {
         for _ in 0..60 {
             self.press(&char::from(Key::Tab).to_string()).await;
@@ -249,7 +251,7 @@ impl Browser {
         self.click("form.find button").await;
     }
 
-    /// What axe-core finds against WCAG 2.2 AA, and its best practices.
+    /// The violations of WCAG 2.2 AA and of best practices that axe-core finds.
     async fn axe(&self) -> Vec<String> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/axe-core/axe.min.js");
         let axe = std::fs::read_to_string(&path)
@@ -290,7 +292,7 @@ async fn one_customer_from_the_key_to_the_certificate_with_the_wrong_turns() {
     browser.fill("#f-typed", "17").await;
     browser.click(".danger").await;
     assert!(browser.text().await.contains("Certificate of erasure"), "{}", browser.text().await);
-    // The way back leads to the old plan. Sent again, it erases nobody twice.
+    // The browser's back button shows the old plan. Sending its form again erases nobody twice.
     browser.page.back().await.unwrap();
     browser.page.refresh().await.unwrap();
     assert!(browser.text().await.contains("There is no plan"), "{}", browser.text().await);
@@ -362,7 +364,7 @@ async fn a_log_in_that_ends_half_way_changes_nothing_and_loses_nothing() {
     assert!(browser.text().await.contains("Certificate of erasure"));
 }
 
-/// Opens every screen in turn, in all the states that differ, and calls back with its name.
+/// Opens every screen in each of its states, and calls `look` with its name.
 async fn every_screen(browser: &Browser, mut look: impl AsyncFnMut(&str)) {
     for (path, name) in [
         ("/", "home, empty"),
@@ -443,7 +445,7 @@ async fn every_screen(browser: &Browser, mut look: impl AsyncFnMut(&str)) {
     look("cases").await;
 }
 
-/// Opens a page until it shows what is waited for.
+/// Opens a page again and again until it shows one of the expected texts.
 async fn wait_for(browser: &Browser, path: &str, any: &str) {
     for _ in 0..200 {
         browser.go(path).await;
@@ -466,7 +468,8 @@ async fn every_screen_is_accessible_in_the_dark_on_a_phone_in_german() {
     accessible(Screen { width: 320, dark: true, language: "de" }).await;
 }
 
-/// Every screen passes axe-core, and none is wider than the window: at 320 pixels, that is 400 % zoom on a desk.
+/// Every screen passes axe-core, and no screen is wider than the window. A window of 320 pixels is the same as 400 %
+/// zoom on a desktop.
 async fn accessible(screen: Screen) {
     let world = World::new().await;
     let host = Host::new(&world).await;

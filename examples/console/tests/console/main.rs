@@ -1,4 +1,4 @@
-//! The console as its service is called, and as a person uses it in a browser.
+//! Tests of the console: by calls to its service, and in a browser as a person uses it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Who may do what, which form is ours, and what never stands in an address.
+//! Tests of rights, of forged forms, and of personal values in addresses.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -62,7 +62,7 @@ async fn each_right_opens_what_it_is_for() {
     assert_eq!(plans.get(&format!("{person}/hold")).await.status, StatusCode::FORBIDDEN);
     assert!(person_page.body.contains(&format!("{person}/hold")));
 
-    // Whoever sees the console may stop everything, and only with the right to hold may anybody go on.
+    // Every operator may stop everything, but only an operator with the right to hold may lift the stop.
     let token = stop.fields("/holds/stop");
     assert!(!token.is_empty());
     let own = sees.get("/holds").await;

@@ -1,4 +1,4 @@
-//! The screens beside the way of one customer: letters, expiry, policy, data map, cases and the ledger.
+//! The screens that are not about one customer: letters, expiry, policy, data map, cases and the ledger.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use relinquish::request::{Channel, NewRequest, RequestKind, Who};
 
 use crate::support::{Answer, EVERYTHING, POLICY, Visitor, World};
 
-/// Opens a page until it shows a text.
+/// Opens a page again and again until it shows a text.
 async fn until(visitor: &Visitor, path: &str, text: &str) -> Answer {
     for _ in 0..400 {
         let page = visitor.get(path).await;
@@ -134,7 +134,7 @@ async fn a_case_that_a_hold_stops_can_be_cancelled_before_the_point_of_no_return
     let (path, plan) = ann.plan("17").await;
     let holds = ann.get("/holds").await;
     ann.fill(&holds, "/holds/stop", &[("stop_reference", "alarm-1"), ("typed", "stop")]).await;
-    // The plan that was shown is not due any more: the stop holds everybody.
+    // The plan that was shown is no longer due, because the emergency stop holds every customer.
     let sent = ann.fill(&plan, &path, &[("typed", "17")]).await;
     assert_eq!(sent.status, StatusCode::CONFLICT);
     assert!(ann.get("/").await.body.contains("Everything is stopped"));
@@ -160,7 +160,7 @@ async fn a_blocked_case_waits_for_a_person_who_decides() {
     let waived = ann.fill(&blocked, &format!("{case}/waive"), &[("reason", "ticket-4711")]).await;
     let certificate = ann.follow(&waived).await;
     assert!(certificate.body.contains("Certificate of erasure") && certificate.body.contains("ticket-4711"));
-    // Sent once more, the form leads to the closed case.
+    // Sending the form again leads to the closed case.
     let late = ann.fill(&blocked, &format!("{case}/retry"), &[]).await;
     assert!(ann.follow(&late).await.body.contains("Certificate of erasure"));
 }
@@ -200,7 +200,7 @@ async fn a_blocked_case_is_cancelled_while_nothing_irreversible_was_begun() {
     assert_eq!(status, "cancelled", "as before");
 }
 
-/// The bug: the link to a request was encoded, and the path was read as it stood.
+/// A former bug: the link to a request was encoded, but the path was not decoded.
 #[tokio::test]
 async fn a_request_of_any_id_can_be_opened() {
     let world = World::new().await;

@@ -1,4 +1,5 @@
-//! The world of the tests: the quickstart's CRM in real SQLite files, a console over it, and a visitor who sends requests.
+//! The environment of the tests: the quickstart's CRM in real SQLite files, a console over it, and a visitor who
+//! sends requests.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ const MAP: &str = include_str!("../../../quickstart/map.toml");
 pub(crate) const EVERYTHING: [Right; 5] =
     [Right::See, Right::Plan, Right::Approve, Right::Hold, Right::Administrate];
 
-/// Every look at personal values, in memory. It can be told to fail.
+/// An access log in memory. A test can make it fail.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
     pub(crate) seen: Mutex<Vec<AccessEvent>>,
@@ -51,7 +52,7 @@ impl AccessLog for Looks {
     }
 }
 
-/// A gateway that can be told to refuse.
+/// A gateway that a test can make refuse.
 #[derive(Debug)]
 struct Stubborn {
     inner: MemoryGateway,
@@ -152,7 +153,7 @@ impl World {
     }
 }
 
-/// What an operator of tenant 1 may be.
+/// An operator of tenant 1 with some rights.
 pub(crate) fn operator(id: &str, rights: &[Right]) -> Operator {
     Operator::new(id, ["1".into()], rights.iter().copied())
 }
@@ -175,13 +176,13 @@ impl Answer {
         self.headers.get("location").map_or_else(|| panic!("{} {}", self.status, self.body), String::as_str)
     }
 
-    /// The address that follows the text, up to the next quotation mark.
+    /// The part of the page after a text, up to the next quotation mark.
     pub(crate) fn after(&self, text: &str) -> String {
         let (_, rest) = self.body.split_once(text).unwrap_or_else(|| panic!("no {text} in {}", self.body));
         unescape(rest.split('"').next().unwrap())
     }
 
-    /// The fields of the form that is sent to an address, as the page fills them in.
+    /// The fields of the form with this action, with the values from the page.
     pub(crate) fn fields(&self, action: &str) -> Vec<(String, String)> {
         let start = format!("method=\"post\" action=\"{}\"", escape(action));
         let (_, form) =
@@ -252,7 +253,7 @@ impl Visitor {
         self.send(request.body(Full::from(body.join("&"))).unwrap()).await
     }
 
-    /// Sends the form of a page, with some fields filled in otherwise.
+    /// Sends the form of a page, with other values in some fields.
     pub(crate) async fn fill(&self, page: &Answer, action: &str, typed: &[(&str, &str)]) -> Answer {
         let mut fields = page.fields(action);
         for (name, value) in typed {
@@ -279,7 +280,7 @@ impl Visitor {
         (path, page)
     }
 
-    /// The page of the plan that the policy asks for, with its address.
+    /// The page of the plan that the policy asks for, and its address.
     pub(crate) async fn plan(&self, key: &str) -> (String, Answer) {
         let (_, person) = self.person(key).await;
         let path = format!("/plan/{}", person.after("href=\"/plan/"));

@@ -1,4 +1,4 @@
-//! Whole tasks, from the first page to the last, as forms are sent; and the wrong turns on the way.
+//! Whole tasks from the first page to the last, with forms that are sent, and the mistakes on the way.
 
 use std::time::Duration;
 
@@ -212,7 +212,7 @@ async fn a_request_from_receipt_to_the_end() {
     let approved = ann.fill(&shown, &plan, &[("typed", "17")]).await;
     assert_eq!(approved.location(), path, "back at the request");
     assert!(ann.follow(&approved).await.body.contains("Plan approved"));
-    // The host's worker takes a turn.
+    // The host's worker runs one turn.
     world.engine.worker().turn().await.unwrap();
     let page = ann.get(&path).await;
     assert!(page.body.contains("Case closed"), "{}", page.body);

@@ -1,4 +1,5 @@
-//! A bar chart of months, as a picture in the page. The same numbers are in a table for whoever cannot see it.
+//! A bar chart of months, as a picture in the page. A table has the same numbers, for people who cannot see the
+//! picture.
 
 use chrono::NaiveDate;
 
@@ -14,7 +15,7 @@ const ABOVE: u64 = 22;
 /// The space below the bars, for the months.
 const BELOW: u64 = 24;
 
-/// Draws the numbers of months as bars.
+/// Draws the numbers of the months as bars.
 pub(super) fn bars(html: &mut Html, set: &Set<'_>, months: &[(NaiveDate, u64)]) {
     let most = months.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1);
     let width = (BAR + GAP).saturating_mul(months.len() as u64);
@@ -25,7 +26,7 @@ pub(super) fn bars(html: &mut Html, set: &Set<'_>, months: &[(NaiveDate, u64)]) 
     html.number(ABOVE + HEIGHT + BELOW);
     html.within("\" aria-label=\"", &fill(set.words.chart_says, &[("n", &set.number(total))]), "\">\n");
     for ((month, count), n) in months.iter().zip(0..) {
-        // A bar of anything is at least two high, so that it can be seen.
+        // A bar of a number above zero is at least two units high, so that it is visible.
         let height =
             if *count == 0 { 0 } else { (u128::from(*count) * u128::from(HEIGHT) / u128::from(most)).max(2) };
         let height = u64::try_from(height).unwrap_or(HEIGHT);

@@ -1,4 +1,5 @@
-//! The review as a page: what a run would hit, what stays and why, what is blocked, and what the coming months bring.
+//! The review as an HTML page: which customers a run would erase, what stays and why, what is blocked, and how many
+//! customers become due in the coming months.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,11 +21,12 @@ use crate::treatment::{GatewayAction, RecordAction, Residue, TreatmentName};
 mod chart;
 mod words;
 
-/// How many months the chart shows.
+/// The number of months in the chart.
 const MONTHS: u32 = 12;
 
-/// The review of a survey as a page of HTML that stands alone: no script, nothing remote, for screens and for print. The page
-/// shows numbers and the names of the policy and the data map. It has no key of a customer and no personal data.
+/// The review of a survey as one self-contained HTML page, for screens and for print. The page has no script and
+/// loads nothing. It shows numbers, and names from the policy and the data map. It contains no key of a customer and
+/// no personal data.
 ///
 /// ```no_run
 /// # async fn page(engine: relinquish::Engine, policy: relinquish::Policy) -> Result<(), Box<dyn std::error::Error>> {
@@ -46,11 +48,11 @@ const MONTHS: u32 = 12;
 /// # }
 /// ```
 ///
-/// Memory depends on the number of tenants, record classes and duties. Of each customer who is due, only the digest of the
-/// plan stays in memory.
+/// The memory depends on the number of tenants, record classes and duties. For each customer who is due, only the
+/// digest of the plan stays in memory.
 #[derive(Clone, Debug, Default)]
 pub struct ReviewPage {
-    /// Known when the survey is complete.
+    /// The counts of the survey. `None` until the survey is complete.
     counts: Option<SweepCounts>,
     plans: Vec<Digest>,
     runs: BTreeMap<Run, RunCounts>,
@@ -62,7 +64,7 @@ pub struct ReviewPage {
     not_covered: BTreeSet<NotCovered>,
 }
 
-/// Customers of a tenant who are due for the same reason and with the same result.
+/// The key of a group: customers of a tenant who are due for the same reason and with the same result.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Run {
     tenant: TenantId,
@@ -78,7 +80,7 @@ struct RunCounts {
     records: u64,
 }
 
-/// A number of customers, and of their records where the records are counted.
+/// A number of customers, and the number of their records if the records are counted.
 #[derive(Clone, Debug, Default)]
 struct Many {
     customers: u64,
@@ -96,12 +98,12 @@ struct DeferredOfClass {
     undated: u64,
 }
 
-/// What blocks, and why. A hold counts by its reason, and not one by one.
+/// What blocks an erasure, and why. Holds with the same reason count together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Obstacle {
-    /// The guard, or `hold` for a hold that is no guard. `None`: a fact or record that cannot be read.
+    /// The guard, or `hold` for a hold that is not a guard. `None` for a fact or record that cannot be read.
     name: Option<String>,
-    /// The reason, unless it is this crate's own reason for the guard.
+    /// The reason. `None` if it is this crate's own reason for the guard.
     why: Option<String>,
 }
 
@@ -118,15 +120,15 @@ impl Obstacle {
 }
 
 impl ReviewPage {
-    /// A page without anything on it.
+    /// An empty page.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an event of a survey. Add every event, each once, in their order.
+    /// Adds an event of a survey. Add every event exactly once and in order.
     ///
-    /// If an operator has planned, give the events with the [planner](Plan::planned_by) in their plans: the digest of the
-    /// review depends on the planner.
+    /// If an operator made the plans, set the [planner](Plan::planned_by) in the plans of the events, because the
+    /// digest of the review depends on the planner.
     pub fn add(&mut self, event: &SweepEvent) {
         match event {
             SweepEvent::Due(plan) => self.plan(plan),
@@ -164,7 +166,7 @@ impl ReviewPage {
         self.kept(plan);
     }
 
-    /// What the treatment keeps, of classes of which the customer has records.
+    /// Adds what the treatment keeps, for each class of which the customer has records.
     fn kept(&mut self, plan: &Plan) {
         let treatment = plan.treatment();
         for (class, treated) in treatment.classes() {
@@ -200,10 +202,10 @@ impl ReviewPage {
         digest_of(self.plans.iter().copied())
     }
 
-    /// The page. `None` until the survey is complete, because half of the numbers would be untrue.
+    /// The page. `None` until the survey is complete, because incomplete numbers would be wrong.
     ///
-    /// With the words of the policy, classes and texts are called as they are in the language; their own names stand beside.
-    /// `at` is the instant of the survey. The chart begins with its month.
+    /// If the policy has words for the language, classes and texts are shown with these words, and the original names
+    /// next to them. `at` is the instant of the survey. The chart begins with its month.
     pub fn to_html(&self, language: Language, policy: &Policy, at: DateTime<Utc>) -> Option<String> {
         let counts = self.counts.as_ref()?;
         let (words, names) = (words::of(language), policy.words(language));
@@ -280,7 +282,7 @@ impl Set<'_> {
         of_language(self.language).date(day)
     }
 
-    /// A number with its thousands apart.
+    /// A number with separators between the thousands.
     fn number(&self, number: u64) -> String {
         let digits = number.to_string();
         let mut apart = String::with_capacity(digits.len() + digits.len() / 3);
@@ -293,7 +295,7 @@ impl Set<'_> {
         apart
     }
 
-    /// What a class is called, with its own name beside.
+    /// The word for a class in the language, with the class's name next to it.
     fn class(&self, class: &ClassName) -> String {
         match self.names.and_then(|names| names.name(class.as_str())) {
             Some(name) if name != class.as_str() => format!("{name} ({class})"),
@@ -301,7 +303,7 @@ impl Set<'_> {
         }
     }
 
-    /// A text of the policy in the language, or as the policy has it.
+    /// A text of the policy in the language. If there is no translation, the policy's own text.
     fn said(&self, text: &str) -> String {
         self.names.and_then(|names| names.text(text)).unwrap_or_else(|| text.to_owned())
     }
@@ -351,7 +353,7 @@ impl Set<'_> {
     fn tenants(&self) -> Vec<Vec<Cell>> {
         let each = self.counts.tenants.iter();
         each.map(|(tenant, of)| {
-            // Per mille, so that the share of a few among many can be seen.
+            // The share is computed per mille, so that a small share is visible.
             let share = (of.due.saturating_mul(1_000)).checked_div(of.customers).unwrap_or(0);
             let share = match (share, of.due) {
                 (0, 1..) => format!("< 0{}1 %", self.words.decimal),
@@ -433,7 +435,8 @@ impl Set<'_> {
         each.map(|(fact, count)| vec![code(fact.as_str()), text(self.number(*count))]).collect()
     }
 
-    /// How many customers become due in each of the coming months. Who is due already is due this month.
+    /// How many customers become due in each of the coming months. Customers who are already due count for this
+    /// month.
     fn months(&self, html: &mut Html) {
         let first = self.today.with_day(1).unwrap_or(self.today);
         let coming = (0..MONTHS).filter_map(|n| first.checked_add_months(Months::new(n)));

@@ -68,7 +68,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// The honest word for a result.
+    /// The word for a result: what the person is afterwards.
     pub(super) fn residue(&self, residue: Residue) -> &'static str {
         let [erased, anonymised, pseudonymised, in_part] = self.residues;
         match residue {
@@ -79,7 +79,7 @@ impl Words {
         }
     }
 
-    /// Why a guard of this crate blocks, or a hold that is no guard.
+    /// Why a guard of this crate blocks, or a hold that is not a guard.
     pub(super) fn guard(&self, name: &str) -> Option<&'static str> {
         self.guards.iter().find(|(guard, _)| *guard == name).map(|(_, why)| *why)
     }
@@ -90,7 +90,7 @@ impl Words {
         usize::try_from(month.month0()).ok().and_then(|n| self.names.get(n)).copied().unwrap_or(january)
     }
 
-    /// The month in short, with its year where a year begins.
+    /// The short name of the month. In January it has the year.
     pub(super) fn short(&self, month: NaiveDate) -> String {
         let name: String = self.month_name(month).chars().take(3).collect();
         if month.month() == 1 { format!("{name} {:02}", month.year() % 100) } else { name }

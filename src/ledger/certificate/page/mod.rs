@@ -6,19 +6,19 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use self::words::Words;
 use super::{Certificate, CertifiedClass, FileSlack, Verified};
-use crate::anonymise::{Generalisation, Strategy};
+use crate::anonymise::{Strategy, TokenForm};
 use crate::backup::Horizon;
 use crate::case::RecipientOutcome;
-use crate::data_map::{ClassName, FieldName, Kind, NotCovered, UnreachedRows, Value};
+use crate::data_map::{ClassName, FieldName, IgnoredPart, Kind, NotCovered, UnreachedRows, Value};
 use crate::gateway::GatewayOutcome;
 use crate::html::{Cell, Html, code, text};
 use crate::ledger::{Count, DeactivationOutcome, DeferredRecords, Intake, RecordedDuty};
 use crate::plan::letter::{cited, fill, of_language};
-use crate::plan::{GuardFinding, MandateKind, is_all_claimed};
-use crate::policy::{Dictionary, Language, Statute, fadp};
-use crate::request::LetterKind;
+use crate::plan::{ExtensionReason, GuardFinding, MandateKind, OperatorId, StopReason, is_all_claimed};
+use crate::policy::{Dictionary, ErasureGround, Language, PrivacyLaw, Statute, fadp};
+use crate::request::{Channel, LetterKind};
 use crate::store::Otherwise;
-use crate::treatment::{ClassTreatment, RecordAction, Residue};
+use crate::treatment::{ClassTreatment, Lead, RecordAction, Residue};
 
 mod words;
 
@@ -100,7 +100,14 @@ impl Named<'_> {
         let words = self.words;
         match what {
             NotCovered::Ignored { what, reason } => {
-                fill(words.ignored, &[("what", &what.to_string()), ("reason", &self.said(reason))])
+                let [table, rest, trigger] = words.ignored_parts;
+                let what = match what {
+                    IgnoredPart::Table(name) => fill(table, &[("what", name)]),
+                    IgnoredPart::RestOf(name) => fill(rest, &[("what", name)]),
+                    IgnoredPart::Trigger(name) => fill(trigger, &[("what", name)]),
+                    IgnoredPart::Other(what) => self.said(what),
+                };
+                fill(words.ignored, &[("what", &what), ("reason", &self.said(reason))])
             }
             NotCovered::Mentions => words.mentions.to_owned(),
             NotCovered::OtherSystems => words.other_systems.to_owned(),
@@ -121,6 +128,9 @@ impl Named<'_> {
                         (words.rows_unsearchable, format!("{}, {field}", self.class(class)))
                     }
                     UnreachedRows::Unreadable { class, .. } => (words.rows_unreadable, self.class(class)),
+                    UnreachedRows::FieldsOfNobody { class, link } => {
+                        (words.rows_with_fields_of_nobody, format!("{}, {link}", self.class(class)))
+                    }
                 };
                 fill(says, &[("what", &what), ("n", &number(*rows))])
             }
@@ -131,6 +141,13 @@ impl Named<'_> {
 
 fn number(count: u64) -> String {
     count.to_string()
+}
+
+/// A template, with dots for what is filled in: `Anonymised …`.
+fn with_gaps(template: &str) -> String {
+    let mut parts = template.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| format!("{text}…{}", part.split_once('}').map_or("", |(_, rest)| rest)))
 }
 
 impl Page<'_> {
@@ -199,18 +216,77 @@ impl Page<'_> {
             outcome = format!("{outcome} {}", words.as_far_as_mapped);
         }
         html.within("<p class=\"outcome\">", &outcome, "</p>\n");
-        let links = certificate.links();
+        let links = self.links();
         if !links.is_empty() {
-            let because = format!("{} {}", words.because_of, links.join(", "));
+            let because = fill(words.because_of, &[("what", &links.join("; "))]);
             html.within("<p class=\"because\">", &because, "</p>\n");
         }
         html.raw("</header>\n");
     }
 
+    /// What still leads to the person or names the person.
+    fn links(&self) -> Vec<String> {
+        let (words, certificate) = (self.words, self.certificate);
+        let lead = |lead: &Lead| {
+            let what = match lead {
+                Lead::Class { class, .. } => self.class(class),
+                Lead::Field { class, field, .. } => format!("{}, {field}", self.class(class)),
+                Lead::Gateway(gateway) => format!("gateway.{gateway}"),
+                Lead::Token { .. } => words.token.to_owned(),
+            };
+            if lead.classes_while_kept().is_empty() {
+                what
+            } else {
+                fill(words.while_kept, &[("what", &what)])
+            }
+        };
+        let said = |what: String, says: &str| format!("{what} ({says})");
+        let mut links: Vec<String> = certificate.leads().iter().map(lead).collect();
+        for (class, fields) in certificate.looked_for().into_iter().flat_map(|looked| &looked.found) {
+            let class = self.class(class);
+            links.extend(fields.keys().map(|field| said(format!("{class}, {field}"), words.leftover)));
+        }
+        links.extend(certificate.waived().iter().map(|step| said(step.step.to_string(), words.left_out)));
+        links.extend(certificate.gateways().iter().filter_map(|result| match &result.answer.outcome {
+            GatewayOutcome::Retained { what, .. } => Some(said(format!("gateway.{}", result.gateway), what)),
+            _ => None,
+        }));
+        links.extend(certificate.recipients().iter().filter_map(|result| match &result.answer.outcome {
+            RecipientOutcome::Retained { what, .. } => {
+                Some(said(format!("recipient.{}", result.recipient), what))
+            }
+            _ => None,
+        }));
+        links
+    }
+
+    /// The law that the erasure follows.
+    fn erasure_ground(&self, ground: ErasureGround) -> String {
+        let of_language = of_language(self.language);
+        match self.certificate.privacy_law() {
+            law @ (PrivacyLaw::Gdpr | PrivacyLaw::UkGdpr) => of_language.ground(law, ground.as_str()),
+            law @ PrivacyLaw::Fadp => {
+                let article = if ground == ErasureGround::NoLongerNecessary { "6(4)" } else { "32(2)(c)" };
+                of_language.ground(law, article)
+            }
+            law @ (PrivacyLaw::Dpdp | PrivacyLaw::Ccpa) => law.cite_erasure(ground),
+        }
+    }
+
+    /// A number of things, in the singular or in the plural.
+    fn counted(&self, [one, many]: [&str; 2], count: u64) -> String {
+        fill(if count == 1 { one } else { many }, &[("n", &number(count))])
+    }
+
+    /// Who did something, by the opaque id.
+    fn operator(&self, id: Option<&OperatorId>) -> String {
+        id.map_or_else(|| self.words.name_destroyed.to_owned(), ToString::to_string)
+    }
+
     fn summary(&self, html: &mut Html) {
         let (words, certificate) = (self.words, self.certificate);
-        let by = certificate.approved_by().map_or(words.destroyed, |by| by.as_str());
-        let approved = [("by", by), ("at", &*self.at(certificate.approved_at()))];
+        let by = self.operator(certificate.approved_by());
+        let approved = [("by", &*by), ("at", &*self.at(certificate.approved_at()))];
         let [approval, review, standing, replay] = words.mandates;
         let mandate = match &certificate.under().mandate {
             MandateKind::Approval => approval.to_owned(),
@@ -224,8 +300,17 @@ impl Page<'_> {
             DeactivationOutcome::Already => already,
             DeactivationOutcome::Unsupported => unsupported,
         };
-        let law = certificate.privacy_law();
-        let ground = certificate.ground().map_or_else(|| words.no_ground.to_owned(), |g| law.cite_erasure(g));
+        let [gdpr, uk_gdpr, fadp, dpdp, ccpa] = words.laws;
+        let law = match certificate.privacy_law() {
+            PrivacyLaw::Gdpr => gdpr,
+            PrivacyLaw::UkGdpr => uk_gdpr,
+            PrivacyLaw::Fadp => fadp,
+            PrivacyLaw::Dpdp => dpdp,
+            PrivacyLaw::Ccpa => ccpa,
+        };
+        let ground = certificate
+            .ground()
+            .map_or_else(|| words.no_ground.to_owned(), |ground| self.erasure_ground(ground));
         let subject = certificate.subject().map_or_else(
             || text(words.destroyed),
             |subject| Cell::Fields(vec![(subject.to_string(), words.subject_says.to_owned())]),
@@ -236,7 +321,7 @@ impl Page<'_> {
             (words.subject, subject),
             (words.trigger, code(certificate.trigger().as_str())),
             (words.ground, text(ground)),
-            (words.law, code(law.as_str())),
+            (words.law, text(law)),
             (words.treatment, code(certificate.treatment().as_str())),
             (words.mandate, text(mandate)),
             (words.approved, text(fill(words.approved_says, &approved))),
@@ -253,17 +338,39 @@ impl Page<'_> {
             || words.not_confirmed.to_owned(),
             |identity| format!("{} ({})", self.date(identity.on), identity.reference),
         );
+        let [web, email, post, phone, in_person] = words.channels;
+        let channel = match intake.channel {
+            Channel::Web => web,
+            Channel::Email => email,
+            Channel::Post => post,
+            Channel::Phone => phone,
+            Channel::InPerson => in_person,
+        };
         let mut rows = vec![
             (words.reference, text(intake.request.get().map_or(words.destroyed, |id| id.as_str()))),
-            (words.received, text(format!("{} ({})", self.date(clock.received_on()), intake.channel))),
+            (words.received, text(format!("{} ({channel})", self.date(clock.received_on())))),
             (words.identity, text(identity)),
         ];
         for stop in clock.suspensions() {
-            let to = stop.to.map(|to| self.date(to)).unwrap_or_default();
-            rows.push((words.suspended, text(format!("{} – {to}", self.date(stop.from)))));
+            let [identity, clarification] = words.stop_reasons;
+            let why = match stop.reason {
+                StopReason::Identity => identity,
+                StopReason::Clarification => clarification,
+            };
+            let from = self.date(stop.from);
+            let time = stop.to.map_or_else(
+                || fill(words.since, &[("date", &from)]),
+                |to| format!("{from} – {}", self.date(to)),
+            );
+            rows.push((words.suspended, text(format!("{time} ({why})"))));
         }
         if let Some(extension) = clock.extension() {
-            rows.push((words.extended, text(self.date(extension.told))));
+            let [complexity, number] = words.extension_reasons;
+            let why = match extension.reason {
+                ExtensionReason::Complexity => complexity,
+                ExtensionReason::NumberOfRequests => number,
+            };
+            rows.push((words.extended, text(format!("{} ({why})", self.date(extension.told)))));
         }
         if let Some(due) = intake.due {
             rows.push((words.due, text(self.date(due))));
@@ -277,7 +384,13 @@ impl Page<'_> {
                 LetterKind::Confirmation => confirmation,
                 LetterKind::Refusal => refusal,
             };
-            format!("{kind} ({}), {}", letter.language, self.date(letter.on))
+            let [english, swedish, german] = words.languages;
+            let language = match letter.language {
+                Language::English => english,
+                Language::Swedish => swedish,
+                Language::German => german,
+            };
+            format!("{kind} ({language}), {}", self.date(letter.on))
         });
         let letters: Vec<String> = letters.collect();
         if !letters.is_empty() {
@@ -345,12 +458,20 @@ impl Page<'_> {
             Strategy::Clear => words.cleared.to_owned(),
             Strategy::Constant(Value::Blob(bytes)) if bytes.is_empty() => words.empty_file.to_owned(),
             Strategy::Constant(_) => words.constant.to_owned(),
-            Strategy::Placeholder(template) => format!("“{}”", template.as_str()),
-            Strategy::Token(token) => fill(words.random, &[("what", &token.example())]),
+            Strategy::Placeholder(template) => fill(words.quoted, &[("what", &with_gaps(template.as_str()))]),
+            Strategy::Token(token) => {
+                let [uuid, number, digits] = words.token_forms;
+                let what = match token.form() {
+                    TokenForm::Uuid => uuid.to_owned(),
+                    TokenForm::Integer => number.to_owned(),
+                    TokenForm::Digits(count) => fill(digits, &[("n", &count.to_string())]),
+                    TokenForm::Email | TokenForm::Username | TokenForm::Plain => token.example(),
+                };
+                fill(words.random, &[("what", &what)])
+            }
             Strategy::Invalidate(_) => words.invalidated.to_owned(),
             Strategy::Generalise { to, otherwise } => {
-                let named = Generalisation::NAMED.iter().find(|(_, how)| how == to);
-                let what = named.map_or_else(|| to.describe(), |(name, _)| (*name).to_owned());
+                let what = of_language(self.language).general(*to);
                 fill(words.generalised, &[("what", &what), ("otherwise", &self.strategy(otherwise))])
             }
             Strategy::Redact { with, .. } => fill(words.redacted, &[("what", with)]),
@@ -361,7 +482,8 @@ impl Page<'_> {
 
     fn otherwise(&self, otherwise: &Otherwise) -> Vec<String> {
         let words = self.words;
-        let Otherwise { deleted, meanwhile, fields, shared, named_others, cut, handed_over } = otherwise;
+        let Otherwise { deleted, meanwhile, fields, shared, named_others, nobodys_fields, cut, handed_over } =
+            otherwise;
         let counts = [
             (words.deleted_instead, *deleted),
             (words.meanwhile, *meanwhile),
@@ -373,9 +495,12 @@ impl Page<'_> {
             .filter(|(_, count)| *count > 0)
             .map(|(says, count)| fill(says, &[("n", &number(count))]))
             .collect();
-        for (links, says) in
-            [(named_others, words.named_others), (cut, words.cut), (handed_over, words.handed_over)]
-        {
+        for (links, says) in [
+            (named_others, words.named_others),
+            (nobodys_fields, words.nobodys_fields),
+            (cut, words.cut),
+            (handed_over, words.handed_over),
+        ] {
             let each = links.iter();
             lines.extend(each.map(|(link, count)| fill(says, &[("link", link), ("n", &number(*count))])));
         }
@@ -390,7 +515,7 @@ impl Page<'_> {
             self.stays_of_class(&of, &mut rows);
         }
         for stays in self.certificate.tombstones() {
-            let count = fill(words.records, &[("n", &number(stays.rows))]);
+            let count = self.counted(words.records, stays.rows);
             let what = format!("{}: {count}", self.class(&stays.class));
             let until = stays.until.map_or_else(|| words.until_not_known.to_owned(), |day| self.date(day));
             rows.push(vec![text(what), text(words.tombstone), text(until)]);
@@ -398,7 +523,7 @@ impl Page<'_> {
         let found = self.certificate.looked_for().into_iter().flat_map(|looked| &looked.found);
         for (class, fields) in found {
             for (field, found) in fields {
-                let count = fill(words.records, &[("n", &number(found.rows))]);
+                let count = self.counted(words.records, found.rows);
                 let what = format!("{}, {field}: {count}", self.class(class));
                 rows.push(vec![text(what), text(words.leftover), text(words.until_not_known)]);
             }
@@ -419,7 +544,7 @@ impl Page<'_> {
         let class = self.class(&of.class);
         let is_left = of.remaining != Some(0);
         if let (Some(reason), true) = (&of.reason, is_left) {
-            let count = of.remaining.map(|rows| fill(words.records, &[("n", &number(rows))]));
+            let count = of.remaining.map(|rows| self.counted(words.records, rows));
             let what = count.map_or_else(|| class.clone(), |count| format!("{class}: {count}"));
             rows.push(vec![text(what), text(self.said(reason)), text(words.no_end)]);
         }
@@ -431,9 +556,15 @@ impl Page<'_> {
                 .map_or_else(|| words.as_long_as_record.to_owned(), |day| self.date(*day));
             rows.push(vec![text(format!("{class}, {field}")), text(self.said(reason)), text(until)]);
         }
+        for (field, strategy) in treated.into_iter().flat_map(ClassTreatment::fields).filter(|_| is_left) {
+            let Strategy::Generalise { to, .. } = strategy else { continue };
+            let why = fill(words.general_form, &[("what", &of_language(self.language).general(*to))]);
+            let what = text(format!("{class}, {field}"));
+            rows.push(vec![what, text(why), text(words.as_long_as_record)]);
+        }
         if let Some(DeferredRecords { rows: count, duties, until, unreadable, for_others, .. }) = &of.deferred
         {
-            let count = fill(words.records, &[("n", &number(*count))]);
+            let count = self.counted(words.records, *count);
             let mut why: Vec<String> = duties
                 .iter()
                 .map(|(duty, until)| {
@@ -446,7 +577,7 @@ impl Page<'_> {
             }
             let undated = unreadable.values().copied().max().unwrap_or(0);
             if undated > 0 {
-                why.push(fill(words.undated, &[("n", &number(undated))]));
+                why.push(self.counted(words.undated, undated));
             }
             let until = until.map_or_else(|| words.until_not_known.to_owned(), |day| self.date(day));
             rows.push(vec![text(format!("{class}: {count}")), Cell::Lines(why), text(until)]);
@@ -460,8 +591,7 @@ impl Page<'_> {
             let RecordedDuty { law, statute, ground, privacy_law, period, start } = duty;
             let statute = statute.as_deref().and_then(Statute::find);
             let law = statute.map_or_else(|| self.said(law), |statute| cited(self.language, statute));
-            let article =
-                if *privacy_law == crate::policy::PrivacyLaw::Fadp { fadp(*ground) } else { ground.as_str() };
+            let article = if *privacy_law == PrivacyLaw::Fadp { fadp(*ground) } else { ground.as_str() };
             vec![
                 code(name),
                 Cell::Lines(vec![law, of_language.ground(*privacy_law, article)]),
@@ -506,13 +636,13 @@ impl Page<'_> {
             rows.push(vec![code(format!("recipient.{recipient}")), text(words.not_told)]);
         }
         for done in self.certificate.by_hand() {
-            let by = done.operator.get().map_or(words.destroyed, |by| by.as_str());
-            let parts = [("by", by), ("at", &*self.at(done.at)), ("evidence", done.evidence.as_str())];
+            let by = self.operator(done.operator.get());
+            let parts = [("by", &*by), ("at", &*self.at(done.at)), ("evidence", done.evidence.as_str())];
             rows.push(vec![code(done.step.to_string()), text(fill(words.by_hand, &parts))]);
         }
         for waived in self.certificate.waived() {
-            let by = waived.operator.get().map_or(words.destroyed, |by| by.as_str());
-            let parts = [("by", by), ("at", &*self.at(waived.at)), ("reason", waived.reason.as_str())];
+            let by = self.operator(waived.operator.get());
+            let parts = [("by", &*by), ("at", &*self.at(waived.at)), ("reason", waived.reason.as_str())];
             rows.push(vec![code(waived.step.to_string()), text(fill(words.waived, &parts))]);
         }
         rows
@@ -533,7 +663,7 @@ impl Page<'_> {
     }
 
     fn verified(&self, html: &mut Html) {
-        let [read_back, handed_over, searched, gateways] = self.words.verifications;
+        let [read_back, handed_over, searched, gateways, holds] = self.words.verifications;
         let each = self.certificate.verifications().into_iter();
         let mut items: Vec<String> = each
             .map(|verified| match verified {
@@ -541,6 +671,7 @@ impl Page<'_> {
                 Verified::HandedOver => handed_over,
                 Verified::Searched => searched,
                 Verified::Gateways => gateways,
+                Verified::Holds => holds,
             })
             .map(str::to_owned)
             .collect();
@@ -558,14 +689,21 @@ impl Page<'_> {
         for backup in self.certificate.backups() {
             let says = match &backup.horizon {
                 Horizon::Until { day } => fill(words.lingers_until, &[("date", &self.date(*day))]),
-                Horizon::AfterCopies { copies } => fill(words.lingers_copies, &[("n", &copies.to_string())]),
+                Horizon::AfterCopies { copies } => self.counted(words.lingers_copies, (*copies).into()),
                 Horizon::Unbounded => words.lingers_for_ever.to_owned(),
                 Horizon::Unknown { .. } => words.lingers_unknown.to_owned(),
             };
             rows.push((fill(words.backups, &[("name", &backup.backups)]), text(says)));
         }
         if let Some(suppressing) = self.certificate.suppressing() {
-            let kinds: Vec<&str> = suppressing.kinds.iter().map(Kind::as_str).collect();
+            let of_language = of_language(self.language);
+            let called = |kind: &Kind| match of_language.identifier(kind) {
+                Some(name) => name.to_owned(),
+                None => {
+                    self.names.and_then(|names| names.name(kind.as_str())).unwrap_or_else(|| kind.to_string())
+                }
+            };
+            let kinds: Vec<String> = suppressing.kinds.iter().map(called).collect();
             let parts = [("kinds", &*kinds.join(", ")), ("date", &*self.date(suppressing.until))];
             rows.push((words.suppressed.to_owned(), text(fill(words.suppressed_until, &parts))));
         }
@@ -597,7 +735,16 @@ impl Page<'_> {
     fn proof(&self, html: &mut Html, proof: Option<&Proof<'_>>) {
         let (words, certificate) = (self.words, self.certificate);
         let digests = certificate.digests().into_iter();
-        let digests = digests.map(|(of, digest)| (of.to_owned(), digest.to_string())).collect();
+        let [plan, policy, data_map, treatment, circumstances] = words.digest_names;
+        let called = |of: &'static str| match of {
+            "plan" => plan,
+            "policy" => policy,
+            "data_map" => data_map,
+            "treatment" => treatment,
+            "circumstances" => circumstances,
+            other => other,
+        };
+        let digests = digests.map(|(of, digest)| (called(of).to_owned(), digest.to_string())).collect();
         html.list(vec![
             (words.entry, text(number(certificate.entry()))),
             (words.leaf, code(certificate.leaf().to_string())),
@@ -609,7 +756,7 @@ impl Page<'_> {
         };
         html.within("<h3>", words.checkpoint, "</h3>\n");
         html.within("<pre>", checkpoint, "</pre>\n");
-        html.within("<p>", &fill(words.checkpoint_says, &[("n", &number(*covered))]), "</p>\n");
+        html.within("<p>", &self.counted(words.checkpoint_says, *covered), "</p>\n");
         html.within("<p class=\"screen\"><a download=\"certificate.json\" href=\"", link, "\">");
         html.text(words.download);
         html.raw("</a></p>\n");

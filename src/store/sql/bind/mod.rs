@@ -14,7 +14,7 @@ use super::people;
 use super::schema::{OnDelete, Schema, Table, Trigger};
 use super::tokens::TriggerEvent;
 use super::triggers::{all_triggers, calls, check_table_triggers};
-use super::way::{Binder, BoundLink, Foot, bind_when};
+use super::way::{Binder, BoundLink, Foot, IS_NO_CLASS, bind_when};
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, DataMap, FieldName, LinkRole, TableTrigger, WhenGone};
 use crate::document::{Problem, Problems, Reader, join, suggest};
@@ -345,7 +345,7 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
                 let known: Vec<&str> = feet.iter().map(|foot| foot.class.as_str()).collect();
                 reader.problem(
                     format!("{}[{n}]", join(&at, "shared")),
-                    format!("{class} is no record class"),
+                    format!("{class}{IS_NO_CLASS}"),
                     suggest(class.as_str(), known),
                 );
                 continue;
@@ -361,6 +361,7 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
         }
     }
     binder.say_named(reader);
+    reader.fold_alike(|problem| problem.what.ends_with(IS_NO_CLASS));
     let missed = missed_holders(reader, map);
     for ((foot, links), bound) in feet.iter().zip(&mut links).zip(&bound) {
         // If a link is wrong, the foreign key that it would have covered is not reported as well.

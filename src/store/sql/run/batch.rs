@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Frame;
+use super::facts::Seen;
 use crate::customer::{Customer, CustomerId};
 use crate::data_map::{Datatype, Value};
 use crate::store::sql::fault::Trouble;
@@ -176,7 +177,11 @@ impl Frame {
             self.bound.dialect.then(&self.bound.table(&root.table), &table, &same.join(" AND ")),
             of_class(&self.bound, &table, &root.rows),
         );
-        let facts = session.rows(&sql, &[], |row| Ok((row.natural(0)?, self.facts.read(row, 1)?)))?;
-        Ok(facts.into_iter().collect())
+        let (mut facts, mut seen) = (HashMap::new(), Seen::default());
+        session.query(&sql, &[], &mut |row| {
+            facts.insert(row.natural(0)?, self.facts.read(row, 1, &mut seen)?);
+            Ok(())
+        })?;
+        Ok(facts)
     }
 }

@@ -16,7 +16,7 @@ use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::links::Compare;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::{columns, count_if, listed, quoted};
+use crate::store::sql::spelling::{columns, count_if, is_blank, listed, quoted};
 use crate::store::sql::values::{identifier, readable_text, texts};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, leads, of_class, stand_in_sql};
@@ -76,6 +76,8 @@ struct Counts<'b> {
     class: &'b BoundClass,
     /// Personal columns that are read as text or as a document, each with its field.
     texts: Vec<(FieldName, String, ReadAs)>,
+    /// Links to whose far end fields of the record belong.
+    nobodys: Vec<String>,
     /// Whether to count separately which ownerless rows hang from ownerless records.
     may_hang: bool,
 }
@@ -123,7 +125,7 @@ impl Frame {
         );
         let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read_among(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
+            for fact in self.facts.read(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
             Ok(())
@@ -148,13 +150,18 @@ impl Frame {
             .classes
             .iter()
             .filter(|class| class.table == table)
-            .map(|class| Counts { class, texts: self.personal_texts(class), may_hang: false })
+            .map(|class| Counts {
+                class,
+                texts: self.personal_texts(class),
+                nobodys: Vec::new(),
+                may_hang: false,
+            })
             .collect();
         let is_claimed: Vec<String> =
             classes.iter().map(|counts| claims(&self.bound, counts.class)).collect();
         let is_unclaimed = format!("NOT ({})", is_claimed.join(" OR "));
         let mut columns = vec!["count(*)".to_owned(), count_if(&is_unclaimed)];
-        for Counts { class, texts, may_hang } in &mut classes {
+        for Counts { class, texts, nobodys, may_hang } in &mut classes {
             let is_claimed = claims(&self.bound, class);
             let Nobodys { none, gone, by_itself } = self.nobodys(class);
             *may_hang = by_itself.is_some();
@@ -178,6 +185,10 @@ impl Frame {
                 let no_date = dialect.computed(&Computed::NoDate { field: n, value: &value, day });
                 columns.push(count_if(&format!("{is_claimed} AND {no_date}")));
             }
+            for (link, leads_nowhere) in self.nobodys_fields(class) {
+                columns.push(count_if(&format!("{is_claimed} AND {leads_nowhere}")));
+                nobodys.push(link);
+            }
         }
         let sql = format!("SELECT {} FROM {} AS x", columns.join(", "), self.bound.table(table));
         let counted: Vec<u64> = session.one(&sql, &[], |row| {
@@ -188,7 +199,7 @@ impl Frame {
         let map = &self.watch.map;
         let mut found = TableCensus { rows: next(), ..TableCensus::default() };
         found.unclaimed = Counted { rows: next(), hanging: 0, reason: ignored_rest(map, table) };
-        for Counts { class, texts, may_hang } in &classes {
+        for Counts { class, texts, nobodys, may_hang } in &classes {
             let rows = next();
             let mut counted = |reason: &Option<String>| {
                 let rows = next();
@@ -198,13 +209,15 @@ impl Frame {
             let (nobody, gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
             let unsearchable: Vec<_> = texts.iter().map(|(field, ..)| (field.clone(), next())).collect();
             let own = dates.iter().filter(|date| date.class == class.name && counts(date));
-            let unreadable = own.map(|date| (date.field.to_string(), next()));
+            let unreadable: Vec<_> = own.map(|date| (date.field.to_string(), next())).collect();
+            let of_links: Vec<_> = nobodys.iter().map(|link| (link.clone(), next())).collect();
             let class_found = ClassCensus {
                 spelled_otherwise: BTreeMap::new(),
+                nobodys_fields: of_links.into_iter().filter(|(_, rows)| *rows > 0).collect(),
                 rows,
                 nobody,
                 gone,
-                unreadable: unreadable.filter(|(_, rows)| *rows > 0).collect(),
+                unreadable: unreadable.into_iter().filter(|(_, rows)| *rows > 0).collect(),
                 unsearchable: unsearchable.into_iter().filter(|(_, rows)| *rows > 0).collect(),
             };
             found.classes.insert(class.name.clone(), class_found);
@@ -231,6 +244,37 @@ impl Frame {
             }
         }
         Ok(found)
+    }
+
+    /// For each link to whose far end fields of a record belong: the condition that such a field of the row `x` is filled, and
+    /// that the link leads nowhere.
+    fn nobodys_fields(&self, class: &BoundClass) -> Vec<(String, String)> {
+        let ways = Ways { bound: &self.bound };
+        let mut list = Vec::new();
+        // Whether a customer exists, a store beside the root store cannot tell. The value of a link is the link itself.
+        let links = class.links.iter().filter(|link| self.bound.people.is_none() && !link.by_value);
+        for link in links {
+            let fields =
+                class.of.iter().filter(|(field, of)| **of == link.name && !class.json.contains_key(*field));
+            let filled: Vec<String> = fields
+                .map(|(field, _)| {
+                    let column = format!("x.{}", quoted(field.as_str()));
+                    format!("NOT coalesce({}, TRUE)", is_blank(&self.bound.dialect.untyped(&column)))
+                })
+                .collect();
+            if filled.is_empty() {
+                continue;
+            }
+            // A later one of several owner links leads to a person, too.
+            let link = BoundLink { unless: Vec::new(), ..link.clone() };
+            let heads = link.heads.iter().filter_map(|name| self.bound.class(name));
+            let nowhere = heads.fold(String::new(), |sql, head| {
+                let found = ways.scalar(&link, class, head, ("x", "relinquish_end"), "max(1)");
+                format!("{sql} AND {found} IS NULL")
+            });
+            list.push((link.name.clone(), format!("({}){nowhere}", filled.join(" OR "))));
+        }
+        list
     }
 
     /// Personal fields that an erasure may have to read, each with its column.

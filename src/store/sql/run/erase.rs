@@ -239,28 +239,37 @@ impl Frame {
         Ok(())
     }
 
-    /// Counts, by customer, the records that somebody else has too, and the treated records that name somebody else.
+    /// Counts, by customer, the records that somebody else has too, the treated records that name somebody else, and those
+    /// with fields of nobody.
     fn count_of_others(
         session: &mut dyn Session,
         classes: &[ClassScript],
         counts: &mut [Counts],
     ) -> Result<(), Trouble> {
-        let mut count = |class: &ClassScript, sql: &str, put: &dyn Fn(&mut Otherwise, u64)| {
-            for (n, rows) in Self::count_rows(session, &class.class, sql)? {
-                if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
-                    put(counts.otherwise.entry(class.class.clone()).or_default(), rows);
-                }
+        let mut put = |class: &ClassScript, n: usize, rows: u64, put: &dyn Fn(&mut Otherwise)| {
+            if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
+                put(counts.otherwise.entry(class.class.clone()).or_default());
             }
-            Ok::<(), Trouble>(())
         };
         for class in classes {
             if let Some(shared) = &class.others {
-                count(class, shared, &|otherwise, rows| otherwise.shared = rows)?;
+                for (n, rows) in Self::count_rows(session, &class.class, shared)? {
+                    put(class, n, rows, &|otherwise| otherwise.shared = rows);
+                }
             }
             for (link, sql) in &class.named_others {
-                count(class, sql, &|otherwise, rows| {
-                    otherwise.named_others.insert(link.clone(), rows);
-                })?;
+                for (n, rows) in Self::count_rows(session, &class.class, sql)? {
+                    put(class, n, rows, &|otherwise| {
+                        otherwise.named_others.insert(link.clone(), rows);
+                    });
+                }
+            }
+            for (link, statement) in &class.nobodys_fields {
+                for (n, counted) in Self::count(session, &class.class, statement)? {
+                    put(class, n, counted.rows, &|otherwise| {
+                        otherwise.nobodys_fields.insert(link.clone(), counted.rows);
+                    });
+                }
             }
         }
         Ok(())

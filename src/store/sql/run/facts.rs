@@ -207,13 +207,9 @@ impl Facts {
         }
     }
 
-    /// Reads a row whose facts begin at a column. An unreadable fact is named, and affects only this customer.
-    pub(crate) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
-        self.read_among(row, at, &mut Seen::default())
-    }
-
-    /// Reads one of many rows. What the rows share is made once.
-    pub(super) fn read_among(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<Customer, Fault> {
+    /// Reads a row whose facts begin at a column. An unreadable fact is named, and affects only this customer. What the
+    /// rows of one statement share is made once.
+    pub(super) fn read(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<Customer, Fault> {
         let mut column = at + self.places.count;
         let written = column + self.states.len() + self.dates.len() + self.gateways.len();
         let fact = |place: Option<usize>| cell(row, place.map(|place| at + place));

@@ -92,7 +92,7 @@ impl Frame {
         let (mut seen, at) = (Seen::default(), root.key.len());
         let mut customers = Vec::with_capacity(request.limit.min(ROOM));
         let next = self.each(session, request, &[self.facts.columns().to_owned()], &mut |row| {
-            customers.push(self.facts.read_among(row, at, &mut seen)?);
+            customers.push(self.facts.read(row, at, &mut seen)?);
             Ok(())
         })?;
         Ok(Page::new(customers, next))

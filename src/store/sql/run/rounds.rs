@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Frame;
+use super::facts::Seen;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Value};
 use crate::store::HeldCustomers;
@@ -274,6 +275,7 @@ impl Frame {
             of_class(&self.bound, &table, &root.rows),
         );
         let mut rows = BTreeMap::<(usize, usize), BTreeSet<String>>::new();
+        let mut known = Seen::default();
         session.query(&sql, &[], &mut |row| {
             let n: usize = row.natural(0)?;
             let Cell::Text(seed) = row.cell(1)? else { return Ok(()) };
@@ -281,7 +283,7 @@ impl Frame {
             let number = seed.split(':').next().and_then(|number| number.parse::<usize>().ok());
             let reached = number.and_then(|number| Some((number, abroad.reached.get(number)?)));
             let Some((number, (class, _))) = reached else { return Ok(()) };
-            let owner = self.facts.read(row, 2)?;
+            let owner = self.facts.read(row, 2, &mut known)?;
             let is_held = !owner.holds.is_empty() || owner.unreadable.contains("holds");
             let keeps = |classes: &BTreeSet<ClassName>| classes.is_empty() || classes.contains(class);
             if is_held || held.get(&owner.id).is_some_and(keeps) {

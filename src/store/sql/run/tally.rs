@@ -9,7 +9,7 @@ use super::rounds::Readings;
 use crate::customer::{CustomerId, TenantId};
 use crate::data_map::{ClassName, FieldName};
 use crate::store::sql::fault::{Fault, Trouble};
-use crate::store::sql::script::{ClassScript, Due, Script, Statement, rare};
+use crate::store::sql::script::{ClassScript, DatedRows, Due, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values::{self, Dated, Unreadable};
 use crate::store::{Batch, ClassTally, HeldCustomers, Kept, StoreError, Tally};
@@ -51,8 +51,8 @@ impl Frame {
         class: &ClassScript,
         customers: usize,
     ) -> Result<Vec<(usize, ClassTally, Option<Kept>)>, Trouble> {
-        if let Some(duties) = &class.dated {
-            return self.tally_dated(session, class, duties, customers);
+        if let Some(dated) = &class.dated {
+            return self.tally_dated(session, class, dated, customers);
         }
         let read = |row: &dyn Row| {
             let rows = row.natural(1)?;
@@ -72,7 +72,7 @@ impl Frame {
         &self,
         session: &mut dyn Session,
         class: &ClassScript,
-        duties: &[(usize, FieldName)],
+        DatedRows { duties, due }: &DatedRows,
         customers: usize,
     ) -> Result<Vec<(usize, ClassTally, Option<Kept>)>, Trouble> {
         let mut counted =
@@ -85,18 +85,21 @@ impl Frame {
                 };
                 let mut is_kept = false;
                 for ((at, (duty, _)), span) in duties.iter().enumerate().zip(spans) {
-                    let date = row.cell(2 + at)?;
+                    let date = row.cell(1 + at)?;
                     let dated = values::with(&self.bench, |working| working.duty(*duty, date));
                     let dated = dated.map_err(|what| Fault::Other(what.to_owned()))?;
                     is_kept |= dated.keeps;
                     span.add(dated);
                 }
                 tally.rows += 1;
-                if is_kept {
-                    *kept += 1;
-                } else if row.flag(1)? {
-                    tally.due += 1;
-                }
+                let is_due = match due {
+                    _ if is_kept => false,
+                    Due::All => true,
+                    Due::Nothing => false,
+                    Due::Counted => row.flag(1 + duties.len())?,
+                };
+                *kept += u64::from(is_kept);
+                tally.due += u64::from(is_due);
                 Ok(())
             })
             .map_err(Trouble::at(&class.class))?;
@@ -527,8 +530,10 @@ struct Span {
 
 impl Span {
     fn add(&mut self, dated: Dated) {
-        self.first = self.first.into_iter().chain(dated.day).min();
-        self.last = self.last.max(dated.day);
+        if let Some(day) = dated.day {
+            self.first = Some(self.first.map_or(day, |first| first.min(day)));
+            self.last = self.last.max(Some(day));
+        }
         self.unreadable += u64::from(dated.is_unreadable);
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::kept::Kept;
 use super::others::FieldsOfOthers;
 use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
-use super::{Act, ClassScript, Due, GroupScript, Left, Says, Statement, Tombstone};
+use super::{Act, ClassScript, DatedRows, Due, GroupScript, Left, Says, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{Field, FieldName, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
@@ -74,11 +74,12 @@ impl Writer<'_> {
         let had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
         // Records that a duty keeps are not read.
         let is_whole = touched.is_whole();
-        let are_due = match (&is_whole, pending_now.as_str()) {
-            (None, "TRUE") => Due::All,
-            (None, "FALSE") => Due::Nothing,
+        let unless_kept = match pending_now.as_str() {
+            "TRUE" => Due::All,
+            "FALSE" => Due::Nothing,
             _ => Due::Counted,
         };
+        let are_due = if is_whole.is_none() { unless_kept } else { Due::Counted };
         let deferred = self.kept.get(&number).filter(|_| treated.is_deferred());
         // If rows are found without a set, each row itself says whether a duty keeps it.
         let at_once = deferred.filter(|_| touched.is_without_set()).zip(is_whole.as_ref());
@@ -93,13 +94,14 @@ impl Writer<'_> {
             Due::All | Due::Nothing => touched.each_has("TRUE"),
             Due::Counted => match at_once {
                 Some((kept, is_whole)) => {
-                    let is_due = match pending_now.as_str() {
-                        "TRUE" => "1".to_owned(),
-                        "FALSE" => "0".to_owned(),
-                        _ => format!("CASE WHEN {is_whole} THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END"),
+                    let is_due = match unless_kept {
+                        Due::All | Due::Nothing => String::new(),
+                        Due::Counted => {
+                            format!(", CASE WHEN {is_whole} THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END")
+                        }
                     };
                     let dates: Vec<String> = kept.dates(&self.ways, &table).map(|(_, date)| date).collect();
-                    format!("SELECT relinquish_r.n, {is_due}, {} {from}", dates.join(", "))
+                    format!("SELECT relinquish_r.n, {}{is_due} {from}", dates.join(", "))
                 }
                 None => {
                     format!(
@@ -125,7 +127,7 @@ impl Writer<'_> {
         });
         let dated = at_once.map(|(kept, _)| {
             let each = kept.duties.iter().map(|(number, field, _)| (*number, field.clone()));
-            each.collect()
+            DatedRows { duties: each.collect(), due: unless_kept }
         });
         let kept = deferred.filter(|_| at_once.is_none()).map(|kept| {
             // NULL for a record that this duty does not keep.

@@ -53,9 +53,8 @@ pub(crate) struct ClassScript {
     pub(crate) nobodys_fields: Vec<(String, Statement)>,
     /// Per customer: shared rows whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
-    /// Set if the tally returns single rows: the customer, whether there is something to do if no duty keeps the row,
-    /// and a date for each of these duties. Rust then counts by the dates. `None` if the database counts.
-    pub(crate) dated: Option<Vec<(usize, FieldName)>>,
+    /// Set if the tally returns single rows. Rust then counts by their dates. `None` if the database counts.
+    pub(crate) dated: Option<DatedRows>,
     /// Per customer: rows that a duty keeps, with their first and last date by each of the fields. `None` if there is
     /// no duty, or if the tally returns this.
     pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
@@ -134,6 +133,15 @@ impl Says {
             Self::Date(form) => form.read_stored(value.stored(), None).moment().is_some(),
         }
     }
+}
+
+/// How single rows are read: the customer, a date for each duty, and then, if it is counted, whether there is something to
+/// do if no duty keeps the row.
+#[derive(Clone, Debug)]
+pub(crate) struct DatedRows {
+    pub(crate) duties: Vec<(usize, FieldName)>,
+    /// How many of the rows that no duty keeps have something to do.
+    pub(crate) due: Due,
 }
 
 /// How many rows have something to do.

@@ -4,7 +4,7 @@ use super::Statement;
 use super::class::Writer;
 use super::targets::{Reading, pending, targets};
 use crate::store::sql::bind::BoundClass;
-use crate::store::sql::spelling::quoted;
+use crate::store::sql::spelling::{is_blank, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, batch, is_due};
@@ -109,7 +109,7 @@ impl Writer<'_> {
                         std::slice::from_ref(field),
                     );
                     let untyped = self.bound.dialect.untyped(&field.column);
-                    format!("({} IS NOT NULL AND trim({untyped}) <> '' AND {is_pending})", field.column)
+                    format!("(NOT coalesce({}, TRUE) AND {is_pending})", is_blank(&untyped))
                 })
                 .collect();
             statement.sql = format!(

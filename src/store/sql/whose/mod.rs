@@ -11,7 +11,7 @@ use super::bind::{Bound, BoundClass, Rows};
 use super::dialect::{Dialect, Holds, OwnTable};
 use super::links::Is;
 use super::map::CustomersMap;
-use super::spelling::quoted;
+use super::spelling::{is_blank, quoted};
 use super::way::BoundLink;
 use crate::data_map::{ClassName, Datatype, LinkRole, Value};
 
@@ -257,7 +257,7 @@ pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -
             .iter()
             .flat_map(|column| {
                 let column = format!("{alias}.{}", quoted(column));
-                let blank = format!("trim({}) = ''", bound.dialect.untyped(&column));
+                let blank = is_blank(&bound.dialect.untyped(&column));
                 let is = |value| bound.dialect.is(&column, &bound.dialect.literal(value));
                 let values: Vec<String> = none.iter().map(is).collect();
                 [format!("{column} IS NULL"), blank].into_iter().chain(values)
@@ -273,7 +273,7 @@ pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -
             let _ = write!(sql, " AND {column} NOT IN ({})", values.join(", "));
         }
         if link.by_value {
-            let _ = write!(sql, " AND trim({}) <> ''", bound.dialect.untyped(&column));
+            let _ = write!(sql, " AND NOT {}", is_blank(&bound.dialect.untyped(&column)));
         }
     }
     // Of several owner links, the first non-empty one counts. The values of the others still identify people.

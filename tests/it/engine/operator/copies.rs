@@ -39,7 +39,7 @@ fn copies_are_listed_and_go_under_the_digest_of_their_plan() {
         Ran::of(shop.command(&format!("backups {what}")).args(rule).args(more))
     };
     let error = backups("list", &[]).ends(1).err;
-    assert!(error.contains("README in copies is named like no copy"), "{error}");
+    assert!(error.contains("README in copies does not have the name of a copy"), "{error}");
     let backups = |what: &str, more: &[&str]| backups(what, &[more, &["--leaves", "README"]].concat());
     let text = backups("list", &[]).ends(0).out;
     let says = |name: &str| {

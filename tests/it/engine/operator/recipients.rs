@@ -51,15 +51,19 @@ fn a_recipient_is_told_by_hand_and_the_case_goes_on_with_the_evidence() {
         "a person has to do this by hand: tell search, which knows a person by key and email, of the erasure";
     assert!(text.contains(task) && text.contains(&format!("by-hand --case {case}")), "{text}");
     assert_eq!(before, shop.everything());
-    let decide = |what: &str, reason: &str| {
-        let arguments =
-            ["--ledger", "ledger.sqlite", "--case", case, "--approver", "op-17", "--reason", reason];
-        Ran::of(shop.command(what).args(arguments))
+    let decide = |what: &str, step: &str, reason: &str| {
+        let step = ["--ledger", "ledger.sqlite", "--case", case, "--step", step];
+        Ran::of(shop.command(what).args(step).args(["--approver", "op-17", "--reason", reason]))
     };
-    decide("by-hand", "Zuzana was told").ends(1);
+    decide("by-hand", "recipient.search", "Zuzana was told").ends(1);
+    // A decision that was meant for another step, because it was sent twice, decides nothing.
+    for what in ["by-hand", "waive"] {
+        let other = decide(what, "recipient.portal", "ticket-4711").ends(2).out;
+        assert!(other.contains("is blocked at recipient.search, not at recipient.portal"), "{other}");
+    }
     assert_eq!(before, shop.everything());
-    let done = decide("by-hand", "ticket-4711").ends(0).out;
+    let done = decide("by-hand", "recipient.search", "ticket-4711").ends(0).out;
     assert!(done.contains("by hand    recipient.search by op-17") && done.contains("ticket-4711"), "{done}");
     assert_ne!(before, shop.everything());
-    decide("by-hand", "ticket-4711").fails("no open case");
+    decide("by-hand", "recipient.search", "ticket-4711").fails("no open case");
 }

@@ -1,6 +1,7 @@
-//! Deliberately broken stores: each law has to say what is wrong with them. A law that nothing can break proves nothing.
+//! Deliberately broken stores: each law has to say what is wrong with them. A law that no store can break proves
+//! nothing.
 //!
-//! The stores are honest ones that are meddled with: between their calls, or in their answers.
+//! Each is an honest store. The test changes the database between its calls, or changes its answers.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +27,7 @@ fn table(action: Action, form: Form, columns: Vec<Column>) -> Table {
     Table { parent: None, columns, rows: 2, action, form, second: None, typed: false }
 }
 
-/// A shop with one of everything: who is erased stays as a row without a person.
+/// A shop with one table, column or link of every kind. The row of an erased customer stays, without personal values.
 pub(super) fn shop() -> Shop {
     let text = column(Holds::Personal("free_text"), true);
     let plain = column(Holds::Plain, true);
@@ -56,7 +57,7 @@ pub(super) fn shop() -> Shop {
     }
 }
 
-/// The same with customers whose own rows are deleted.
+/// The same shop, but the rows of erased customers are deleted.
 fn shop_that_deletes() -> Shop {
     let mut shop = shop();
     shop.delete_customers = true;
@@ -66,7 +67,7 @@ fn shop_that_deletes() -> Shop {
     shop
 }
 
-/// Runs SQL on the database at a moment.
+/// A store that runs some SQL on the database at the given moment.
 fn meddling(at: Moment, sql: &str) -> impl Fn(Store, &Path) -> Store + Sync {
     move |store, path| {
         let (path, sql) = (path.to_owned(), sql.to_owned());
@@ -81,7 +82,8 @@ fn meddling(at: Moment, sql: &str) -> impl Fn(Store, &Path) -> Store + Sync {
 
 pub(super) const ERASED: Moment = Moment { call: Call::Erase, nth: 0, after: true };
 
-/// The law says what is broken, in words of its own: a case that was merely blocked says nothing of the law.
+/// Checks that the law fails and that its message contains `told`. The words matter: a case that is only blocked does
+/// not show that the law noticed anything.
 #[track_caller]
 pub(super) fn broken(what: &str, verdict: Verdict, told: &str) {
     let said = verdict.expect_err(what);
@@ -114,7 +116,7 @@ pub(super) fn text(rows: &[Row], column: &str) -> String {
     own.cells.iter().find(|cell| cell.column == column).and_then(|cell| cell.secrets().pop()).unwrap()
 }
 
-/// A twist under which name and user name differ in their length and in what is made of them.
+/// A twist of the values for which two things differ: the length of the name, and the hash of the user name.
 fn telling_twist(shop: &Shop) -> u64 {
     let before = shop.rows(0);
     let differs = |twist: &u64| {
@@ -125,7 +127,7 @@ fn telling_twist(shop: &Shop) -> u64 {
     (1..1_000).find(differs).unwrap()
 }
 
-/// Remembers what a query says right before the erasure, and writes with it afterwards.
+/// A store that keeps the result of a query from before the erasure, and writes with this result afterwards.
 fn remembering(
     query: String,
     write: impl Fn(&str) -> String + Clone + Send + Sync + 'static,
@@ -159,7 +161,7 @@ fn a_store_that_writes_something_made_of_the_old_value_is_found_out() {
         format!("UPDATE t0 SET amount = amount + {} WHERE owner = {id}", old.chars().count())
     });
     broken("its length", verdict(&length), "amount");
-    // The letters of a token come out one way or another, as the old value will have it.
+    // The token is rotated by one letter or left as it is, depending on the old value.
     let token = remembering(own("c1"), move |old| {
         let turn = if hash(old).is_multiple_of(2) { "substr(c1, 2) || substr(c1, 1, 1)" } else { "c1" };
         format!("UPDATE customers SET c1 = {turn} WHERE id = {id}")
@@ -176,7 +178,7 @@ fn a_count_or_a_fact_that_depends_on_what_was_erased_is_found_out() {
     let shop = shop();
     let twist = telling_twist(&shop);
     let id = shop.id(TARGET);
-    // As if only records with a long name counted.
+    // A store that counts only records with a long name.
     let counting = move |store: Store, path: &Path| -> Store {
         let (path, letters) = (path.to_owned(), Arc::new(AtomicI64::new(0)));
         let read = Arc::clone(&letters);
@@ -199,7 +201,7 @@ fn a_count_or_a_fact_that_depends_on_what_was_erased_is_found_out() {
     };
     let verdict = block_on(checks::non_interference(&shop, twist, Backend::Sqlite, &counting));
     broken("a count", verdict, "certificate");
-    // A guard of the host's own that looks at the name: the plan is another one.
+    // A guard of the host that looks at the name: the two plans differ.
     let guarding = move |store: Store, path: &Path| -> Store {
         let path = path.to_owned();
         Arc::new(Between::new(store, |_| Ok(())).falsify(move |answer| {
@@ -305,7 +307,8 @@ fn a_store_that_erases_a_second_time_is_found_out() {
         let verdict = block_on(checks::idempotence(&shop, Backend::Sqlite, &meddling(again, &sql)));
         broken(what, verdict, told);
     }
-    // A shared row, as if the customer were the last one only now; and a look that is none.
+    // A shared row is deleted late, as if the customer were its last owner only now. Then a call that should only
+    // read writes.
     let sql = "DELETE FROM addresses WHERE id = 2";
     broken(
         "a late row",
@@ -316,7 +319,7 @@ fn a_store_that_erases_a_second_time_is_found_out() {
     let sql = format!("UPDATE customers SET c2 = 'x' WHERE id = {id}");
     let verdict = block_on(checks::idempotence(&shop, Backend::Sqlite, &meddling(second_look, &sql)));
     broken("a look that writes", verdict, "the same approval again touched something");
-    // Whoever is deleted stays deleted.
+    // A deleted customer must not come back.
     let shop = shop_that_deletes();
     let sql = format!(
         "INSERT INTO customers (id, tenant, state, c0, c1, c2) VALUES ({id}, 'odd', 'active', '', '', '')"
@@ -325,7 +328,7 @@ fn a_store_that_erases_a_second_time_is_found_out() {
     broken("a row that comes again", verdict, "is new");
 }
 
-// ---- what comes to nothing ----
+// ---- cases that end without an erasure ----
 
 #[test]
 fn a_store_that_writes_when_nothing_is_to_be_done_is_found_out() {
@@ -348,7 +351,7 @@ fn a_store_that_writes_when_nothing_is_to_be_done_is_found_out() {
             block_on(checks::what_comes_to_nothing_touches_nothing(&shop, end, Backend::Sqlite, &store));
         broken(&format!("{end:?} and {moment:?}"), verdict, told);
     }
-    // A refusal after which a part is erased all the same.
+    // A store that refuses, but erases a part all the same.
     let sql = format!("UPDATE customers SET c0 = 'x' WHERE id = {}", shop.id(TARGET));
     let store = meddling(ERASED, &sql);
     let verdict = block_on(checks::what_comes_to_nothing_touches_nothing(
@@ -362,7 +365,8 @@ fn a_store_that_writes_when_nothing_is_to_be_done_is_found_out() {
 
 // ---- verification ----
 
-/// Says erased and did not, or only half of it. `blind`: what it counts afterwards is a lie too.
+/// A store that reports an erasure, but everything is still there, or one part of it (`half`). With `blind`, its
+/// later count of what is due is false as well.
 fn lying(shop: Shop, half: Option<u64>, blind: bool) -> impl Fn(Store, &Path) -> Store + Sync {
     let rows = shop.rows(0);
     let before = block_on(prepare(&shop, &rows, Backend::Sqlite, &honest)).before;
@@ -395,7 +399,7 @@ fn a_store_that_says_erased_and_did_not_gets_no_certificate() {
             let store = lying(shop.clone(), half, false);
             let certified = block_on(checks::certificates_are_true(&shop, Backend::Sqlite, &store));
             assert_eq!(certified, Ok(false), "{half:?}");
-            // With an engine that would not see it, the law would.
+            // When the engine cannot see the difference, the law still sees it.
             let store = lying(shop.clone(), half, true);
             let certified = block_on(checks::certificates_are_true(&shop, Backend::Sqlite, &store));
             broken("a blind verification", certified.map(drop), "a certificate says otherwise");

@@ -1,4 +1,4 @@
-//! Values that must be nowhere, searched for in every spelling in which they might leak.
+//! Searches for values that must not appear anywhere, in every spelling in which they might leak.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// How a value is written, and its bytes then.
+/// The name of a spelling, and the bytes of a value in this spelling.
 type Spelling = (&'static str, Vec<u8>);
 
-/// A value as it might be spelled when it leaks.
+/// All spellings in which a value might leak.
 fn spellings(value: &str) -> Vec<Spelling> {
     let bytes = value.as_bytes();
     let (lower, upper) = (hex::encode(bytes), hex::encode_upper(bytes));
@@ -38,7 +38,7 @@ fn spellings(value: &str) -> Vec<Spelling> {
     list
 }
 
-/// As JSON quotes it; with an escape for what is not ASCII, if one is given.
+/// The value as JSON writes it inside quotes. If an `escape` is given, it is used for every character outside ASCII.
 fn json(value: &str, escape: Option<fn(u16) -> String>) -> Vec<u8> {
     let quoted = serde_json::to_string(value).unwrap();
     let inner = &quoted[1..quoted.len() - 1];
@@ -68,20 +68,21 @@ fn percent(value: &str, space: &str, escape: fn(u8) -> String) -> Vec<u8> {
     spelled.into_bytes()
 }
 
-/// The letters that stand for the value alone, whatever is before and after it: `before` bytes and any.
+/// The part of a base64 text that depends on the value alone. `before` is the number of bytes before the value; any
+/// bytes may follow.
 fn inner_base64(text: &str, before: usize, bytes: usize) -> Vec<u8> {
     let (from, to) = ((before * 8).div_ceil(6), (before + bytes) * 8 / 6);
     text.as_bytes()[from..to].to_vec()
 }
 
-/// Values to search for, in every spelling at once.
+/// The values to search for. One search looks for all spellings of all values.
 pub(super) struct Canaries {
     named: Vec<String>,
     search: AhoCorasick,
 }
 
 impl Canaries {
-    /// Each has to be long enough to be no accident.
+    /// Each value has to be so long that it is not found by chance.
     pub(super) fn new<'v>(values: impl IntoIterator<Item = &'v str>) -> Self {
         let (mut named, mut needles) = (Vec::new(), Vec::new());
         for value in values {
@@ -94,7 +95,7 @@ impl Canaries {
         Self { named, search: AhoCorasick::new(&needles).unwrap() }
     }
 
-    /// Says which value was found, how it was spelled, where, and among what.
+    /// An error says which value was found, in which spelling, in which place, and the text around it.
     pub(super) fn search(&self, place: &str, bytes: &[u8]) -> Result<(), String> {
         let Some(found) = self.search.find(bytes) else { return Ok(()) };
         let around = &bytes[found.start().saturating_sub(60)..bytes.len().min(found.end() + 60)];
@@ -121,7 +122,8 @@ fn a_value_is_found_in_every_spelling_and_whatever_is_around_it() {
             value.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         ];
         for (n, bytes) in written.into_iter().enumerate() {
-            // A text quoted twice is JSON within JSON; only a value without quotes reads the same there.
+            // A text that is quoted twice is JSON inside JSON. Only a value without quotes is spelled there as in
+            // simple JSON.
             if n == 4 && value.contains(['"', '\\']) {
                 continue;
             }
@@ -143,7 +145,7 @@ fn a_value_is_found_in_every_spelling_and_whatever_is_around_it() {
     }
 }
 
-/// Worked out by hand, so that the spellings are not held against themselves.
+/// The expected spellings are worked out by hand, so that the code is not compared with itself.
 #[test]
 fn the_spellings_are_those_of_the_standards() {
     let canaries = Canaries::new(["Zoë \"Zo\" O'Ash"]);

@@ -1,4 +1,4 @@
-//! Each law as a function that says whether a store keeps it.
+//! Each law as a function that checks whether a store keeps the law.
 
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ fn unchanged(what: &str, before: &super::run::Cells, run: &Run) -> Verdict {
     Ok(())
 }
 
-/// Two shops that differ in what is erased of one customer come out the same, to the last byte, and so do the plan's
-/// digest, the certificate and the ledger.
+/// Two shops differ only in the values of one customer that are erased. Afterwards the two databases are equal, byte
+/// for byte. The plan's digest, the certificate and the ledger are equal too.
 pub(super) async fn non_interference(
     shop: &Shop,
     twist: u64,
@@ -55,7 +55,7 @@ pub(super) async fn non_interference(
     Ok(())
 }
 
-/// All that the plan names is erased, and nothing else is otherwise than it was: no cell, no count, no sum.
+/// Everything that the plan names is erased, and nothing else changes: no cell, no count, no sum.
 pub(super) async fn no_over_erasure(shop: &Shop, backend: Backend, tamper: Tamper<'_>) -> Verdict {
     let rows = shop.rows(0);
     let run = prepare(shop, &rows, backend, tamper).await;
@@ -72,7 +72,7 @@ fn sums_stay(shop: &Shop, run: &Run, sums: Option<&oracle::Sums>) -> Verdict {
     Ok(())
 }
 
-/// Only the sums, for a store that keeps every cell where the oracle looks.
+/// Checks only the sums. This is for a broken store whose cells are all as the oracle expects.
 pub(super) async fn sums_are_kept(shop: &Shop, tamper: Tamper<'_>) -> Verdict {
     let run = prepare(shop, &shop.rows(0), Backend::Sqlite, tamper).await;
     let sums = run.database().map(|path| oracle::sums(shop, path));
@@ -80,8 +80,8 @@ pub(super) async fn sums_are_kept(shop: &Shop, tamper: Tamper<'_>) -> Verdict {
     sums_stay(shop, &run, sums.as_ref())
 }
 
-/// Twice is once: by the engine, which has nothing left to do, and by the store itself, which is asked a day later with
-/// another seed and changes nothing.
+/// A second erasure changes nothing. The engine finds nothing left to do. The store itself is called again a day
+/// later, with another seed, and changes nothing.
 pub(super) async fn idempotence(shop: &Shop, backend: Backend, tamper: Tamper<'_>) -> Verdict {
     let run = prepare(shop, &shop.rows(0), backend, tamper).await;
     let target = CustomerId::new(shop.target());
@@ -116,20 +116,20 @@ pub(super) async fn idempotence(shop: &Shop, backend: Backend, tamper: Tamper<'_
     unchanged("erasing again", &after, &run)
 }
 
-/// How an erasure comes to nothing before anything that cannot be taken back.
+/// A reason why an erasure ends before its first irreversible step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The customer moves to another tenant after the approval.
     Moved,
     /// The approval expires.
     Expired,
-    /// The customer moves right before the deactivation.
+    /// The customer moves to another tenant right before the deactivation.
     MovedLate,
-    /// The store is out of reach, or refuses: at this call.
+    /// The store fails at this call.
     StoreFails(Call),
-    /// The case cannot be opened.
+    /// The ledger cannot write the new case.
     LedgerRefusesCase,
-    /// The intent to deactivate cannot be recorded.
+    /// The ledger cannot write the event that announces the deactivation.
     LedgerRefusesEvent,
 }
 
@@ -145,8 +145,8 @@ pub(super) const STOPS: [Stop; 9] = [
     Stop::LedgerRefusesEvent,
 ];
 
-/// Planning, refusals, supersessions, and errors before the first irreversible step touch nothing. Where the customer
-/// was deactivated by then, that is all there is, and a cancellation takes it back.
+/// Nothing is changed by planning, by a refusal, by a superseded approval, or by an error before the first
+/// irreversible step. If the customer is deactivated by then, this is the only change, and a cancellation undoes it.
 pub(super) async fn what_comes_to_nothing_touches_nothing(
     shop: &Shop,
     end: Stop,
@@ -161,7 +161,7 @@ pub(super) async fn what_comes_to_nothing_touches_nothing(
                 host.move_target(target);
                 Ok(())
             }
-            // The first call of facts and tally is for the plan.
+            // The first calls of `facts` and `tally` belong to the plan, so they succeed.
             Stop::StoreFails(call) if call == moment.call && !moment.after => match call {
                 Call::Facts | Call::Tally if moment.nth == 0 => Ok(()),
                 _ => Err(StoreError::failed("trying", "no")),
@@ -182,7 +182,7 @@ pub(super) async fn what_comes_to_nothing_touches_nothing(
     let outcome = run.engine.erase(run.plan.clone()).await;
     let mut expected = before.clone();
     if end == Stop::MovedLate {
-        // What the host itself wrote stays.
+        // The host itself changed the tenant, so this change stays.
         let cells = expected.get_mut(&("customers".to_owned(), target.to_string())).unwrap();
         cells.entry("tenant".to_owned()).and_modify(|tenant| *tenant = "even".to_owned().into());
     }
@@ -194,7 +194,7 @@ pub(super) async fn what_comes_to_nothing_touches_nothing(
             Stop::StoreFails(Call::Facts | Call::Deactivate),
             Ok(Outcome::Waiting { .. } | Outcome::Blocked { .. }),
         ) => unchanged(&format!("{end:?}"), &expected, &run),
-        // Counts are asked for only where there was something before, and to read back: then it is all done.
+        // The second `tally` comes after the erasure, to verify it. By then everything is erased.
         (Stop::StoreFails(Call::Tally), Ok(Outcome::Waiting { .. })) => {
             oracle::check(shop, &shop.rows(0), &run.before, &run.cells())
         }
@@ -222,13 +222,13 @@ pub(super) async fn what_comes_to_nothing_touches_nothing(
     }
 }
 
-/// The ledger cannot write to one of its tables.
+/// Makes every insert into one table of the ledger fail.
 fn refuse(run: &Run, table: &str) {
     let sql = format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END");
     edit(&run.ledger_file(), &sql);
 }
 
-/// A certificate is issued only for what is erased. Says whether there is one.
+/// A certificate is issued only if the erasure was complete. The answer says whether there is a certificate.
 pub(super) async fn certificates_are_true(
     shop: &Shop,
     backend: Backend,

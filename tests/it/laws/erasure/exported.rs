@@ -1,4 +1,4 @@
-//! An export has every cell of the person, or names it as left out, and nothing of anybody else.
+//! An export contains every cell of the person, or names it as left out. It contains nothing of other people.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::run::{Backend, repository};
 use super::{Verdict, block_on, cases, kept};
 use crate::hosts;
 
-/// What stands between the engine and the store.
+/// Wraps the store before the engine gets it.
 type Tamper<'t> = &'t dyn Fn(Arc<dyn ReadRecords>) -> Arc<dyn ReadRecords>;
 
 fn untouched(store: Arc<dyn ReadRecords>) -> Arc<dyn ReadRecords> {
@@ -50,7 +50,7 @@ fn access() -> Access {
     Access::new(operator, Purpose::Reason("test".parse().unwrap()))
 }
 
-/// The export of the target as JSON: each record with its values and what is left out, by class and key.
+/// The target's export as JSON, by class and key: each record with its values and with what is left out.
 fn exported(shop: &Shop, rows: &[Row], backend: Backend, page: usize, tamper: Tamper<'_>) -> Json {
     let folder = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
     let path = folder.path().join("shop.sqlite");
@@ -92,7 +92,7 @@ fn said(value: &Sql) -> Json {
     }
 }
 
-/// Why a cell has to be left out.
+/// Why a cell has to be left out. `None` if the export has to contain it.
 fn must_be_left_out(shop: &Shop, row: &Row, column: &str, value: &Sql) -> Option<&'static str> {
     if *value == Sql::Null {
         return None;
@@ -170,7 +170,7 @@ fn every_cell(shop: &Shop, backend: Backend, page: usize, tamper: Tamper<'_>) ->
     Ok(())
 }
 
-/// A store that leaves out the values of a record, or the whole record.
+/// A store that replaces the values of a record, or loses the whole record.
 #[derive(Debug)]
 struct Losing {
     store: Arc<dyn ReadRecords>,
@@ -184,7 +184,7 @@ impl ReadRecords for Losing {
         if self.record {
             page.records.pop();
         } else if let Some(record) = page.records.first_mut() {
-            // All of them: the last one alone may be a secret, which no export shows.
+            // All values, because a single one may be a secret, and no export contains secrets.
             record.values.fill(Stored::from("somebody else's"));
         }
         Ok(page)

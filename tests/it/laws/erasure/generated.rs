@@ -1,4 +1,4 @@
-//! A generated shop: its tables and rows, and of each cell whose it is and what may become of it.
+//! A generated shop: its tables and rows. Each cell says whose it is and how an erasure may change it.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 
-/// The customer who is erased, by place among the customers.
+/// The customer who is erased: its position among the customers.
 pub(super) const TARGET: i64 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum Holds {
     Document,
 }
 
-/// What a column holds, and what the database demands of it.
+/// The kind of values in a column, and the column's constraints.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub(super) holds: Holds,
@@ -39,22 +39,22 @@ pub(super) enum Form {
     Plain,
     WithoutRowid,
     Strict,
-    /// Its key has two columns.
+    /// The primary key has two columns.
     Composite,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    /// The table it hangs from; none: the customers.
+    /// The table that this table's `owner` column refers to. `None`: the customers.
     pub(super) parent: Option<usize>,
     pub(super) columns: Vec<Column>,
-    /// Rows for each row of the parent.
+    /// The number of rows for each row of the parent table.
     pub(super) rows: usize,
     pub(super) action: Action,
     pub(super) form: Form,
-    /// A second link to a customer, and what its foreign key does on a delete.
+    /// A second link to a customer: the `ON DELETE` clause of its foreign key.
     pub(super) second: Option<&'static str>,
-    /// The owner is a customer where `owner_type` says so, and a supplier elsewhere.
+    /// The column `owner_type` says whether a row's owner is a customer or a supplier.
     pub(super) typed: bool,
 }
 
@@ -65,21 +65,23 @@ pub(super) struct Shop {
     pub(super) columns: Vec<Column>,
     pub(super) delete_customers: bool,
     pub(super) tables: Vec<Table>,
-    /// Addresses that several customers share, and what is done with the last of them.
+    /// There are addresses that several customers share. This is what happens to an address when its last customer is
+    /// erased.
     pub(super) shared: Option<Action>,
-    /// Decides what the values are.
+    /// The seed of the generated values.
     pub(super) salt: u64,
 }
 
-/// What may become of a cell of a row that is treated.
+/// How an erasure may change a cell of a row that is treated.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Rule {
     Plain,
     Personal,
-    /// A document: what is between its personal values stays, letter by letter.
+    /// A JSON document with these personal values. The text between them must stay exactly the same.
     Document(Vec<String>),
     Owner,
-    /// A second link to a customer: cut, whoever's row it is, if that customer's row is deleted.
+    /// A second link to a customer. If that customer's row is deleted, the link is set to NULL, whoever owns this
+    /// row.
     Link,
     Status,
 }
@@ -94,17 +96,17 @@ pub(super) struct Cell {
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) table: String,
-    /// The values of its key, one after the other.
+    /// The values of the primary key, separated by commas.
     pub(super) key: String,
-    /// Whose it is, by place among the customers; none: nobody's.
+    /// The position of the row's customer among the customers. `None`: the row belongs to nobody.
     pub(super) customer: Option<i64>,
-    /// What is done to the rows of this table.
+    /// The policy's action for the rows of this table.
     pub(super) action: Action,
     pub(super) cells: Vec<Cell>,
 }
 
 impl Row {
-    /// What is to be done to this very row.
+    /// The action that has to be taken on this row.
     pub(super) fn fate(&self) -> Action {
         if self.customer == Some(TARGET) { self.action } else { Action::Keep }
     }
@@ -117,7 +119,8 @@ impl Row {
         self.cells.push(Cell { column: column.into(), value, rule });
     }
 
-    /// Personal values that are to be gone from this row: all of them with the row, or those that are classified.
+    /// The personal values that must disappear from this row: all values if the row is deleted, otherwise the
+    /// classified ones.
     pub(super) fn erased_values(&self) -> Vec<String> {
         let fate = self.fate();
         let gone = |cell: &&Cell| match cell.rule {
@@ -129,7 +132,7 @@ impl Row {
 }
 
 impl Cell {
-    /// The values in it that are somebody's.
+    /// The personal values in the row, whoever they belong to.
     pub(super) fn secrets(&self) -> Vec<String> {
         match (&self.value, &self.rule) {
             (Sql::Text(text), Rule::Document(pieces)) => {
@@ -145,7 +148,8 @@ impl Cell {
     }
 }
 
-/// What stands between the pieces of a document, if it still consists of them, in order.
+/// The texts between the given pieces of a document. `None` if the document does not contain these pieces in this
+/// order.
 pub(super) fn between<'t>(text: &'t str, pieces: &[String]) -> Option<Vec<&'t str>> {
     let (first, rest) = pieces.split_first()?;
     let mut text = text.strip_prefix(first.as_str())?;
@@ -209,9 +213,11 @@ pub(super) fn shop() -> impl Strategy<Value = Shop> {
 }
 
 impl Shop {
-    /// A table hangs from an earlier one, and a delete takes with it what hangs from it.
+    /// Repairs the drawn shop. Each table may refer only to an earlier one. If the rows of a table are deleted, the
+    /// rows that refer to them are deleted too.
     fn make_possible(&mut self) {
-        // Who has left shows in the own record: a token in a column that takes no NULL.
+        // A customer's row must show that the customer is erased. So it has a column that is NOT NULL and gets a
+        // token.
         let sign =
             Column { holds: Holds::Personal("username"), required: true, unique: false, longest: None };
         let is_sign = |column: &Column| column.holds == sign.holds && column.required;
@@ -220,7 +226,8 @@ impl Shop {
         }
         for n in 0..self.tables.len() {
             let typed = self.tables[n].typed;
-            // Rows of others in the table have a second link too: the check refuses that where customers are deleted.
+            // Rows of other people in the table have a second link too. The check refuses this if customers are
+            // deleted.
             if typed && self.delete_customers {
                 self.tables[n].second = None;
             }
@@ -240,14 +247,15 @@ impl Shop {
                 }
                 _ => {}
             }
-            // What stays as it is cannot point at what goes.
+            // A row that is kept unchanged cannot refer to a row that is deleted.
             if delete_customers && table.action == Action::Keep {
                 table.second = None;
             }
         }
     }
 
-    /// The same shop with what a host's own records can say: no second links, no documents, no shared rows.
+    /// The same shop, reduced to what the record-by-record store supports: no second links, no documents, no shared
+    /// rows.
     pub(super) fn of_records(&self) -> Self {
         let mut shop = self.clone();
         shop.shared = None;
@@ -264,7 +272,7 @@ impl Shop {
         shop
     }
 
-    /// The id of a customer: long enough to be searched for.
+    /// The id of a customer. It is so long that a search for it finds nothing by chance.
     pub(super) fn id(&self, customer: i64) -> i64 {
         let base = 1_000_000_000_000_000 + i64::try_from(self.salt % 1_000_000_000_000_000).unwrap();
         base + customer
@@ -278,7 +286,7 @@ impl Shop {
         if self.delete_customers { Action::Delete } else { Action::Anonymise }
     }
 
-    /// Every row. `twist` alters what is erased of the target, and nothing else.
+    /// Every row. `twist` changes only those values of the target that are erased.
     pub(super) fn rows(&self, twist: u64) -> Vec<Row> {
         let mut rows = Vec::new();
         let customers = 1..=i64::try_from(self.customers).unwrap();
@@ -294,7 +302,7 @@ impl Shop {
             self.fill(&mut row, &self.columns, twist);
             rows.push(row);
         }
-        // Of each row of each table: its part, its id, whose it is.
+        // For each row of each table: its part, its id, its customer.
         let mut made: Vec<Vec<(&str, i64, Option<i64>)>> = vec![Vec::new(); self.tables.len()];
         for (n, table) in self.tables.iter().enumerate() {
             let mut owners: Vec<(&str, i64, Option<i64>)> = match table.parent {
@@ -304,14 +312,14 @@ impl Shop {
                 Some(parent) => made[parent].clone(),
             };
             if table.typed {
-                // Suppliers who happen to have the same ids.
+                // Suppliers with the same ids as customers.
                 let suppliers: Vec<_> = owners.iter().map(|(_, id, _)| ("supplier", *id, None)).collect();
                 owners.extend(suppliers);
             }
             for (part, owner, customer) in owners {
                 for _ in 0..table.rows {
                     let count = i64::try_from(made[n].len()).unwrap();
-                    // In a composite key the same number is there twice.
+                    // In a composite key the same number occurs twice.
                     let composite = table.form == Form::Composite;
                     let own = if composite { ["a", "b"][made[n].len() % 2] } else { "" };
                     let id = if composite { count / 2 + 1 } else { count + 1 };
@@ -330,7 +338,8 @@ impl Shop {
                     row.add("amount", Sql::Integer(count * 7 + 1), Rule::Plain);
                     if table.second.is_some() {
                         let to = i64::try_from(hash(&format!("{}/{n}/{count}", self.salt)) % 3).unwrap();
-                        // A link into another tenant blocks whoever it leads to: that has tests of its own.
+                        // No link leads into another tenant. Such a link would block the customer, which other tests
+                        // cover.
                         let is_own = to != 0 && customer.is_none_or(|customer| customer % 2 == to % 2);
                         let to = if is_own { Sql::Integer(self.id(to)) } else { Sql::Null };
                         row.add("other", to, Rule::Link);
@@ -347,7 +356,8 @@ impl Shop {
         rows
     }
 
-    /// One address is the target's alone, one is shared with a neighbour, one is a neighbour's, one nobody's.
+    /// Four addresses: one is only the target's, one is shared with another customer, one is another customer's, and
+    /// one is nobody's.
     fn add_addresses(&self, rows: &mut Vec<Row>, action: Action, twist: u64) {
         for (id, whose, residents) in
             [(1, Some(TARGET), &[TARGET][..]), (2, None, &[TARGET, 2]), (3, Some(2), &[2]), (4, None, &[])]
@@ -376,7 +386,7 @@ impl Shop {
         }
     }
 
-    /// Values that are all different, within the length of their column. Where nothing is erased, nothing is twisted.
+    /// Values that all differ and fit into their column. A value that is not erased does not depend on `twist`.
     fn value(&self, row: &Row, n: usize, column: Column, twist: u64) -> (Sql, Rule) {
         let twist = if row.fate() == Action::Keep { 0 } else { twist };
         let seeded = |what: &str, twist: u64| {
@@ -430,7 +440,7 @@ impl Shop {
     }
 }
 
-/// Writes a row, over the one that is there.
+/// The SQL that inserts a row, or replaces it.
 pub(super) fn insert<'c>(
     connection: &Connection,
     table: &str,
@@ -446,7 +456,7 @@ fn new_row(table: &str, key: String, customer: Option<i64>, action: Action) -> R
     Row { table: table.to_owned(), key, customer, action, cells: Vec::new() }
 }
 
-/// At most 20 letters, of several lengths; some with quotes, spaces and letters beyond ASCII.
+/// At most 20 characters. The lengths differ, and some texts have quotes, spaces or characters outside ASCII.
 fn spelled(hash: u64) -> String {
     let digits = format!("{hash:016x}");
     match hash % 4 {
@@ -458,13 +468,13 @@ fn spelled(hash: u64) -> String {
 }
 
 pub(super) fn hash(text: &str) -> u64 {
-    // FNV-1a: plain, and the same everywhere.
+    // FNV-1a: a simple hash that is the same on every platform.
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Shop {
-    /// The rows through which a row belongs to its customer, the customer's own left out.
+    /// The rows between a row and its customer's row, both excluded.
     pub(super) fn above<'r>(&self, rows: &'r [Row], row: &Row) -> Vec<&'r Row> {
         let value = |row: &Row, column: &str| {
             row.cells.iter().find(|cell| cell.column == column).map(|cell| cell.value.clone())

@@ -1,4 +1,5 @@
-//! Deliberately broken stores that say what they should not, and honest ones that fail: what is said is searched.
+//! Two kinds of stores: deliberately broken ones that leak values, and honest ones that fail. The tests search
+//! everything that they output.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::silence::{self, Ear};
 use crate::hosts;
 use crate::hosts::ResumeAll as _;
 
-/// Does something with a value of the target's at a moment.
+/// A store that does something with one of the target's values at a given moment.
 fn telling(
     shop: &Shop,
     at: Moment,
@@ -112,11 +113,12 @@ fn whatever_fails_no_value_is_in_what_is_said_of_it() {
         let at = Moment { call, nth, after: false };
         let outcome = said(&telling(&shop, at, |_, _| Err(StoreError::failed("trying", "no"))));
         let erased = matches!(outcome, Some(Outcome::Erased(_)));
-        // Only the second plan, which was for the sake of looking, may fail without consequence.
+        // Only the second plan may fail without consequences, because it is made only for this test.
         assert_eq!(erased, (call, nth) == (Call::Facts, 1), "{call:?} {nth}");
         assert!(said(&telling(&shop, Moment { nth: 1, ..at }, |_, _| Ok(()))).is_some());
     }
-    // What the database itself says may quote anything: a trigger its row, and a document is whatever it is.
+    // A message of the database may quote any value: a trigger may quote its row, and a document may contain
+    // anything.
     for sql in [
         "CREATE TRIGGER no BEFORE UPDATE OF c0 ON customers BEGIN SELECT RAISE(ABORT, 'not ' || old.c0); END".to_owned(),
         "CREATE TRIGGER no BEFORE UPDATE OF state ON customers BEGIN SELECT RAISE(FAIL, 'not ' || old.c0); END".to_owned(),
@@ -124,7 +126,8 @@ fn whatever_fails_no_value_is_in_what_is_said_of_it() {
             .to_owned(),
         format!("UPDATE customers SET state = c0 WHERE id = {}", shop.id(2)),
     ] {
-        // Opened again: a trigger that came while the store was open would stop everything before it runs.
+        // The store is opened again. Otherwise the engine would notice the new trigger and stop before the trigger
+        // runs.
         let breaking = |_: Store, path: &Path| -> Store {
             edit(path, &sql);
             let map = hosts::trusting_triggers(&shop.map(), &sql);
@@ -134,7 +137,7 @@ fn whatever_fails_no_value_is_in_what_is_said_of_it() {
         let is_erased = matches!(outcome, Some(Outcome::Erased(_)));
         assert_eq!(is_erased, sql.contains("state = c0"), "{sql}: {outcome:?}");
     }
-    // A document that breaks after the plan was made.
+    // A document that becomes invalid after the plan.
     for (call, nth) in [(Call::Facts, 2), (Call::Erase, 0)] {
         let at = Moment { call, nth, after: false };
         let sql = format!("UPDATE customers SET c3 = '{{\"name\": ' || c0 WHERE id = {id}");

@@ -1,21 +1,22 @@
-//! The laws of erasure as properties: over generated schemas, customers, values and policies, on real SQLite files, and
-//! on the record-by-record store with the same data.
+//! The laws of erasure as property tests. Schemas, customers, values and policies are generated. The tests run on
+//! real SQLite files, and with the same data on the record-by-record store.
 //!
-//! A [`Shop`](generated::Shop) is generated: customers of two tenants, tables that hang from them directly or through
-//! one another, columns of every kind with and without NOT NULL, UNIQUE and a length, documents, composite keys, second
-//! links, typed owners, shared rows, and a treatment that is possible. The oracle knows whose each row is because it
-//! made them, and works out cell by cell what may change.
+//! A generated [`Shop`](generated::Shop) has customers of two tenants, and tables that refer to them directly or
+//! through other tables. It has columns of every kind, with and without NOT NULL, UNIQUE and a maximum length. It
+//! also has documents, composite keys, second links, typed owners, shared rows, and a treatment that is possible.
 //!
-//! Each law is a function that says whether a store keeps it (`checks`, `silence`). Honest stores have to, whatever the
-//! shop; and deliberately broken ones must not, or the law would not be worth its name (`broken`,
+//! The generator knows the owner of each row, because it made the row. So the oracle can work out for each cell how
+//! it may change.
+//!
+//! Each law is a function that checks whether a store keeps it (`checks`, `silence`). Honest stores have to keep it
+//! in every shop. Deliberately broken stores have to break it; otherwise the law would test nothing (`broken`,
 //! `leaking`).
 //!
-//! `table.md` leads from each law of the crate, and from each requirement, to the tests that show it. `law_table` checks the
-//! table.
+//! `table.md` lists the tests of each law and of each requirement. `law_table` checks the table.
 //!
-//! `PROPTEST_CASES` raises the number of shops.
+//! The environment variable `PROPTEST_CASES` sets the number of shops.
 
-/// That a law is kept, or how it is broken.
+/// `Ok` if the law is kept. The error says how it is broken.
 type Verdict = Result<(), String>;
 
 macro_rules! ensure {
@@ -56,7 +57,7 @@ fn kept(verdict: Verdict) -> Result<(), TestCaseError> {
     verdict.map_err(TestCaseError::fail)
 }
 
-/// Few in the test run; more by the environment.
+/// Few cases in a normal test run. `PROPTEST_CASES` asks for more.
 fn cases(count: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig { cases: asked.unwrap_or(count), failure_persistence: None, ..ProptestConfig::default() }
@@ -109,7 +110,7 @@ proptest! {
         kept(block_on(checks::what_comes_to_nothing_touches_nothing(&shop, end, Backend::ByRecord, &honest)))?;
     }
 
-    /// Whichever cell or row it is that the store did not erase, and said it did.
+    /// The store reports an erasure, but one cell or one row is still there. Any cell or row may be drawn.
     #[test]
     fn a_store_that_lies_about_a_single_value_gets_no_certificate(shop in shop(), choice in any::<u64>()) {
         let rows = shop.rows(0);

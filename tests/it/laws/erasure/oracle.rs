@@ -1,4 +1,4 @@
-//! The brute-force oracle: goes through every cell and says whether it is as it may be, and adds up what is kept.
+//! The brute-force oracle. It checks every cell, and adds up the amounts in the rows that are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use super::Verdict;
 use super::generated::{Action, Cell, Row, Rule, Shop, TARGET, between};
 use super::run::Cells;
 
-/// Whether the target is erased as the policy says, and nothing else is otherwise than it was.
+/// Checks that the target is erased as the policy says, and that nothing else has changed.
 pub(super) fn check(shop: &Shop, rows: &[Row], before: &Cells, after: &Cells) -> Verdict {
     let stand_in = after
         .iter()
@@ -40,7 +40,7 @@ pub(super) fn check(shop: &Shop, rows: &[Row], before: &Cells, after: &Cells) ->
     let new: Vec<_> = after.keys().filter(|place| !expected.contains(place)).collect();
     let wanted = rows.iter().any(|row| row.fate() == Action::Reassign);
     ensure!(new.len() == usize::from(wanted), "only the stand-in may be new: {new:?}");
-    // Not even as a part of something else.
+    // The value must not even be a part of another text.
     let texts: Vec<&String> = after
         .values()
         .flat_map(BTreeMap::values)
@@ -75,11 +75,11 @@ fn check_cell(shop: &Shop, fate: Action, cell: &Cell, is: &Sql, stand_in: Option
     Ok(())
 }
 
-/// By table and tenant: the count of rows and the sum of their amounts.
+/// For each table, by tenant: the number of rows and the sum of their amounts.
 pub(super) type Sums = BTreeMap<String, Vec<(String, i64, i64)>>;
 
-/// Counts and sums over what the plan keeps, as a report would work them out: by tenant, through the links. Where rows
-/// are deleted, over those of the others.
+/// Counts and sums of the rows that the plan keeps. They are worked out as a report would do it: by tenant, with
+/// joins over the links. For tables whose rows are deleted, only the rows of other customers count.
 pub(super) fn sums(shop: &Shop, path: &Path) -> Sums {
     let connection = Connection::open(path).unwrap();
     let mut sums = BTreeMap::new();

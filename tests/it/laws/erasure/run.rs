@@ -1,4 +1,5 @@
-//! An engine over a generated shop, in a real SQLite file or record by record, and what may come between the two.
+//! An engine over a generated shop, in a real SQLite file or in the record-by-record store. A test can put its own
+//! code between the engine and the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,13 +33,13 @@ pub(super) enum Backend {
     ByRecord,
 }
 
-/// A database as it is: every row by table and key, every cell by column.
+/// The content of a database: every row by table and key, every cell by column.
 pub(super) type Cells = BTreeMap<(String, String), BTreeMap<String, Sql>>;
 
-/// A store over the honest one. It gets the path of the database too.
+/// Wraps the honest store in another one. It gets the path of the database too.
 pub(super) type Tamper<'t> = &'t (dyn Fn(Arc<dyn CustomerStore>, &Path) -> Arc<dyn CustomerStore> + Sync);
 
-/// A store next to the honest one, in which the host itself does something.
+/// Wraps the honest store in one that also makes the host change its own data.
 pub(super) type Environment<'t> =
     &'t (dyn Fn(Arc<dyn CustomerStore>, &Host) -> Arc<dyn CustomerStore> + Sync);
 
@@ -54,12 +55,12 @@ pub(super) struct Run {
     pub(super) ledger: Arc<SqliteLedger>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) plan: ApprovedPlan,
-    /// As it was before anything was asked of the engine.
+    /// The content before the first call of the engine.
     pub(super) before: Cells,
     host: Host,
 }
 
-/// The host's own hand in its data. Cheap to clone.
+/// The host's direct access to its data. It is cheap to clone.
 #[derive(Clone)]
 pub(super) enum Host {
     Sqlite(PathBuf),
@@ -79,7 +80,7 @@ impl Run {
         self.folder.path().join("ledger.sqlite")
     }
 
-    /// The database, where there is one.
+    /// The path of the database, if the host has one.
     pub(super) fn database(&self) -> Option<&Path> {
         match &self.host {
             Host::Sqlite(path) => Some(path),
@@ -96,7 +97,7 @@ impl Host {
         }
     }
 
-    /// The target moves to the other tenant.
+    /// Moves the target to the other tenant.
     pub(super) fn move_target(&self, target: i64) {
         match self {
             Self::Sqlite(path) => {
@@ -109,19 +110,20 @@ impl Host {
     }
 }
 
-/// Writes to a database behind everybody's back, with no foreign key in the way.
+/// Writes to a database directly, without the engine, and with foreign keys switched off.
 pub(super) fn edit(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
     connection.execute_batch(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
 }
 
-/// In memory where the system has such a place: what a disk does to a file is not what these laws are about.
+/// A folder in memory, if the system has one. These laws do not test the disk.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-/// Makes the shop, and plans the target's erasure. `environment` is next to the honest store, `tamper` around both.
+/// Creates the shop and plans the target's erasure. `environment` wraps the honest store, and `tamper` wraps the
+/// result.
 pub(super) async fn prepare_in(
     shop: &Shop,
     rows: &[Row],
@@ -193,7 +195,7 @@ fn shown(value: &Sql) -> String {
     }
 }
 
-/// The same shop in memory, under the data map that the SQL map gave.
+/// The same shop in memory, with the data map of the SQL store.
 pub(super) fn repository(shop: &Shop, rows: &[Row], map: &DataMap) -> MemoryRepository {
     let repository = MemoryRepository::new(map.clone());
     for customer in 1..=i64::try_from(shop.customers).unwrap() {
@@ -219,7 +221,7 @@ fn record(row: &Row) -> Record {
     record
 }
 
-/// Records as rows; whoever holds a record is its owner.
+/// The records as rows. The holder of a record is its owner.
 fn dump(shop: &Shop, repository: &MemoryRepository) -> Cells {
     let mut dump = Cells::new();
     let stand_ins = ["even", "odd"].map(|tenant| format!("unknown customer of {tenant}"));
@@ -258,7 +260,7 @@ fn dump(shop: &Shop, repository: &MemoryRepository) -> Cells {
     dump
 }
 
-/// One call of a store, just before or just after it is carried out.
+/// One kind of call of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     Facts,
@@ -267,7 +269,8 @@ pub(super) enum Call {
     Erase,
 }
 
-/// When something happens: which call, the how-manieth of its kind from 0, and on which side of it.
+/// The moment when something happens: which call, its number among the calls of its kind (from 0), and whether before
+/// or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) call: Call,
@@ -275,7 +278,7 @@ pub(super) struct Moment {
     pub(super) after: bool,
 }
 
-/// What a store answers, to be falsified.
+/// An answer of a store that a test may change.
 pub(super) enum Answer<'a> {
     Facts(&'a mut Vec<Customer>),
     Tally(&'a mut Batch<Tally>),
@@ -285,7 +288,7 @@ pub(super) enum Answer<'a> {
 type Hook = Box<dyn Fn(Moment) -> Result<(), StoreError> + Send + Sync>;
 type Falsify = Box<dyn Fn(Answer<'_>) + Send + Sync>;
 
-/// A store around another: what happens between its calls, and what becomes of its answers.
+/// Wraps a store. It runs a hook before and after each call, and may change the answers.
 pub(super) struct Between {
     inner: Arc<dyn CustomerStore>,
     calls: [AtomicUsize; 4],
@@ -375,13 +378,13 @@ impl CustomerStore for Between {
     }
 }
 
-/// The target's status, as the store's facts say.
+/// The target's status, according to the store's facts.
 pub(super) async fn status(run: &Run, shop: &Shop) -> Option<Status> {
     let ids = [CustomerId::new(shop.target())];
     run.store.facts(&ids).await.unwrap().first().map(|facts| facts.status)
 }
 
-/// What differs between two databases, cell by cell, in words.
+/// Describes each cell that differs between two databases.
 pub(super) fn differences(before: &Cells, after: &Cells) -> Vec<String> {
     let places: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let mut list = Vec::new();
@@ -400,8 +403,8 @@ pub(super) fn differences(before: &Cells, after: &Cells) -> Vec<String> {
     list
 }
 
-/// Puts back what an erasure changed: one personal cell, or one row that is gone from its customer, with the rows between.
-/// None: there is nothing that could be put back.
+/// Restores one thing that an erasure changed: a personal cell, or a row that its customer no longer has. For a row,
+/// the rows between it and its customer are restored too. `None` if there is nothing to restore.
 pub(super) fn put_back(
     shop: &Shop,
     rows: &[Row],
@@ -426,8 +429,8 @@ pub(super) fn put_back(
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
     let place = row.place();
-    // What no link leads to any more, or one that leads to the stand-in, is nobody's that could be told: the way to the
-    // customer comes back with it.
+    // Without the rows between them, nobody could see whose row it is. So deleted rows are restored, and rows that
+    // now lead to the stand-in get their old link back.
     let cut = |row: &&Row| !after.contains_key(&row.place()) || row.fate() == Action::Reassign;
     for row in shop.above(rows, row).into_iter().filter(cut) {
         put(&connection, &row.table, &before[&row.place()]);
@@ -442,12 +445,12 @@ pub(super) fn put_back(
     Some(format!("{place:?}.{}", cell.column))
 }
 
-/// Writes a row, over the one that is there.
+/// Inserts a row, or replaces it.
 fn put(connection: &Connection, table: &str, cells: &BTreeMap<String, Sql>) {
     insert(connection, table, cells.iter().map(|(column, value)| (column.as_str(), value)));
 }
 
-/// Puts everything back that was the target's.
+/// Restores everything that belonged to the target.
 pub(super) fn put_all_back(rows: &[Row], before: &Cells, path: &Path) {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();

@@ -1,4 +1,4 @@
-//! Nothing that identifies a customer leaves the store: everything that is said is collected, and searched.
+//! Nothing that identifies a customer leaves the store. The tests collect all output and search it.
 
 use std::error::Error as _;
 use std::fmt::{Debug, Display, Write as _};
@@ -23,7 +23,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hears everything that this process logs, on every thread, and every panic. One test at a time.
+/// Records every log line of this process, from every thread, and every panic. Only one test at a time can use it.
 pub(super) struct Ear {
     _alone: MutexGuard<'static, ()>,
 }
@@ -78,7 +78,7 @@ impl std::io::Write for Heard {
     }
 }
 
-/// What was said, by place.
+/// The collected output, by place.
 #[derive(Default)]
 struct Said(Vec<(String, Vec<u8>)>);
 
@@ -116,8 +116,9 @@ fn files(ledger: &Path) -> Said {
     said
 }
 
-/// Plans, erases, and searches all that came out of it for every value of everybody, and for the customer's id where it
-/// may not be. Says how it ended, so that whoever asked knows what was looked at; none: somebody panicked.
+/// Plans and erases, and then searches all output. It searches for every personal value of every customer, and for
+/// the customer's id where the id is not allowed. The answer is the outcome, so that a test knows which output was
+/// searched. `None` if the code panicked.
 pub(super) async fn nothing_personal_leaves(
     _ear: &Ear,
     shop: &Shop,
@@ -133,7 +134,7 @@ pub(super) async fn nothing_personal_leaves(
     said.add("the JSON of the plan", plan.to_json().to_string());
     said.add("the Debug of the approved plan", format!("{:?}", run.plan));
     said.add("the Debug of the engine", format!("{:?} {:?} {:?}", run.engine, run.store, run.ledger));
-    // Asked again, in case that this one fails.
+    // A second plan, because this one may fail.
     match run.engine.plan(&CustomerId::new(shop.target()), &Asked::request()).await {
         Ok(planned) => said.add("the Debug of the second plan", format!("{planned:?}")),
         Err(error) => said.error("the error of the second plan", &error),
@@ -164,12 +165,12 @@ pub(super) async fn nothing_personal_leaves(
     let values = Canaries::new(values.iter().map(String::as_str));
     said.search(&values, &[])?;
     files(&run.ledger_file()).search(&values, &[])?;
-    // The id is for the plan alone, and for the case book as long as the case is open.
+    // The id may appear only in the plan, and in the case book while the case is open.
     let id = shop.target();
     let id = Canaries::new([id.as_str()]);
     said.search(&id, &["the text of the plan", "the JSON of the plan"])?;
     if outcome.as_ref().is_some_and(|outcome| outcome.certificate().is_some()) {
-        // The ledger empties its log in a quiet moment.
+        // SQLite empties the ledger's write-ahead log a little later.
         let log = run.ledger_file().with_extension("sqlite-wal");
         let patience = Instant::now() + Duration::from_secs(30);
         while std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {

@@ -101,7 +101,7 @@ impl Shop {
                  shared = ['resident.address']\nnobody = 'of houses that stand empty'\n",
             );
         }
-        // Rows of a table that others use as well.
+        // The table also has rows of other people.
         for (n, _) in self.tables.iter().enumerate().filter(|(_, table)| table.typed) {
             let _ = writeln!(toml, "[ignore.t{n}]\nrest = 'of others'");
         }
@@ -141,7 +141,7 @@ fn columns_sql(sql: &mut String, columns: &[Column], strict: bool) {
     }
 }
 
-/// Where the schema cannot tell a length, the map does.
+/// If the schema does not give a maximum length, the map does.
 fn fields_toml(toml: &mut String, columns: &[Column], strict: bool) {
     for (n, column) in columns.iter().enumerate() {
         let _ = match (column.holds, column.longest.filter(|_| strict)) {

@@ -1,7 +1,9 @@
-//! A store against the oracle, on the same world: cell by cell, in turn and at once. [`Base`] says in which database.
+//! Compares a store with the oracle on the same world, cell by cell. The customers are erased one after the other,
+//! and in one batch. [`Base`] is the kind of database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,17 +16,17 @@ use relinquish::treatment::Treatment;
 use relinquish::{Customer, PolicyDocument, SqlMap, SqliteStore};
 
 use super::oracle::{Fate, Ids, Oracle};
-use super::world::{Action, CUSTOMERS, Id, Shape, World};
+use super::world::{Action, CUSTOMERS, Id, Shape, To, World};
 use super::written::{self, Cells, Written};
 
-/// What came of a world.
+/// The result of the comparison in one world.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// Every cell is as the oracle says. So many customers were blocked.
+    /// Every cell is as the oracle says. The number is that of the blocked customers.
     Agrees {
         blocked: usize,
     },
-    /// Map or policy are refused.
+    /// The map or the policy is refused, with this message.
     Refused(String),
     Differs(String),
 }
@@ -33,23 +35,23 @@ fn now() -> DateTime<Utc> {
     "2026-06-01T12:00:00Z".parse().unwrap()
 }
 
-/// A kind of database in which worlds are made, each under a name.
+/// A kind of database. It creates a database for each world, under a name.
 pub(super) trait Base {
     type Store: CustomerStore;
 
     fn create(&self, world: &World, written: &Written, name: &str);
 
-    /// Opens a store over a world's database.
+    /// Opens a store on a world's database.
     async fn open(&self, written: &Written, name: &str) -> Result<Self::Store, String>;
 
-    /// Dates every record so long ago that no duty keeps it.
+    /// Sets the date of every record so far in the past that no duty keeps the record.
     fn end_duties(&self, shape: &Shape, name: &str);
 
     /// Every cell of a world's database.
     fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String>;
 }
 
-/// SQLite files in a folder.
+/// Databases as SQLite files in a folder.
 pub(super) struct Sqlite<'f>(pub(super) &'f Path);
 
 impl Base for Sqlite<'_> {
@@ -76,29 +78,29 @@ impl Base for Sqlite<'_> {
     }
 }
 
-/// A database of a world, with a store over it and a treatment of that day.
+type Treatments = BTreeMap<String, Arc<Treatment>>;
+
+/// A database of a world, with a store over it and the treatments of that day.
 struct Host<'b, B: Base> {
     base: &'b B,
     name: &'static str,
     shape: Shape,
     store: B::Store,
-    treatment: Arc<Treatment>,
+    /// The treatments by name.
+    treatments: Treatments,
 }
 
 /// Opens a store, and checks the policy against it.
-async fn open<B: Base>(
-    base: &B,
-    written: &Written,
-    name: &str,
-) -> Result<(B::Store, Arc<Treatment>), String> {
+async fn open<B: Base>(base: &B, written: &Written, name: &str) -> Result<(B::Store, Treatments), String> {
     let store = base.open(written, name).await?;
     let policy = PolicyDocument::from_toml(&written.policy).map_err(|problems| problems.to_string())?;
     let policy = policy.check(store.data_map()).map_err(|problems| problems.to_string())?;
-    let treatment = policy.dated(&"here".into(), &policy.treatments()["x"], now());
-    Ok((store, treatment))
+    let dated = |treatment| policy.dated(&"here".into(), treatment, now());
+    let treatments = policy.treatments().iter().map(|(name, by)| (name.to_string(), dated(by))).collect();
+    Ok((store, treatments))
 }
 
-/// Why a shape is refused. None: it is not.
+/// Why a shape is refused. `None` if it is accepted.
 pub(super) async fn refused<B: Base>(base: &B, world: &World, written: &Written) -> Option<String> {
     base.create(world, written, "refused");
     open(base, written, "refused").await.err()
@@ -107,15 +109,15 @@ pub(super) async fn refused<B: Base>(base: &B, world: &World, written: &Written)
 impl<'b, B: Base> Host<'b, B> {
     async fn open(base: &'b B, world: &World, written: &Written, name: &'static str) -> Result<Self, String> {
         base.create(world, written, name);
-        let (store, treatment) = open(base, written, name).await?;
-        Ok(Self { base, name, shape: Shape::clone(&world.shape), store, treatment })
+        let (store, treatments) = open(base, written, name).await?;
+        Ok(Self { base, name, shape: Shape::clone(&world.shape), store, treatments })
     }
 
     fn cells(&self) -> Result<Cells, String> {
         self.base.read(&self.shape, self.name)
     }
 
-    /// The customers, by the row that their facts are of.
+    /// The store's facts of all customers, by their row.
     async fn facts(&self) -> Result<BTreeMap<Id, Customer>, String> {
         let page = PageRequest::new(100);
         let facts = self.store.page(&page).await.map_err(|error| error.to_string())?;
@@ -134,7 +136,7 @@ impl<'b, B: Base> Host<'b, B> {
     }
 
     /// Erases customers in one request: who was blocked, and what was counted for the others.
-    async fn erase(&self, customers: &Ids) -> Result<(Ids, BTreeMap<Id, Counts>), String> {
+    async fn erase(&self, customers: &Ids, by: &str) -> Result<(Ids, BTreeMap<Id, Counts>), String> {
         let (mut blocked, mut counted) = (Ids::new(), BTreeMap::<Id, Counts>::new());
         let mut left = customers.clone();
         for _ in 0..20 {
@@ -150,7 +152,8 @@ impl<'b, B: Base> Host<'b, B> {
             if targets.is_empty() {
                 return Ok((blocked, counted));
             }
-            let request = EraseRequest::new(targets, Arc::clone(&self.treatment), Seed::new([7; 32]), now());
+            let request =
+                EraseRequest::new(targets, Arc::clone(&self.treatments[by]), Seed::new([7; 32]), now());
             let answers: Batch<Erased> =
                 self.store.erase(&request).await.map_err(|error| format!("the whole batch: {error}"))?;
             if answers.len() != who.len() {
@@ -174,10 +177,10 @@ impl<'b, B: Base> Host<'b, B> {
         Err("it does not come to an end".to_owned())
     }
 
-    async fn tally(&self) -> Result<BTreeMap<Id, Result<Tally, String>>, String> {
+    async fn tally(&self, by: &str) -> Result<BTreeMap<Id, Result<Tally, String>>, String> {
         let (who, customers): (Vec<Id>, Vec<_>) =
             self.facts().await?.into_iter().map(|(id, facts)| (id, facts.id)).unzip();
-        let request = TallyRequest::new(customers, Arc::clone(&self.treatment)).at(now());
+        let request = TallyRequest::new(customers, Arc::clone(&self.treatments[by])).at(now());
         let tallies = self.store.tally(&request).await.map_err(|error| error.to_string())?;
         let tallies = tallies.into_iter().map(|tally| tally.map_err(|error| error.to_string()));
         Ok(who.into_iter().zip(tallies).collect())
@@ -193,7 +196,7 @@ macro_rules! tried {
     };
 }
 
-/// Erases the customers of a world at once, and one after the other in another database.
+/// Erases the customers of a world at once, and in another database one after the other, by whichever treatment the dice say.
 pub(super) async fn held<B: Base>(
     base: &B,
     world: &World,
@@ -205,95 +208,128 @@ pub(super) async fn held<B: Base>(
         Ok(host) => host,
         Err(refused) => return Verdict::Refused(refused),
     };
+    let by = world.shape.treatment;
     let before = tried!(host.cells(), "before");
     tried!(counted(world, &host).await, "the plan");
 
     let (expected, blocked) = Oracle::new(world).erase(leave);
-    let (stopped, _) = tried!(host.erase(leave).await, "in a batch");
+    let (stopped, _) = tried!(host.erase(leave, by).await, "in a batch");
     if stopped != blocked {
         return Verdict::Differs(format!("blocked in a batch are {stopped:?}, and should be {blocked:?}"));
     }
     let after = tried!(host.cells(), "after a batch");
     tried!(written::compare(world, &expected, &before, &after), "in a batch");
     tried!(nothing_is_due(&host, &(leave - &blocked)).await, "after a batch");
-    tried!(host.erase(&(leave - &blocked)).await, "again");
+    tried!(host.erase(&(leave - &blocked), by).await, "again");
     if tried!(host.cells(), "again") != after {
         return Verdict::Differs("again does something".to_owned());
     }
     tried!(when_duties_end(&host, &expected, &(leave - &blocked)).await, "when the duties have ended");
 
     let host = tried!(Host::open(base, world, written, "turns").await, "opened again");
-    let mut order: Vec<Id> = leave.iter().copied().collect();
-    rng.shuffle(&mut order);
-    let mut turns = world.clone();
-    for customer in order {
-        let one = Ids::from([customer]);
-        let (next, blocked) = Oracle::new(&turns).erase(&one);
-        let mut plans = tried!(host.tally().await, format!("the plan of {customer:?} in turn"));
-        let (stopped, counted) = tried!(host.erase(&one).await, format!("{customer:?} in turn"));
-        if stopped != blocked {
-            return Verdict::Differs(format!(
-                "{customer:?} in turn: blocked {stopped:?}, and should be {blocked:?}"
-            ));
-        }
-        if let (Some(Ok(plan)), Some(done)) = (plans.remove(&customer), counted.get(&customer)) {
-            tried!(counted_alike(&world.shape, &plan, done), format!("{customer:?} in turn"));
-        }
-        turns = next;
-        let cells = tried!(host.cells(), format!("after {customer:?} in turn"));
-        tried!(written::compare(world, &turns, &before, &cells), format!("{customer:?} in turn"));
-    }
+    tried!(in_turn(&host, world, &before, leave, rng).await, "in turn");
     Verdict::Agrees { blocked: blocked.len() }
 }
 
-/// When the duties have ended, those who left are treated again.
+/// Erases customers one after the other, in any order, each by either treatment. Where there are two treatments, everybody is
+/// erased again: what was left to others meanwhile is found.
+async fn in_turn<B: Base>(
+    host: &Host<'_, B>,
+    world: &World,
+    before: &Cells,
+    leave: &Ids,
+    rng: &mut Rng,
+) -> Result<(), String> {
+    let other = world.by_the_other();
+    let mut order: Vec<(Id, &World)> = leave
+        .iter()
+        .map(|customer| (*customer, other.as_ref().filter(|_| rng.bool()).unwrap_or(world)))
+        .collect();
+    rng.shuffle(&mut order);
+    let again = order.iter().filter(|_| other.is_some()).copied().collect::<Vec<_>>();
+    let mut turns = world.clone();
+    for (customer, by) in order.into_iter().chain(again) {
+        turns.shape = Rc::clone(&by.shape);
+        let (one, name) = (Ids::from([customer]), turns.shape.treatment);
+        let turn = format!("{customer:?} by {name}");
+        let (next, blocked) = Oracle::new(&turns).erase(&one);
+        if other.is_some() {
+            counted(&turns, host).await.map_err(|what| format!("the plan before {turn}: {what}"))?;
+        }
+        let mut plans = host.tally(name).await.map_err(|what| format!("the plan of {turn}: {what}"))?;
+        let (stopped, counted) = host.erase(&one, name).await.map_err(|what| format!("{turn}: {what}"))?;
+        if stopped != blocked {
+            return Err(format!("{turn}: blocked {stopped:?}, and should be {blocked:?}"));
+        }
+        if let (Some(Ok(plan)), Some(done)) = (plans.remove(&customer), counted.get(&customer)) {
+            counted_alike(&turns.shape, &plan, done).map_err(|what| format!("{turn}: {what}"))?;
+        }
+        turns = next;
+        let cells = host.cells()?;
+        written::compare(world, &turns, before, &cells).map_err(|what| format!("after {turn}: {what}"))?;
+    }
+    Ok(())
+}
+
+/// The duties end, and the customers who left are treated again.
 async fn when_duties_end<B: Base>(host: &Host<'_, B>, world: &World, leave: &Ids) -> Result<(), String> {
     host.base.end_duties(&host.shape, host.name);
     let (later, before) = (world.without_duties(), host.cells()?);
     let (expected, blocked) = Oracle::new(&later).erase(leave);
-    let (stopped, _) = host.erase(leave).await?;
+    let (stopped, _) = host.erase(leave, world.shape.treatment).await?;
     if stopped != blocked {
         return Err(format!("blocked are {stopped:?}, and should be {blocked:?}"));
     }
     written::compare(&later, &expected, &before, &host.cells()?)
 }
 
-/// The plan counts what the oracle says, class by class, for each customer alone.
+/// For each single customer, the plan has the counts that the oracle expects, class by class.
 async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), String> {
     let oracle = Oracle::new(world);
     let blocked = oracle.blocked();
     let (whole, _) = oracle.kept();
-    for (customer, tally) in host.tally().await? {
+    for (customer, tally) in host.tally(world.shape.treatment).await? {
         if blocked.contains(&customer) {
             continue;
         }
         let tally = tally?;
         let fates = oracle.fates(&Ids::from([customer]));
+        // What was treated before has nothing more to be done to it.
+        let (after, _) = oracle.erase(&Ids::from([customer]));
+        let is_written = |id: &Id| {
+            let Some(row) = after.rows.get(id) else { return true };
+            let was = &world.rows[id];
+            let values = row.to.iter().zip(&was.to).any(|(is, was)| is != was && *is == To::Erased);
+            values || row.val != was.val || fates.fate[id] == Fate::Reassigned
+        };
         for (c, class) in world.shape.classes.iter().enumerate() {
             let count = |which: &dyn Fn(&Id) -> bool| {
                 u64::try_from(world.rows.keys().filter(|id| id.class == c && which(id)).count()).unwrap()
             };
-            let fate = |wanted: &[Fate]| count(&|id| wanted.contains(&fates.fate[id]));
+            let fate = |wanted: Fate| count(&|id| wanted == fates.fate[id]);
             // Records of others with fields of the customer: each counts once.
             let acts = class.action != Action::Keep;
-            let theirs = |kept: bool| {
+            let theirs = |kept: bool, which: &dyn Fn(&Id) -> bool| {
                 count(&|id| {
                     acts && whole.contains(id) == kept
+                        && which(id)
                         && !fates.due.contains(id)
                         && oracle.has_fields_of(*id, &fates.due)
                 })
             };
             let due = [Fate::Deleted, Fate::Reassigned, Fate::Anonymised, Fate::Tombstone];
             let said = Said::of(&tally, &class.name);
-            let rows = count(&|id| fates.due.contains(id)) + theirs(false);
+            let any = |_: &Id| true;
+            let rows = count(&|id| fates.due.contains(id)) + theirs(false, &any);
             let should = Said {
-                // Who else has a record of a class that is kept is not asked.
+                // For a class that is kept, the store does not ask who else has the record.
                 rows: if acts { rows } else { said.rows },
-                due: fate(&due) + theirs(false),
-                kept: fate(&[Fate::Kept]),
-                tombstones: fate(&[Fate::Tombstone]),
-                fields: theirs(false),
-                kept_fields: theirs(true),
+                due: count(&|id| due.contains(&fates.fate[id]) && is_written(id))
+                    + theirs(false, &is_written),
+                kept: fate(Fate::Kept),
+                tombstones: fate(Fate::Tombstone),
+                fields: theirs(false, &any),
+                kept_fields: theirs(true, &any),
             };
             if said != should {
                 return Err(format!("{customer:?}, {}: {said:?}, and should be {should:?}", class.name));
@@ -303,7 +339,7 @@ async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), Strin
     Ok(())
 }
 
-/// What a plan says of the records of a class.
+/// The counts of one class in a plan.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     rows: u64,
@@ -328,7 +364,7 @@ impl Said {
     }
 }
 
-/// The erasure of a customer counts what the plan has counted, class by class.
+/// The erasure of a customer has the same counts as the plan, class by class.
 fn counted_alike(shape: &Shape, plan: &Tally, done: &Counts) -> Result<(), String> {
     for class in &shape.classes {
         let name = class.name.as_str();
@@ -355,7 +391,7 @@ fn counted_alike(shape: &Shape, plan: &Tally, done: &Counts) -> Result<(), Strin
 }
 
 async fn nothing_is_due<B: Base>(host: &Host<'_, B>, gone: &Ids) -> Result<(), String> {
-    for (customer, tally) in host.tally().await? {
+    for (customer, tally) in host.tally(host.shape.treatment).await? {
         if gone.contains(&customer) {
             let due: BTreeSet<_> =
                 tally?.classes.into_iter().filter(|(_, class)| class.due > 0).map(|(name, _)| name).collect();

@@ -1,70 +1,80 @@
-//! Saboteurs: changes to single lines of the semantics. Each of them breaks a law, or the laws would not be worth much.
+//! Saboteurs: each changes a single line of the oracle. Every saboteur has to break a law. Otherwise the laws would
+//! not notice such a fault.
 
-/// One line of the oracle, changed.
+/// A change of one line of the oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Twist {
-    /// Who has left still holds on to what was shared.
+    /// A customer who has left still counts as an owner of shared records.
     NobodyHasLeft,
-    /// Who has left does not count as having left while a field of somebody else's is there in the own record.
+    /// A customer has left, but the customer's own row still has a field of another person. The customer wrongly does
+    /// not count as having left.
     OthersFieldsHideWhoLeft,
+    /// Who left by another treatment has not left.
+    OnlyThisTreatmentShows,
+    /// Who left by a treatment that keeps something personal in the own record has left for every other treatment, too.
+    WeakTreatmentsShow,
     /// A shared record is due with the first who leaves.
     SharedGoesWithTheFirst,
-    /// A record that goes along and is deleted still gives what hangs from it to those who stay.
+    /// A record goes along and is deleted. The people who stay still own other records through it.
     DeletedRecordsStillHave,
-    /// What goes with a deleted row is not looked for.
+    /// The oracle does not look for records that go along with a deleted row.
     GoesOneStep,
-    /// What goes along stays if somebody who stays has it.
+    /// A record does not go along if somebody who stays has it.
     AlongUnlessHad,
-    /// A duty keeps its own records, and not what they need.
+    /// A duty keeps its own records, but not the records that they need.
     NothingIsNeededWhole,
-    /// What the needed records lead to may be deleted.
+    /// A needed record's links may lead to records that are deleted.
     NeedsOneStep,
     /// Needed records are deleted.
     NoTombstones,
     /// A record without a date is under no duty.
     NoDateEndsDuty,
-    /// Records under a duty are written.
+    /// Records under a duty are changed.
     WholeIsWritten,
-    /// Records are written whose class the policy keeps.
+    /// Records of classes that the policy keeps are changed.
     KeptClassesAreWritten,
-    /// A field of somebody else's is written with its record.
+    /// A field of another person is erased together with its record.
     FieldsOfOthersGoWithTheRecord,
-    /// A field of somebody else's is written only if the record is due as well.
+    /// A field of another person is erased only if its record is due as well.
     FieldsOfOthersWait,
-    /// The value by which a record finds its customer stays.
+    /// The value by which a record finds its customer is not erased.
     ValuesStay,
-    /// The value of a link is written only when the person leaves to whom it leads, and not with its record.
+    /// The value of a link is erased only when the person to whom it leads leaves, and not with its record.
     ValuesWaitForTheirPerson,
-    /// The value by which somebody has a record is written although that person stays.
+    /// A person who stays has a record by a value. This value is erased all the same.
     ValuesOfThoseWhoStayGo,
-    /// Values are compared letter by letter.
+    /// Values are compared exactly, instead of as the map says.
     ValuesAreExact,
-    /// A blank value leads to the customer whose value is blank.
+    /// A blank value leads to a customer whose value is blank too.
     BlankValuesLead,
+    /// An owner link with a blank text counts, and the one behind it does not.
+    BlankLinksAreFilled,
     /// Links to deleted rows are left as they are.
     LinksStay,
-    /// Ends give a record to whom they lead to.
+    /// A link that is only an end makes its target an owner of the record.
     EndsHang,
-    /// `shared` is not read where it names a link of another class.
+    /// `shared` has no effect if it names a link of another class.
     LinksOfOthersDoNotShare,
-    /// A record hangs from all of its owner links, not from the first that is not empty.
+    /// All owner links of a record count, not only the first that is not empty.
     EveryOwnerLinkCounts,
-    /// What is handed over is had by the stand-in, who never leaves.
+    /// The stand-in counts as a person who has the handed-over records and never leaves.
     StandInIsAPerson,
-    /// A value behind an owner link that is not empty blocks those to whom it leads.
+    /// A value in a later owner link, which does not count, blocks the people to whom it leads.
     LinksThatDoNotCountBlock,
     /// Nobody is blocked.
     NobodyIsBlocked,
     /// A `same` that leads to two people is not noticed.
     SameIsNotLookedAt,
-    /// Only those are blocked who have the unclear record.
+    /// Only the people who have the unclear record are blocked.
     OnlyThoseWhoHaveItAreBlocked,
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 28] = [
+pub(super) const TWISTS: [Twist; 31] = [
     Twist::NobodyHasLeft,
     Twist::OthersFieldsHideWhoLeft,
+    Twist::OnlyThisTreatmentShows,
+    Twist::WeakTreatmentsShow,
     Twist::SharedGoesWithTheFirst,
     Twist::DeletedRecordsStillHave,
     Twist::GoesOneStep,
@@ -82,6 +92,7 @@ pub(super) const TWISTS: [Twist; 28] = [
     Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
     Twist::BlankValuesLead,
+    Twist::BlankLinksAreFilled,
     Twist::LinksStay,
     Twist::EndsHang,
     Twist::LinksOfOthersDoNotShare,

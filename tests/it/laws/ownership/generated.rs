@@ -1,7 +1,7 @@
 //! Random shapes and random worlds.
 //!
-//! A shape is drawn freely and then mended until the check has nothing against it: so what is rare is drawn as well. An
-//! impossible shape is a possible one with a single word changed.
+//! A shape is drawn freely. Then it is mended until the check accepts it. In this way rare shapes are drawn too. An
+//! impossible shape is a possible one with a single change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -10,12 +10,12 @@ use fastrand::Rng;
 
 use super::possible::{Problem, Why};
 use super::world::{
-    Action, CUSTOMERS, Class, Compare, Divided, Duty, Field, Gone, Id, KeyForm, Link, Made, OnDelete, Role,
-    Row, STAND_IN, Shape, Table, To, Val, When, World,
+    Action, CUSTOMERS, Class, Compare, Divided, Duty, Field, Gone, Id, KeyForm, Link, Made, OnDelete, Own,
+    Role, Row, STAND_IN, Shape, Table, To, Treatment, Val, When, World,
 };
 
 const NAMES: [&str; 5] = ["ash", "birch", "cedar", "elm", "fir"];
-/// What stands in the column that divides a table.
+/// The values of the column by which a table is divided into classes.
 pub(super) const KINDS: [&str; 3] = ["a", "b", "c"];
 
 fn chance(rng: &mut Rng, percent: u32) -> bool {
@@ -26,26 +26,37 @@ fn pick<T: Clone>(rng: &mut Rng, list: &[T]) -> T {
     list[rng.usize(0..list.len())].clone()
 }
 
-/// A shape that the check lets pass.
+/// A shape that the check accepts.
 pub(super) fn shape(rng: &mut Rng) -> Shape {
     loop {
         let mut shape = drawn(rng);
         for _ in 0..80 {
             let problems = [shape.problems(), shape.doubts()].concat();
-            if problems.is_empty() {
+            if !problems.is_empty() {
+                let problem = problems[rng.usize(0..problems.len())];
+                mend(rng, &mut shape, problem);
+                continue;
+            }
+            // What is said of the other treatment is mended there.
+            let of_other = shape.by_the_other().filter(|other| !other.problems().is_empty());
+            let Some(mut other) = of_other else {
                 shape.drop_idle_needs();
                 return shape;
-            }
+            };
+            let problems = other.problems();
             let problem = problems[rng.usize(0..problems.len())];
-            mend(rng, &mut shape, problem);
+            mend(rng, &mut other, problem);
+            shape = other.by_the_other().unwrap_or(other);
         }
     }
 }
 
-/// A shape with a single thing about it that the check refuses.
+/// A shape with exactly one problem, so that the check refuses it.
 pub(super) fn impossible(rng: &mut Rng) -> (Shape, Problem) {
     loop {
         let mut shape = shape(rng);
+        // It is said of one treatment.
+        shape.other = None;
         let class = rng.usize(0..shape.classes.len());
         let links = shape.classes[class].links.len();
         match rng.u32(0..4) {
@@ -72,7 +83,7 @@ pub(super) fn impossible(rng: &mut Rng) -> (Shape, Problem) {
     }
 }
 
-/// Whether it is refused however the check looks at it.
+/// Whether the check certainly refuses this problem. In some cases the check may also accept it.
 fn is_certain(shape: &Shape, problem: Problem) -> bool {
     let link = problem.link.map(|l| &shape.classes[problem.class].links[l]);
     let never_deleted = {
@@ -86,9 +97,9 @@ fn is_certain(shape: &Shape, problem: Problem) -> bool {
     };
     match (problem.why, link) {
         _ if never_deleted => false,
-        // It is said of the class that goes.
+        // The check reports this problem for another class: the one whose rows may be deleted.
         (Why::RestIsTied, _) => false,
-        // A column that no foreign key describes is a column like others; some ends are understood without a word.
+        // Without a foreign key, the check cannot know that the column is a link. Some ends need no line in the map.
         (Why::NothingSaid, Some(link)) => {
             link.foreign_key.is_some() && link.hangs.is_empty() && !shape.ends_by_schema
         }
@@ -113,7 +124,7 @@ fn any_action(rng: &mut Rng) -> Action {
     }
 }
 
-/// Changes one thing that may be in the way.
+/// Changes one thing that may cause the problem.
 fn mend(rng: &mut Rng, shape: &mut Shape, problem: Problem) {
     let Problem { class, link, why } = problem;
     if why == Why::NeedsCustomers || (why == Why::ValueUnderDuty && chance(rng, 80)) {
@@ -163,7 +174,7 @@ fn mend(rng: &mut Rng, shape: &mut Shape, problem: Problem) {
     }
 }
 
-/// Changes a column in all classes of the table that have it.
+/// Changes a link in all classes of the table that have its column.
 fn set_column(shape: &mut Shape, class: usize, link: usize, set: impl Fn(&mut Link)) {
     let (table, name) = (shape.classes[class].table, shape.classes[class].links[link].name.clone());
     for class in shape.classes.iter_mut().filter(|class| class.table == table) {
@@ -196,8 +207,15 @@ fn drawn(rng: &mut Rng) -> Shape {
         action: pick(rng, &[Action::Delete, Action::Anonymise]),
     };
     let ends_by_schema = chance(rng, 30);
-    let shape =
-        Shape { tables: vec![customers], classes: vec![customer], duties: Vec::new(), ends_by_schema };
+    let shape = Shape {
+        tables: vec![customers],
+        classes: vec![customer],
+        duties: Vec::new(),
+        ends_by_schema,
+        treatment: "x",
+        own: Own::default(),
+        other: None,
+    };
     let mut draft = Draft { rng, shape };
     let classes = draft.rng.usize(1..=5);
     for name in &NAMES[..classes] {
@@ -209,6 +227,7 @@ fn drawn(rng: &mut Rng) -> Shape {
     draft.add_fields_of_others();
     draft.add_duties();
     draft.drop_keys();
+    draft.add_treatment();
     draft.shape
 }
 
@@ -221,7 +240,7 @@ impl Draft<'_> {
         self.rng.usize(0..self.shape.tables.len())
     }
 
-    /// A link of a class to a table, with a column as it may be.
+    /// A random link of a class to a table.
     fn link(&mut self, class: usize, to: usize, role: Role) -> Link {
         let of = &self.shape.classes[class];
         let name = format!("{}_{}", of.name, of.links.len());
@@ -308,26 +327,26 @@ impl Draft<'_> {
         let name = name.to_owned();
         self.shape.classes.push(Class { name, table, when: When::Always, links: Vec::new(), fields, action });
         match self.rng.u32(0..22) {
-            // Directly, or through another class.
+            // A class that belongs to its customer directly or through another class.
             0..=4 => {
                 let link = self.link(class, earlier, Role::Owner);
                 self.push(class, link);
             }
-            // Handed over to the stand-in.
+            // A class that is handed over to the stand-in.
             5 => {
                 let mut link = self.link(class, 0, Role::Owner);
                 link.gone = link.gone.filter(|gone| *gone == Gone::StandIn);
                 self.push(class, link);
                 self.shape.classes[class].action = Action::Reassign { or_delete: self.rng.bool() };
             }
-            // A tree: first the parent, then the owner.
+            // A tree: the first owner link leads to the parent, the second to another table.
             6 => {
                 for to in [table, earlier] {
                     let link = self.link(class, to, Role::Owner);
                     self.push(class, link);
                 }
             }
-            // A tree in which everybody has what hangs below what they have.
+            // A tree with shared parents: a person who has a record also has the records below it.
             7 => {
                 for (to, role) in [(earlier, Role::Owner), (table, Role::Shared)] {
                     let link = self.link(class, to, role);
@@ -342,7 +361,7 @@ impl Draft<'_> {
                     self.push(class, link);
                 }
             }
-            // Links of others lead to it.
+            // A class to which shared links of other classes lead.
             12..=15 => {
                 if self.chance(35) {
                     let link = self.link(class, 0, Role::Owner);
@@ -363,7 +382,7 @@ impl Draft<'_> {
                 let link = self.value_link(class, role);
                 self.push(class, link);
             }
-            // The first of a key and a value, or of two keys.
+            // A class with two owner links: a key and a value, or two keys. The first that is not empty counts.
             _ => {
                 let link = self.link(class, earlier, Role::Owner);
                 self.push(class, link);
@@ -377,7 +396,8 @@ impl Draft<'_> {
         }
     }
 
-    /// Links by which nothing hangs: other ends, diamonds, circles of classes, customers who know customers.
+    /// Adds links that make nobody an owner: links to other people's records, diamonds, circles of classes, and
+    /// customers with links to customers.
     fn add_ends(&mut self) {
         for class in 1..self.shape.classes.len() {
             for _ in 0..pick(self.rng, &[0, 0, 1, 2]) {
@@ -402,7 +422,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Contacts of customers in the customers' table, or rows there that are nobody's business.
+    /// Adds a second class in the customers' table (contacts of customers), or rows there that no class claims.
     fn divide_customers(&mut self) {
         if self.chance(80) {
             return;
@@ -427,7 +447,7 @@ impl Draft<'_> {
         self.shape.classes[CUSTOMERS].when = When::Null;
         self.shape.tables[0].classes.push(class);
         self.shape.tables[0].divided = Divided::ByLink(column);
-        // Who leads to the table leads to both, by a foreign key, and hands nothing over.
+        // A link to this table may now lead to either class. It needs a foreign key, and cannot lead to the stand-in.
         for class in &mut self.shape.classes {
             for link in class.links.iter_mut().filter(|link| link.to == 0 && link.value.is_none()) {
                 link.foreign_key = link.foreign_key.or(Some(OnDelete::Nothing));
@@ -437,13 +457,13 @@ impl Draft<'_> {
         }
     }
 
-    /// A second class in the table of a class, or rows there that are nobody's business.
+    /// Adds a second class in the table of a class, or rows there that no class claims.
     fn divide(&mut self) {
         for class in 1..self.shape.classes.len() {
             let table = self.shape.classes[class].table;
             let by_name =
                 |link: &Link| link.to == table && link.value.is_none() && link.foreign_key.is_none();
-            // A link without a foreign key says a class, and leads to no second one.
+            // A link without a foreign key names a class, so it cannot lead to a second class.
             if table == 0 || self.chance(70) || self.shape.links().any(|(_, _, link)| by_name(link)) {
                 continue;
             }
@@ -481,7 +501,7 @@ impl Draft<'_> {
             self.typed(class, &mut other);
             self.shape.classes.push(other);
             self.shape.tables[table].classes.push(second);
-            // What hangs from whose links lead to the one hangs so from the other, too.
+            // A link that shares records of the first class shares records of the second class too.
             for link in self.shape.classes.iter_mut().flat_map(|class| &mut class.links) {
                 if link.hangs.contains(&class) {
                     link.hangs.insert(second);
@@ -490,7 +510,7 @@ impl Draft<'_> {
         }
     }
 
-    /// The owner is of one class in some rows, and of another class in others.
+    /// Makes the owner link lead to one class in some rows, and to another class in other rows.
     fn typed(&mut self, class: usize, other: &mut Class) {
         let Some(link) = other.links.first().filter(|link| link.role == Role::Owner && link.value.is_none())
         else {
@@ -514,8 +534,8 @@ impl Draft<'_> {
         other.links[0].hangs.clear();
     }
 
-    /// Fields that belong to the person at the far end of a link: of one link, or of two. A customer's own record may have
-    /// such fields, too.
+    /// Adds fields that belong to the person to whom a link leads. There may be one or two of them, also in a
+    /// customer's own record.
     fn add_fields_of_others(&mut self) {
         let customers_are_alone = self.shape.tables[0].classes.len() == 1;
         for class in &mut self.shape.classes {
@@ -532,7 +552,7 @@ impl Draft<'_> {
         }
     }
 
-    /// A table that no link leads to needs no primary key.
+    /// Removes the primary key of some tables to which no link leads.
     fn drop_keys(&mut self) {
         for table in 1..self.shape.tables.len() {
             let led_to = self.shape.links().any(|(_, _, link)| link.to == table && link.value.is_none());
@@ -543,11 +563,33 @@ impl Draft<'_> {
         }
     }
 
+    /// Another treatment: weaker or stronger, with other lines.
+    fn add_treatment(&mut self) {
+        if self.chance(40) {
+            return;
+        }
+        let mut actions: Vec<Action> = Vec::new();
+        for (c, class) in self.shape.classes.iter().enumerate() {
+            let own = self.rng.u32(0..100);
+            actions.push(match c {
+                CUSTOMERS => {
+                    let mostly = [Action::Delete, Action::Anonymise, Action::Anonymise, Action::Anonymise];
+                    if own < 15 { Action::Keep } else { pick(self.rng, &mostly) }
+                }
+                _ if own < 40 => class.action,
+                _ => any_action(self.rng),
+            });
+        }
+        let writes = actions[CUSTOMERS] == Action::Anonymise;
+        let own = Own { keeps_email: writes && self.chance(60), writes_otherwise: writes && self.chance(60) };
+        self.shape.other = Some(Treatment { name: "y", actions, own });
+    }
+
     fn add_duties(&mut self) {
         for _ in 0..pick(self.rng, &[0, 1, 1, 2]) {
             let mut duty = Duty::default();
             for class in 1..self.shape.classes.len() {
-                // Rows of the customers' table are dated by nothing here.
+                // Rows of the customers' table have no date here.
                 if self.shape.classes[class].table != 0 && self.chance(30) {
                     duty.classes.insert(class);
                 }
@@ -565,15 +607,15 @@ impl Draft<'_> {
 }
 
 fn email(rng: &mut Rng, who: &str) -> String {
-    if chance(rng, 4) {
-        return pick(rng, &["", " "]).to_owned();
+    if chance(rng, 15) {
+        return pick(rng, &["", " ", "\t"]).to_owned();
     }
     let plain = format!("ås{who}@x.org");
     match rng.u32(0..10) {
         0 => plain.to_uppercase(),
         1 => format!("Ås{who}@X.org"),
         2 => format!(" {plain} "),
-        // The same letter, in two characters.
+        // The same letter, written as two characters.
         3 => plain.replace('å', "a\u{30a}"),
         _ => plain,
     }
@@ -588,7 +630,7 @@ fn any_kind(rng: &mut Rng, when: &When) -> Option<&'static str> {
             Some(pick(rng, &others))
         }
         When::NotNull => Some(pick(rng, &KINDS)),
-        // Whatever no class claims by name.
+        // A value that no class names.
         When::Rest => Some("z"),
     }
 }
@@ -597,7 +639,7 @@ fn any_kind(rng: &mut Rng, when: &When) -> Option<&'static str> {
 pub(super) fn world(rng: &mut Rng, shape: &Rc<Shape>) -> World {
     let mut world = World { shape: Rc::clone(shape), rows: BTreeMap::new() };
     let people = rng.u32(2..=4);
-    // Classes to which every row of another class has to lead have a row.
+    // A class needs at least one row if every row of another class has to lead to it.
     let demanded: BTreeSet<usize> = shape
         .links()
         .filter(|(_, _, link)| !link.clearable() && link.value.is_none())
@@ -661,6 +703,10 @@ fn any_to(rng: &mut Rng, world: &World, id: Id, l: usize) -> To {
             (true, _) => To::Nowhere,
             (false, _) => To::Nobody,
         };
+    }
+    let is_text = link.as_text || shape.tables[link.to].key == KeyForm::Text;
+    if link.foreign_key.is_none() && is_text && !link.none && !divides && chance(rng, 10) {
+        return To::Blank;
     }
     if link.foreign_key.is_none() && chance(rng, 4) {
         return To::Row(Id { class: shape.heads(link)[0], n: 90 });

@@ -1,13 +1,15 @@
-//! The laws, said of a world before and after an erasure. They ask how the world is, never how the erasure was worked out.
+//! The laws compare a world before and after an erasure. They look only at the two worlds, and not at how the erasure
+//! was worked out.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use fastrand::Rng;
 
 use super::oracle::{Ids, Oracle, reach};
-use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, Val, World};
+use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, World};
 
-/// Erases some customers from a world: gives what is left, and who was blocked.
+/// Erases some customers from a world. The answer is the world that is left, and the blocked customers.
 pub(super) type Erase<'e> = &'e dyn Fn(&World, &Ids) -> (World, Ids);
 
 macro_rules! ensure {
@@ -18,7 +20,7 @@ macro_rules! ensure {
     };
 }
 
-/// Every law, for some customers of a world.
+/// Checks every law for some customers of a world.
 pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'_>) -> Result<(), String> {
     let (after, blocked) = erase(world, customers);
     a_batch_is_its_customers_in_any_order(world, customers, rng, erase, (&after, &blocked))?;
@@ -31,6 +33,55 @@ pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'
     left.what_a_duty_keeps_is_whole()?;
     left.no_link_dangles()?;
     what_duties_kept_goes_when_they_end(&after, &(customers - &blocked), rng, erase)
+}
+
+/// The laws where some customers have left by one treatment, and the others leave by another.
+pub(super) fn hold_after_another(
+    world: &World,
+    customers: &Ids,
+    rng: &mut Rng,
+    erase: Erase<'_>,
+) -> Result<(), String> {
+    let Some(other) = world.by_the_other() else { return Ok(()) };
+    for (first, second) in [(world, &other), (&other, world)] {
+        let leave = customers.iter().copied().filter(|_| rng.bool()).collect();
+        let (after, _) = erase(first, &leave);
+        let by_another = World { shape: Rc::clone(&second.shape), rows: after.rows };
+        let customers = customers.iter().copied().filter(|_| rng.bool()).collect();
+        hold(&by_another, &customers, rng, erase)
+            .map_err(|what| format!("by {} after {:?} left: {what}", second.shape.treatment, leave))?;
+    }
+    let by = customers.iter().map(|customer| (*customer, if rng.bool() { world } else { &other })).collect();
+    sweeps_come_to_rest(world, by, rng, erase)
+}
+
+/// Everybody leaves by a treatment of their own, in any order. Sweeps then find what was left to others meanwhile, and come to
+/// rest: nothing is left that somebody's treatment would take, unless somebody has it who has not left by that treatment.
+fn sweeps_come_to_rest(
+    world: &World,
+    mut by: Vec<(Id, &World)>,
+    rng: &mut Rng,
+    erase: Erase<'_>,
+) -> Result<(), String> {
+    let mut rows = world.rows.clone();
+    for _ in 0..by.len() + 2 {
+        rng.shuffle(&mut by);
+        let before = rows.clone();
+        for (customer, treated) in &by {
+            let now = World { shape: Rc::clone(&treated.shape), rows };
+            let leave = Ids::from([*customer]);
+            let (after, blocked) = erase(&now, &leave);
+            let left = Left::new(&now, &after, &(&leave - &blocked));
+            left.nobody_elses()
+                .and_then(|()| left.complete())
+                .map_err(|what| format!("of {customer:?} by {}: {what}", now.shape.treatment))?;
+            rows = after.rows;
+        }
+        if rows == before {
+            return Ok(());
+        }
+    }
+    Err("the sweeps do not come to rest".to_owned())
 }
 
 /// When the duties have ended, those who left are treated again: for what the duties kept, in any order.
@@ -73,7 +124,7 @@ fn a_batch_is_its_customers_in_any_order(
     Ok(())
 }
 
-/// What differs between two worlds, row by row.
+/// The differences between two worlds, row by row.
 pub(super) fn difference(one: &World, other: &World) -> String {
     let ids: BTreeSet<&Id> = one.rows.keys().chain(other.rows.keys()).collect();
     let differ = ids.into_iter().filter(|id| one.rows.get(id) != other.rows.get(id));
@@ -81,16 +132,16 @@ pub(super) fn difference(one: &World, other: &World) -> String {
     said.collect()
 }
 
-/// A world, and the same after some customers left.
+/// A world, and the same world after some customers left.
 struct Left<'w> {
     oracle: Oracle<'w>,
     before: &'w World,
     after: &'w World,
-    /// Records with `goes` or `same` at one who left, or at a row that is gone.
+    /// Records whose `goes` or `same` link leads to a customer who left, or to a deleted row.
     along: Ids,
-    /// What hangs from those who left, and from what went along.
+    /// The records that belong to the customers who left, or to a record that went along.
     touched: Ids,
-    /// What somebody who stays still has, over rows that are there.
+    /// The records that somebody who stays still has, through rows that still exist.
     had: Ids,
     whole: Ids,
     needed: Ids,
@@ -119,7 +170,8 @@ impl<'w> Left<'w> {
         self.along.contains(&id) || (self.touched.contains(&id) && !self.had.contains(&id))
     }
 
-    /// Somebody who stays has the record by the value of a link: without the value nobody would know that any more.
+    /// Whether somebody who stays has the record by the value of this link. Without the value, nobody could see any
+    /// more that this person has the record.
     fn waits(&self, id: Id, nth: usize) -> bool {
         let link = &self.before.shape.classes[id.class].links[nth];
         let heads = self.oracle.heads(id, nth);
@@ -130,7 +182,8 @@ impl<'w> Left<'w> {
         self.before.shape.action(id)
     }
 
-    /// A cell changes only in a due record, in a field of what is due, or in a link to a deleted row.
+    /// A cell changes only in three cases: its record is due, its field belongs to somebody who is due, or it is a
+    /// link to a deleted row.
     fn nobody_elses(&self) -> Result<(), String> {
         for (id, was) in &self.before.rows {
             let due = self.is_due(*id);
@@ -144,7 +197,9 @@ impl<'w> Left<'w> {
             for (n, field) in class.fields.iter().enumerate() {
                 let of_value = field.of.is_some_and(|nth| class.links[nth].value.is_some());
                 let with_value = |nth| of_due(nth) || (of_value && due && !self.waits(*id, nth));
-                let may = field.of.map_or(due, with_value) && class.action != Action::Keep;
+                let may = field.of.map_or(due, with_value)
+                    && class.action != Action::Keep
+                    && !self.before.shape.keeps(*id, n);
                 ensure!(
                     is.val[n] == was.val[n] || may,
                     "{} of {id:?} changed, and is nobody's who left",
@@ -166,7 +221,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// What is due is treated, unless a duty or the policy keeps it.
+    /// Everything that is due is treated, unless a duty or the policy keeps it.
     fn complete(&self) -> Result<(), String> {
         for (id, is) in &self.after.rows {
             let class = &self.before.shape.classes[id.class];
@@ -179,7 +234,7 @@ impl<'w> Left<'w> {
             let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
             for (n, field) in class.fields.iter().enumerate() {
                 ensure!(
-                    is.val[n] == Val::Erased || !field.of.map_or(due, of_due),
+                    is.val[n].is_erased() || !field.of.map_or(due, of_due) || self.before.shape.keeps(*id, n),
                     "{} of {id:?} is still there",
                     field.column
                 );
@@ -187,7 +242,7 @@ impl<'w> Left<'w> {
             for (nth, link) in class.links.iter().enumerate() {
                 let is_there = matches!(is.to[nth], To::Value(_));
                 ensure!(!is_there || !of_due(nth), "{} of {id:?} still names who left", link.name);
-                // Whoever has the record by the value, and stays, needs it.
+                // The value stays if somebody who stays has the record by this value.
                 let hangs = link.role != Role::End && self.oracle.counts(*id, nth);
                 let waits = hangs
                     && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
@@ -202,7 +257,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// What a duty keeps is there letter by letter, and so is what it needs.
+    /// A record that a duty keeps is unchanged. A record that it needs still exists, with its links.
     fn what_a_duty_keeps_is_whole(&self) -> Result<(), String> {
         for id in &self.whole {
             let (was, is) = (&self.before.rows[id], self.after.rows.get(id));
@@ -218,7 +273,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// A link leads to no deleted row, unless the map says that it may.
+    /// No link leads to a deleted row, unless the map allows it.
     fn no_link_dangles(&self) -> Result<(), String> {
         for (id, row) in &self.after.rows {
             for (nth, link) in self.before.shape.classes[id.class].links.iter().enumerate() {
@@ -234,7 +289,7 @@ impl<'w> Left<'w> {
         Ok(())
     }
 
-    /// Where it is unclear whose a record is, nothing of it is touched, nor of anything that it leads to.
+    /// If it is unclear whose a record is, the record is not changed. No record to which it leads is changed either.
     fn what_is_unclear_stays(&self, blocked: &Ids, customers: &Ids) -> Result<(), String> {
         let mut chains = self.oracle.leading();
         chains.extend(self.oracle.hanging().iter().map(|(a, b)| (*b, *a)));
@@ -251,7 +306,8 @@ impl<'w> Left<'w> {
     }
 }
 
-/// What duties keep whole, and what that needs: record by record, along the links.
+/// The records that duties keep whole, and the records that those need. They are found record by record, along the
+/// links.
 fn what_duties_keep(world: &World) -> (Ids, Ids) {
     let heads = |id: Id, nth: usize| match &world.rows[&id].to[nth] {
         To::Row(head) if world.rows.contains_key(head) => Some(*head),

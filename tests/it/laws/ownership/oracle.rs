@@ -1,30 +1,32 @@
-//! Whose a record is, and what becomes of it: the semantics, slow and plain.
+//! The semantics in slow and simple code: whose a record is, and what happens to it.
 //!
-//! Nothing here is clever. Sets are made from scratch at every question, and a set is everything that can be reached along
-//! pairs. A [`Twist`] leaves out or changes one line, to show that the laws notice.
+//! Every question computes its sets from scratch. Such a set is everything that can be reached along pairs of
+//! records. A [`Twist`] leaves out or changes one line, to show that the laws notice it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::broken::Twist;
-use super::world::{Action, CUSTOMERS, EMAIL, Gone, Id, Link, Made, NAME, Role, STAND_IN, To, Val, World};
+use super::world::{
+    Action, CUSTOMERS, EMAIL, Gone, Id, Link, Made, NAME, Own, Role, STAND_IN, To, Val, World,
+};
 
 pub(super) type Ids = BTreeSet<Id>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
-    /// It is not due, or the policy keeps its class.
+    /// The record is not due, or the policy keeps its class.
     Stays,
-    /// A duty keeps it byte for byte.
+    /// A duty keeps the record, byte for byte.
     Kept,
-    /// A record that stays needs it: it is anonymised, and its links stay.
+    /// A record that stays needs this record. So this record is anonymised, and its links stay.
     Tombstone,
     Anonymised,
     Reassigned,
     Deleted,
 }
 
-/// A link of a record, and what it leads to.
+/// A link of one record (`foot`) that leads to another record (`head`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrow<'w> {
     pub(super) foot: Id,
@@ -39,10 +41,15 @@ pub(super) struct Oracle<'w> {
     twist: Option<Twist>,
 }
 
-/// What an erasure comes to, before anything is written.
+/// What an erasure will do, before anything is changed.
 pub(super) struct Fates {
     pub(super) fate: BTreeMap<Id, Fate>,
     pub(super) due: Ids,
+}
+
+/// What a treatment writes to a field of a customer's own record.
+fn written(own: Own, field: usize) -> Val {
+    if own.writes_otherwise && field == NAME { Val::Otherwise } else { Val::Erased }
 }
 
 /// Everything that can be reached from the start along the pairs.
@@ -82,13 +89,14 @@ impl<'w> Oracle<'w> {
         self.twist == Some(twist)
     }
 
-    /// A link leads to one record, or nowhere. NULL, `none` values and keys that no row has lead nowhere. A value leads to
-    /// the customer who has it; several customers who have it make it unclear.
+    /// The records to which a link leads: one or none. NULL, `none` values and keys that no row has lead nowhere. A
+    /// value leads to the customer who has it. If several customers have it, the link leads to all of them, and the
+    /// record is unclear.
     pub(super) fn heads(&self, record: Id, nth: usize) -> Vec<Id> {
         let link = &self.world.shape.classes[record.class].links[nth];
         match (&self.world.rows[&record].to[nth], link.value) {
             (To::Row(head), _) if self.world.rows.contains_key(head) => vec![*head],
-            // A blank value is no value: two people without an address are not one.
+            // A blank value counts as no value: two people without an address are not the same person.
             (To::Value(value), Some(_)) if value.trim().is_empty() && !self.is(Twist::BlankValuesLead) => {
                 Vec::new()
             }
@@ -98,7 +106,7 @@ impl<'w> Oracle<'w> {
                 };
                 let has = |id: &Id| match &self.world.rows[id].val[EMAIL] {
                     Val::Text(email) => fold(email) == fold(value),
-                    Val::Erased => false,
+                    Val::Erased | Val::Otherwise => false,
                 };
                 self.customers().filter(has).collect()
             }
@@ -110,10 +118,15 @@ impl<'w> Oracle<'w> {
         self.world.rows.keys().copied().filter(|id| id.class == CUSTOMERS && *id != STAND_IN)
     }
 
-    /// The owner link is the first one of the class that is not empty. Another one does not count.
+    /// Whether a link counts. Of the owner links of a record, only the first that is not empty counts. Links that are
+    /// not owner links always count.
     pub(super) fn counts(&self, foot: Id, nth: usize) -> bool {
         let links = &self.world.shape.classes[foot.class].links;
-        let before = |nth: usize| links[nth].role == Role::Owner && !self.world.is_empty_link(foot, nth);
+        let is_empty = |nth: usize| {
+            let is_blank = self.world.rows[&foot].to[nth] == To::Blank;
+            self.world.is_empty_link(foot, nth) && !(is_blank && self.is(Twist::BlankLinksAreFilled))
+        };
+        let before = |nth: usize| links[nth].role == Role::Owner && !is_empty(nth);
         links[nth].role != Role::Owner || !(0..nth).any(before)
     }
 
@@ -127,8 +140,9 @@ impl<'w> Oracle<'w> {
         }
     }
 
-    /// Pairs: the second hangs from the first. A record hangs from what its owner link and its shared links lead to; what a
-    /// link leads to hangs from the record that the link starts at, if the class there names the link as `shared`.
+    /// Pairs of records where the second belongs to the first. A record belongs to the records to which its owner
+    /// link and its shared links lead. It also works the other way: if the class of the `head` names the link as
+    /// `shared`, the `head` belongs to the `foot`.
     pub(super) fn hanging(&self) -> Vec<(Id, Id)> {
         let mut pairs = Vec::new();
         for arrow in &self.arrows {
@@ -142,18 +156,18 @@ impl<'w> Oracle<'w> {
         pairs
     }
 
-    /// Pairs: a link leads from the first to the second.
+    /// Pairs of records where a link leads from the first to the second.
     pub(super) fn leading(&self) -> Vec<(Id, Id)> {
         self.arrows.iter().map(|arrow| (arrow.foot, arrow.head)).collect()
     }
 
-    /// Persons are the customers. The stand-in is none.
+    /// The people are the customers. The stand-in is not one of them.
     pub(super) fn people(&self) -> Ids {
         self.customers().chain(self.is(Twist::StandInIsAPerson).then_some(STAND_IN)).collect()
     }
 
-    /// Whether fields of a record are written when what one of its links leads to is due: fields of the link, or the value
-    /// by which the link finds its person.
+    /// Whether the record has something that is erased when the other end of one of its links is due. This may be a
+    /// field that belongs to the link, or the value by which the link finds its person.
     pub(super) fn has_fields_of(&self, record: Id, due: &Ids) -> bool {
         let class = &self.world.shape.classes[record.class];
         let has_fields = |nth: usize| {
@@ -164,23 +178,38 @@ impl<'w> Oracle<'w> {
             .any(|nth| self.heads(record, nth).iter().any(|head| due.contains(head)))
     }
 
-    /// Who is at the end of a way from the record has it.
+    /// The people who have a record: everybody to whom it belongs, directly or through other records.
     pub(super) fn has(&self, record: Id) -> Ids {
         &reach([record], &turned(&self.hanging())) & &self.people()
     }
 
-    /// A customer has left when the own record is gone or shows it. No ledger is asked.
+    /// A customer has left when the own record is gone or shows it. No ledger is asked. The record shows it if it holds what
+    /// the treatment of this erasure writes there, or what some treatment writes that leaves nothing personal there.
     pub(super) fn has_left(&self, customer: Id) -> bool {
-        // A field of somebody else's is written when that person leaves.
-        let is_asked = |n: usize| n == NAME || self.is(Twist::OthersFieldsHideWhoLeft);
-        let shows = |row: &super::world::Row| {
-            row.val.iter().enumerate().all(|(n, value)| *value == Val::Erased || !is_asked(n))
+        let shape = &self.world.shape;
+        let this = (shape.classes[CUSTOMERS].action != Action::Keep).then_some(shape.own);
+        let other =
+            shape.by_the_other().filter(|other| other.is_strong() || self.is(Twist::WeakTreatmentsShow));
+        let other = other.filter(|_| !self.is(Twist::OnlyThisTreatmentShows)).map(|other| other.own);
+        let shows = |row: &super::world::Row, own: Own| {
+            row.val.iter().enumerate().all(|(n, value)| match n {
+                NAME => *value == written(own, n),
+                EMAIL => value.is_erased() || own.keeps_email,
+                // A field of somebody else's is written when that person leaves.
+                _ => value.is_erased() || !self.is(Twist::OthersFieldsHideWhoLeft),
+            })
         };
-        self.world.rows.get(&customer).is_none_or(shows) && !self.is(Twist::NobodyHasLeft)
+        let row = self.world.rows.get(&customer);
+        row.is_none_or(|row| this.iter().chain(&other).any(|own| shows(row, *own)))
+            && !self.is(Twist::NobodyHasLeft)
     }
 
-    /// *Whole:* what a duty keeps, and over the links in its `needs` what those records lead to, and so on; never the
-    /// customers' own record. *Needed:* the whole, and over all links what those lead to, and so on.
+    /// The records that are whole, and those that are needed.
+    ///
+    /// *Whole* are the records that a duty keeps, and the records to which they lead over the links in its `needs`,
+    /// and so on. A customer's own record is never whole.
+    ///
+    /// *Needed* are the whole records, and the records to which they lead over any link, and so on.
     pub(super) fn kept(&self) -> (Ids, Ids) {
         let mut whole = Ids::new();
         for duty in &self.world.shape.duties {
@@ -199,7 +228,7 @@ impl<'w> Oracle<'w> {
             }
             whole.extend(reach(under.map(|(id, _)| *id), &needs));
         }
-        // A value needs no row that has it too.
+        // A link by value does not need the row with the same value.
         let by_key = || self.arrows.iter().filter(|arrow| arrow.link.value.is_none());
         let leading: Vec<(Id, Id)> = by_key().map(|arrow| (arrow.foot, arrow.head)).collect();
         let mut needed = reach(whole.iter().copied(), &leading);
@@ -213,10 +242,10 @@ impl<'w> Oracle<'w> {
     pub(super) fn fates(&self, leave: &Ids) -> Fates {
         let hanging = self.hanging();
         let (whole, needed) = self.kept();
-        // Who stays: everybody but those who leave and those who have left.
+        // The people who stay: everybody who does not leave and has not left before.
         let stay: Ids =
             self.people().into_iter().filter(|p| !leave.contains(p) && !self.has_left(*p)).collect();
-        // What goes along: records with `goes` or `same` at an end that leaves.
+        // The records that go along: their `goes` or `same` link leads to somebody who leaves.
         let goes: Vec<&Arrow<'_>> = self
             .arrows
             .iter()
@@ -225,7 +254,7 @@ impl<'w> Oracle<'w> {
         let mut along: Ids =
             goes.iter().filter(|arrow| leave.contains(&arrow.head)).map(|arrow| arrow.foot).collect();
         loop {
-            // A record that goes along and is deleted lets go of what hangs from it.
+            // If a record goes along and is deleted, nobody has other records through it any more.
             let deleted = |id: &Id| {
                 along.contains(id) && !needed.contains(id) && self.world.shape.action(*id) == Action::Delete
             };
@@ -235,8 +264,8 @@ impl<'w> Oracle<'w> {
             if self.is(Twist::SharedGoesWithTheFirst) {
                 had.clear();
             }
-            // Due: what those who leave have, and what hangs from what goes along, less what somebody who stays has; and
-            // what goes along, whoever has it.
+            // Due are the records that belong to somebody who leaves or to a record that goes along, unless somebody
+            // who stays has them. The records that go along are always due.
             let mut due = &reach(leave.union(&along).copied(), &hanging) - &had;
             if self.is(Twist::AlongUnlessHad) {
                 due.extend(along.difference(&had));
@@ -245,7 +274,7 @@ impl<'w> Oracle<'w> {
             }
             let fate: BTreeMap<Id, Fate> =
                 self.world.rows.keys().map(|id| (*id, self.fate(*id, &due, &whole, &needed))).collect();
-            // A row that is deleted leaves, too: what goes with it is found, and round again.
+            // A deleted row leaves too. The records that go along with it are added, and the loop runs again.
             let more: Ids = goes
                 .iter()
                 .filter(|arrow| fate[&arrow.head] == Fate::Deleted && !along.contains(&arrow.foot))
@@ -258,8 +287,8 @@ impl<'w> Oracle<'w> {
         }
     }
 
-    /// Kept byte for byte if whole. Else by the line of the class: keep, anonymise; delete or reassign, but if needed a
-    /// tombstone.
+    /// What happens to a record. A due record that is whole is kept byte for byte. Otherwise the policy's action for
+    /// its class applies. But if the record is needed, it becomes a tombstone instead of being deleted or reassigned.
     fn fate(&self, id: Id, due: &Ids, whole: &Ids, needed: &Ids) -> Fate {
         match self.world.shape.action(id) {
             _ if !due.contains(&id) => Fate::Stays,
@@ -272,8 +301,8 @@ impl<'w> Oracle<'w> {
         }
     }
 
-    /// Records of which it is unclear whose they are: a value that leads to several customers, a `same` that leads to two
-    /// people. The value of an owner link behind one that is not empty tells nothing.
+    /// The records whose owner is unclear: a value leads to several customers, or a `same` link connects two people.
+    /// An owner link that does not count is ignored.
     pub(super) fn unclear(&self) -> Ids {
         let mut unclear = Ids::new();
         let mut before: Option<&Arrow<'_>> = None;
@@ -293,7 +322,7 @@ impl<'w> Oracle<'w> {
         unclear
     }
 
-    /// Everybody to whom a chain of links leads from an unclear record is blocked, nobody else.
+    /// The blocked people: everybody to whom a chain of links leads from an unclear record.
     pub(super) fn blocked(&self) -> Ids {
         if self.is(Twist::NobodyIsBlocked) {
             return Ids::new();
@@ -305,7 +334,7 @@ impl<'w> Oracle<'w> {
         &reach(self.unclear(), &chains) & &self.people()
     }
 
-    /// The world after the erasure of some customers, and who of them is blocked.
+    /// The world after the erasure of some customers, and those of them who are blocked.
     pub(super) fn erase(&self, customers: &Ids) -> (World, Ids) {
         let blocked = customers & &self.blocked();
         let leave = &(customers & &self.people()) - &blocked;
@@ -315,13 +344,14 @@ impl<'w> Oracle<'w> {
         for (&id, before) in self.world.rows.iter().filter(|(id, _)| fate[id] != Fate::Deleted) {
             let class = &self.world.shape.classes[id.class];
             let mut row = before.clone();
-            // In whole records, and in classes that are kept, nothing is written.
+            // Whole records, and records of classes that are kept, do not change.
             let may_write = (!whole.contains(&id) || self.is(Twist::WholeIsWritten))
                 && (class.action != Action::Keep || self.is(Twist::KeptClassesAreWritten));
             let is_due = |nth: usize| self.heads(id, nth).iter().any(|head| due.contains(head));
             let with_record = matches!(fate[&id], Fate::Anonymised | Fate::Tombstone | Fate::Reassigned);
-            // The value of a link is written with its record, and when the person is due to whom it leads, whoever has the
-            // record. Only a value by which somebody who stays has the record waits for that person.
+            // The value of a link is erased with its record. It is also erased when the person to whom it leads is
+            // due, whoever has the record. There is one exception: if somebody who stays has the record by this
+            // value, the value stays until that person leaves.
             let by_value = |nth: usize| {
                 let is_theirs = class.links[nth].role != Role::End
                     && self.counts(id, nth)
@@ -333,15 +363,17 @@ impl<'w> Oracle<'w> {
             };
             // A field is written with its record; one of a link when what the link leads to is due, whoever has the record; one
             // of a link by value with the value.
-            for (field, value) in class.fields.iter().zip(&mut row.val) {
-                let written = match field.of {
+            for (n, (field, value)) in class.fields.iter().zip(&mut row.val).enumerate() {
+                let stays = self.world.shape.keeps(id, n);
+                let is_written = match field.of {
                     None => with_record,
                     Some(_) if self.is(Twist::FieldsOfOthersGoWithTheRecord) => with_record,
                     Some(nth) if class.links[nth].value.is_some() => by_value(nth),
                     Some(nth) => is_due(nth) && (with_record || !self.is(Twist::FieldsOfOthersWait)),
                 };
-                if may_write && written {
-                    *value = Val::Erased;
+                if may_write && is_written && !stays {
+                    let own = if id.class == CUSTOMERS { self.world.shape.own } else { Own::default() };
+                    *value = written(own, n);
                 }
             }
             for (nth, _) in class.links.iter().enumerate().filter(|(_, link)| link.value.is_some()) {
@@ -354,7 +386,7 @@ impl<'w> Oracle<'w> {
                 if fate[&id] == Fate::Reassigned && arrow.link.role == Role::Owner {
                     *to = To::Row(STAND_IN);
                 } else if fate[&arrow.head] == Fate::Deleted && !self.is(Twist::LinksStay) {
-                    // Links to rows that are deleted are written as `ends` says, in whosever record they stand.
+                    // Links to deleted rows are changed as `ends` says, whoever has the record.
                     match arrow.link.gone {
                         Some(Gone::Clear | Gone::Goes | Gone::Same) => *to = To::Cleared,
                         Some(Gone::StandIn) => *to = To::Row(STAND_IN),

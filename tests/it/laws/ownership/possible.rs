@@ -1,4 +1,4 @@
-//! What the check refuses: what can be told from map, schema and policy, before a row is looked at.
+//! What the check refuses. It knows only the map, the schema and the policy, and reads no rows.
 
 use std::collections::BTreeSet;
 
@@ -6,34 +6,38 @@ use super::world::{Action, CUSTOMERS, Class, Divided, Gone, KeyForm, Link, Role,
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Why {
-    /// A link leads to mapped rows, and the map does not say what that means.
+    /// A link leads to mapped rows, but the map does not say what happens when they go.
     NothingSaid,
-    /// The record may stay while what the link leads to is deleted, and `ends` cannot be carried out.
+    /// The record may stay while the row to which the link leads is deleted, and the action in `ends` is not
+    /// possible.
     CannotLetGo,
-    /// `goes` or `same` on the customers' own record, on a class that is handed over, or on one that is kept while the other
-    /// end is deleted.
+    /// `goes` or `same` in the wrong place: on the customers' own record, on a class that is handed over, or on a
+    /// class that is kept while the other end is deleted.
     CannotGoAlong,
-    /// The other end of a `same`, or this one, is shared.
+    /// A record at one end of a `same` link may be shared.
     SameIsShared,
-    /// A link to the stand-in that does not lead to customers alone.
+    /// `ends` names the stand-in, but the link does not lead only to customers.
     StandInElsewhere,
-    /// Handed over, and not directly a customer's, or shared.
+    /// A class is handed over, but it is shared or does not belong directly to a customer.
     CannotHandOver,
-    /// The value of a link is in a class that is kept, or handed over.
+    /// A link by value is in a class that is kept or handed over.
     ValueStays,
-    /// A record by value may be kept by a duty, or be needed by one.
+    /// A duty may keep or need a record that finds its owner by a value.
     ValueUnderDuty,
     /// A duty needs the customers' own record.
     NeedsCustomers,
-    /// An owner link that may be cleared, with another one behind it: clearing it would make a new way.
+    /// An owner link may be cleared, and another owner link comes after it. Then the second link would count, and the
+    /// record would get a new owner.
     FirstMakesAWay,
+    /// A shared record is treated, and nothing in the customers' own records shows who has left.
+    NoSign,
     /// The classes of the table are told apart by the only column of the link.
     DividesTheTable,
-    /// Rows of the table that no class claims, and a foreign key to what may be deleted.
+    /// The table has rows that no class claims, and a foreign key to rows that may be deleted.
     RestIsTied,
 }
 
-/// Why a shape is impossible, with the class and the link where that is.
+/// Why a shape is impossible, with the class and the link of the problem.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Problem {
     pub(super) class: usize,
@@ -54,7 +58,7 @@ impl Shape {
         self.links().any(|(_, _, link)| link.hangs.contains(&class))
     }
 
-    /// Whether a record of the class has at most one link by which it hangs.
+    /// Whether at most one link gives a record of the class an owner.
     fn hangs_once(&self, class: usize) -> bool {
         let ways = self.classes[class].links.iter().filter(|link| link.role != Role::End);
         ways.count() <= 1 && !self.is_named_as_shared(class)
@@ -85,8 +89,9 @@ impl Shape {
         }
     }
 
-    /// A class by value that a duty keeps: the policy lets its records go when the duty is over, whoever has them by then. That
-    /// can be said of records that are one person's, and to which nothing leads.
+    /// Whether a class by value expires at the end of its duty. The policy then deletes the records when the duty
+    /// ends, whoever has them by then. This is possible if each record belongs to one person and no link leads to the
+    /// records.
     pub(super) fn expires_by_itself(&self, class: usize) -> bool {
         let table = self.classes[class].table;
         self.classes[class].links.iter().any(|link| link.value.is_some())
@@ -96,9 +101,9 @@ impl Shape {
             && self.classes[class].links.iter().all(|link| link.hangs.is_empty())
     }
 
-    /// Whether a record may stay, or stay for a while, when what the link leads to is deleted.
+    /// Whether a record may stay, at least for a while, when the row to which the link leads is deleted.
     fn may_outlive_its_head(&self, class: usize, link: &Link) -> bool {
-        // Whoever the first owner link leads to is the only owner.
+        // If the first owner link leads somewhere, this is the only owner.
         let mut owners = self.classes[class].links.iter().filter(|other| other.role == Role::Owner);
         let is_first = owners.next().is_some_and(|first| std::ptr::eq(first, link));
         let goes_with_it = match link.role {
@@ -114,7 +119,7 @@ impl Shape {
         }
     }
 
-    /// Whether records of the class hang by their owner links alone, one at a time.
+    /// Whether only owner links give records of the class an owner. Of these only one counts in each record.
     fn is_exclusive(&self, class: usize) -> bool {
         !self.is_named_as_shared(class)
             && self.classes[class].links.iter().all(|link| link.role != Role::Shared)
@@ -170,7 +175,7 @@ impl Shape {
                 return Some(Why::CannotLetGo);
             }
             let clears = matches!(link.gone, Some(Gone::Clear | Gone::Goes | Gone::Same));
-            // Of a link of two columns one tells the classes apart, and the other one is cleared.
+            // If a link has two columns, one of them divides the table, and only the other one is cleared.
             let table = &self.tables[class.table];
             let divides = table.divided == Divided::ByLink(link.name.clone()) && table.key != KeyForm::Pair;
             if clears && divides {
@@ -202,12 +207,18 @@ impl Shape {
                 return Some(Why::CannotHandOver);
             }
         }
+        if self.classes[CUSTOMERS].action == Action::Keep
+            && class.action != Action::Keep
+            && !self.is_single(c, &mut BTreeSet::new())
+        {
+            return Some(Why::NoSign);
+        }
         let is_under_duty = self.duties.iter().any(|duty| duty.classes.contains(&c));
         (is_under_duty && self.hangs_from_a_value(c)).then_some(Why::ValueUnderDuty)
     }
 
-    /// Whether records of the class hang from others that are found by a value, and not by a value of their own: that way to
-    /// them is lost with the value.
+    /// Whether records of the class have no value of their own, but belong to records that find their owner by a
+    /// value. When that value is erased, the way to these records is lost.
     fn hangs_from_a_value(&self, class: usize) -> bool {
         let is_by_value = |class: usize| {
             let mut ways = self.classes[class].links.iter().filter(|link| link.role != Role::End);
@@ -225,7 +236,7 @@ impl Shape {
         !has_value && above.into_iter().any(|holder| holder != class && is_by_value(holder))
     }
 
-    /// Leaves out what no duty can need, because none of its records leads there.
+    /// Removes links from the `needs` of a duty if no record of the duty leads to them.
     pub(super) fn drop_idle_needs(&mut self) {
         let mut duties = std::mem::take(&mut self.duties);
         for duty in &mut duties {
@@ -244,8 +255,8 @@ impl Shape {
         self.duties = duties;
     }
 
-    /// What would never be asked for: an end that could not be carried out, if what it leads to were ever deleted. The check
-    /// may refuse it or let it pass.
+    /// Lines of `ends` that are not possible, but would matter only if the other end were deleted. The check may
+    /// refuse or accept them.
     pub(super) fn doubts(&self) -> Vec<Problem> {
         let cannot = |link: &Link| match link.gone {
             Some(Gone::Clear) if link.value.is_some() => link.role != Role::End,
@@ -258,7 +269,7 @@ impl Shape {
         cannot.map(|(class, l, _)| Problem { class, link: Some(l), why: Why::CannotLetGo }).collect()
     }
 
-    /// Everything that is impossible about it.
+    /// All problems of the shape.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (c, class) in self.classes.iter().enumerate() {

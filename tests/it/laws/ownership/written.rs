@@ -1,4 +1,5 @@
-//! A world as a host has it: tables and rows of SQLite, a map and a policy in TOML; and what the cells must be afterwards.
+//! A world in the form that a host uses: SQLite tables and rows, a map and a policy in TOML. It also checks the cells
+//! after an erasure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,14 +11,14 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::generated::KINDS;
 use super::world::{
-    Action, CUSTOMERS, Class, Compare, Divided, Gone, Id, KeyForm, Link, Made, OnDelete, Role, Row, STAND_IN,
-    Shape, Table, To, Val, When, World,
+    Action, CUSTOMERS, Class, Compare, Divided, Gone, Id, KeyForm, Link, Made, OnDelete, Own, Role, Row,
+    STAND_IN, Shape, Table, To, Val, When, World,
 };
 
-/// The numbers of rows that no class claims.
+/// The numbers of the rows that no class claims.
 const UNCLAIMED: [u32; 2] = [80, 81];
 
-/// A shape in the words of SQL, of a map and of a policy.
+/// A shape as a schema in SQL, a map and a policy.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
     pub(super) schema: String,
@@ -38,15 +39,15 @@ several_tenants = { ignore = "one" }
 not_archived = { ignore = "none" }
 "#;
 
-/// What is written to names and addresses. A customer's own record shows by a placeholder, by a token, or by both that the
-/// customer has left.
+/// What is written over names and addresses. A customer's own record must show that the customer has left: by a
+/// placeholder, by a token, or by both.
 const SIGNS: [&str; 3] = [
     "name = { placeholder = \"Anonymised {date}\" }\nemail = \"token\"\n",
     "name = { placeholder = \"Anonymised {date}\" }\nemail = \"remove\"\n",
     "name = \"remove\"\nemail = \"token\"\n",
 ];
 
-/// The same shape can be written in more than one way; the dice choose.
+/// Writes a shape. The same shape can be written in several ways, and `rng` chooses one.
 pub(super) fn written(rng: &mut Rng, shape: &Shape) -> Written {
     Written { schema: schema(rng, shape), map: map(rng, shape), policy: policy(rng, shape) }
 }
@@ -59,7 +60,7 @@ pub(super) fn key_columns(table: &Table) -> Vec<&'static str> {
     }
 }
 
-/// The columns of a link: two where it leads to a key of two.
+/// The columns of a link. It has two if it leads to a key of two columns.
 fn columns(shape: &Shape, link: &Link) -> Vec<String> {
     if link.value.is_none() && shape.tables[link.to].key == KeyForm::Pair {
         vec![format!("{}_part", link.name), format!("{}_code", link.name)]
@@ -90,7 +91,7 @@ pub(super) fn key(table: &Table, n: u32) -> Vec<Sql> {
     }
 }
 
-/// The links of all classes of a table, each column once.
+/// The links of all classes of a table. Each column appears once.
 fn links_of<'s>(shape: &'s Shape, table: &Table) -> Vec<&'s Link> {
     let mut seen = BTreeSet::new();
     let links = table.classes.iter().flat_map(|class| &shape.classes[*class].links);
@@ -174,7 +175,7 @@ fn gone(gone: Gone) -> &'static str {
     }
 }
 
-/// Where a link leads that no foreign key describes.
+/// How the map describes where a link without a foreign key leads.
 fn leads(shape: &Shape, link: &Link) -> Option<String> {
     if let Some(compare) = link.value {
         let compare = match compare {
@@ -188,7 +189,8 @@ fn leads(shape: &Shape, link: &Link) -> Option<String> {
         return None;
     }
     let to = &shape.tables[link.to];
-    // A class means its own rows alone; of a table that several classes divide, the table means all of them.
+    // A link to a class leads only to the rows of that class. If several classes divide a table, a link to the table
+    // leads to all its rows.
     let mut leads = match (to.classes.as_slice(), key_columns(to).as_slice()) {
         ([class], _) => format!("to = \"{}\"", shape.classes[*class].name),
         (_, [key]) => format!("table = \"{}\", key = \"{key}\"", to.name),
@@ -207,7 +209,7 @@ fn leads(shape: &Shape, link: &Link) -> Option<String> {
     Some(leads)
 }
 
-/// A link where a class names it: by its name, or with all that is to be said of it.
+/// A link as a class names it: only by its name, or with its full description.
 fn named(shape: &Shape, link: &Link) -> String {
     match leads(shape, link) {
         Some(leads) if !link.named => format!("{{ column = \"{}\", {leads} }}", link.name),
@@ -233,7 +235,7 @@ fn links(shape: &Shape) -> String {
     if text.is_empty() { text } else { format!("[links]\n{text}") }
 }
 
-/// Whether the map may leave the end out, because it is what would be taken for it.
+/// Whether the map may leave out the end, because it is the default.
 fn is_understood(shape: &Shape, link: &Link) -> bool {
     let by_schema = matches!(
         (link.gone, link.foreign_key),
@@ -265,7 +267,7 @@ fn ends(rng: &mut Rng, shape: &Shape, class: &Class) -> String {
     if ends.is_empty() { String::new() } else { format!("ends = {{ {} }}\n", ends.join(", ")) }
 }
 
-/// The column that tells the classes of a table apart.
+/// The column by which a table is divided into classes.
 fn dividing(table: &Table) -> String {
     match &table.divided {
         Divided::ByLink(link) if table.key == KeyForm::Pair => format!("{link}_part"),
@@ -306,7 +308,7 @@ fn fields(shape: &Shape, c: usize, class: &Class) -> String {
     if shape.is_dated(c) {
         fields.push("made_on = \"not personal\"".to_owned());
     }
-    // A key of text is classified like any other text.
+    // A text key has to be classified like any other text.
     let key = match shape.tables[class.table].key {
         KeyForm::Text => Some("id"),
         KeyForm::Pair => Some("code"),
@@ -397,13 +399,21 @@ fn map(rng: &mut Rng, shape: &Shape) -> String {
     for table in shape.tables.iter().filter(|table| table.ignored) {
         writeln!(map, "[ignore]\n{} = {{ rest = \"suppliers and templates\" }}", table.name).unwrap();
     }
-    // One head is enough for all tables that are ignored in part.
+    // One `[ignore]` heading is enough for all tables that are partly ignored.
     let (first, rest) = map.split_once("[ignore]\n").unwrap_or((&map, ""));
     if rest.is_empty() { map } else { format!("{first}[ignore]\n{}", rest.replace("[ignore]\n", "")) }
 }
 
 fn policy(rng: &mut Rng, shape: &Shape) -> String {
-    let signs = SIGNS[rng.usize(0..SIGNS.len())];
+    let other = shape.by_the_other();
+    let both = || std::iter::once(shape).chain(&other);
+    // Where the address stays, or the treatments write different words, the name has to show who has left.
+    let signs = if both().any(|shape| shape.own.keeps_email || shape.own.writes_otherwise) {
+        &SIGNS[..2]
+    } else {
+        &SIGNS[..]
+    };
+    let signs = signs[rng.usize(0..signs.len())];
     let mut policy = format!("{POLICY}[anonymise]\n{signs}username = \"remove\"\n");
     for (d, duty) in shape.duties.iter().enumerate() {
         let classes: Vec<String> =
@@ -425,23 +435,38 @@ fn policy(rng: &mut Rng, shape: &Shape) -> String {
         )
         .unwrap();
     }
-    policy.push_str("[treatments.x]\n");
-    for class in &shape.classes {
-        let action = match class.action {
-            Action::Delete => "\"delete\"",
-            Action::Anonymise => "\"anonymise\"",
-            Action::Keep => "{ keep = \"statistics\" }",
-            Action::Reassign { or_delete: false } => "\"reassign\"",
-            Action::Reassign { or_delete: true } => "{ action = \"reassign\", else = \"delete\" }",
-        };
-        writeln!(policy, "{} = {action}", class.name).unwrap();
-    }
+    both().for_each(|shape| policy.push_str(&treatment(shape)));
     policy.push_str("[expire]\n");
     for (c, class) in shape.classes.iter().enumerate().filter(|(c, _)| shape.expires_by_itself(*c)) {
         assert_ne!(c, CUSTOMERS);
         writeln!(policy, "{} = {{ after = \"duty\", action = \"delete\" }}", class.name).unwrap();
     }
     policy
+}
+
+fn treatment(shape: &Shape) -> String {
+    let mut text = format!("[treatments.{}]\n", shape.treatment);
+    for (c, class) in shape.classes.iter().enumerate() {
+        let own = if c == CUSTOMERS { shape.own } else { Own::default() };
+        let action = match class.action {
+            Action::Anonymise if own.keeps_email && own.writes_otherwise => {
+                "{ action = \"anonymise\", keep = { email = \"we may write\" }, fields = { name = \"token\" } }"
+            }
+            Action::Anonymise if own.keeps_email => {
+                "{ action = \"anonymise\", keep = { email = \"we may write\" } }"
+            }
+            Action::Anonymise if own.writes_otherwise => {
+                "{ action = \"anonymise\", fields = { name = \"token\" } }"
+            }
+            Action::Delete => "\"delete\"",
+            Action::Anonymise => "\"anonymise\"",
+            Action::Keep => "{ keep = \"statistics\" }",
+            Action::Reassign { or_delete: false } => "\"reassign\"",
+            Action::Reassign { or_delete: true } => "{ action = \"reassign\", else = \"delete\" }",
+        };
+        writeln!(text, "{} = {action}", class.name).unwrap();
+    }
+    text
 }
 
 /// When a customer joined: by this the facts of a store tell which row they are of.
@@ -488,6 +513,7 @@ fn link_cells(shape: &Shape, link: &Link, to: &To) -> Vec<(String, Sql)> {
     let values = match to {
         To::Row(head) => key(&shape.tables[link.to], head.n),
         To::Nobody => vec![nobody(shape, link)],
+        To::Blank => vec![Sql::Text(" ".to_owned())],
         To::Value(value) => vec![Sql::Text(value.clone())],
         To::Nowhere | To::Cleared | To::Erased => vec![Sql::Null; columns.len()],
     };
@@ -537,7 +563,7 @@ pub(super) fn create(world: &World, written: &Written, path: &Path) {
     transaction.commit().unwrap();
 }
 
-/// The statements that date every record so long ago that no duty keeps it.
+/// The statements that set the date of every record so far in the past that no duty keeps the record.
 pub(super) fn end_duties(shape: &Shape) -> String {
     let is_dated = |table: &&Table| table.classes.iter().any(|class| shape.is_dated(*class));
     let dated = shape.tables.iter().filter(is_dated);
@@ -546,7 +572,7 @@ pub(super) fn end_duties(shape: &Shape) -> String {
     each.join("\n")
 }
 
-/// Every cell of the database. A row with a key that nobody gave is an error.
+/// Every cell of the database. A row with an unknown key is an error.
 pub(super) fn read(shape: &Shape, path: &Path) -> Result<Cells, String> {
     let connection = Connection::open(path).unwrap();
     let mut cells = Cells::new();
@@ -568,7 +594,7 @@ pub(super) fn read(shape: &Shape, path: &Path) -> Result<Cells, String> {
     Ok(cells)
 }
 
-/// Holds the cells of a database against a world, both before an erasure and after it.
+/// Compares the cells of a database with a world. Both are given before and after an erasure.
 pub(super) fn compare(before: &World, is: &World, was: &Cells, cells: &Cells) -> Result<(), String> {
     let shape = &before.shape;
     let mut expected: BTreeSet<(usize, u32)> = was.keys().copied().collect();
@@ -590,7 +616,7 @@ pub(super) fn compare(before: &World, is: &World, was: &Cells, cells: &Cells) ->
             let may = ids.map_or(Allowed::Same, |id| allowed(before, is, *id, column));
             let holds = match &may {
                 Allowed::Same => value == old,
-                // NULL may be what is written.
+                // NULL may be the new value.
                 Allowed::Erased => value != old || *value == Sql::Null,
                 Allowed::One(values) => values.contains(value),
             };
@@ -602,7 +628,7 @@ pub(super) fn compare(before: &World, is: &World, was: &Cells, cells: &Cells) ->
     Ok(())
 }
 
-/// What a cell may hold.
+/// What a cell may contain after an erasure.
 #[derive(Debug)]
 enum Allowed {
     Same,
@@ -625,7 +651,7 @@ fn allowed(before: &World, is: &World, id: Id, column: &str) -> Allowed {
             To::Erased => Allowed::Erased,
             To::Cleared if link.none && link.nullable => Allowed::One(vec![Sql::Null, nobody(shape, link)]),
             To::Cleared if link.none => Allowed::One(vec![nobody(shape, link)]),
-            // The column that tells the classes apart stays; with the other one NULL the link leads nowhere.
+            // The column that divides the table stays. The other one becomes NULL, so the link leads nowhere.
             To::Cleared if column == dividing(&shape.tables[class.table]) => Allowed::Same,
             _ => Allowed::One(vec![value]),
         };

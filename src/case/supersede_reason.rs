@@ -16,7 +16,7 @@ use crate::treatment::TreatmentName;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Because {
+pub enum SupersedeReason {
     /// The customer does not exist any more.
     NoCustomer,
     /// Another customer has the same id now.
@@ -34,7 +34,7 @@ pub enum Because {
     },
     /// The approval was already used for another case.
     Used,
-    /// The host did not register one of its own strategies, or registered another version.
+    /// This program lacks one of the host's own strategies, or has another version of it.
     Strategy {
         /// The strategy.
         name: String,
@@ -43,11 +43,11 @@ pub enum Because {
         /// The registered version, if any.
         found: Option<u32>,
     },
-    /// The policy decides otherwise for the customer now.
+    /// The policy's decision for the customer is now another one.
     NotDue(NotDue),
     /// The customer is due for the same reason, but the plan would differ.
     Plan(Changed),
-    /// The gateway's adapter has the key of another account than the plan or the review.
+    /// The gateway's adapter uses the key of another account than the plan or the review.
     Account {
         /// The gateway.
         gateway: GatewayName,
@@ -66,11 +66,11 @@ pub enum Because {
     },
     /// A profile of a review has changed since the review.
     Profile(ProfileChanged),
-    /// Copies whose removal was planned have changed since.
+    /// Backup copies have changed since their removal was planned.
     Copies(CopiesChanged),
 }
 
-/// What the policy decides for a customer who is not due.
+/// The policy's decision for a customer who is not due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -89,7 +89,7 @@ pub enum NotDue {
         /// Whether facts or records cannot be read.
         unreadable: bool,
     },
-    /// The policy says `sweep = false`, and nobody asked for the erasure.
+    /// The policy says `sweep = false`, and nobody requested the erasure.
     SweepOff,
     /// No trigger applies.
     NoTrigger,
@@ -120,7 +120,7 @@ pub enum ProfileChanged {
     Owner,
 }
 
-impl Because {
+impl SupersedeReason {
     /// The reason for a mandate that is not valid.
     pub(crate) fn mandate(error: &ApprovalError) -> Self {
         let expired =
@@ -152,38 +152,38 @@ impl Because {
     }
 }
 
-impl fmt::Display for Because {
+impl fmt::Display for SupersedeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCustomer => f.write_str("there is no such customer any more"),
             Self::AnotherCustomer => f.write_str("another customer has this id now, and must not be touched"),
-            Self::BroughtBack => f.write_str("the customer was brought back while the case was open"),
+            Self::BroughtBack => f.write_str("somebody reactivated the customer while the case was open"),
             Self::CustomerChanged => f.write_str("the customer changed in the meantime; plan again"),
             Self::Guard(guard) => write!(f, "{}; {}", guard.why(), guard.way_out()),
             Self::Mandate { expired: Some(at) } => {
                 write!(f, "the approval expired at {at}; approve the plan again")
             }
             Self::Mandate { expired: None } => {
-                f.write_str("the approval does not hold for this plan now; approve the plan again")
+                f.write_str("the approval is not valid for this plan now; approve the plan again")
             }
-            Self::Used => f.write_str("the approval was used for another case before; approve a new plan"),
+            Self::Used => f.write_str("the approval was already used for another case; approve a new plan"),
             Self::Strategy { name, version, found } => {
                 write!(f, "this program has no strategy {name}, version {version}")?;
                 if let Some(found) = found {
                     write!(f, ", but has version {found} of this strategy")?;
                 }
-                f.write_str("; give it to EngineBuilder::strategies, or plan again under the policy of today")
+                f.write_str("; give it to EngineBuilder::strategies, or plan again under today's policy")
             }
             Self::NotDue(not_due) => write!(f, "{not_due}"),
             Self::Plan(changed) => write!(f, "{changed}"),
             Self::Account { gateway, planned: Some(planned) } => write!(
                 f,
-                "the key of the adapter of {gateway} is not of account {planned}, with which the plan was made; give it \
+                "the adapter of {gateway} uses the key of another account; the plan was made with account {planned}: give the adapter \
                  that account's key"
             ),
             Self::Account { gateway, planned: None } => write!(
                 f,
-                "the key of the adapter of {gateway} is of another account than before; give it the one from before, or \
+                "the adapter of {gateway} uses the key of another account than before; give it the former key, or \
                  plan again"
             ),
             Self::NoAdapter { gateway } => {
@@ -219,7 +219,9 @@ impl fmt::Display for NotDue {
                 }
                 Ok(())
             }
-            Self::SweepOff => f.write_str("nothing to do: the policy's sweep is off, and nobody asked"),
+            Self::SweepOff => {
+                f.write_str("nothing to do: the policy's sweep is off, and there is no request")
+            }
             Self::NoTrigger => f.write_str("nothing to do: no trigger of the policy applies"),
             Self::NoDate(trigger) => {
                 write!(f, "nothing to do: the customer has no date from which {trigger} counts")
@@ -231,9 +233,12 @@ impl fmt::Display for NotDue {
                 write!(f, "nothing to do: the policy has no treatment {treatment}")
             }
             Self::TreatedBefore(case) => {
-                write!(f, "nothing to do: treated the same way in case {case}, and nothing is missing")
+                write!(
+                    f,
+                    "nothing to do: case {case} treated the customer in the same way, and nothing is left"
+                )
             }
-            Self::StandIn => f.write_str("nothing to do: the customer stands in for nobody known"),
+            Self::StandIn => f.write_str("nothing to do: the customer is the tenant's \"Unknown Customer\""),
         }
     }
 }
@@ -245,10 +250,10 @@ fn separator(several: &mut bool) -> &'static str {
 impl fmt::Display for ProfileChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Ambiguous => "it may be of several customers by now",
-            Self::Customer => "it is another customer's by now, or nobody's",
-            Self::Findings => "the customer is no more as the review says",
-            Self::Owner => "it names another owner at the gateway",
+            Self::Ambiguous => "the profile may now belong to several customers",
+            Self::Customer => "the profile now belongs to another customer, or to nobody",
+            Self::Findings => "the customer has changed since the review",
+            Self::Owner => "the gateway now names another owner of the profile",
         })
     }
 }

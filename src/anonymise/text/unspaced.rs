@@ -166,13 +166,14 @@ fn numbered(token: &str) -> Vec<String> {
     let (town, numbers) = plain.split_at(plain.find(|c: char| c.is_ascii_digit()).unwrap_or(plain.len()));
     let parts: Vec<&str> = numbers.split('-').collect();
     let mut list = vec![token.to_owned()];
-    if parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())) {
-        if let [district, block, house] = parts.as_slice() {
-            list.push(format!("{town}{district}-{block}-{house}"));
-            list.push(format!("{town}{district}丁目{block}-{house}"));
-            list.push(format!("{town}{district}丁目{block}番{house}号"));
-            list.push(format!("{town}{district}丁目{block}番地{house}"));
-        }
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if let [district, block, house] = parts.as_slice()
+        && parts.iter().all(is_number)
+    {
+        list.push(format!("{town}{district}-{block}-{house}"));
+        list.push(format!("{town}{district}丁目{block}-{house}"));
+        list.push(format!("{town}{district}丁目{block}番{house}号"));
+        list.push(format!("{town}{district}丁目{block}番地{house}"));
     }
     list.dedup();
     list

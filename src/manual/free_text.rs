@@ -5,10 +5,11 @@
 //!
 //! # Measured
 //!
-//! People of fifteen languages are put together from parts, and planted in notes: 500 notes per language and way of writing. Other
-//! sentences in the notes are there to mislead: namesakes, names that are part of a word or of a place, other numbers. *Found* means that
-//! nothing of the mention is left but a title, a label or an ending. *Reported* means that nothing is replaced and the place is counted
-//! for a person to look at. `cargo run --release --example recall` prints the tables.
+//! The measurement generates people of fifteen languages, and inserts them into notes: 500 notes per language and
+//! way of writing. Other sentences in the notes are distractors: namesakes, names that are part of a word or of a
+//! place, other numbers. *Found* means that at most a title, a label or an ending of the mention is left. *Reported*
+//! means that nothing is replaced, but the place is counted, so that an operator can check it. `cargo run --release
+//! --example recall` prints the tables.
 //!
 //! | way of writing | texts | found | reported | a part left | missed without report | found or reported |
 //! |---|--:|--:|--:|--:|--:|--:|
@@ -88,13 +89,15 @@
 //!
 //! # What is looked for
 //!
-//! Every field of a kind that identifies, and dates of birth, postcodes and cities. The value may be text, bytes that are text in UTF-8,
-//! or a number: a database turns digits into a number by itself. A telephone field may hold several numbers with labels and extensions.
-//! An e-mail field may hold `Name <mail>`, and the name is searched for too. A value of fewer than four digits is not looked for.
-//! An address is also looked for as it stands. Zeros in front of a number may be there or not: a column of numbers drops them. Digits of
-//! other scripts are the same digits.
-//! Two names are looked for side by side if both are among the first eight of one value, or among the first sixteen of all fields,
-//! the customer's own record first.
+//! The search uses every field of an identifying kind, and also dates of birth, postcodes and cities. The value may
+//! be a text, bytes with UTF-8 text, or a number, because a database may convert digits into a number. A telephone
+//! field may hold several numbers with labels and extensions. An e-mail field may contain `Name <mail>`, and then the
+//! name is searched for, too. A value of fewer than four digits is not searched for. Two names are searched side by
+//! side in two cases: both are among the first eight names of one value, or among the first sixteen names of all
+//! fields. The fields of the customer's own record come first.
+//!
+//! An address is also searched for exactly as the field holds it. Leading zeros of a number are optional, because a
+//! numeric column drops them. Digits of other scripts are equal to the usual digits.
 //!
 //! # Addresses and numbers of anybody
 //!

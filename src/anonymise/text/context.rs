@@ -344,7 +344,7 @@ fn merge_uncertain(hits: &mut Vec<Hit<'_>>) {
     });
 }
 
-/// The people of whom both speak, if they stand near enough to speak of the same and nobody else can be meant.
+/// The people whom both hits mean, if the hits are near each other, and nobody else can be meant.
 fn together<'m>(text: &[u8], one: &Hit<'m>, other: &Hit<'m>) -> Option<&'m [u32]> {
     let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
     let gap = range(text, first.end, second.start);

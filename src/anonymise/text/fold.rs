@@ -288,8 +288,8 @@ fn digit(c: char) -> Option<u8> {
     Some(b'0' + u8::try_from(code - first).ok()?)
 }
 
-/// Marks that a word may have or lack. In the scripts of India and South-East Asia a mark is a vowel, and in Japanese it
-/// makes another consonant: without marks two words would be one.
+/// Whether a mark is an accent that may be removed. In the scripts of India and South-East Asia, a mark is a vowel,
+/// and in Japanese it changes the consonant. There it is kept, because different words would become equal.
 fn is_dropped_mark(c: char) -> bool {
     let is_letter = matches!(c, '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{3099}' | '\u{309a}');

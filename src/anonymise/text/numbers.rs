@@ -220,7 +220,7 @@ impl Number {
         self.is_certain && !is_doubtful
     }
 
-    /// From where to where it stands in a text, if its last digit is the `n`th of the run.
+    /// The range of the number in a text, if its last digit is the `n`th digit of the run.
     fn place(&self, text: &[u8], run: &[Digit], n: usize) -> Option<(usize, usize)> {
         match self.rule {
             Rule::Phone(prefix) => phones::place(text, run, n, &self.text, prefix),

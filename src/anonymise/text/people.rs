@@ -33,7 +33,7 @@ const BEGINNING: usize = 6;
 /// Words of a phrase before and behind the longest of them.
 const MOST_WORDS: u8 = 24;
 
-/// Letters and digits of a postcode at most.
+/// The maximum number of letters and digits of a postcode.
 const LONGEST_POSTCODE: usize = 10;
 
 /// Legal forms of companies. People often omit them.
@@ -82,7 +82,7 @@ pub(super) enum Role {
     Name(u32),
     /// A name behind so many bytes of another word: `وأحمد`.
     Behind(u32, u8),
-    /// What is left of a name before an ending, and by which rule the ending follows.
+    /// The stem of a name, and the rule for its endings.
     Stem(u32, u16),
     /// A word of an exact identifier: the distance in bytes from the identifier's start, and the identifier's length.
     Exact(u16, u16),
@@ -135,7 +135,8 @@ fn prefixes(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// A mail address folded and without its tag, in two halves: `maud+shop@example.org` is a mail of `maud@example.org`.
+/// An e-mail address, folded and without its tag, in two halves: `maud+shop@example.org` is an address of
+/// `maud@example.org`.
 pub(super) fn mail_form(value: &str) -> Option<(String, String)> {
     let text = folded(value);
     let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['.', ':', '\'']);
@@ -363,7 +364,8 @@ impl People {
         }
     }
 
-    /// The names of a value, in order and without their other spellings. `Ashworth, Maud Ann` begins with the given names.
+    /// The names of a value, in order, without their other spellings. Given names come first, also for `Ashworth,
+    /// Maud Ann`.
     fn tokens(&self, value: &str) -> Vec<u32> {
         let text = folded(value);
         let (last, first) = text.split_once(',').map_or(("", text.as_str()), |(last, first)| (last, first));

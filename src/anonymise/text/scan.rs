@@ -39,7 +39,7 @@ pub(super) enum Form {
     Place,
     /// A name as it stands in its field, every word of which is written with a capital.
     Whole,
-    /// Names side by side that are all words of a language, in small letters.
+    /// Adjacent names that are all words, in small letters.
     Words,
 }
 
@@ -470,7 +470,7 @@ enum Place {
 /// The sign of a mail address, in the address of a web page and with spaces as well.
 const MAIL_SIGNS: [&[u8]; 3] = [b"@", b"%40", b" @ "];
 
-/// Words that stand directly before an address.
+/// Labels that may be directly before an address.
 const MAIL_LABELS: [&[u8]; 9] =
     [b"mail", b"email", b"e-mail", b"mailto", b"epost", b"e-post", b"correo", b"courriel", b"to"];
 
@@ -534,7 +534,7 @@ fn mixed_behind(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((start, start + len))
 }
 
-/// Bytes between two words of a phrase.
+/// The maximum number of bytes between two words of a phrase.
 const PHRASE_GAP: usize = 6;
 
 pub(super) fn word_before(text: &[u8], at: usize) -> Option<(usize, usize)> {

@@ -152,7 +152,7 @@ const LEAST_LETTERS: usize = 3;
 /// Digits of a number that is nobody else's.
 const LONG_NUMBER: usize = 7;
 
-/// A house number: digits, and a letter or none.
+/// A house number: digits, and an optional letter.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct House {
     number: u32,

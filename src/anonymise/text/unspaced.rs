@@ -75,8 +75,7 @@ impl Unspaced {
         }
     }
 
-    /// Adds the words of a place that are in such a script. With its number an address is certain. Numbers that hyphens join are
-    /// one number: `6-10-1` is a district, a block and a house. Up to its first number it is the address of many.
+    /// Adds the words of a place in such a script. An address with its number is certain.
     pub(super) fn add_place(&mut self, person: u32, kind: &Kind, value: &str) {
         let value = folded(value);
         let is_cut = |(at, c): (usize, char)| {
@@ -168,7 +167,9 @@ fn numbered(token: &str) -> Vec<String> {
     let parts: Vec<&str> = numbers.split('-').collect();
     let mut list = vec![token.to_owned()];
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if let ([district, block, house], true) = (parts.as_slice(), parts.iter().all(is_number)) {
+    if let [district, block, house] = parts.as_slice()
+        && parts.iter().all(is_number)
+    {
         list.push(format!("{town}{district}-{block}-{house}"));
         list.push(format!("{town}{district}丁目{block}-{house}"));
         list.push(format!("{town}{district}丁目{block}番{house}号"));
@@ -178,8 +179,8 @@ fn numbered(token: &str) -> Vec<String> {
     list
 }
 
-/// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable. So does a
-/// mark in other scripts.
+/// Whether the last syllable continues after this position. Korean syllables are folded into sounds, and one more
+/// sound makes another syllable. In other scripts, a mark does the same.
 fn goes_on(text: &[u8], at: usize) -> bool {
     let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     let sign = usize::from(matches!(text.get(at), Some(b'-' | b'.' | b':')));

@@ -214,9 +214,7 @@ impl Frame {
             };
             let (nobody, mut gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
             if let Some(circle) = circle {
-                let to_nobody = next().saturating_sub(Self::number(session, &circle.led)?);
-                gone.rows += to_nobody;
-                gone.hanging += if circle.is_in_one { 0 } else { to_nobody };
+                circle.add_to(&mut gone, next(), Self::number(session, &circle.led)?);
             }
             let unsearchable: Vec<_> = texts.iter().map(|(field, ..)| (field.clone(), next())).collect();
             let own = dates.iter().filter(|date| date.class == class.name && counts(date));
@@ -505,6 +503,15 @@ struct Circle {
     led: String,
     /// Rows of the class itself form circles.
     is_in_one: bool,
+}
+
+impl Circle {
+    /// Counts the rows that have an owner and lead to no customer: all rows with an owner, without those that lead to one.
+    fn add_to(&self, gone: &mut Counted, with_owner: u64, led: u64) {
+        let to_nobody = with_owner.saturating_sub(led);
+        gone.rows += to_nobody;
+        gone.hanging += if self.is_in_one { 0 } else { to_nobody };
+    }
 }
 
 /// The condition that a link of the row `x` leads to the "Unknown Customer". The map says "stand-in" for it, so the row is

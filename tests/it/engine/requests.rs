@@ -187,7 +187,8 @@ async fn a_request_counts_by_the_law_and_the_zone_of_its_tenant() {
     ] {
         let mut trial = Trial::new();
         // The rules for everyone are others.
-        trial.host.policy += &format!("\n[tenants.1]\nprivacy_law = '{law}'\ntime_zone = '{zone}'\n");
+        let tenant = format!("\n[tenants.1]\nprivacy_law = '{law}'\ntime_zone = '{zone}'\n");
+        trial.host.policy.push_str(&tenant);
         trial.sql(&insert("r-2", "17").replace("2026-11-02T09:30:00Z", at));
         let engine = trial.engine();
         engine.receive(of_customer("r-1", "17", at)).await.unwrap();

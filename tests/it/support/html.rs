@@ -11,10 +11,8 @@ pub(crate) fn assert_balanced(html: &str) {
             } else {
                 assert!(matches!(closed, "head" | "html"), "{closed} was not opened");
             }
-        } else {
-            if !tag.ends_with('/') {
-                open.push(tag.split(' ').next().unwrap());
-            }
+        } else if !tag.ends_with('/') {
+            open.push(tag.split(' ').next().unwrap());
         }
     }
     assert!(open.is_empty(), "{open:?}");

@@ -723,7 +723,7 @@ fn whoever_asks_again_is_refused_what_is_still_kept() {
         anything_left: false,
         rest: None,
     };
-    let again = decide(&policy, &customer(), &Asked::request(), &[done.clone()], now());
+    let again = decide(&policy, &customer(), &Asked::request(), std::slice::from_ref(&done), now());
     assert!(matches!(again, Decision::Nothing(_)), "{again}");
     let text = refusal(&policy, &again).unwrap();
     assert_says(

@@ -238,8 +238,8 @@ fn right_to_know(drawn: &Drawn, seen: &Seen, told: &Told, language: Language) ->
             if does == Does::KeepsField {
                 let fact = Fact::KeptField(class.into(), field.as_str().into());
                 wanted.push((fact, about(&of("refunds"))));
-                let (field, names) = (field.as_str().into(), false);
-                let lead = Lead::Field { class: class.into(), field, while_kept: false, names };
+                let (field, is_name) = (field.as_str().into(), false);
+                let lead = Lead::Field { class: class.into(), field, while_kept: false, names: is_name };
                 leads.push((lead, about("")));
                 refuses = true;
             } else if does == Does::KeepsYear {
@@ -357,7 +357,7 @@ const SABOTEURS: [Saboteur; 12] = [
         let duties =
             told.classes.iter_mut().filter_map(|of| of.deferred.as_mut()).flat_map(|of| &mut of.duties);
         changed(duties.filter(|of| of.until.is_some()), |of| {
-            of.until = of.until.and_then(|day| day.succ_opt())
+            of.until = of.until.and_then(|day| day.succ_opt());
         })
     }),
     ("what a duty keeps is left out", |told| {

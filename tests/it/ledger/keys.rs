@@ -157,6 +157,6 @@ async fn a_service_that_does_not_answer_stops_everything_and_says_why() {
     assert_eq!((host.dump)(), before, "nothing was touched");
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     let said = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    assert!(said.contains("the service that holds the keys cannot be asked"), "{said}");
+    assert!(said.contains("the service that holds the keys cannot be used"), "{said}");
     assert!(said.contains("the role may not use this key"), "the cause is kept: {said}");
 }

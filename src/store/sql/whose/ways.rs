@@ -510,7 +510,7 @@ impl Ways<'_> {
         let same: Vec<String> = (0..parts).map(|part| format!("pairs.g{part} = down.h{part}")).collect();
         Some(format!(
             "WITH RECURSIVE pairs AS MATERIALIZED ({}), down(class, {}) AS (SELECT {at}, {} FROM {} AS person WHERE TRUE{}{} \
-             UNION SELECT pairs.foot, {} FROM down CROSS JOIN pairs WHERE pairs.head = down.class AND {}) \
+             UNION SELECT pairs.foot, {} FROM down, pairs WHERE pairs.head = down.class AND {}) \
              SELECT count(*) FROM down WHERE class = {start}",
             pairs.join(" UNION ALL "),
             names("h"),

@@ -480,7 +480,10 @@ fn a_template_has_to_say_whose_a_document_is() {
     for template in ["", "invoices", "invoices/c{customer}", "{customer}/{customer}", "{tenant}/{customer}"] {
         let root = archive.shop.store().unwrap();
         let problems = WithDocuments::new(root).documents("note", archive.bucket(), template).unwrap_err();
-        assert!(problems.to_string().contains("does not contain the owner of a document"), "{template}: {problems}");
+        assert!(
+            problems.to_string().contains("does not contain the owner of a document"),
+            "{template}: {problems}"
+        );
     }
     for (class, problem) in [("customer", "is there twice"), ("gateway", "word of the policy's own")] {
         let root = archive.shop.store().unwrap();

@@ -508,9 +508,11 @@ impl Ways<'_> {
         }
         let (at, root) = (root, classes.get(root)?);
         let same: Vec<String> = (0..parts).map(|part| format!("pairs.g{part} = down.h{part}")).collect();
+        // A left join keeps its order: the pairs are searched by what the last step has found. A row without a pair gives
+        // one row of NULLs, of no class.
         Some(format!(
             "WITH RECURSIVE pairs AS MATERIALIZED ({}), down(class, {}) AS (SELECT {at}, {} FROM {} AS person WHERE TRUE{}{} \
-             UNION SELECT pairs.foot, {} FROM down, pairs WHERE pairs.head = down.class AND {}) \
+             UNION SELECT pairs.foot, {} FROM down LEFT JOIN pairs ON pairs.head = down.class AND {}) \
              SELECT count(*) FROM down WHERE class = {start}",
             pairs.join(" UNION ALL "),
             names("h"),

@@ -279,13 +279,15 @@ async fn once_begun_a_case_goes_on_with_the_account_it_was_planned_with() {
     let both = Both::start().await;
     let engine = both.engine();
     let plan = approved(&engine, &"1".into(), &Asked::request()).await;
-    both.authorize_net.gateway.refuse_with("E00106");
+    // As often as the engine tries in one turn.
+    for _ in 0..5 {
+        both.authorize_net.fault("erase", Fault::ErrorBefore(500));
+    }
     let outcome = engine.erase(plan).await.unwrap();
-    // The other gateway has erased its profile by now.
-    let Outcome::Blocked { case, reversible: false, .. } = &outcome else { panic!("{outcome:?}") };
+    let Outcome::Waiting { case, .. } = &outcome else { panic!("{outcome}") };
     both.authorize_net.gateway.account("999");
-    let outcome = engine.retry(case).await.unwrap();
-    let Outcome::Blocked { reason, .. } = &outcome else { panic!("{outcome}") };
+    let outcomes = engine.resumed().await;
+    let [Outcome::Blocked { reason, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
     assert!(reason.contains("made with account 565697"), "{reason}");
     both.authorize_net.gateway.account("565697");
     assert!(engine.retry(case).await.unwrap().certificate().is_some());

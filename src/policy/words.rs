@@ -82,6 +82,19 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
+    /// The word for a class, with the class's own name beside. Without a word, the name alone.
+    pub(crate) fn class_with_name(words: Option<&Self>, class: &ClassName) -> String {
+        match words.and_then(|words| words.name(class.as_str())) {
+            Some(name) if name != class.as_str() => format!("{name} ({class})"),
+            _ => class.to_string(),
+        }
+    }
+
+    /// A text of the policy in the language. Without a translation, the policy's own text.
+    pub(crate) fn text_or_own(words: Option<&Self>, text: &str) -> String {
+        words.and_then(|words| words.text(text)).unwrap_or_else(|| text.to_owned())
+    }
+
     pub(super) fn new(
         language: Language,
         is_own: bool,

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use relinquish::engine::{ReviewPage, SweepEvent};
 use relinquish::plan::letter::Language;
 use relinquish::plan::review::{Review, ReviewedPlan};
+use relinquish::plan::{Blocked, BlockedBy};
 use relinquish::{Engine, Plan};
 
 use super::sweeping::{Shop, Told, day, invoices, now};
@@ -145,4 +146,36 @@ async fn small_shares_and_late_months_are_told() {
     assert!(html.contains("1 von 1.201 Kunden"), "{html}");
     assert!(html.contains("&lt; 0,1 %") && html.contains("Danach: 1."), "{html}");
     assert!(day(-400) + TimeDelta::days(90) > day(-365));
+}
+
+/// The bug: the reason of a record that cannot be read names the record's key, and the page showed a line for each.
+#[tokio::test]
+async fn records_that_cannot_be_read_are_one_line_without_their_keys() {
+    let shop = Shop::new([Some(100)]);
+    let engine = shop.engine("one");
+    let (mut page, _) = page(&engine).await;
+    for key in ["order 700123", "order 700124"] {
+        let by = BlockedBy {
+            guard: None,
+            why: format!("{key} cannot be read").into(),
+            ground: None,
+            way_out: "mend the record".into(),
+            data: [].into(),
+            hold: None,
+        };
+        let blocked = Blocked { trigger: None, since: None, by: vec![by], deferred: [].into() };
+        page.add(&SweepEvent::Blocked {
+            customer: "1".into(),
+            tenant: "north".into(),
+            blocked: Box::new(blocked),
+        });
+    }
+    for language in Language::ALL {
+        let html = page.to_html(language, engine.policy(), now()).unwrap();
+        assert!(!html.contains("7001") && !html.contains("cannot be read</td>"), "{language}: {html}");
+    }
+    let html = page.to_html(Language::English, engine.policy(), now()).unwrap();
+    let blocked = table(&html, "Blocked");
+    assert_eq!((blocked.len(), &*blocked[0][2]), (1, "2"), "{blocked:?}");
+    assert!(blocked[0][1].starts_with("a fact or a record has to be corrected"), "{blocked:?}");
 }

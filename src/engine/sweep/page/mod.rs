@@ -103,7 +103,7 @@ struct DeferredOfClass {
 struct Obstacle {
     /// The guard, or `hold` for a hold that is not a guard. `None` for a fact or record that cannot be read.
     name: Option<String>,
-    /// The reason. `None` if it is this crate's own reason for the guard.
+    /// The reason in the policy's words. `None` if the page has its own words: the reason of a fact or record may name a key.
     why: Option<String>,
 }
 
@@ -113,7 +113,7 @@ impl Obstacle {
         let name = name.or_else(|| by.hold.as_ref().map(|_| "hold".to_owned()));
         let is_known = match &by.guard {
             Some(guard) => guard.why() == by.why && !matches!(guard, Guard::Own(_)),
-            None => by.hold.is_some(),
+            None => true,
         };
         Self { name, why: (!is_known).then(|| by.why.clone().into_owned()) }
     }
@@ -295,17 +295,12 @@ impl Set<'_> {
         apart
     }
 
-    /// The word for a class in the language, with the class's name next to it.
     fn class(&self, class: &ClassName) -> String {
-        match self.names.and_then(|names| names.name(class.as_str())) {
-            Some(name) if name != class.as_str() => format!("{name} ({class})"),
-            _ => class.to_string(),
-        }
+        Dictionary::class_with_name(self.names, class)
     }
 
-    /// A text of the policy in the language. If there is no translation, the policy's own text.
     fn said(&self, text: &str) -> String {
-        self.names.and_then(|names| names.text(text)).unwrap_or_else(|| text.to_owned())
+        Dictionary::text_or_own(self.names, text)
     }
 
     fn summary(&self, html: &mut Html) {
@@ -422,7 +417,10 @@ impl Set<'_> {
             let name = by.name.as_deref();
             let why = match &by.why {
                 Some(why) => self.said(why),
-                None => name.and_then(|name| self.words.guard(name)).unwrap_or_default().to_owned(),
+                None => name
+                    .map_or(Some(self.words.to_correct), |name| self.words.guard(name))
+                    .unwrap_or_default()
+                    .to_owned(),
             };
             let name = name.map_or_else(|| text(self.words.cannot_be_read), code);
             vec![name, text(why), text(self.number(*count))]

@@ -83,17 +83,12 @@ struct Page<'c> {
 }
 
 impl Named<'_> {
-    /// What a class is called, with its own name beside.
     fn class(&self, class: &ClassName) -> String {
-        match self.names.and_then(|names| names.name(class.as_str())) {
-            Some(name) if name != class.as_str() => format!("{name} ({class})"),
-            _ => class.to_string(),
-        }
+        Dictionary::class_with_name(self.names, class)
     }
 
-    /// A text of the policy in the language, or as the policy has it.
     fn said(&self, text: &str) -> String {
-        self.names.and_then(|names| names.text(text)).unwrap_or_else(|| text.to_owned())
+        Dictionary::text_or_own(self.names, text)
     }
 
     fn uncovered(&self, what: &NotCovered) -> String {

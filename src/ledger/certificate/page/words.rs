@@ -793,7 +793,7 @@ mod tests {
     #[test]
     fn every_text_is_in_its_own_language_and_has_the_same_parts() {
         let english = texts("ENGLISH");
-        assert!(english.len() > 140, "{}", english.len());
+        assert!(english.len() >= 149, "{}", english.len());
         for language in ["SWEDISH", "GERMAN"] {
             let other = texts(language);
             assert_eq!(other.keys().collect::<Vec<_>>(), english.keys().collect::<Vec<_>>(), "{language}");

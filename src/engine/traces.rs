@@ -1,8 +1,8 @@
 //! Finds traces and twins: all other places in which a person appears. Each trace is certain, likely or possible, and
 //! has a reason.
 //!
-//! One person may be in a database several times: as a second customer, as a contact of a company, as a guest, as a
-//! customer of another tenant, or in a text. An erasure reaches only the records of one customer. [`Engine::traces`]
+//! One person may be in a database several times. The person may also be a second customer, a contact of a company, a
+//! guest, a customer of another tenant, or a name in a text. An erasure reaches only the records of one customer. [`Engine::traces`]
 //! shows the rest before anything is erased.
 //!
 //! | certainty | reason |

@@ -228,8 +228,8 @@ fn ends(text: &[u8], end: usize) -> bool {
         || matches!(label, b"x" | b"ext" | b"extn" | b"app" | b"dw" | b"int" | b"poste" | b"kl" | b"h")
 }
 
-/// Whether a number can start here. Letters may be before it, as in `Tel020`, but no digits, and no code with
-/// letters.
+/// Whether a number can start here. Letters may stand before it, as in `Tel020`. Digits may not, and a code with letters
+/// may not.
 fn begins(text: &[u8], start: usize) -> bool {
     let letters = letters_before(text, start).len();
     let before = start.checked_sub(letters + 1).and_then(|at| text.get(at));

@@ -522,8 +522,8 @@ async fn whoever_keeps_what_is_said_to_be_gone_gets_no_certificate() {
     assert_eq!(nightly.ledger().last().await.unwrap(), 0, "no entry");
 }
 
-/// The engine looks at what exists, and assumes nothing: which copies exist, which are overdue, and since when none
-/// is left.
+/// The engine looks at the copies and assumes nothing. It sees which copies exist and which are overdue. It also sees
+/// since when none is left.
 #[tokio::test]
 async fn the_horizon_of_a_case_is_what_was_seen() {
     let nightly = Nightly::new();

@@ -176,6 +176,16 @@ async fn a_blocked_case_goes_on_when_a_person_has_done_the_step_by_hand() {
     let case = opened.location().split('?').next().unwrap().to_owned();
     let without = ann.fill(&blocked, &format!("{case}/by-hand"), &[("reason", "")]).await;
     assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY, "evidence is asked for");
+    // The form was opened when another step blocked the case.
+    for what in ["by-hand", "waive"] {
+        let typed = [("reason", "ticket-4711"), ("step", "recipient.archive")];
+        let late = ann.fill(&blocked, &format!("{case}/{what}"), &typed).await;
+        assert_eq!(
+            late.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{what}: the decision is about another step"
+        );
+    }
     let done = ann.fill(&blocked, &format!("{case}/by-hand"), &[("reason", "ticket-4711")]).await;
     let certificate = ann.follow(&done).await;
     assert!(certificate.body.contains("Certificate of erasure") && certificate.body.contains("ticket-4711"));

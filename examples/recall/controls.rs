@@ -10,9 +10,6 @@ use super::people::{Dice, Language, Person};
 #[derive(Clone, Copy)]
 pub(crate) struct Control {
     pub(crate) name: &'static str,
-    /// Whether the text mentions somebody with the same name as the person. Such a mention may be reported.
-    #[allow(dead_code, reason = "the test asks")]
-    pub(crate) has_namesake: bool,
     pub(crate) write: fn(&Person, &mut Dice) -> Option<(Identifiers, String)>,
 }
 
@@ -61,15 +58,13 @@ fn word_name(dice: &mut Dice) -> (&'static str, &'static str) {
 }
 
 pub(crate) const CONTROLS: &[Control] = &[
-    Control { name: "texts about others", has_namesake: false, write: stranger },
+    Control { name: "texts about others", write: stranger },
     Control {
         name: "texts about nobody",
-        has_namesake: false,
         write: |p, d| Some((p.identifiers(), super::nobody(p.language, d))),
     },
     Control {
         name: "a one-letter word before a name that is a word",
-        has_namesake: false,
         write: |p, d| {
             if p.language != Language::English {
                 return None;
@@ -88,7 +83,6 @@ pub(crate) const CONTROLS: &[Control] = &[
     },
     Control {
         name: "surnames that are words, in lower case",
-        has_namesake: false,
         write: |p, d| {
             if p.language != Language::English {
                 return None;
@@ -106,7 +100,6 @@ pub(crate) const CONTROLS: &[Control] = &[
     },
     Control {
         name: "a relative of the same surname",
-        has_namesake: true,
         write: |p, d| {
             let other = another(p, d).filter(|_| p.language.has_spaces())?;
             let text = format!(
@@ -120,7 +113,6 @@ pub(crate) const CONTROLS: &[Control] = &[
     },
     Control {
         name: "the same first name, another surname",
-        has_namesake: true,
         write: |p, d| {
             let other = another(p, d).filter(|_| p.language.has_spaces())?;
             let text = format!(
@@ -134,7 +126,6 @@ pub(crate) const CONTROLS: &[Control] = &[
     },
     Control {
         name: "somebody else's mail with the name in it",
-        has_namesake: false,
         write: |p, d| {
             if !p.language.is_latin() {
                 return None;

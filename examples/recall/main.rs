@@ -1,8 +1,8 @@
 //! Measures how many mentions that are planted in texts are found: `cargo run --release --example recall`.
 //!
-//! It prints the tables of the manual. With the name of a class or a control, it prints the texts in which the
-//! mention was missed without a report, or somebody else was found. With one more word, it prints the texts that were
-//! changed.
+//! It prints the tables of the manual; with `controls`, only the second one. With the name of a class or a control, it
+//! prints the texts in which the mention was missed without a report, or somebody else was found. With one more word,
+//! it prints the texts that were changed.
 
 // The generator is used only by an example and a test, so it may panic.
 #![allow(clippy::indexing_slicing)]
@@ -18,9 +18,10 @@ const TIMES: usize = 500;
 // An example may print.
 #[allow(clippy::print_stdout)]
 fn main() {
-    if let Some(name) = std::env::args().nth(1) {
-        missed(&name);
-        return;
+    match std::env::args().nth(1).as_deref() {
+        Some("controls") => return controls(),
+        Some(name) => return missed(name),
+        None => {}
     }
     println!("| written | texts | found | reported | a part left | missed in silence | found or reported |");
     println!("|---|--:|--:|--:|--:|--:|--:|");
@@ -37,6 +38,12 @@ fn main() {
             score.share()
         );
     }
+    controls();
+}
+
+/// Prints the table of the controls.
+#[allow(clippy::print_stdout)]
+fn controls() {
     println!("\n| texts that do not speak of the person | texts | changed | reported |");
     println!("|---|--:|--:|--:|");
     for control in CONTROLS {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::data_map::{Encoding, Value};
 
 mod alike;
+pub(crate) mod by_content;
 pub mod document;
 mod draw;
 mod encoded;

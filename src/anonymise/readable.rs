@@ -64,6 +64,62 @@ pub(crate) fn redactable(text: &str) -> Result<&str, Unread> {
     }
 }
 
+/// Stands before each character of a [`marked`] text that was a byte outside UTF-8. It has no width, so that a search
+/// reads over it.
+const MARK: char = '\u{206b}';
+
+/// The characters of Windows-1252 for the bytes from 0x80 to 0x9f. Its other characters have the numbers of their
+/// bytes.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
+    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+/// A text with bytes that are not UTF-8, in a form that can be searched: these bytes are read as Windows-1252, the
+/// most frequent other encoding. [`unmarked`] gives the bytes back. `None` if the text has the mark already.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "SQLite has such texts")
+)]
+pub(crate) fn marked(bytes: &[u8]) -> Option<String> {
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        if chunk.valid().contains(MARK) {
+            return None;
+        }
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let place = usize::from(byte.wrapping_sub(0x80));
+            text.extend([MARK, WINDOWS_1252.get(place).copied().unwrap_or(char::from(*byte))]);
+        }
+    }
+    Some(text)
+}
+
+/// The bytes of a [`marked`] text, or of what a search has left of the text.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "SQLite has such texts")
+)]
+pub(crate) fn unmarked(text: &str) -> Vec<u8> {
+    let byte_of = |c: char| {
+        let of_table = WINDOWS_1252.iter().position(|known| *known == c);
+        let byte = of_table.map_or_else(|| u8::try_from(c).ok(), |at| u8::try_from(at + 0x80).ok());
+        byte.filter(|byte| *byte >= 0x80)
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let next = if c == MARK { chars.next() } else { Some(c) };
+        match next.filter(|_| c == MARK).and_then(byte_of) {
+            Some(byte) => bytes.push(byte),
+            // A mark whose character was replaced goes, too.
+            None => bytes.extend(next.into_iter().flat_map(|c| c.to_string().into_bytes())),
+        }
+    }
+    bytes
+}
+
 /// The text of a value that is searched. A number is searched as its digits. NULL has no text.
 pub(crate) fn text_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
@@ -127,6 +183,16 @@ mod tests {
         assert_eq!(text_in(&Value::Blob(b"Sigrid".to_vec())).unwrap().as_deref(), Some("Sigrid"));
         assert_eq!(text_in(&Value::Blob(vec![0xff, 0xd8])), Err(Unread::Bytes));
         assert_eq!(text_in(&Value::Blob(Vec::new())), Ok(None));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_come_back_as_they_were() {
+        let every: Vec<u8> = (0..=u8::MAX).chain(*b"\xc3\xa5 caf\xe9 \xff\xfe").collect();
+        assert_eq!(unmarked(&marked(&every).unwrap()), every);
+        assert_eq!(marked("\u{206b}é".as_bytes()), None);
+        // The name behind the mark was replaced.
+        let less = marked(b"\xc5ke ringde").unwrap().replace("Åke", "[x]");
+        assert_eq!(unmarked(&less), b"[x] ringde");
     }
 
     #[test]

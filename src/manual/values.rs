@@ -11,8 +11,8 @@
 //! length, type, NOT NULL, UNIQUE or CHECK. It also names triggers that would refuse, ignore or change a write. Each
 //! strategy declares what its result reveals about the old value, and a property test checks this.
 //!
-//! A text or a document may be unreadable: bytes, another encoding, no JSON. It then blocks its customer, and only
-//! this customer. The error names class and field. To remove such a value instead, write `otherwise = "remove"`
+//! A text or a document may be unreadable: bytes, or no JSON. It then blocks its customer, and only this customer. A
+//! text that is not UTF-8 is searched for what can be read (see [free text](crate::manual::free_text)). The error names class and field. To remove such a value instead, write `otherwise = "remove"`
 //! beside the action of the class.
 //!
 //! # Documents

@@ -307,6 +307,21 @@ impl Plan {
         }
     }
 
+    /// Writes what the documents and the unreadable values of a field become, if there are any.
+    fn write_contents(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        class: &ClassName,
+        field: &FieldName,
+    ) -> fmt::Result {
+        match self.tally.contents.get(class).and_then(|fields| fields.get(field)) {
+            Some(contents) => {
+                writeln!(f, "      {:<28} by their contents: {}", "", contents.in_words("cannot"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What is left of the person afterwards.
     pub fn residue(&self) -> Residue {
         let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
@@ -344,6 +359,7 @@ impl Plan {
                     "unreadable": described(class.unreadable()),
                     "after_duty": described(class.after_duty()),
                     "uncertain_mentions": self.tally.uncertain.get(name),
+                    "contents": self.tally.contents.get(name),
                     "others": self.tally.others.get(name),
                     "names_others": self.tally.named_others.get(name),
                     "fields_of_nobody": self.tally.nobodys_fields.get(name),
@@ -543,9 +559,13 @@ impl Plan {
         for (field, strategy) in class.fields() {
             writeln!(f, "      {field:<28} {}", strategy.describe())?;
             self.write_uncertain(f, name, field)?;
+            if !class.unreadable().contains_key(field) {
+                self.write_contents(f, name, field)?;
+            }
         }
         for (field, strategy) in class.unreadable() {
             writeln!(f, "      {field:<28} what cannot be read: {}", strategy.describe())?;
+            self.write_contents(f, name, field)?;
         }
         for (field, strategy) in class.after_duty() {
             let what = strategy.describe();
@@ -655,6 +675,7 @@ impl fmt::Display for Plan {
             for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;
                 self.write_uncertain(f, &stays.class, field)?;
+                self.write_contents(f, &stays.class, field)?;
             }
             for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
                 writeln!(f, "      {field:<28} stays: {reason}")?;

@@ -203,10 +203,11 @@
 //! Without a period the field stays as long as its record. Statement, letters and certificate say so, and `check` notes it.
 //!
 //! # What cannot be read
-//! A text that is to be redacted may hold bytes or another encoding, and a document may be no JSON. Such a value cannot be searched, and
-//! may hold the customer's name. It blocks its customer, with class and field, and no other customer.
+//! A text that is to be redacted may hold bytes, and a document may be no JSON. Such a value cannot be searched, and may hold the customer's
+//! name. It blocks its customer, with class and field, and no other customer. A text that is not UTF-8 is searched for what can be read, and
+//! counts as one uncertain mention.
 //!
-//! `otherwise` beside the action of the class, or beside `redact`, says what becomes of such a value instead: `"remove"`, `"clear"`,
+//! `otherwise` beside the action of the class, or beside `redact`, says what becomes of all such values instead: `"remove"`, `"clear"`,
 //! `{ constant = … }` or `{ placeholder = "…" }`. NULL and an empty text never block. A value that a duty keeps is not read. A field that is
 //! not searched is written over, whatever it holds.
 //!

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Kept, Known, ListUncertain, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError,
-    TakeCensus, Tally, TallyRequest, Target, Uncertain, UncertainMention, WhoShares,
+    Batch, ClassTally, ContentsOfFields, CountGroups, Counts, CustomerStore, Deactivated, Deactivation,
+    EraseRequest, Erased, Kept, Known, ListUncertain, Page, PageRequest, Reactivated, Reactivation,
+    RecordStore, StoreError, TakeCensus, Tally, TallyRequest, Target, Uncertain, UncertainMention, WhoShares,
 };
 use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
@@ -294,6 +294,7 @@ impl<R: Repository> ByRecord<R> {
         let (mut kept, mut tombstones) = (BTreeMap::new(), BTreeMap::new());
         let (mut rare, mut alone) = (BTreeMap::new(), BTreeMap::new());
         let mut uncertain = Uncertain::new();
+        let mut contents = BTreeMap::new();
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
         let day = at.map_or(NaiveDate::MIN, |at| treatment.day(at));
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
@@ -314,6 +315,10 @@ impl<R: Repository> ByRecord<R> {
             for (field, count) in counted.into_iter().flatten() {
                 let fields: &mut BTreeMap<_, u64> = uncertain.entry(record.class.clone()).or_default();
                 *fields.entry(field.clone()).or_default() += count;
+            }
+            for (field, outcome) in treatment.by_content(record, standing, map) {
+                let of_class: &mut ContentsOfFields = contents.entry(record.class.clone()).or_default();
+                of_class.entry(field).or_default().count(outcome, 1);
             }
             if treatment.singles_out(record, standing) {
                 *rare.entry(record.class.clone()).or_default() += 1;
@@ -344,7 +349,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, alone, uncertain, others, tombstones, ..Tally::default() })
+        Ok(Tally { classes, kept, rare, alone, uncertain, contents, others, tombstones, ..Tally::default() })
     }
 
     async fn list_uncertain_of(
@@ -421,6 +426,13 @@ impl<R: Repository> ByRecord<R> {
                         counts.otherwise.entry(record.class.clone()).or_default().meanwhile += 1;
                     } else {
                         *counts.classes.entry(record.class.clone()).or_default() += 1;
+                    }
+                }
+                if !is_others_too {
+                    let map = self.repository.data_map();
+                    for (field, outcome) in request.treatment.by_content(&record, standing, map) {
+                        let otherwise = counts.otherwise.entry(record.class.clone()).or_default();
+                        otherwise.contents.entry(field).or_default().count(outcome, 1);
                     }
                 }
                 if change != RecordChange::Nothing {

@@ -262,6 +262,10 @@ impl<S: CustomerStore> WithDocuments<S> {
             let counted = tally.classes.entry(class.clone()).or_default();
             counted.rows += 1;
             counted.due += u64::from(treatment.is_due(&record, standing));
+            for (field, outcome) in treatment.by_content(&record, standing, &self.map) {
+                let of_class = tally.contents.entry(class.clone()).or_default();
+                of_class.entry(field).or_default().count(outcome, 1);
+            }
             if standing == Standing::Kept {
                 let kept: &mut Kept = tally.kept.entry(class.clone()).or_default();
                 kept.rows += 1;
@@ -323,6 +327,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             if !is_kept && standing != Standing::Kept {
                 *counts.classes.entry(class.clone()).or_default() += 1;
             }
+            let contents = treatment.by_content(&record, standing, &self.map);
             match treatment.treat(&record, standing, &request.seed, treatment.day(request.at), 0) {
                 RecordChange::Nothing => {}
                 RecordChange::Delete => documents.delete(&meta.location).await?,
@@ -337,6 +342,11 @@ impl<S: CustomerStore> WithDocuments<S> {
                         return Err(StoreError::Treatment { what });
                     }
                 },
+            }
+            // Counted when it is done: a failure may come in between.
+            for (field, outcome) in contents {
+                let otherwise = counts.otherwise.entry(class.clone()).or_default();
+                otherwise.contents.entry(field).or_default().count(outcome, 1);
             }
         }
         Ok(counts)

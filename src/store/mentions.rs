@@ -219,7 +219,7 @@ pub struct Searched {
 pub struct MentionsPart {
     /// Texts that were read, by tenant.
     pub read: BTreeMap<TenantId, u64>,
-    /// Texts that cannot be read, by tenant: bytes, or text in another encoding. They were not searched.
+    /// Texts that cannot be read, by tenant: bytes, or text in another encoding. They were not changed.
     pub unreadable: BTreeMap<TenantId, u64>,
     /// The results for the people who were found, by person.
     pub of: BTreeMap<usize, MentionCounts>,

@@ -52,7 +52,8 @@ pub mod sqlite;
 mod stores;
 
 pub use crate::treatment::{
-    ClassTally, Counts, Keepers, Kept, Leftover, Leftovers, MentionCounts, Otherwise, Tally, Uncertain,
+    ClassTally, Contents, ContentsOfFields, Counts, Keepers, Kept, Leftover, Leftovers, MentionCounts,
+    Otherwise, Tally, Uncertain,
 };
 pub use beside::Beside;
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};

@@ -25,7 +25,8 @@ pub struct MentionCounts {
     pub changed: u64,
     /// The number of mentions that may mean the person, and stay. An operator should check them.
     pub uncertain: u64,
-    /// The number of texts that could not be read. They were not searched.
+    /// The number of texts that could not be read. They were not changed. In a text in another encoding, whoever is
+    /// named in what can be read counts as uncertain.
     pub unreadable: u64,
     /// The number of texts that mention the person, but could not be written. If it is not 0, the case does not
     /// continue.

@@ -23,6 +23,7 @@ use crate::data_map::{
 use crate::digest::Digest;
 use crate::name::open_name;
 
+mod by_content;
 mod group;
 mod kept;
 mod lead;
@@ -38,6 +39,7 @@ mod tally;
 mod texts;
 mod under_duty;
 
+pub use by_content::{Contents, ContentsOfFields};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::by_content::ContentsOfFields;
 use super::leftover::{self, Leftovers};
 use crate::data_map::{ClassName, FieldName};
 
@@ -39,6 +40,9 @@ pub struct Tally {
     /// check them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
+    /// What documents and unreadable values would become, by class and field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: BTreeMap<ClassName, ContentsOfFields>,
     /// Records that another, remaining customer also owns, by class. They stay with that customer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<ClassName, u64>,
@@ -81,8 +85,8 @@ pub struct Counts {
     pub leftovers: Leftovers,
 }
 
-/// What else was done to records of a class, beside the class's action. Except for `named_others` and
-/// `nobodys_fields`, each record counts once.
+/// What else was done to records of a class, beside the class's action. Except for `named_others`, `nobodys_fields`
+/// and `contents`, each record counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Otherwise {
@@ -108,6 +112,10 @@ pub struct Otherwise {
     /// the far end of the link, and the link led nowhere.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub nobodys_fields: BTreeMap<String, u64>,
+    /// What documents and unreadable values became, by field. They were counted in the transaction that wrote them,
+    /// right before it wrote them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: ContentsOfFields,
     /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
@@ -117,16 +125,16 @@ pub struct Otherwise {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
 impl Otherwise {
-    /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others, and
-    /// records with fields of nobody, are counted where they were treated.
+    /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others,
+    /// records with fields of nobody, and values by what they became are counted where they were treated.
     fn is_nothing(&self) -> bool {
-        let Self { shared, named_others, nobodys_fields, .. } = self.clone();
-        *self == Self { shared, named_others, nobodys_fields, ..Self::default() }
+        let Self { shared, named_others, nobodys_fields, contents, .. } = self.clone();
+        *self == Self { shared, named_others, nobodys_fields, contents, ..Self::default() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -143,6 +151,9 @@ impl Otherwise {
             for (link, count) in others {
                 *mine.entry(link.clone()).or_default() += count;
             }
+        }
+        for (field, contents) in &other.contents {
+            self.contents.entry(field.clone()).or_default().add(contents);
         }
     }
 }
@@ -252,6 +263,7 @@ impl Tally {
         self.rare.extend(other.rare);
         self.alone.extend(other.alone);
         self.uncertain.extend(other.uncertain);
+        self.contents.extend(other.contents);
         self.others.extend(other.others);
         self.named_others.extend(other.named_others);
         self.nobodys_fields.extend(other.nobodys_fields);

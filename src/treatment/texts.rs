@@ -13,7 +13,7 @@ use crate::data_map::{DataMap, Field, FieldName, Record, Value};
 impl ClassTreatment {
     /// The replacement for a value that cannot be read, by field. Such a value is a text in bytes or in another
     /// encoding, or a document that is not JSON. If a field has no entry here, an unreadable value blocks the erasure
-    /// of its customer.
+    /// of its customer. Only a text that is not UTF-8 is then searched for what can be read.
     pub fn unreadable(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.unreadable
     }

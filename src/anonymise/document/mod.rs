@@ -121,9 +121,14 @@ pub(crate) fn may_be_blank(head: &[u8]) -> bool {
     is_front || head.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| pixel.starts_with(head))
 }
 
+/// Whether a file is one of the images of a single pixel.
+pub(crate) fn is_one_pixel(file: &[u8]) -> bool {
+    ONE_PIXEL.iter().any(|(_, pixel)| *pixel == file)
+}
+
 /// Whether a file is exactly an output of [`blank`].
 pub fn is_blank(file: &[u8]) -> bool {
-    if file.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| *pixel == file) {
+    if file.is_empty() || is_one_pixel(file) {
         return true;
     }
     #[cfg(feature = "pdf")]

@@ -3,9 +3,9 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::fold::{Folded, folded, has_no_width};
-use super::names::{is_particle, is_particle_between, is_title};
-use super::people::{People, Role, is_word};
-use super::scan::{Form, Hit, Step, is_in_mail, range, word_before, word_behind};
+use super::names::{is_particle, is_particle_between};
+use super::people::{FEW, People, is_word};
+use super::scan::{Form, Hit, is_in_mail, range, word_before, word_behind};
 use super::telling::other_street;
 use super::unspaced::is_unspaced;
 use super::{Kind, Matcher};
@@ -17,8 +17,6 @@ const WORDS_BETWEEN: usize = 4;
 const NEARBY: usize = 80;
 /// The number of neighbouring hits that are considered on each side.
 const NEIGHBOURS: usize = 12;
-/// A surname with an initial is certain only if at most this number of people have the name.
-const FEW: usize = 8;
 /// The maximum number of particles between two names of one person.
 const PARTICLES_BETWEEN: usize = 3;
 /// The maximum distance from a name to the `@` of an e-mail address around it.
@@ -38,7 +36,7 @@ pub(super) struct View<'t> {
 
 /// The case of a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Case {
+pub(super) enum Case {
     /// `maud`
     Lower,
     /// `Maud`
@@ -75,7 +73,7 @@ impl View<'_> {
         letters.chars().any(char::is_uppercase) || !letters.chars().any(char::is_lowercase)
     }
 
-    fn case(&self, start: usize, end: usize) -> Case {
+    pub(super) fn case(&self, start: usize, end: usize) -> Case {
         let mut letters = self.letters(start, end).chars().filter(|c| c.is_alphabetic());
         let Some(first) = letters.next() else { return Case::None };
         let rest: (bool, bool) = letters
@@ -187,8 +185,8 @@ impl Matcher {
             && is_plain
             && is_told_apart
             && case != Case::Lower
-            && !self.people.is_of_another(view, hit, case);
-        case != Case::Lower || is_plain && !is_word
+            && !self.people.is_doubtful(view, hit, case);
+        (case != Case::Lower || is_plain && !is_word) && !self.people.is_anothers(view, hit, case)
     }
 
     /// Finds pairs of adjacent names of one person.
@@ -235,7 +233,7 @@ impl Matcher {
                 // `Anna-Karin` alone is only a given name, which others may have, too.
                 if self.people.doubles.contains(&pair) {
                     let both = Hit { end: other.end, people, ..one };
-                    if self.people.is_of_another(view, &both, view.case(one.start, one.end)) {
+                    if self.people.is_doubtful(view, &both, view.case(one.start, one.end)) {
                         doubles.push((n, m));
                         continue;
                     }
@@ -307,7 +305,7 @@ impl Matcher {
             }
             if let Some(name) = hit.name {
                 let case = view.case(hit.start, hit.end);
-                if self.is_word(view, &hit, name) || self.people.is_of_another(view, &hit, case) {
+                if self.is_word(view, &hit, name) || self.people.is_doubtful(view, &hit, case) {
                     continue;
                 }
             }
@@ -418,56 +416,13 @@ fn is_sign_next<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
 }
 
 /// Whether a sentence or a line begins at this position.
-fn begins_sentence(text: &[u8], at: usize) -> bool {
+pub(super) fn begins_sentence(text: &[u8], at: usize) -> bool {
     let before =
         range(text, 0, at).iter().rev().copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b'('));
     before.is_none_or(|byte| matches!(byte, b'.' | b'!' | b'?' | b'\n' | b'\r'))
 }
 
 impl People {
-    /// Whether the words beside a name show that another person is meant: `Tom Ashworth` is not Maud Ashworth.
-    fn is_of_another(&self, view: &View<'_>, hit: &Hit<'_>, case: Case) -> bool {
-        if case == Case::Lower {
-            return false;
-        }
-        let text = view.folded.text();
-        let is_name = |(from, to): (usize, usize)| {
-            let is_letters = !range(text, from, to).iter().any(u8::is_ascii_digit) && to - from >= 2;
-            is_letters && !is_title(range(text, from, to)) && view.case(from, to) == Case::Title
-        };
-        // There may be particles between the names: `Tom van der Berg`.
-        let beside = |at: usize, step: Step| {
-            let mut at = at;
-            for _ in 0..=PARTICLES_BETWEEN {
-                let Some((from, to)) = step(text, at) else { return false };
-                let gap = if to <= at { range(text, to, at) } else { range(text, at, from) };
-                if !matches!(gap, b" " | b"-" | b"'" | b" '" | b"' ") {
-                    return false;
-                }
-                let word = range(text, from, to);
-                // An apostrophe may be inside a name: `Mar'yana`, `van 't Riet`. But *Łaś* is no particle.
-                let is_small = view.case(from, to) == Case::Lower;
-                let is_within = is_small && from.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'\'');
-                let is_passed = is_particle(word) && (is_small || self.is_particle_of(hit, word));
-                if !is_within && !is_passed && !self.is_own(hit, word) {
-                    return is_name((from, to));
-                }
-                at = if to <= at { from } else { to };
-            }
-            false
-        };
-        beside(hit.start, word_before) || beside(hit.end, word_behind)
-    }
-
-    /// Whether a word is another name of the same person.
-    fn is_own(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
-        self.words.get(word).into_iter().flatten().any(|role| {
-            let Role::Name(id) = role else { return false };
-            let people = self.names.get(*id as usize).map_or(&[][..], |name| name.people.as_slice());
-            hit.people.iter().take(FEW).any(|person| people.binary_search(person).is_ok())
-        })
-    }
-
     /// Whether an initial of the same person is beside a name: `A. Berg`, `Berg, A`.
     fn has_initial(&self, view: &View<'_>, hit: &Hit<'_>) -> bool {
         hit.name.is_some()
@@ -623,7 +578,7 @@ impl People {
         false
     }
 
-    fn is_particle_of(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
+    pub(super) fn is_particle_of(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
         hit.people.iter().take(FEW).any(|person| {
             let known = self.particles.get(*person as usize);
             known.is_some_and(|known| known.iter().any(|known| **known == *word))

@@ -46,13 +46,13 @@
 //!
 //! The following are only reported, too:
 //! * an inflected name, a name in small letters, or a name alone in a script without capitals;
-//! * a name beside another person's name (`Tom Ashworth`), and two of three names beside another name;
+//! * a name beside another word with a capital, and two of three names beside another name;
 //! * two names, or a name and an initial, in an e-mail address of another person;
 //! * a street without its number, or with another flat;
 //! * initials alone, a date of birth, a postcode, a city.
 //!
 //! A name in small letters that is also a word is neither replaced nor reported: *I will call* does not mention Ian
-//! Will.
+//! Will. The same holds for a name beside which a name of somebody else stands: *Tom Ashworth* is not Maud Ashworth.
 //!
 //! # What is not found
 //!
@@ -67,6 +67,7 @@ use std::fmt;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
+mod another;
 mod births;
 mod common_names;
 mod context;
@@ -74,6 +75,7 @@ mod detect;
 mod endings;
 mod fold;
 mod identity;
+mod known_names;
 mod names;
 mod numbers;
 mod people;

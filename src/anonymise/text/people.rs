@@ -6,6 +6,7 @@ use super::TooManyPeople;
 use super::births::Birth;
 use super::endings::{endings, stems};
 use super::fold::folded;
+use super::known_names::is_given_name;
 use super::names::{collapsed, is_never_name, is_particle, is_weak, spellings, written_out};
 use super::numbers::Numbers;
 use super::streets::{self, Line, Streets, street};
@@ -26,7 +27,8 @@ const MOST_IN_VALUE: usize = 8;
 /// Initials alone are searched only for people with at most this number of names, and only if at most `FEW` people
 /// have the same initials.
 const MOST_INITIALS: usize = 4;
-const FEW: usize = 8;
+/// A name with an initial is certain only if at most this number of people have the name.
+pub(super) const FEW: usize = 8;
 /// The number of first bytes of a name's form that the filter knows.
 const BEGINNING: usize = 6;
 
@@ -63,6 +65,8 @@ pub(super) struct People {
     pub(super) initials: Vec<Vec<(char, u32)>>,
     /// The initials of people, in alphabetical order.
     pub(super) monograms: HashMap<Box<[u8]>, Vec<u32>>,
+    /// The names of each person as they are spelled, and whether they are known to be given names.
+    pub(super) spelled: Vec<Vec<(Box<str>, bool)>>,
     /// The particles in each person's name: `van`, `der`.
     pub(super) particles: Vec<Vec<Box<[u8]>>>,
     pub(super) numbers: Numbers,
@@ -95,6 +99,7 @@ pub(super) enum Role {
     Year(u32),
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub(super) struct Name {
     pub(super) people: Vec<u32>,
     /// Whether the name is weak: short, common, or the name of several people. A weak name identifies nobody on its
@@ -102,6 +107,9 @@ pub(super) struct Name {
     pub(super) is_weak: bool,
     /// Whether the name is also a word.
     pub(super) is_word: bool,
+    /// Whether it is the given name, or the surname, of one of the people. Both are false if the records do not say.
+    pub(super) is_given: bool,
+    pub(super) is_surname: bool,
 }
 
 pub(super) struct Identifier {
@@ -160,6 +168,8 @@ struct Draft {
     doubles: Vec<(u32, u32)>,
     /// The names of each value, in order.
     values: Vec<Vec<u32>>,
+    /// The names as they are spelled, folded.
+    texts: Vec<(u32, String)>,
     /// Groups of names that are searched in pairs.
     pairs: Vec<Vec<u32>>,
     unspaced: Vec<String>,
@@ -220,6 +230,7 @@ impl People {
         let person = u32::try_from(self.initials.len()).map_err(|_| TooManyPeople)?;
         self.initials.push(Vec::new());
         self.particles.push(Vec::new());
+        self.spelled.push(Vec::new());
         let mut draft = Draft::default();
         for (kind, value) in identifiers.iter() {
             self.add_value(person, kind, value, &mut draft);
@@ -231,6 +242,7 @@ impl People {
             // As it stands in the field it is found, whatever was read of it.
             self.add_place(person, kind, spelling, line, false);
         }
+        self.add_roles(&draft);
         self.unspaced.join(person, &draft.unspaced);
         draft.spelled.truncate(MOST_NAMES);
         for short in draft.spelled.iter().filter(|name| name.len() < 4) {
@@ -347,6 +359,11 @@ impl People {
             }
         }
         in_value.truncate(MOST_IN_VALUE);
+        let text = folded(&value);
+        let ids = words(&text).filter_map(|name| {
+            Some((self.name_ids.get(collapsed(name).as_bytes()).copied()?, name.to_owned()))
+        });
+        draft.texts.extend(ids);
         draft.values.push(self.tokens(&value));
         draft.pairs.push(in_value);
     }
@@ -371,6 +388,53 @@ impl People {
         let (last, first) = text.split_once(',').map_or(("", text.as_str()), |(last, first)| (last, first));
         let names = words(first).chain(words(last));
         names.filter_map(|name| self.name_ids.get(collapsed(name).as_bytes()).copied()).collect()
+    }
+
+    /// Notes which names are given names, and which are surnames. The order of a host's fields need not be that of the
+    /// names, so the list of given names decides if it knows only the name in the last place.
+    fn add_roles(&mut self, draft: &Draft) {
+        let mut values: Vec<&[u32]> = Vec::new();
+        for value in draft.values.iter().filter(|value| !value.is_empty()) {
+            if !values.contains(&value.as_slice()) {
+                values.push(value);
+            }
+        }
+        let ends = |value: &[u32]| match value {
+            [first, .., last] => Some((vec![*first], vec![*last])),
+            _ => None,
+        };
+        let pairs: Vec<(Vec<u32>, Vec<u32>)> = match values.as_slice() {
+            [one, other] if !one.iter().any(|name| other.contains(name)) => {
+                vec![(one.to_vec(), other.to_vec())]
+            }
+            [first, .., last] if values.iter().all(|value| value.len() == 1) => {
+                vec![(first.to_vec(), last.to_vec())]
+            }
+            all => all.iter().filter_map(|value| ends(value)).collect(),
+        };
+        let is_known = |names: &[u32]| {
+            names.iter().any(|id| draft.texts.iter().any(|(known, text)| known == id && is_given_name(text)))
+        };
+        for (first, last) in pairs {
+            let is_turned = !is_known(&first) && is_known(&last);
+            let (given, surnames) = if is_turned { (last, first) } else { (first, last) };
+            // A name that no list knows may be a surname after all.
+            let given = if is_known(&given) { given } else { Vec::new() };
+            for id in &given {
+                self.names.get_mut(*id as usize).into_iter().for_each(|name| name.is_given = true);
+            }
+            for id in &surnames {
+                self.names.get_mut(*id as usize).into_iter().for_each(|name| name.is_surname = true);
+            }
+            let known = draft.texts.iter().map(|(id, text)| (text.as_str().into(), !surnames.contains(id)));
+            if let Some(spelled) = self.spelled.last_mut() {
+                spelled.extend(known);
+            }
+        }
+        if let Some(spelled) = self.spelled.last_mut() {
+            spelled.sort_unstable();
+            spelled.dedup();
+        }
     }
 
     fn add_unspaced(&mut self, person: u32, token: &str, draft: &mut Draft, here: &mut Vec<u32>) {
@@ -407,7 +471,14 @@ impl People {
         let id = *self.name_ids.entry(short.as_bytes().into()).or_insert(next);
         if id == next {
             let is_word = super::names::is_also_word(&short);
-            self.names.push(Name { people: Vec::new(), is_weak: is_weak(&short), is_word });
+            let (is_given, is_surname) = (false, false);
+            self.names.push(Name {
+                people: Vec::new(),
+                is_weak: is_weak(&short),
+                is_word,
+                is_given,
+                is_surname,
+            });
         }
         let known = self.names.get_mut(id as usize)?;
         insert(&mut known.people, person);

@@ -219,8 +219,17 @@ impl Certificate {
 
 /// Writes, line by line, what was done instead of the action of a class.
 fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
-    let Otherwise { deleted, meanwhile, fields, shared, named_others, nobodys_fields, cut, handed_over } =
-        otherwise;
+    let Otherwise {
+        deleted,
+        meanwhile,
+        fields,
+        shared,
+        named_others,
+        nobodys_fields,
+        contents,
+        cut,
+        handed_over,
+    } = otherwise;
     let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
     let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
     if *deleted > 0 {
@@ -245,6 +254,9 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
             f,
             "    {count} of these {keep} the fields of whoever {link} led to: it led nowhere, so no erasure writes them"
         )?;
+    }
+    for (field, contents) in contents {
+        writeln!(f, "    {field:<28} by their contents: {}", contents.in_words("could not"))?;
     }
     for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
         for (link, count) in links {

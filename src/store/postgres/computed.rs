@@ -120,6 +120,7 @@ fn of_treatment(working: &mut Working, tag: &str, rest: &mut Asked<'_>) -> Resul
         "mentions" => spelled(working.mentions(n, value, customer, key)?),
         "released" => spelled(working.is_released(n, value, customer, key)?),
         "uncertain" => Some(working.uncertain(n, value, customer)?.to_string()),
+        "by_content" => Some(working.by_content(n, value)?.to_string()),
         "kept" => spelled(working.duty(n, value)?.keeps),
         "day" => working.duty(n, value)?.day.map(|day| day.num_days_from_ce().to_string()),
         "unreadable" => spelled(working.duty(n, value)?.is_unreadable),

@@ -239,7 +239,10 @@ impl Dialect for PostgresDialect {
     /// Looks up the result by all arguments.
     fn computed(&self, what: &Computed<'_>) -> String {
         match what {
-            Computed::Value { slot, old, key } => value("value", *slot, old, key),
+            // Every text of PostgreSQL is UTF-8.
+            Computed::Value { slot, old, key } | Computed::Redacted { slot, old, key } => {
+                value("value", *slot, old, key)
+            }
             Computed::Json { slot, old, key } => value("json", *slot, old, key),
             Computed::Release { slot, old, key } => value("release", *slot, old, key),
             Computed::General { slot, value } => call(own::TEXT, &asked("general", &[slot], &[value])),
@@ -258,6 +261,7 @@ impl Dialect for PostgresDialect {
             Computed::Uncertain { slot, value, n } => {
                 call(own::NUMBER, &asked("uncertain", &[slot, n], &[value]))
             }
+            Computed::ByContent { slot, value } => call(own::NUMBER, &asked("by_content", &[slot], &[value])),
             Computed::Kept { duty, date } => call(own::TRUE, &asked("kept", &[duty], &[date])),
             Computed::Day { duty, date } => call(own::NUMBER, &asked("day", &[duty], &[date])),
             Computed::Unreadable { duty, date } => call(own::TRUE, &asked("unreadable", &[duty], &[date])),

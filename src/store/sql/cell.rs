@@ -25,6 +25,14 @@ impl<'v> Cell<'v> {
         }
     }
 
+    /// The bytes of a text or of bytes. Empty for other values.
+    pub(crate) fn bytes(self) -> &'v [u8] {
+        match self {
+            Self::Text(bytes) | Self::Blob(bytes) => bytes,
+            Self::Null | Self::Integer(_) | Self::Real(_) => &[],
+        }
+    }
+
     /// An owned value that can be written back. `None` for a text that is not UTF-8.
     pub(crate) fn to_exact_value(self) -> Option<Value> {
         match self {

@@ -180,6 +180,11 @@ pub(crate) enum Computed<'c> {
     Released { slot: usize, value: &'c str, n: &'c str, key: &'c str },
     /// The number of uncertain mentions of the customer.
     Uncertain { slot: usize, value: &'c str, n: &'c str },
+    /// What a value becomes, as the number of a [`ByContent`](crate::anonymise::by_content::ByContent).
+    ByContent { slot: usize, value: &'c str },
+    /// The new value of a searched text, as a text if the old value is one. SQLite keeps a text's bytes as they are,
+    /// even if they are not UTF-8.
+    Redacted { slot: usize, old: &'c str, key: &'c str },
     /// Whether a duty keeps a record with this date.
     Kept { duty: usize, date: &'c str },
     /// The day of a date, counted from the year 1.

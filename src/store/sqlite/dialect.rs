@@ -249,6 +249,11 @@ impl Dialect for SqliteDialect {
                 format!("relinquish_released({slot}, {value}, {n}, {key})")
             }
             Computed::Uncertain { slot, value, n } => format!("relinquish_uncertain({slot}, {value}, {n})"),
+            Computed::ByContent { slot, value } => format!("relinquish_by_content({slot}, {value})"),
+            Computed::Redacted { slot, old, key } => {
+                let value = format!("relinquish_value({slot}, {old}, {key})");
+                format!("CASE typeof({old}) WHEN 'text' THEN CAST({value} AS TEXT) ELSE {value} END")
+            }
             Computed::Kept { duty, date } => format!("relinquish_kept({duty}, {date})"),
             Computed::Day { duty, date } => format!("relinquish_day({duty}, {date})"),
             Computed::Unreadable { duty, date } => format!("relinquish_unreadable({duty}, {date})"),

@@ -66,6 +66,10 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let count = working.uncertain(number(context, 0)?, argument(context, 1), number(context, 2)?)?;
         Ok(i64::try_from(count).unwrap_or(i64::MAX).into())
     })?;
+    door.open("relinquish_by_content", 2, |working, context| {
+        let code = working.by_content(number(context, 0)?, argument(context, 1))?;
+        Ok(i64::try_from(code).unwrap_or(i64::MAX).into())
+    })?;
     // The result is the same throughout a statement, so SQLite calls the function once.
     door.open_with("relinquish_of_day", 1, FunctionFlags::SQLITE_DETERMINISTIC, |working, context| {
         Ok(working.of_day(number(context, 0)?)?.map_or(SqlValue::Null, SqlValue::Text))

@@ -113,7 +113,7 @@ async fn values_of_a_column_that_nobody_called_not_personal_are_not_shown() {
 async fn texts_that_cannot_be_searched_are_counted() {
     let shop = shop("");
     let connection = Connection::open(shop.path()).unwrap();
-    connection.execute_batch("UPDATE meta SET v = x'00ff' WHERE id = 1; UPDATE meta SET v = CAST(x'ff41' AS TEXT) WHERE id = 2; UPDATE meta SET v = x'00' WHERE id = 5").unwrap();
+    connection.execute_batch("UPDATE meta SET v = x'00ff' WHERE id = 1; UPDATE meta SET v = x'fe41' WHERE id = 2; UPDATE meta SET v = x'00' WHERE id = 5").unwrap();
     let census = census(&shop).await;
     assert_eq!(census.tables["meta"].classes["phone"].unsearchable["v"], 2);
     assert!(
@@ -146,7 +146,6 @@ async fn blocks_and_is_counted(rest: &str, of_rest: &str) {
         INSERT INTO clients (id, name) VALUES (1, 'Vigdis'), (2, 'Bo'), (3, 'Runa'), (4, 'Ylva'), (5, 'Nils'), (6, 'Siv');";
     let broken = [
         ("mail", "body", "INSERT INTO mails VALUES (1, 1, x'00ff')"),
-        ("mail", "body", "INSERT INTO mails VALUES (1, 1, CAST(x'ff41' AS TEXT))"),
         ("mail", "body", "INSERT INTO mails VALUES (1, 1, CAST(x'530069006700' AS TEXT))"),
         ("mail", "body", "INSERT INTO mails VALUES (1, 1, 'a:2:{s:1:\"k\";i:1;')"),
         ("customer", "name", "UPDATE clients SET name = CAST(x'530069006700' AS TEXT) WHERE id = 1"),
@@ -168,6 +167,8 @@ async fn blocks_and_is_counted(rest: &str, of_rest: &str) {
     // An empty value or a number contains nothing to search.
     let fine = [
         "INSERT INTO mails VALUES (1, 1, x'')",
+        // Searched for what can be read.
+        "INSERT INTO mails VALUES (1, 1, CAST(x'ff41' AS TEXT))",
         "INSERT INTO mails VALUES (1, 1, 7)",
         "UPDATE clients SET settings = ' '",
     ];

@@ -6,6 +6,7 @@ pub(crate) mod by_value;
 pub(crate) mod census;
 pub(crate) mod column_checks;
 pub(crate) mod computed_columns;
+pub(crate) mod contents;
 pub(crate) mod deep_trees;
 pub(crate) mod drafted;
 pub(crate) mod drift;

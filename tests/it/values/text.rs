@@ -54,8 +54,9 @@ fn texts_of_others_stay_as_they_are_and_few_are_reported() {
         let score = innocent(control, 60);
         assert!(score.texts > 0, "{}", control.name);
         assert!(score.changed * 200 <= score.texts, "{}: {score:?}", control.name);
-        // If another person has the same name, it is unknown who is meant.
-        assert!(control.has_namesake || score.reported * 20 <= score.texts, "{}: {score:?}", control.name);
+        // A surname that looks like the person's own is reported. So are some names that no list knows.
+        let most = if control.name.starts_with("the same first name") { 10 } else { 20 };
+        assert!(score.reported * most <= score.texts, "{}: {score:?}", control.name);
     }
 }
 
@@ -212,7 +213,7 @@ fn who_shares_a_name_is_reported_and_never_changed() {
     let who = person(&[(Kind::Name, "Winifred Ashworth"), (Kind::Email, "winifred@example.org")]);
     let matcher = Matcher::new([&who]).unwrap();
     for text in [
-        "Spoke to Tom Ashworth today.",
+        // Too short to show its language. In German, *Blenkinsop* could be any noun.
         "Spoke to Winifred Blenkinsop today.",
         "Copy to w.ashworth@other.example today.",
         "The firm Ashworth-Smith called.",
@@ -224,6 +225,38 @@ fn who_shares_a_name_is_reported_and_never_changed() {
     assert_eq!(redacted(&who, "Spoke to Mrs Ashworth today."), "Spoke to Mrs [x] today.");
     // A single name in another person's address may be the name of many people.
     assert!(matcher.redact("Copy to ashworth@other.example today.", "[x]").review.is_empty());
+}
+
+/// A former bug: everybody with the same surname or the same given name was reported, although another name beside it
+/// showed that somebody else is meant.
+#[test]
+fn who_has_another_given_name_or_surname_is_somebody_else() {
+    let who = person(&[(Kind::Name, "Elizabeth"), (Kind::Name, "Ashworth")]);
+    let ana = person(&[(Kind::Name, "Ana"), (Kind::Name, "García")]);
+    let kowalski = person(&[(Kind::Name, "Nowak Zbigniew")]);
+    for (person, text, reported) in [
+        (&who, "Yesterday we spoke to Tom Ashworth about the bill.", 0),
+        (&who, "Yesterday we spoke to TOM ASHWORTH about the bill.", 0),
+        (&who, "Yesterday Elizabeth Blenkinsop called us about the bill.", 0),
+        (&who, "Yesterday Elizabeth Mary van der Blenkinsop called us twice.", 0),
+        // They may be the person: a short form, a typing error, a further name, a word beside the name.
+        (&who, "Yesterday we spoke to Liz Ashworth about the bill.", 1),
+        (&who, "Yesterday Elizabeth Ashwort called us about the bill.", 1),
+        (&who, "Yesterday Elizabeth Mary called us about the bill.", 1),
+        (&who, "It was late. Mark Ashworth as paid today, please.", 1),
+        (&who, "Gestern hat uns Elizabeth Bescheid gegeben, und nicht zu spät.", 1),
+        (&who, "Gestern hat uns Elizabeth Kühlmann angerufen, und nicht zu spät.", 0),
+        (&who, "Igår ringde oss Receptionen Ashworth upp om fakturan.", 1),
+        // The host keeps the names in another order.
+        (&kowalski, "Wczoraj dzwonił do nas Grzegorz Nowak w sprawie faktury.", 0),
+        (&kowalski, "Wczoraj dzwonił do nas Zbigniew Wiśniewski w sprawie faktury.", 0),
+        (&ana, "Ayer nos llamó Ana María López por la factura.", 0),
+    ] {
+        let matcher = Matcher::new([person]).unwrap();
+        let found = matcher.redact(text, "[x]");
+        assert_eq!((found.text.as_deref(), found.review.len()), (None, reported), "{text}");
+    }
+    assert_eq!(redacted(&who, "Mary and Elizabeth Ashworth called."), "Mary and [x] called.");
 }
 
 #[test]

@@ -477,8 +477,17 @@ impl Page<'_> {
 
     fn otherwise(&self, otherwise: &Otherwise) -> Vec<String> {
         let words = self.words;
-        let Otherwise { deleted, meanwhile, fields, shared, named_others, nobodys_fields, cut, handed_over } =
-            otherwise;
+        let Otherwise {
+            deleted,
+            meanwhile,
+            fields,
+            shared,
+            named_others,
+            nobodys_fields,
+            contents,
+            cut,
+            handed_over,
+        } = otherwise;
         let counts = [
             (words.deleted_instead, *deleted),
             (words.meanwhile, *meanwhile),
@@ -490,6 +499,12 @@ impl Page<'_> {
             .filter(|(_, count)| *count > 0)
             .map(|(says, count)| fill(says, &[("n", &number(count))]))
             .collect();
+        for (field, contents) in contents {
+            let each = contents.each().into_iter().zip(words.contents).filter(|(count, _)| *count > 0);
+            let each = each.map(|(count, says)| fill(says, &[("n", &number(count))]));
+            let what = each.collect::<Vec<_>>().join(", ");
+            lines.push(fill(words.by_contents, &[("field", field.as_str()), ("what", &what)]));
+        }
         for (links, says) in [
             (named_others, words.named_others),
             (nobodys_fields, words.nobodys_fields),

@@ -17,7 +17,7 @@ use crate::store::sql::links::Compare;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{columns, count_if, is_blank, listed, quoted};
-use crate::store::sql::values::{identifier, readable_text, texts};
+use crate::store::sql::values::{identifier, readable_part, readable_text, texts};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, leads, of_class, stand_in_sql};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
@@ -31,7 +31,10 @@ const CHARS: usize = 60;
 /// stops. The erasure calls the same functions, so the census misses no reason.
 pub(crate) fn is_unsearchable(value: Cell<'_>, read_as: ReadAs) -> bool {
     match read_as {
-        ReadAs::Text => readable_text(value).is_err(),
+        ReadAs::Text => match (readable_text(value), value) {
+            (Err(_), Cell::Text(bytes)) => readable_part(bytes).is_err(),
+            (read, _) => read.is_err(),
+        },
         ReadAs::Identifier => readable_text(value).is_err() || identifier(value).is_err(),
         ReadAs::Value => identifier(value).is_err(),
         ReadAs::Document => texts(value, &Pointer::whole()).is_err(),

@@ -205,7 +205,7 @@ impl Frame {
             }
         }
         // Counted before anything is written: afterwards links may be cut, and no value leads to a customer any more.
-        Self::count_of_others(session, classes, counts)?;
+        Self::count_before_writing(session, classes, counts)?;
         for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
             for write in &class.fields_of_others {
                 if readings.is_empty(write.from) {
@@ -239,9 +239,9 @@ impl Frame {
         Ok(shrunk)
     }
 
-    /// Counts, by customer, the records that somebody else has too, the treated records that name somebody else, and those
-    /// with fields of nobody.
-    fn count_of_others(
+    /// Counts, by customer, the records that somebody else has too, the treated records that name somebody else, those
+    /// with fields of nobody, and what values become by their contents.
+    fn count_before_writing(
         session: &mut dyn Session,
         classes: &[ClassScript],
         counts: &mut [Counts],
@@ -261,6 +261,13 @@ impl Frame {
                 for (n, rows) in Self::count_rows(session, &class.class, sql)? {
                     put(class, n, rows, &|otherwise| {
                         otherwise.named_others.insert(link.clone(), rows);
+                    });
+                }
+            }
+            for (field, sql) in &class.contents {
+                for (n, contents) in Self::by_content(session, &class.class, sql)? {
+                    put(class, n, 1, &|otherwise| {
+                        otherwise.contents.insert(field.clone(), contents);
                     });
                 }
             }

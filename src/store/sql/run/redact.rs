@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Frame;
 use super::echoes::Shrunk;
 use super::ownerless::Place;
+use crate::anonymise::readable;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Datatype, Value};
 use crate::store::sql::bind::BoundClass;
@@ -159,6 +160,15 @@ impl Page<'_> {
                 *searched.read.entry(of.clone()).or_default() += 1;
                 let Some(text) = text else {
                     *searched.unreadable.entry(of.clone()).or_default() += 1;
+                    // Nothing is written, but whoever is named in what can be read is reported.
+                    let bytes = row.cell(parts + 1 + field)?.bytes();
+                    let found =
+                        readable::marked(bytes).map(|text| texts.search(&self.class.name, &of, &text));
+                    for person in
+                        found.into_iter().flat_map(|found| found.mentioned.into_iter().chain(found.uncertain))
+                    {
+                        *searched.uncertain.entry(person).or_default() += 1;
+                    }
                     continue;
                 };
                 let found = texts.search(&self.class.name, &of, text);

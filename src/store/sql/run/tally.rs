@@ -1,18 +1,19 @@
 //! Counting what a treatment would do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::Frame;
 use super::rounds::Readings;
+use crate::anonymise::by_content::ByContent;
 use crate::customer::{CustomerId, TenantId};
 use crate::data_map::{ClassName, FieldName};
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, DatedRows, Due, KeepersScript, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values::{self, Dated, Unreadable};
-use crate::store::{Batch, ClassTally, HeldCustomers, Kept, StoreError, Tally};
+use crate::store::{Batch, ClassTally, Contents, HeldCustomers, Kept, StoreError, Tally};
 use crate::treatment::{Keepers, Treatment};
 
 /// What is counted: under which treatment, on which day, and whose records must stay as they are.
@@ -141,6 +142,23 @@ impl Frame {
             Ok((row.natural(0)?, kept))
         };
         session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
+    }
+
+    /// What values become if that depends on the values, per customer of the batch, for one column.
+    pub(super) fn by_content(
+        session: &mut dyn Session,
+        class: &ClassName,
+        sql: &str,
+    ) -> Result<Vec<(usize, Contents)>, Trouble> {
+        let mut each: BTreeMap<usize, Contents> = BTreeMap::new();
+        let mut count = |row: &dyn Row| {
+            if let Some(outcome) = ByContent::of_code(row.natural(1)?) {
+                each.entry(row.natural(0)?).or_default().count(outcome, row.natural(2)?);
+            }
+            Ok(())
+        };
+        session.query(sql, &[], &mut count).map_err(Trouble::at(class))?;
+        Ok(each.into_iter().collect())
     }
 
     /// The uncertain mentions, per customer of the batch and field, for one class.
@@ -426,6 +444,14 @@ impl Frame {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| counted.rows > 0) {
                         let of_class = tally.nobodys_fields.entry(class.class.clone()).or_default();
                         of_class.insert(link.clone(), counted.rows);
+                    }
+                }
+            }
+            for (field, sql) in &class.contents {
+                for (n, contents) in Self::by_content(session, &class.class, sql)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        let of_class = tally.contents.entry(class.class.clone()).or_default();
+                        of_class.insert(field.clone(), contents);
                     }
                 }
             }

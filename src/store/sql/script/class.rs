@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::kept::Kept;
 use super::others::FieldsOfOthers;
-use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
+use super::targets::{Reading, Target, assignments, by_content, key_of_row, pending, targets, uncertain_in};
 use super::{Act, ClassScript, DatedRows, Due, GroupScript, KeepersScript, Left, Says, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, Field, FieldName, LinkRole};
@@ -133,6 +133,18 @@ impl Writer<'_> {
             );
             (Statement { sql, parameters: Vec::new() }, names)
         });
+        let is_written = matches!(treated.action(), RecordAction::Anonymise | RecordAction::Reassign);
+        let written: &[Target<'_>] = if is_written { &fields } else { &[] };
+        let contents = by_content(dialect, slots, written, meanwhile.as_ref())
+            .into_iter()
+            .map(|(field, code)| {
+                let sql = format!(
+                    "SELECT n, becomes, count(*) FROM (SELECT relinquish_r.n AS n, {code} AS becomes {from} \
+                     WHERE {due}) AS counted GROUP BY n, becomes"
+                );
+                (field, sql)
+            })
+            .collect();
         let dated = at_once.map(|(kept, _)| {
             let each = kept.duties.iter().map(|(number, field, _)| (*number, field.clone()));
             DatedRows { duties: each.collect(), due: unless_kept }
@@ -252,6 +264,7 @@ impl Writer<'_> {
             mentioned,
             uncertain,
             uncertain_rows,
+            contents,
             left,
             group,
             kept,

@@ -66,6 +66,9 @@ pub(crate) struct ClassScript {
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// The same per row: by field, and then the parts of its key, with their number. Used for one customer at a time.
     pub(crate) uncertain_rows: Option<(String, Vec<FieldName>, usize)>,
+    /// For each column whose new value depends on its old one, per customer: the number of what the values become, and
+    /// how many they are.
+    pub(crate) contents: Vec<(FieldName, String)>,
     /// The texts that stay, in rows that no duty keeps. `None` if none stay.
     pub(crate) left: Option<Left>,
     /// The smallest group to count, if there is one.

@@ -1,6 +1,6 @@
 //! The fields that a treatment writes, with their new values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{GroupScript, Statement};
 use crate::anonymise::Strategy;
@@ -203,6 +203,32 @@ pub(super) fn uncertain_in(
     (!counts.is_empty()).then_some((counts, names))
 }
 
+/// For each column whose new value depends on its old one: the number of what the value becomes. In tombstones, the
+/// fields that are written for now count.
+pub(super) fn by_content(
+    dialect: &dyn Dialect,
+    slots: &[Slot],
+    fields: &[Target<'_>],
+    meanwhile: Option<&Vec<Target<'_>>>,
+) -> Vec<(FieldName, String)> {
+    let now = if meanwhile.is_some() { "relinquish_r.needed = 0" } else { "TRUE" };
+    let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "relinquish_r.needed = 1"));
+    let mut counted: Vec<(FieldName, String)> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (Target { slot, column, name, strategy, .. }, when) in
+        fields.iter().map(|field| (field, now)).chain(meanwhile)
+    {
+        let otherwise = slots.get(*slot).is_some_and(|slot| slot.otherwise.is_some());
+        // A document that cannot be read is replaced once, whatever fields are inside it.
+        if (otherwise || matches!(strategy, Strategy::Blank { .. })) && seen.insert((name, when)) {
+            let code = dialect.computed(&Computed::ByContent { slot: *slot, value: column });
+            let code = if when == "TRUE" { code } else { format!("CASE WHEN {when} THEN {code} ELSE 0 END") };
+            counted.push((FieldName::new(name.as_str()), code));
+        }
+    }
+    counted
+}
+
 /// The columns that are written, each once, with its new value.
 pub(super) fn assignments(
     dialect: &dyn Dialect,
@@ -225,7 +251,7 @@ pub(super) fn assignments(
                 let search = if *in_json {
                     Computed::Json { slot: *slot, old, key: &key }
                 } else {
-                    Computed::Value { slot: *slot, old, key: &key }
+                    Computed::Redacted { slot: *slot, old, key: &key }
                 };
                 let released = dialect.computed(&Computed::Release { slot: *slot, old, key: &key });
                 unless_marked(target, slots, marked.as_deref(), dialect.computed(&search), &released)

@@ -2,10 +2,13 @@
 
 use serde_json::Value as Json;
 
-use super::unreadable::{Unreadable, document};
+use super::people::without;
+use super::unreadable::{Unreadable, document, is_searched_in_part, searched};
 use super::working::{Place, Slot, Working, holds, key_of};
+use crate::anonymise::by_content::ByContent;
 use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
-use crate::anonymise::readable::{Unread, whole};
+use crate::anonymise::readable::{self, Unread, whole};
+use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{RecordKey, Value};
 use crate::hex;
@@ -34,6 +37,10 @@ impl Working {
         key: impl Iterator<Item = Cell<'v>> + Clone,
     ) -> Result<Value, Unreadable> {
         match self.people.redact(slot, value, &key) {
+            Ok(text) if is_searched_in_part(slot, value) => {
+                let bytes = text.map_or_else(|| value.bytes().to_vec(), |text| readable::unmarked(&text));
+                Ok(Value::Blob(bytes))
+            }
             Ok(Some(text)) if matches!(value, Cell::Blob(_)) => Ok(Value::Blob(text.into_bytes())),
             Ok(Some(text)) => Ok(Value::Text(text)),
             Ok(None) => as_it_is(slot, value, key),
@@ -177,6 +184,23 @@ pub(crate) fn is_held<'v>(
         .iter()
         .map(value_of)
         .all(|value| (is_released && value == Value::Null) || strategy.holds(&value)))
+}
+
+/// What a value becomes, if that depends on the value. The fields of one document have the same answer if the document
+/// cannot be read.
+pub(crate) fn by_content(slot: &Slot, value: Cell<'_>) -> Option<ByContent> {
+    let is_searched = matches!(slot.strategy, Strategy::Redact { .. });
+    if !is_searched && slot.place.is_none() {
+        return ByContent::of_document(&slot.strategy, &value.to_value());
+    }
+    let otherwise = slot.otherwise.as_ref()?;
+    let is_read = if is_searched {
+        searched(slot, value)
+            .is_ok_and(|text| text.is_none_or(|text| without(slot, &text, &Matcher::nobody()).is_ok()))
+    } else {
+        is_held(slot, &slot.strategy, value, std::iter::empty()).is_ok()
+    };
+    (!is_read && !holds(otherwise, value)).then(|| ByContent::unreadable(otherwise))
 }
 
 /// The texts that a field names in a document. The error says in words why they cannot be read.

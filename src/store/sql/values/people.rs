@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::unreadable::{Unreadable, searched};
+use super::unreadable::{Unreadable, is_searched_in_part, searched};
 use super::working::{Place, Slot, key_of};
 use crate::anonymise::json::NotJson;
 use crate::anonymise::text::Matcher;
@@ -26,7 +26,7 @@ pub(crate) struct People {
 pub(crate) type Searched = (ClassName, Option<String>, String);
 
 /// A text, or a document's texts, without a person. `None` if it stays unchanged.
-fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, NotJson> {
+pub(super) fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, NotJson> {
     match &slot.place {
         None => Ok(slot.strategy.redact(text, somebody)),
         Some(Place { pointer, others }) => slot.strategy.redact_json(text, pointer, others, somebody),
@@ -72,7 +72,10 @@ impl People {
     pub(crate) fn uncertain(&self, slot: &Slot, value: Cell<'_>, customer: usize) -> usize {
         let Some(matcher) = self.matchers.get(customer) else { return 0 };
         match (searched(slot, value), &slot.place) {
-            (Ok(Some(text)), None) => slot.strategy.uncertain(&text, matcher),
+            // What cannot be read in a text may name the customer. It counts as one uncertain mention.
+            (Ok(Some(text)), None) => {
+                slot.strategy.uncertain(&text, matcher) + usize::from(is_searched_in_part(slot, value))
+            }
             (Ok(Some(text)), Some(Place { pointer, others })) => {
                 slot.strategy.uncertain_json(&text, pointer, others, matcher)
             }

@@ -66,7 +66,28 @@ pub(crate) fn searched<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<Cow<'v
     if slot.place.is_some() {
         return document(value).map(|text| text.map(Cow::Borrowed));
     }
-    readable_text(value)
+    match value {
+        Cell::Text(bytes) if is_searched_in_part(slot, value) => {
+            readable_part(bytes).map(|text| Some(text.into()))
+        }
+        _ => readable_text(value),
+    }
+}
+
+/// A text that is not UTF-8, [marked](readable::marked) for the search.
+pub(crate) fn readable_part(bytes: &[u8]) -> Result<String, Unread> {
+    let marked = readable::marked(bytes).ok_or(Unread::Encoding)?;
+    readable::redactable(&marked)?;
+    Ok(marked)
+}
+
+/// Whether a text is searched although it has bytes that are not UTF-8. If the policy says what replaces a text that
+/// cannot be read, the text is replaced. A document has to be read as a whole.
+pub(crate) fn is_searched_in_part(slot: &Slot, value: Cell<'_>) -> bool {
+    matches!(value, Cell::Text(bytes) if std::str::from_utf8(bytes).is_err())
+        && matches!(slot.strategy, Strategy::Redact { .. })
+        && slot.place.is_none()
+        && slot.otherwise.is_none()
 }
 
 /// The searched text of a column. NULL mentions nobody.

@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use super::json_fields;
 use super::people::People;
 use super::unreadable::Unreadable;
+use crate::anonymise::by_content::ByContent;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy, normalised};
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
@@ -395,6 +396,11 @@ impl Working {
     /// The number of uncertain mentions of a customer in a text.
     pub(crate) fn uncertain(&self, n: usize, value: Cell<'_>, customer: usize) -> Result<usize, Failure> {
         Ok(self.people.uncertain(self.slot(n)?, value, customer))
+    }
+
+    /// The number of what a value becomes.
+    pub(crate) fn by_content(&self, n: usize, value: Cell<'_>) -> Result<u64, Failure> {
+        Ok(ByContent::code(json_fields::by_content(self.slot(n)?, value)))
     }
 
     /// The result of a duty, by its number, for a date as the duty's field stores it. There is no upper limit for

@@ -159,7 +159,7 @@ impl FormerStatus {
 pub struct Revision(Digest);
 
 /// The prefix that marks a date in [`Customer::unreadable`].
-const DATE: &str = "date ";
+pub(crate) const DATE: &str = "date ";
 
 /// The name of a date in [`Customer::unreadable`].
 pub(crate) fn unreadable_date(name: &str) -> String {

@@ -13,8 +13,8 @@ use relinquish::plan::{CaseId, Due, Explanation, ExtensionReason, Nothing, Reaso
 use relinquish::policy::{Concept, Effective, Trigger};
 use relinquish::store::sql::Samples;
 use relinquish::{
-    Asked, Certificate, CustomerId, DataMap, Decision, Engine, Policy, RecordStore, SqlMap, SqliteStore,
-    TenantId, policy,
+    Asked, Certificate, CustomerId, DataMap, Decision, Engine, Error, Policy, RecordStore, SqlMap,
+    SqliteStore, TenantId, policy,
 };
 use serde_json::json;
 
@@ -356,7 +356,15 @@ async fn confirmation(args: &LetterArgs, engine: &Engine) -> Result<Answer, Fail
     let case = if let Some(case) = &args.case {
         CaseId::new(case.as_str())
     } else {
-        let found = engine.explain(&args.customer(), &Asked::request()).await?;
+        let found = match engine.explain(&args.customer(), &Asked::request()).await {
+            Err(error @ Error::NoSuchCustomer) => {
+                let text = format!(
+                    "refused: {error}. If the erasure deleted the customer's record, name the closed case: --case"
+                );
+                return Ok(Answer::refused(&json!({ "letter": "no_such_customer" }), text));
+            }
+            found => found?,
+        };
         match &found.decision {
             Decision::Nothing(Nothing::TreatedBefore { case, .. }) => case.clone(),
             Decision::Due(Due { again: Some(again), .. }) => again.case.clone(),

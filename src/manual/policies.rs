@@ -27,8 +27,9 @@
 //!
 //! * A **confirmation** is made from the [certificate](crate::Certificate::letter_facts), never from today's policy. It lists
 //!   what was done, with numbers. It says what is kept, by which law and until when, what still leads to the person,
-//!   and what is not covered. If duties keep a part of the data, the letter says that the request is refused for this
-//!   part. A person without a request gets no letter about a request.
+//!   and what is not covered. If duties, the policy or the right of another person keep a part of the data, the letter says
+//!   that the request is refused for this part. A record that another person has, too, is a link to the person. A person
+//!   without a request gets no letter about a request.
 //! * A **refusal** because of a guard names no day, because the end of the guard is unknown. Two guards are no ground
 //!   for a refusal: other companies need the data, or the person asked for a restriction (Art. 18(2)). Then there is
 //!   no letter, and the clock of the request continues.
@@ -37,7 +38,7 @@
 //! * The **statutes** of the duties decide whether the GDPR, the UK GDPR or the Swiss FADP is cited. If they do not
 //!   agree, `privacy_law` decides.
 //! * The host adds facts that no policy knows: contact, authority with address, reference and day of receipt,
-//!   recipients, and whether the person may object or has consented. Without contact, authority, reference and day
+//!   whether the person has asked for the recipients, may object, or has consented. Without contact, authority, reference and day
 //!   there is no letter.
 //!
 //! # Records that expire

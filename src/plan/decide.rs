@@ -115,9 +115,9 @@ fn decide_treatment(
     }
     match treated_before(&treated, digest, customer, before) {
         Ok(again) => guarded(policy, customer, chosen, &treated, (again, kept), today, why),
-        Err((case, at)) => {
+        Err((case, at, treatment)) => {
             let deferred = deferred(policy, &treated, today, why);
-            Decision::Nothing(Nothing::TreatedBefore { case, at, deferred })
+            Decision::Nothing(Nothing::TreatedBefore { case, at, treatment, deferred })
         }
     }
 }
@@ -349,7 +349,7 @@ fn treated_before(
     digest: Digest,
     customer: &Customer,
     before: &[TreatedBefore],
-) -> Result<Option<Again>, (CaseId, DateTime<Utc>)> {
+) -> Result<Option<Again>, (CaseId, DateTime<Utc>, TreatmentName)> {
     // The latest case counts, but a case under this same treatment comes first.
     let Some(last) = before.iter().max_by_key(|done| (done.treatment == digest, done.at)) else {
         return Ok(None);
@@ -363,7 +363,7 @@ fn treated_before(
     };
     let at_gateways = !is_same && customer.gateway_profiles.iter().any(erases);
     if !anything_left && !at_gateways {
-        return Err((last.case.clone(), last.at));
+        return Err((last.case.clone(), last.at, last.name.clone()));
     }
     let because = if is_same { Missing::Changed } else { Missing::Grown };
     Ok(Some(Again { case: last.case.clone(), at: last.at, because }))

@@ -243,6 +243,8 @@ pub enum Nothing {
         case: CaseId,
         /// When the case was closed.
         at: DateTime<Utc>,
+        /// The treatment of the case, by name.
+        treatment: TreatmentName,
         /// What duties still defer.
         #[serde(skip_serializing_if = "is_none")]
         deferred: Arc<[Deferred]>,

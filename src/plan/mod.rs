@@ -146,6 +146,7 @@ pub struct Plan {
     tally: Tally,
     tombstones: Vec<Tombstones>,
     links: Vec<Lead>,
+    residue: Residue,
     identified_by: BTreeMap<RecipientName, IdentifiedBy>,
     no_deactivation: Option<String>,
     links_cut: LinksCut,
@@ -180,15 +181,18 @@ impl Plan {
                 let of_others = tally.fields.get(class).copied().unwrap_or(0);
                 of.rows.saturating_sub(of_others) > kept
             }),
+            shared: tally.others.get(class).is_some_and(|others| *others > 0),
         };
         let has_profile =
             |name: &GatewayName| customer.gateway_profiles.iter().any(|profile| profile.gateway == *name);
+        let links = treatment.links_with(stays, has_profile);
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
             due: Due { deferred: deferred.as_slice().into(), ..due.clone() },
             treatment: treatment.clone(),
-            links: treatment.links_with(stays, has_profile),
+            residue: treatment.residue_with(&links, stays),
+            links,
             tombstones,
             tally,
             identified_by: map.recipients().clone(),
@@ -324,8 +328,7 @@ impl Plan {
 
     /// What is left of the person afterwards.
     pub fn residue(&self) -> Residue {
-        let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.residue_with(&self.links, root_stays)
+        self.residue
     }
 
     /// The word for the result: erased, anonymised or pseudonymised, for example.

@@ -10,6 +10,16 @@
 //! The Swiss ordinance sets the 30 days for access, and no period for erasure: the crate counts the same days for both. It sets
 //! no length for the extension: the person must be told by when the answer comes. 30 more days are the crate's choice.
 //!
+//! What was read for this table, in November and December 2026:
+//!
+//! * Switzerland: Art. 18 of the ordinance, as [reproduced](https://www.datenschutzpartner.ch/dsv/dsv-18/). A refusal, too, must
+//!   be sent within the 30 days.
+//! * California: Civil Code § 1798.130(a)(2)(A), as quoted by secondary sources, and the regulation, 11 CCR § 7021, as
+//!   [reproduced](https://advisori.com/cpra/): 10 business days, 45 calendar days, 90 at most from the day of receipt.
+//! * United Kingdom: section 164A of the Data Protection Act 2018 in
+//!   [section 103 of the Data (Use and Access) Act 2025](https://www.legislation.gov.uk/ukpga/2025/18/section/103). The days from
+//!   which Art. 12A and section 164A apply come from secondary sources.
+//!
 //! Regulation (EEC, Euratom) 1182/71 says how to count the days of the EU and of the UK. No guard and no refusal stops
 //! a clock: a refusal, too, must be sent in time (Art. 12(4)). Each stop has one of a few reasons and is recorded.
 
@@ -257,6 +267,14 @@ impl RequestClock {
     /// The times when the clock was stopped.
     pub fn suspensions(&self) -> &[Suspension] {
         &self.suspensions
+    }
+
+    /// The stops on which the last day for the answer depends. In the UK, the period begins with the last proof of identity,
+    /// so earlier stops do not count.
+    pub(crate) fn stops_that_count(&self) -> &[Suspension] {
+        let begins = |stop: &Suspension| self.regime == Regime::Uk && stop.reason == StopReason::Identity;
+        let first = self.suspensions.iter().rposition(begins).unwrap_or(0);
+        self.suspensions.get(first..).unwrap_or_default()
     }
 
     /// The extension, if there is one.

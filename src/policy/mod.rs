@@ -358,7 +358,6 @@ pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 use keeper::{Keeper, keepers};
 pub use limit::Limit;
-pub(crate) use privacy_law::fadp;
 pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
 pub use schema::schema;
 pub use statute::{StartRule, Statute};

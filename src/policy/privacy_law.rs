@@ -10,6 +10,10 @@ use super::{ErasureGround, Ground};
 /// The data protection law under which a controller works. It decides which articles and remedies a letter names, and
 /// by which [regime](crate::plan::Regime) the clock of a request runs.
 ///
+/// Sources: Art. 30 and 31 of the FADP were read as [reproduced](https://lawbrary.ch/law/art/DSG-v2023.09-de-art-31/), its Art.
+/// 6(4), 25 and 32 in secondary sources. So were § 1798.100(a)(3), § 1798.105 and § 1798.145 of the CCPA, and s. 8(7) and
+/// 12(3) of the DPDP Act. Art. 49 FADP and s. 17(1)(a) DPDP Act are from memory. This is no legal advice.
+///
 /// A policy says it with `privacy_law = "uk_gdpr"`. Without this key, the [statutes](super::Statute) of the duties
 /// decide: all of them have the same [basis](super::Statute::basis). A policy without such statutes is under the GDPR.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,12 +49,26 @@ impl PrivacyLaw {
 
     /// Cites the provision that answers to a ground, in English: `Art. 17(3)(b) UK GDPR`.
     pub fn cite(self, ground: Ground) -> String {
+        let article = self.article(ground);
         match self {
-            Self::Gdpr => format!("Art. {} GDPR", ground.as_str()),
-            Self::UkGdpr => format!("Art. {} UK GDPR", ground.as_str()),
-            Self::Fadp => format!("Art. {} FADP", fadp(ground)),
-            Self::Dpdp => "s. 12(3) DPDP Act 2023".to_owned(),
-            Self::Ccpa => "§ 1798.105(d) CCPA".to_owned(),
+            Self::Gdpr => format!("Art. {article} GDPR"),
+            Self::UkGdpr => format!("Art. {article} UK GDPR"),
+            Self::Fadp => format!("Art. {article} FADP"),
+            Self::Dpdp => format!("s. {article} DPDP Act 2023"),
+            Self::Ccpa => format!("§ {article} CCPA"),
+        }
+    }
+
+    /// The article or section of this law that answers to a ground of the GDPR.
+    pub(crate) fn article(self, ground: Ground) -> &'static str {
+        match (self, ground) {
+            (Self::Gdpr | Self::UkGdpr, _) => ground.as_str(),
+            (Self::Fadp, _) => fadp(ground),
+            // These two laws except legal claims from all rights, and not from erasure alone.
+            (Self::Dpdp, Ground::LegalClaims) => "17(1)(a)",
+            (Self::Dpdp, _) => "12(3)",
+            (Self::Ccpa, Ground::LegalClaims) => "1798.145(a)",
+            (Self::Ccpa, _) => "1798.105(d)",
         }
     }
 
@@ -70,7 +88,7 @@ impl PrivacyLaw {
 
 /// The article of the Swiss act that answers to a ground of the GDPR. The act has no list of exceptions from erasure.
 /// It justifies processing by law, by overriding interests, and by some interests that it names.
-pub(crate) fn fadp(ground: Ground) -> &'static str {
+fn fadp(ground: Ground) -> &'static str {
     match ground {
         Ground::Necessary => "31(2)(a)",
         Ground::Archiving => "31(2)(e)",

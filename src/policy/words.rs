@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{Datelike as _, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{After, Effective, Guard, GuardRule, OwnerlessExpiry, Suppression};
@@ -29,6 +30,35 @@ pub enum Language {
 impl Language {
     /// Every language in which there are letters.
     pub const ALL: [Self; 3] = [Self::English, Self::Swedish, Self::German];
+
+    /// The name of a day's month in this language.
+    pub fn month_of(self, day: NaiveDate) -> &'static str {
+        let [english, swedish, german] = match day.month0() {
+            0 => ["January", "januari", "Januar"],
+            1 => ["February", "februari", "Februar"],
+            2 => ["March", "mars", "März"],
+            3 => ["April", "april", "April"],
+            4 => ["May", "maj", "Mai"],
+            5 => ["June", "juni", "Juni"],
+            6 => ["July", "juli", "Juli"],
+            7 => ["August", "augusti", "August"],
+            8 => ["September", "september", "September"],
+            9 => ["October", "oktober", "Oktober"],
+            10 => ["November", "november", "November"],
+            _ => ["December", "december", "Dezember"],
+        };
+        match self {
+            Self::English => english,
+            Self::Swedish => swedish,
+            Self::German => german,
+        }
+    }
+
+    /// A day as this language writes it: `2 November 2026`, `2. November 2026`.
+    pub fn write_day(self, day: NaiveDate) -> String {
+        let point = if self == Self::German { "." } else { "" };
+        format!("{}{point} {} {}", day.day(), self.month_of(day), day.year())
+    }
 
     /// Its code in ISO 639-1.
     pub fn as_str(self) -> &'static str {

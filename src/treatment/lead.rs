@@ -18,6 +18,8 @@ use crate::data_map::{ClassName, FieldName};
 /// assert_eq!(city.to_string(), "customer.city");
 /// let invoices = Lead::Class { class: "invoice".into(), while_kept: true, names: true };
 /// assert_eq!(invoices.to_string(), "invoice (while a duty keeps it)");
+/// let messages = Lead::Shared { class: "message".into(), names: true };
+/// assert_eq!(messages.to_string(), "message (also somebody else's)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,6 +45,13 @@ pub enum Lead {
         /// Whether the field names the person.
         names: bool,
     },
+    /// Records that another person has, too, and that stay with that person. They hold personal data.
+    Shared {
+        /// The class.
+        class: ClassName,
+        /// Whether the records name the person.
+        names: bool,
+    },
     /// Profiles at a payment gateway. They name the person.
     Gateway(GatewayName),
     /// The ledger's token. A row that stays has the customer's key. With this key and the ledger's secret key, the
@@ -63,6 +72,8 @@ pub(crate) struct Stays {
     pub(crate) while_kept: bool,
     /// Whether the treatment leaves records of the class.
     pub(crate) treated: bool,
+    /// Whether records of the class stay because another person has them, too.
+    pub(crate) shared: bool,
 }
 
 impl Lead {
@@ -73,7 +84,11 @@ impl Lead {
                 vec![class]
             }
             Self::Token { classes, while_kept } if classes.is_empty() => while_kept.iter().collect(),
-            Self::Class { .. } | Self::Field { .. } | Self::Gateway(_) | Self::Token { .. } => Vec::new(),
+            Self::Class { .. }
+            | Self::Field { .. }
+            | Self::Shared { .. }
+            | Self::Gateway(_)
+            | Self::Token { .. } => Vec::new(),
         }
     }
 
@@ -89,6 +104,7 @@ impl Lead {
                 stays(class).while_kept
             }
             Self::Class { class, .. } | Self::Field { class, .. } => stays(class).treated,
+            Self::Shared { class, .. } => stays(class).shared,
             Self::Gateway(name) => has_profile(name),
             Self::Token { classes, while_kept } => {
                 let classes = classes.iter().filter(|class| stays(class).treated).cloned().collect();
@@ -104,7 +120,7 @@ impl Lead {
     /// Whether this lead names the person. Otherwise it only leads to the person.
     pub fn names_person(&self) -> bool {
         match self {
-            Self::Class { names, .. } | Self::Field { names, .. } => *names,
+            Self::Class { names, .. } | Self::Field { names, .. } | Self::Shared { names, .. } => *names,
             Self::Gateway(_) => true,
             Self::Token { .. } => false,
         }
@@ -113,7 +129,7 @@ impl Lead {
     /// The names in this lead: `customer` and `city`, or `gateway` and `stripe`.
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
-            Self::Class { class, .. } => vec![class.as_str()],
+            Self::Class { class, .. } | Self::Shared { class, .. } => vec![class.as_str()],
             Self::Field { class, field, .. } => vec![class.as_str(), field.as_str()],
             Self::Gateway(name) => vec!["gateway", name.as_str()],
             Self::Token { .. } => vec!["ledger", "token"],
@@ -124,8 +140,10 @@ impl Lead {
 impl fmt::Display for Lead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names().join("."))?;
-        if matches!(self, Self::Token { .. }) {
-            return f.write_str(" (while the key of its epoch exists)");
+        match self {
+            Self::Token { .. } => return f.write_str(" (while the key of its epoch exists)"),
+            Self::Shared { .. } => return f.write_str(" (also somebody else's)"),
+            _ => {}
         }
         if self.classes_while_kept().is_empty() { Ok(()) } else { f.write_str(" (while a duty keeps it)") }
     }

@@ -578,13 +578,23 @@ impl Treatment {
     /// The outcome in words: `erased` or `anonymised`; `pseudonymised` while there are [`links`](Self::links);
     /// `erased in part` while one of them names the person.
     pub fn outcome(&self) -> &'static str {
-        let root_may_stay = self.classes.get(&self.root).is_some_and(|root| root.tombstone.is_some());
-        self.residue_with(&self.links, root_may_stay).as_str()
+        let may_stay = |name: &ClassName| Stays {
+            while_kept: self.classes.get(name).is_some_and(|class| class.tombstone.is_some()),
+            treated: true,
+            shared: true,
+        };
+        self.residue_with(&self.links, may_stay).as_str()
     }
 
-    /// What is left of the person, given the links and whether the customer's own record stays.
-    pub(crate) fn residue_with(&self, links: &[Lead], root_stays: bool) -> Residue {
-        Residue::of(links, root_stays || !self.deletes_root())
+    /// What is left of the person, given the links and which records stay. What the policy keeps without personal data is not
+    /// about the person.
+    pub(crate) fn residue_with(&self, links: &[Lead], stays: impl Fn(&ClassName) -> Stays) -> Residue {
+        let is_left = |(name, class): (&ClassName, &ClassTreatment)| match class.action {
+            RecordAction::Anonymise | RecordAction::Reassign => stays(name).treated,
+            RecordAction::Delete => stays(name).while_kept && *name == self.root,
+            RecordAction::Keep { .. } => stays(name).treated && *name == self.root,
+        };
+        Residue::of(links, self.classes.iter().any(is_left))
     }
 
     /// The [links](Self::links) of one customer. A class counts only if records of this customer stay, and a gateway only
@@ -645,10 +655,24 @@ impl Treatment {
                 }
             }
         }
+        let shared: Vec<Lead> =
+            map.shared_classes().into_iter().filter_map(|name| self.shared(map, name)).collect();
+        self.links.extend(shared);
         let kept = self.gateways.iter().filter(|(_, action)| **action != GatewayAction::Erase);
         self.links.extend(kept.map(|(name, _)| Lead::Gateway(name.clone())));
         self.links.extend(self.token(map, &is_needed));
         self
+    }
+
+    /// The records of a class that stay with another person, if they hold personal data. A field of whoever a link leads to is
+    /// erased with that person. A searched text loses the passages about each person who leaves.
+    fn shared(&self, map: &DataMap, name: &ClassName) -> Option<Lead> {
+        let (found, treated) = (map.class(name.as_str())?, self.classes.get(name)?);
+        let is_searched =
+            |field: &Field| matches!(treated.fields.get(field.name()), Some(Strategy::Redact { .. }));
+        let of_all = || found.fields().iter().filter(|field| field.whose().is_none());
+        let names = of_all().any(|field| field.kind().is_some_and(Kind::names_person) && !is_searched(field));
+        of_all().any(|field| field.kind().is_some()).then(|| Lead::Shared { class: name.clone(), names })
     }
 
     /// The ledger's token as a lead, if a row that stays has the customer's key.

@@ -8,9 +8,10 @@ use super::Lead;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Residue {
-    /// The customer's own record and everything else is deleted or handed over: *erased*.
+    /// Every record of the person is deleted: *erased*.
     Nothing,
-    /// Records stay, and nothing that the host can reach leads from them to the person: *anonymised*.
+    /// Records stay, some perhaps handed over to the "Unknown Customer". Nothing that the host can reach leads from them to
+    /// the person: *anonymised*.
     Anonymous,
     /// Records stay that do not name the person, and a separate link leads to the person: *pseudonymised*.
     Pseudonymous,
@@ -29,11 +30,11 @@ impl Residue {
         }
     }
 
-    /// What is left, given the leads to the person and whether the customer's own record stays.
-    pub(crate) fn of<'l>(links: impl IntoIterator<Item = &'l Lead>, root_stays: bool) -> Self {
+    /// What is left, given the leads to the person and whether treated records stay.
+    pub(crate) fn of<'l>(links: impl IntoIterator<Item = &'l Lead>, records_stay: bool) -> Self {
         let worst =
             links.into_iter().map(|link| if link.names_person() { Self::InPart } else { Self::Pseudonymous });
-        worst.max().unwrap_or(if root_stays { Self::Anonymous } else { Self::Nothing })
+        worst.max().unwrap_or(if records_stay { Self::Anonymous } else { Self::Nothing })
     }
 
     /// The word. If mapped tables have rows that no record class claims, `as far as mapped` is added, because such

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::anonymise::Strategy;
 use crate::case::RecipientOutcome;
-use crate::customer::TenantId;
+use crate::customer::{GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
@@ -240,8 +240,18 @@ impl Certificate {
         {
             return Residue::InPart;
         }
-        let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.residue_with(&self.leads(), root_stays)
+        self.treatment.residue_with(&self.leads(), |class| self.stays(class))
+    }
+
+    /// Which records of a class stay.
+    fn stays(&self, class: &ClassName) -> Stays {
+        let result = self.result();
+        Stays {
+            while_kept: result.deferred.contains_key(class)
+                || result.tombstones.iter().any(|stays| stays.class == *class),
+            treated: self.left(class) != Some(0),
+            shared: result.otherwise.get(class).is_some_and(|otherwise| otherwise.shared > 0),
+        }
     }
 
     /// The number of records of a class that stay and that no duty keeps. `None`: the number is not known.
@@ -275,13 +285,8 @@ impl Certificate {
 
     /// Data in the store and the ledger that still lead to the person.
     fn leads(&self) -> Vec<Lead> {
-        let result = self.result();
-        let stays = |class: &ClassName| Stays {
-            while_kept: result.deferred.contains_key(class)
-                || result.tombstones.iter().any(|stays| stays.class == *class),
-            treated: self.left(class) != Some(0),
-        };
-        let mut leads = self.treatment.links_with(stays, |name| result.profiles_kept.contains(name));
+        let has_profile = |name: &GatewayName| self.result().profiles_kept.contains(name);
+        let mut leads = self.treatment.links_with(|class| self.stays(class), has_profile);
         if self.subject().is_none() {
             // If the token was destroyed, nothing leads from the person to this entry.
             leads.retain(|lead| !matches!(lead, Lead::Token { .. }));

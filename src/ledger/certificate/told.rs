@@ -17,7 +17,7 @@ use crate::plan::letter::{
 };
 use crate::plan::{Step, is_all_claimed};
 use crate::policy::Statute;
-use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction};
+use crate::treatment::{ClassTreatment, GatewayAction, RecipientAction, WhyNotTold};
 
 impl Certificate {
     /// The facts of the case for a [letter](crate::plan::letter) to the person.
@@ -146,11 +146,15 @@ impl Certificate {
             _ => None,
         });
         let not_told = self.treatment.recipients().iter().filter_map(|(recipient, action)| match action {
-            RecipientAction::NotTold { reason, .. } => {
+            RecipientAction::NotTold {
+                reason,
+                why: WhyNotTold::Impossible | WhyNotTold::Disproportionate,
+            } => {
                 let what = WhatWasTold::NotTold { reason: reason.clone() };
                 Some(ToldRecipient { recipient: recipient.clone(), what })
             }
-            RecipientAction::Tell => None,
+            // Whoever is unconcerned has none of the data.
+            RecipientAction::NotTold { why: WhyNotTold::Unconcerned, .. } | RecipientAction::Tell => None,
         });
         answered.chain(by_hand).chain(unconfirmed).chain(not_told).collect()
     }

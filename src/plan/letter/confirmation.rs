@@ -40,8 +40,9 @@ pub fn confirmation(
     in_order((DATED, head.date), carried_out)?;
     let mut writer = Writer::new(head, told.privacy_law)?;
     let words = writer.words;
-    let [nothing, anonymous, pseudonymous, in_part] = words.confirmation;
+    let [nothing, anonymous, pseudonymous, in_part, nothing_done] = words.confirmation;
     let title = match told.residue {
+        _ if !told.did_anything() => nothing_done,
         Residue::Nothing => nothing,
         Residue::Anonymous => anonymous,
         Residue::Pseudonymous => pseudonymous,
@@ -72,7 +73,7 @@ pub fn confirmation(
     if told.old_bytes {
         writer.paragraph(Fact::OldBytes, words.old_bytes);
     }
-    writer.recipients(&told.recipients)?;
+    writer.recipients(told)?;
     writer.close(true);
     Ok(writer.letter())
 }
@@ -95,7 +96,6 @@ impl Writer<'_> {
     fn done(&mut self, told: &Told) -> Result<(), LetterError> {
         let words = self.words;
         self.heading(2, words.done);
-        let mut is_anything = false;
         for of in &told.classes {
             let (class, otherwise) = (&of.class, &of.otherwise);
             let treated = of.treated.filter(|count| *count != Some(0));
@@ -108,17 +108,18 @@ impl Writer<'_> {
                 };
                 let text = self.counted(text, class, count)?;
                 self.item(fact, text);
-                is_anything = true;
             }
             if otherwise.deleted > 0 {
                 let text = self.counted(words.deleted, class, Some(otherwise.deleted))?;
                 self.item(Fact::Deleted(class.clone()), text);
-                is_anything = true;
+            }
+            if otherwise.meanwhile > 0 {
+                let text = self.counted(words.cleared, class, Some(otherwise.meanwhile))?;
+                self.item(Fact::Cleared(class.clone()), text);
             }
             if otherwise.fields > 0 {
                 let text = self.counted(words.fields_of_others, class, Some(otherwise.fields))?;
                 self.item(Fact::FieldsOfOthers(class.clone()), text);
-                is_anything = true;
             }
         }
         for gateway in &told.gateways {
@@ -131,9 +132,8 @@ impl Writer<'_> {
             };
             let text = fill(text, &[("what", &plain(name.as_str()))]);
             self.item(Fact::Gateway(gateway.clone()), text);
-            is_anything = true;
         }
-        if !is_anything {
+        if !told.did_anything() {
             self.paragraph(Fact::NothingDone, words.nothing_done);
         }
         Ok(())
@@ -306,7 +306,9 @@ impl Writer<'_> {
             duties.push(self.duty(duty)?);
         }
         let text = if deferral.for_others { words.deferred_for_others } else { words.deferred };
-        let (what, count) = (self.class(class)?, self.count(Some(deferral.rows)));
+        // Records without a date have a line of their own, unless none has a date.
+        let dated = Some(deferral.rows.saturating_sub(deferral.undated)).filter(|rows| *rows > 0);
+        let (what, count) = (self.class(class)?, self.count(dated.or(Some(deferral.rows))));
         let parts = [("what", &*what), ("count", &*count), ("duties", &*duties.join(" "))];
         self.item(Fact::Deferred(class.clone()), fill(text, &parts));
         if deferral.undated > 0 {
@@ -424,6 +426,7 @@ impl Writer<'_> {
                 let (what, field) = (self.class(class)?, self.field(class, field)?);
                 fill(words.lead_field, &[("field", &field), ("what", &what)])
             }
+            Lead::Shared { class, .. } => fill(words.lead_shared, &[("what", &self.class(class)?)]),
             Lead::Gateway(gateway) => fill(words.lead_gateway, &[("what", &plain(gateway.as_str()))]),
             Lead::Token { .. } => words.lead_token.to_owned(),
         };

@@ -37,20 +37,23 @@ pub fn extension(
     writer.open(words.extension, Some(&Request::new(reference, clock.received_on())))?;
     let reason = match extension.reason {
         ExtensionReason::Complexity => words.complexity,
+        // Art. 12A(3) UK GDPR counts the requests of this person alone.
+        ExtensionReason::NumberOfRequests if clock.regime() == Regime::Uk => words.number_of_your_requests,
         ExtensionReason::NumberOfRequests => words.number_of_requests,
     };
     let (day, article) = (writer.date(due), (words.ground)(law, article));
     let parts = [("reason", reason), ("due", &*day), ("article", &*article)];
     let text = if law == PrivacyLaw::Fadp { words.extended_swiss } else { words.extended };
     writer.paragraph(Fact::Extended(due), fill(text, &parts));
-    for stop in clock.suspensions() {
+    for stop in clock.stops_that_count() {
         let Some(to) = stop.to else { continue };
-        let reason = match stop.reason {
-            StopReason::Identity => words.for_identity,
-            StopReason::Clarification => words.for_clarification,
+        let (text, reason) = match (stop.reason, clock.regime()) {
+            (StopReason::Identity, Regime::Uk) => (words.began, words.for_identity_or_fee),
+            (StopReason::Identity, _) => (words.suspended, words.for_identity),
+            (StopReason::Clarification, _) => (words.suspended, words.for_clarification),
         };
         let (from, to) = (writer.date(stop.from), writer.date(to));
-        let text = fill(words.suspended, &[("from", &from), ("to", &to), ("reason", reason)]);
+        let text = fill(text, &[("from", &from), ("to", &to), ("reason", reason)]);
         writer.paragraph(Fact::Suspended(stop.from), text);
     }
     writer.close(false);

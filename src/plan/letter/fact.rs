@@ -39,7 +39,7 @@ pub enum Fact {
     Cleared(ClassName),
     /// Records of the class belong to nobody any more.
     HandedOver(ClassName),
-    /// Records of the class are also somebody else's, and stay with that person.
+    /// Records of the class are also somebody else's, and stay.
     Shared(ClassName),
     /// Fields of the person in records of others were erased.
     FieldsOfOthers(ClassName),

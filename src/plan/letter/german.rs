@@ -1,30 +1,10 @@
 //! Every text in German.
 
-use chrono::{Datelike, NaiveDate};
-
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
-
-fn date(date: NaiveDate) -> String {
-    let month = match date.month() {
-        1 => "Januar",
-        2 => "Februar",
-        3 => "März",
-        4 => "April",
-        5 => "Mai",
-        6 => "Juni",
-        7 => "Juli",
-        8 => "August",
-        9 => "September",
-        10 => "Oktober",
-        11 => "November",
-        _ => "Dezember",
-    };
-    format!("{}. {month} {}", date.day(), date.year())
-}
 
 fn period(period: Period) -> String {
     let (years, months, days) = period.parts();
@@ -122,8 +102,8 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
 }
 
 fn ground(law: PrivacyLaw, article: &str) -> String {
-    let (article, paragraph, letter) = parts(article);
-    let mut cited = format!("Art. {article}");
+    let (number, paragraph, letter) = parts(article);
+    let mut cited = format!("Art. {number}");
     // Switzerland abbreviates the word in its own way.
     let letters = if law == PrivacyLaw::Fadp { " Bst. " } else { " Buchst. " };
     for (before, part) in [(" Abs. ", paragraph), (letters, letter)] {
@@ -136,8 +116,8 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::Gdpr => format!("{cited} DSGVO"),
         PrivacyLaw::UkGdpr => format!("{cited} UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} DSG"),
-        PrivacyLaw::Dpdp => "section 12(3) des indischen DPDP Act 2023".to_owned(),
-        PrivacyLaw::Ccpa => "§ 1798.105(d) des kalifornischen CCPA".to_owned(),
+        PrivacyLaw::Dpdp => format!("section {article} des indischen DPDP Act 2023"),
+        PrivacyLaw::Ccpa => format!("§ {article} des kalifornischen CCPA"),
     }
 }
 
@@ -199,7 +179,6 @@ fn identifier(kind: &Kind) -> Option<&'static str> {
 }
 
 pub(super) const WORDS: Words = Words {
-    date_format: date,
     period,
     start,
     law,
@@ -220,6 +199,7 @@ pub(super) const WORDS: Words = Words {
         "Ihre Daten wurden anonymisiert",
         "Ihre Daten wurden pseudonymisiert",
         "Ihre Daten wurden zum Teil gelöscht",
+        "Das Ergebnis der Löschung",
     ],
     carried_out: "Wir haben die von Ihnen verlangte Löschung am {date} durchgeführt.",
     carried_out_unasked: "Wir haben am {date} eine Löschung Ihrer Daten durchgeführt, nach den in unseren Systemen geltenden Regeln und \
@@ -241,7 +221,7 @@ pub(super) const WORDS: Words = Words {
     general_field: "**{field}** ({what}): in allgemeinerer Form aufbewahrt ({general}){until}.",
     partly: [
         "**{field}** ({what}): in allgemeinerer Form aufbewahrt{until}.",
-        "**{field}** ({what}): der Text wird ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben.",
+        "**{field}** ({what}): ein Text wird, soweit vorhanden, ohne die Stellen aufbewahrt, an denen wir Sie gefunden haben.",
         "**{field}** ({what}): ersetzt durch ein leeres Dokument mit derselben Seitenzahl.",
     ],
     as_long_as_record: ", so lange wie der übrige Datensatz",
@@ -249,7 +229,7 @@ pub(super) const WORDS: Words = Words {
     field_for: ", {period} über die Löschung hinaus, und danach entfernt",
     for_reason: " Grund: {reason}.",
     shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.{reason}",
-    shared: "**{what}**{count}: aufbewahrt bei einer anderen Person, zu der sie ebenfalls gehören.",
+    shared: "**{what}**{count}: aufbewahrt, weil sie auch zu einer anderen Person gehören.",
     needed: "**{what}**{count}: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
              verweisen.{until}",
     needed_until: " Wir löschen sie mit den letzten dieser Daten, spätestens am Tag nach dem {date}.",
@@ -275,37 +255,39 @@ pub(super) const WORDS: Words = Words {
     gateway_waived: "Ihr Profil beim Zahlungsdienst **{what}**: nicht gelöscht. Dieser Schritt wurde ausgelassen.",
     recipients: "Die Empfänger, denen Ihre Daten offengelegt wurden:",
     recipients_none: "Unsere Unterlagen nennen keinen Empfänger, dem Ihre Daten offengelegt wurden.",
-    recipient_by_hand: "**{what}**: von Hand erledigt. Ein Nachweis liegt uns vor.",
+    recipient_gateway: "Der Zahlungsdienst **{what}**: was aus Ihrem Profil dort geworden ist, steht oben.",
+    recipient_by_hand: "**{what}**: von uns persönlich über die Löschung unterrichtet, oder Ihre Daten wurden dort von Hand gelöscht. Ein Nachweis liegt uns vor.",
     recipient_told: "**{what}**: über die Löschung unterrichtet. Dort ist nach eigener Auskunft nichts mehr von Ihnen gespeichert.",
     recipient_retained: "**{what}**: über die Löschung unterrichtet. Ein Teil Ihrer Daten wird dort aufbewahrt{until}.",
-    recipient_unconfirmed: "**{what}**: hat nicht bestätigt, dass Ihre Daten dort gelöscht sind.",
+    recipient_unconfirmed: "**{what}**: dieser Schritt wurde ausgelassen. Der Empfänger wurde möglicherweise nicht über die Löschung unterrichtet und hat sie nicht bestätigt.",
     recipient_unidentified: "**{what}**: nicht unterrichtet, weil wir nichts haben, woran Sie dort erkannt werden.",
     recipient_not_told: "**{what}**: nicht unterrichtet. Grund: {reason}.",
     left: [
-        "Ihr Kundendatensatz und die oben als gelöscht genannten Daten sind in der Datenbank dieser Löschung nicht mehr vorhanden.",
-        "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. In der Datenbank dieser \
-         Löschung führt nichts mehr zu Ihnen.",
+        "Ihr Kundendatensatz und die oben als gelöscht genannten Daten sind in der Datenbank, auf die sich diese Löschung bezieht, nicht mehr vorhanden.",
+        "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. In der Datenbank, \
+         auf die sich diese Löschung bezieht, führt nichts mehr zu Ihnen.",
         "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. Die verbliebenen Daten sind \
          pseudonymisiert: sie können Ihnen noch zugeordnet werden.",
-        "Daten, die Sie identifizieren, sind noch vorhanden. Sie sind unten genannt.",
-        "Daten, die Sie identifizieren, können noch vorhanden sein. Sie sind unten genannt.",
+        "Daten, die Sie identifizieren, sind noch vorhanden. Diese Daten sind unten genannt.",
+        "Daten, die Sie identifizieren, können noch vorhanden sein. Diese Daten sind unten genannt.",
     ],
     leads: "Dies kann Ihnen noch zugeordnet werden oder identifiziert Sie:",
     leftover: "Texte unter {what}, die noch Daten über Sie enthalten (Anzahl: {n})",
     lead_field: "{field} ({what})",
+    lead_shared: "{what}, soweit sie auch zu einer anderen Person gehören",
     lead_gateway: "der Zahlungsdienst {what}",
     lead_gateway_waived: "der Zahlungsdienst {what}, bei dem Ihr Profil nicht gelöscht wurde",
     lead_recipient: "der Empfänger {what}",
-    lead_recipient_unconfirmed: "der Empfänger {what}, der die Löschung Ihrer Daten nicht bestätigt hat",
+    lead_recipient_unconfirmed: "der Empfänger {what}, der möglicherweise nicht über die Löschung unterrichtet wurde und sie nicht bestätigt hat",
     lead_mentions: "Texte anderer Personen, in denen Sie erwähnt sein können: wir haben sie nicht nach Ihnen durchsucht",
     lead_token: "Ihre Kundennummer in den verbliebenen Daten, solange der Schlüssel unseres Löschprotokolls besteht",
-    lead_while_kept: "{what}, nur solange wir Daten aufbewahren müssen",
+    lead_while_kept: "{what}, nur solange wir Daten wie unten genannt länger aufbewahren",
     lead_until: "{what}, längstens bis zum {date}",
-    not_covered: "Dies ist nicht umfasst:",
+    not_covered: "Nicht von der Löschung erfasst sind:",
     unclaimed: "Zeilen unserer Datenbank, von denen nicht bekannt ist, wem sie zuzuordnen sind",
     uncertain: "Stellen in Texten, die Sie meinen können, ohne dass dies sicher ist (Anzahl: {n})",
     mentions: "Texte anderer Personen, in denen Sie erwähnt sein können",
-    other_systems: "Datenbanken, Dokumente, Protokolle und Suchindizes außerhalb der Datenbank dieser Löschung",
+    other_systems: "Datenbanken, Dokumente, Protokolle und Suchindizes außerhalb der Datenbank, auf die sich diese Löschung bezieht",
     tables: "Tabellen unserer Datenbank, die unser Verzeichnis personenbezogener Daten nicht nennt (Anzahl: {n})",
     ignored: "ein Teil unserer Datenbank, den unser Verzeichnis auslässt: {reason}",
     by_trigger: "Kopien, die unsere Datenbank selbst in einer Tabelle anlegt, die unser Verzeichnis auslässt",
@@ -343,23 +325,26 @@ pub(super) const WORDS: Words = Words {
     data_of: "Dies betrifft: {what}.",
     way_out: "Was dies ändern kann: {way_out}.",
     ask_us: "Sie können uns fragen, was dies ändern kann.",
-    nothing_erased: "Auf diesen Antrag wurde nichts gelöscht. Sie können jederzeit einen neuen Antrag stellen.",
+    nothing_erased: "Auf diesen Antrag hin wurde nichts gelöscht. Sie können jederzeit einen neuen Antrag stellen.",
     handed_over_before: "Zuvor erhält das Unternehmen die Daten.",
-    in_any_case: "Folgendes bleibt in jedem Fall gespeichert, soweit vorhanden:",
+    in_any_case: "Folgendes bewahren wir in jedem Fall auf, soweit vorhanden:",
     in_any_case_obligation: "**{what}**: wir müssen sie aufbewahren, und zwar {period} ab {start} ({law}; {ground}).",
     in_any_case_claims: "**{what}**: wir bewahren sie auf, um Rechtsansprüche geltend machen, ausüben oder verteidigen zu können, und \
                          zwar {period} ab {start} ({law}; {ground}).",
     in_any_case_other: "**{what}**: wir bewahren sie auf, und zwar {period} ab {start} ({law}; {ground}).",
     refusal_in_part: "Folgende Daten können wir noch nicht löschen:",
-    rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, wenn sie gelöscht sind.",
+    rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, in der steht, was gelöscht wurde.",
     rest_was_erased: "Am {date} haben wir die Löschung Ihrer übrigen Daten durchgeführt.",
 
-    extension: "Ihr Antrag benötigt mehr Zeit",
+    extension: "Wir benötigen mehr Zeit für Ihren Antrag",
     extended_swiss: "Wir können nicht innerhalb von 30 Tagen antworten. {reason} Sie erhalten unsere Antwort spätestens am {due}.",
     extended: "Wir können nicht innerhalb eines Monats antworten. {reason} Sie erhalten unsere Antwort spätestens am {due} ({article}).",
     complexity: "Ihr Antrag ist komplex.",
     number_of_requests: "Wir haben eine große Zahl von Anträgen erhalten.",
+    number_of_your_requests: "Sie haben mehrere Anträge gestellt.",
     suspended: "Vom {from} bis zum {to} war die Frist gehemmt. {reason}",
+    began: "Die Frist begann am {to}. {reason}",
+    for_identity_or_fee: "Bis dahin warteten wir auf einen Nachweis Ihrer Identität oder auf eine Gebühr.",
     for_identity: "Wir mussten Sie bitten, Ihre Identität nachzuweisen.",
     for_clarification: "Wir mussten Sie fragen, worauf sich Ihr Antrag bezieht.",
 
@@ -375,6 +360,7 @@ pub(super) const WORDS: Words = Words {
     will_be_handed_over: "**{what}**: aufbewahrt ohne Bezug zu einer Person; die Angaben, die Sie unmittelbar identifizieren, werden \
                           entfernt.",
     will_be_kept: "**{what}**: unverändert aufbewahrt. Grund: {reason}.",
+    shared_will_be_kept: "**{what}**: was auch zu einer anderen Person gehört, wird aufbewahrt.",
     gateway_will_be_erased: "Ihr Profil beim Zahlungsdienst **{what}**: gelöscht.",
     gateway_will_be_kept: "Ihr Profil beim Zahlungsdienst **{what}**: aufbewahrt. Grund: {reason}.",
     duties: "Was wir länger aufbewahren",
@@ -388,12 +374,12 @@ pub(super) const WORDS: Words = Words {
     expires_deleted: "**{what}**: gelöscht, und zwar {when}.",
     expires_cleared: "**{what}**: Entfernung der Angaben, die Sie unmittelbar identifizieren, {when}.",
     expires_by_age: "{period} nach dem Datum der Aufzeichnung ({from}), auch solange Sie Kunde sind",
-    expires_by_duty: "sobald wir sie nicht mehr aufbewahren müssen",
+    expires_by_duty: "sobald wir sie nicht mehr aus den oben genannten Gründen aufbewahren",
     at_most: "**{what}**: Aufbewahrung für höchstens {period}, gerechnet ab dem Datum der Aufzeichnung ({from}; {law}).",
     expires_ownerless: "sobald sie niemandem mehr zugeordnet sind",
     age_of_record: "{period} nach dem Datum der Aufzeichnung ({from})",
     ownerless_not_before: "{when}, frühestens aber {age}",
-    ownerless_not_while_kept: "{when}, aber nicht, solange wir sie aufbewahren müssen",
+    ownerless_not_while_kept: "{when}, aber nicht, solange wir sie aus den oben genannten Gründen aufbewahren",
     obstacles: "Wann wir Ihre Daten noch nicht löschen können",
     obstacle: "{reason} ({ground}).",
     obstacle_without_ground: "{reason}. Das ist kein gesetzlicher Grund, Ihren Antrag abzulehnen, und die Frist für unsere Antwort läuft weiter. {way_out}",

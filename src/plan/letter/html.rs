@@ -86,7 +86,7 @@ pub(crate) fn html_escaped(text: &str) -> String {
 mod for_exports {
     use chrono::NaiveDate;
 
-    use super::super::words::{self, fill};
+    use super::super::words::fill;
     use super::super::writer::Writer;
     use super::super::{Language, LetterError, Letterhead};
     use super::without_marks;
@@ -95,7 +95,7 @@ mod for_exports {
 
     /// A day as a language writes it.
     pub(crate) fn date_in(language: Language, day: NaiveDate) -> String {
-        (words::of(language).date_format)(day)
+        language.write_day(day)
     }
 
     /// Something that is not covered, as an item of a list.

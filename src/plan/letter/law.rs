@@ -2,12 +2,11 @@
 
 use super::LetterError;
 use super::words::{self, clause};
-use crate::policy::{Dictionary, Ground, Language, PrivacyLaw, Statute, fadp};
+use crate::policy::{Dictionary, Ground, Language, PrivacyLaw, Statute};
 
 /// Cites the provision that answers to a ground.
 pub(super) fn ground(language: Language, law: PrivacyLaw, ground: Ground) -> String {
-    let article = if law == PrivacyLaw::Fadp { fadp(ground) } else { ground.as_str() };
-    (words::of(language).ground)(law, article)
+    (words::of(language).ground)(law, law.article(ground))
 }
 
 /// The law of a duty: the statute as it is cited, or the host's own words.
@@ -125,6 +124,14 @@ mod tests {
             (Language::English, PrivacyLaw::Fadp, "Art. 31(1) FADP"),
         ] {
             assert_eq!(ground(language, law, Ground::LegalObligation), says);
+        }
+        // A former bug: a legal claim cited the sections about duties.
+        for (language, law, says) in [
+            (Language::English, PrivacyLaw::Ccpa, "§ 1798.145(a) CCPA"),
+            (Language::Swedish, PrivacyLaw::Ccpa, "§ 1798.145(a) i Kaliforniens CCPA"),
+            (Language::German, PrivacyLaw::Dpdp, "section 17(1)(a) des indischen DPDP Act 2023"),
+        ] {
+            assert_eq!(ground(language, law, Ground::LegalClaims), says);
         }
         let swiss = ground(Language::German, PrivacyLaw::Fadp, Ground::Necessary);
         assert_eq!(swiss, "Art. 31 Abs. 2 Bst. a DSG");

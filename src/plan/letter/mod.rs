@@ -83,7 +83,7 @@ pub(crate) fn of_language(language: Language) -> OfLanguage {
 
 impl OfLanguage {
     pub(crate) fn date(&self, day: NaiveDate) -> String {
-        (self.0.date_format)(day)
+        self.1.write_day(day)
     }
 
     pub(crate) fn period(&self, period: Period) -> String {
@@ -380,7 +380,7 @@ pub enum LetterError {
     NothingRefused,
     /// What stands against the request is no ground in law.
     #[error(
-        "no ground in law stands against the request; put right what does, the time for the answer goes on"
+        "what blocks the erasure is no ground in law to refuse the request; remove it, because the time for the answer goes on"
     )]
     NoGround,
     /// A legal claim does not say which data it needs.

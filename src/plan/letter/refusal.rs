@@ -54,8 +54,10 @@ pub fn refusal(
             writer.refused_in_part(deferred, treatment)?;
             writer.paragraph(Fact::RestErased, words.rest_erased);
         }
-        Decision::Nothing(Nothing::TreatedBefore { at, deferred, .. }) => {
-            writer.refused_in_part(deferred, on_request(policy))?;
+        Decision::Nothing(Nothing::TreatedBefore { at, treatment, deferred, .. }) => {
+            // What that case did counts, and not what a request would get now.
+            let treatment = policy.treatments().get(treatment).map(AsRef::as_ref);
+            writer.refused_in_part(deferred, treatment)?;
             let day = policy.time_zone().day(*at);
             let text = fill(words.rest_was_erased, &[("date", &writer.date(day))]);
             writer.paragraph(Fact::RestWasErased(day), text);
@@ -124,9 +126,18 @@ impl Writer<'_> {
                 }
             })
         })?;
+        // Something has to say that a part is refused, if no duty does.
+        let is_said = self.len() > before;
+        let kept = self.len();
+        if !is_said {
+            self.paragraph(Fact::RefusedInPart, words.refused_in_part);
+        }
         self.introduced(words.in_any_case, |writer| {
             treatment.map_or(Ok(()), |treatment| writer.kept_by_policy(treatment))
         })?;
+        if !is_said && self.len() == kept + 1 {
+            return Err(LetterError::NothingRefused);
+        }
         if self.len() == before { Err(LetterError::NothingRefused) } else { Ok(()) }
     }
 
@@ -146,6 +157,10 @@ impl Writer<'_> {
                     let Some(treated) = treatment.class(class.as_str()) else { continue };
                     let Some(reason) = treated.kept().get(field) else { continue };
                     self.field_of_policy(class, treated, field, reason)?;
+                }
+                Lead::Shared { class, .. } => {
+                    let text = fill(words.shared_will_be_kept, &[("what", &self.class(class)?)]);
+                    self.item(Fact::Shared(class.clone()), text);
                 }
                 Lead::Gateway(gateway) => {
                     let action = treatment.gateways().get(gateway);

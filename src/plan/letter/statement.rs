@@ -327,7 +327,15 @@ impl Writer<'_> {
             (_, Some(ground)) => {
                 let ground = self.ground(policy.privacy_law(), ground);
                 let parts = [("reason", &*reason), ("ground", &*ground)];
-                (Fact::Obstacle(guard.clone()), fill(words.obstacle, &parts))
+                let mut text = fill(words.obstacle, &parts);
+                if let GuardRule::BlockBecause { data, .. } = rule
+                    && !data.is_empty()
+                {
+                    let data = data.iter().map(|class| self.class(class)).collect::<Result<Vec<_>, _>>()?;
+                    text.push(' ');
+                    text.push_str(&fill(words.data_of, &[("what", &self.listed(&data))]));
+                }
+                (Fact::Obstacle(guard.clone()), text)
             }
             (_, None) => {
                 let way_out = of_crate.map_or_else(

@@ -1,30 +1,10 @@
 //! Every text in Swedish.
 
-use chrono::{Datelike, NaiveDate};
-
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
 use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
-
-fn date(date: NaiveDate) -> String {
-    let month = match date.month() {
-        1 => "januari",
-        2 => "februari",
-        3 => "mars",
-        4 => "april",
-        5 => "maj",
-        6 => "juni",
-        7 => "juli",
-        8 => "augusti",
-        9 => "september",
-        10 => "oktober",
-        11 => "november",
-        _ => "december",
-    };
-    format!("{} {month} {}", date.day(), date.year())
-}
 
 fn period(period: Period) -> String {
     let (years, months, days) = period.parts();
@@ -114,8 +94,8 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
 }
 
 fn ground(law: PrivacyLaw, article: &str) -> String {
-    let (article, paragraph, letter) = parts(article);
-    let mut cited = format!("artikel {article}");
+    let (number, paragraph, letter) = parts(article);
+    let mut cited = format!("artikel {number}");
     for (before, part) in [(".", paragraph), (" ", letter)] {
         if !part.is_empty() {
             cited.push_str(before);
@@ -126,8 +106,8 @@ fn ground(law: PrivacyLaw, article: &str) -> String {
         PrivacyLaw::Gdpr => format!("{cited} i GDPR"),
         PrivacyLaw::UkGdpr => format!("{cited} i UK GDPR"),
         PrivacyLaw::Fadp => format!("{cited} i den schweiziska dataskyddslagen"),
-        PrivacyLaw::Dpdp => "section 12(3) i Indiens DPDP Act 2023".to_owned(),
-        PrivacyLaw::Ccpa => "§ 1798.105(d) i Kaliforniens CCPA".to_owned(),
+        PrivacyLaw::Dpdp => format!("section {article} i Indiens DPDP Act 2023"),
+        PrivacyLaw::Ccpa => format!("§ {article} i Kaliforniens CCPA"),
     }
 }
 
@@ -189,7 +169,6 @@ fn identifier(kind: &Kind) -> Option<&'static str> {
 }
 
 pub(super) const WORDS: Words = Words {
-    date_format: date,
     period,
     start,
     law,
@@ -210,6 +189,7 @@ pub(super) const WORDS: Words = Words {
         "Dina uppgifter har anonymiserats",
         "Dina uppgifter har pseudonymiserats",
         "Dina uppgifter har raderats delvis",
+        "Resultatet av raderingen",
     ],
     carried_out: "Den {date} genomförde vi den radering som du har begärt.",
     carried_out_unasked: "Den {date} genomförde vi en radering av dina uppgifter, utifrån de regler som gäller i våra system och utan \
@@ -231,7 +211,7 @@ pub(super) const WORDS: Words = Words {
     general_field: "**{field}** ({what}): sparas i mer allmän form ({general}){until}.",
     partly: [
         "**{field}** ({what}): sparas i mer allmän form{until}.",
-        "**{field}** ({what}): texten sparas utan de ställen där vi hittade dig.",
+        "**{field}** ({what}): en text, om det fanns en, sparas utan de ställen där vi hittade dig.",
         "**{field}** ({what}): har ersatts med ett tomt dokument med lika många sidor.",
     ],
     as_long_as_record: " lika länge som de övriga uppgifterna i samma post",
@@ -239,7 +219,7 @@ pub(super) const WORDS: Words = Words {
     field_for: " i {period} efter raderingen och tas därefter bort",
     for_reason: " Skäl: {reason}.",
     shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.{reason}",
-    shared: "**{what}**{count}: sparas hos en annan person som de också hör till.",
+    shared: "**{what}**{count}: sparas, eftersom de även hör till en annan person.",
     needed: "**{what}**{count}: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar \
              till dem.{until}",
     needed_until: " Vi raderar dem tillsammans med de sista av dessa uppgifter, senast dagen efter den {date}.",
@@ -263,14 +243,15 @@ pub(super) const WORDS: Words = Words {
     gateway_waived: "Din profil hos betaltjänsten **{what}**: har inte raderats. Detta steg utelämnades.",
     recipients: "De mottagare till vilka dina uppgifter har lämnats ut:",
     recipients_none: "Våra register nämner ingen mottagare till vilken dina uppgifter har lämnats ut.",
-    recipient_by_hand: "**{what}**: har hanterats manuellt. Vi har underlag som visar det.",
+    recipient_gateway: "Betaltjänsten **{what}**: vad som har hänt med din profil där anges ovan.",
+    recipient_by_hand: "**{what}**: en medarbetare har underrättat mottagaren eller raderat dina uppgifter där. Vi har underlag som visar det.",
     recipient_told: "**{what}**: har underrättats om raderingen. Enligt mottagaren finns ingenting om dig kvar där.",
     recipient_retained: "**{what}**: har underrättats om raderingen. Mottagaren sparar en del av dina uppgifter{until}.",
-    recipient_unconfirmed: "**{what}**: har inte bekräftat att dina uppgifter är raderade där.",
+    recipient_unconfirmed: "**{what}**: detta steg utelämnades. Mottagaren har kanske inte underrättats om raderingen och har inte bekräftat den.",
     recipient_unidentified: "**{what}**: har inte underrättats, eftersom vi saknar uppgift om vad mottagaren känner dig under.",
     recipient_not_told: "**{what}**: har inte underrättats. Skäl: {reason}.",
     left: [
-        "Din kunduppgift och de uppgifter som anges ovan som raderade finns inte längre i den databas som raderingen gäller.",
+        "Dina kunduppgifter och de uppgifter som anges ovan som raderade finns inte längre i den databas som raderingen gäller.",
         "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. I den databas som raderingen gäller leder \
          ingenting längre till dig.",
         "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. De uppgifter som är kvar är \
@@ -281,13 +262,14 @@ pub(super) const WORDS: Words = Words {
     leads: "Detta kan fortfarande kopplas till dig eller visar vem du är:",
     leftover: "texter under {what} som fortfarande innehåller uppgifter om dig (antal: {n})",
     lead_field: "{field} ({what})",
+    lead_shared: "{what}, i den mån de även hör till en annan person",
     lead_gateway: "betaltjänsten {what}",
     lead_gateway_waived: "betaltjänsten {what}, där din profil inte har raderats",
     lead_recipient: "mottagaren {what}",
-    lead_recipient_unconfirmed: "mottagaren {what}, som inte har bekräftat att dina uppgifter är raderade där",
+    lead_recipient_unconfirmed: "mottagaren {what}, som kanske inte har underrättats om raderingen och inte har bekräftat den",
     lead_mentions: "andra personers texter, där du kan vara omnämnd: vi har inte sökt efter dig i dem",
     lead_token: "ditt kundnummer i de uppgifter som finns kvar, så länge som nyckeln till vår raderingslogg finns",
-    lead_while_kept: "{what}, bara så länge som vi måste spara uppgifter",
+    lead_while_kept: "{what}, bara så länge som vi sparar uppgifter längre enligt nedan",
     lead_until: "{what}, längst till och med den {date}",
     not_covered: "Detta omfattas inte:",
     unclaimed: "rader i vår databas för vilka det inte är känt vem de hör till",
@@ -332,21 +314,24 @@ pub(super) const WORDS: Words = Words {
     ask_us: "Du kan fråga oss vad som kan ändra detta.",
     nothing_erased: "Ingenting har raderats på grund av denna begäran. Du kan när som helst göra en ny begäran.",
     handed_over_before: "Dessförinnan får företaget uppgifterna.",
-    in_any_case: "Följande finns kvar i vilket fall, om vi har sådana uppgifter:",
+    in_any_case: "Följande sparar vi i alla händelser, om vi har sådana uppgifter:",
     in_any_case_obligation: "**{what}**: vi måste spara dem i {period} från {start} (enligt {law}; {ground}).",
     in_any_case_claims: "**{what}**: vi sparar dem i {period} från {start} för att kunna fastställa, göra gällande eller försvara \
                          rättsliga anspråk (enligt {law}; {ground}).",
     in_any_case_other: "**{what}**: vi sparar dem i {period} från {start} (enligt {law}; {ground}).",
     refusal_in_part: "Vi kan ännu inte radera följande uppgifter:",
-    rest_erased: "Resten av dina uppgifter berörs inte av detta avslag. Du får en bekräftelse när de har raderats.",
+    rest_erased: "Resten av dina uppgifter berörs inte av detta avslag. Du får en bekräftelse som anger vad som har raderats.",
     rest_was_erased: "Den {date} genomförde vi raderingen av dina övriga uppgifter.",
 
-    extension: "Din begäran tar längre tid",
+    extension: "Vi behöver längre tid för att svara på din begäran",
     extended_swiss: "Vi kan inte svara inom 30 dagar. {reason} Du får vårt svar senast den {due}.",
     extended: "Vi kan inte svara inom en månad. {reason} Du får vårt svar senast den {due} ({article}).",
     complexity: "Din begäran är komplicerad.",
     number_of_requests: "Vi har tagit emot ett stort antal begäranden.",
+    number_of_your_requests: "Du har gjort flera begäranden.",
     suspended: "Från den {from} till den {to} löpte inte svarsfristen. {reason}",
+    began: "Svarsfristen började löpa den {to}. {reason}",
+    for_identity_or_fee: "Fram till dess väntade vi på att du skulle styrka din identitet eller betala en avgift.",
     for_identity: "Vi behövde be dig att styrka din identitet.",
     for_clarification: "Vi behövde fråga dig vad din begäran avser.",
 
@@ -361,6 +346,7 @@ pub(super) const WORDS: Words = Words {
     will_be_cleared: "**{what}**: sparas, och de uppgifter som direkt visar vem du är tas bort.",
     will_be_handed_over: "**{what}**: sparas utan koppling till någon person, och de uppgifter som direkt visar vem du är tas bort.",
     will_be_kept: "**{what}**: sparas oförändrat. Skäl: {reason}.",
+    shared_will_be_kept: "**{what}**: det som även hör till en annan person sparas.",
     gateway_will_be_erased: "Din profil hos betaltjänsten **{what}**: raderas.",
     gateway_will_be_kept: "Din profil hos betaltjänsten **{what}**: sparas. Skäl: {reason}.",
     duties: "Vad vi sparar längre",
@@ -375,12 +361,12 @@ pub(super) const WORDS: Words = Words {
     expires_deleted: "**{what}**: raderas {when}.",
     expires_cleared: "**{what}**: de uppgifter som direkt visar vem du är tas bort {when}.",
     expires_by_age: "{period} efter datumet för respektive uppgift ({from}), även medan du är kund",
-    expires_by_duty: "när vi inte längre måste spara dem",
+    expires_by_duty: "när vi inte längre sparar dem av de skäl som anges ovan",
     at_most: "**{what}**: sparas i högst {period}, räknat från uppgiftens datum ({from}; {law}).",
     expires_ownerless: "när de inte längre är kopplade till någon",
     age_of_record: "{period} efter datumet för respektive uppgift ({from})",
     ownerless_not_before: "{when}, men tidigast {age}",
-    ownerless_not_while_kept: "{when}, men inte så länge vi måste spara dem",
+    ownerless_not_while_kept: "{when}, men inte så länge vi sparar dem av de skäl som anges ovan",
     obstacles: "När vi ännu inte kan radera dina uppgifter",
     obstacle: "{reason} ({ground}).",
     obstacle_without_ground: "{reason}. Detta är ingen laglig grund för att avslå din begäran, och svarsfristen fortsätter att löpa. {way_out}",

@@ -52,10 +52,26 @@ pub struct Told {
 }
 
 impl Told {
-    /// Whether a part of a request is refused: a duty or the policy keeps personal data (Art. 12(4) GDPR).
+    /// Whether anything was erased.
+    pub(super) fn did_anything(&self) -> bool {
+        let is_done = |of: &ToldClass| {
+            let Otherwise { deleted, meanwhile, fields, .. } = of.otherwise;
+            let is_treated = of.treated.is_some_and(|count| count != Some(0));
+            (is_treated && !matches!(of.action, RecordAction::Keep { .. }))
+                || deleted + meanwhile + fields > 0
+        };
+        let has_gone = |gateway: &ToldGateway| {
+            matches!(gateway, ToldGateway::Erased { .. } | ToldGateway::Absent { .. })
+        };
+        self.classes.iter().any(is_done) || self.gateways.iter().any(has_gone)
+    }
+
+    /// Whether a part of a request is refused: a duty, the policy or the right of another person keeps personal data (Art.
+    /// 12(4) GDPR).
     pub(super) fn refuses(&self) -> bool {
-        let is_ours =
-            |lead: &Lead| matches!(lead, Lead::Class { .. } | Lead::Field { .. } | Lead::Gateway(_));
+        let is_ours = |lead: &Lead| {
+            matches!(lead, Lead::Class { .. } | Lead::Field { .. } | Lead::Shared { .. } | Lead::Gateway(_))
+        };
         self.classes.iter().any(|of| of.deferred.is_some()) || self.leads.iter().any(is_ours)
     }
 
@@ -80,8 +96,12 @@ impl Told {
         }
     }
 
-    /// The last day of a lead that exists only while duties keep records.
+    /// The last day of a lead that exists only while duties keep records, or of a field that stays for a time.
     pub(super) fn until(&self, lead: &Lead) -> Option<NaiveDate> {
+        if let Lead::Field { class, field, while_kept: false, .. } = lead {
+            let of = self.classes.iter().find(|of| of.class == *class)?;
+            return of.kept_until.get(field).copied();
+        }
         let ends = lead.classes_while_kept().into_iter().map(|class| self.until_of(class));
         ends.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
@@ -189,6 +209,19 @@ pub enum ToldGateway {
         /// Why, in the policy's words.
         reason: String,
     },
+}
+
+impl ToldGateway {
+    /// The gateway.
+    pub fn gateway(&self) -> &GatewayName {
+        match self {
+            Self::Erased { gateway }
+            | Self::Absent { gateway }
+            | Self::Retained { gateway, .. }
+            | Self::Waived { gateway }
+            | Self::Kept { gateway, .. } => gateway,
+        }
+    }
 }
 
 /// What a recipient of the person's data was told.

@@ -1,13 +1,10 @@
 //! The texts that each language has. `{…}` is filled in.
 
-use chrono::NaiveDate;
-
 use crate::data_map::Kind;
 use crate::policy::{Guard, Language, Period, PrivacyLaw, StartRule, Trigger};
 
 /// The texts of a language.
 pub(super) struct Words {
-    pub(super) date_format: fn(NaiveDate) -> String,
     pub(super) period: fn(Period) -> String,
     pub(super) start: fn(StartRule) -> &'static str,
     pub(super) law: fn(PrivacyLaw) -> Option<&'static LawWords>,
@@ -24,8 +21,8 @@ pub(super) struct Words {
     pub(super) reference: &'static str,
     pub(super) received: &'static str,
 
-    /// The titles of a confirmation: nothing is left, anonymised, pseudonymised, erased in part.
-    pub(super) confirmation: [&'static str; 4],
+    /// The titles of a confirmation: nothing is left, anonymised, pseudonymised, erased in part, nothing was done.
+    pub(super) confirmation: [&'static str; 5],
     pub(super) carried_out: &'static str,
     pub(super) carried_out_unasked: &'static str,
     pub(super) refused_in_part: &'static str,
@@ -71,6 +68,7 @@ pub(super) struct Words {
     pub(super) gateway_waived: &'static str,
     pub(super) recipients: &'static str,
     pub(super) recipients_none: &'static str,
+    pub(super) recipient_gateway: &'static str,
     pub(super) recipient_told: &'static str,
     pub(super) recipient_by_hand: &'static str,
     pub(super) recipient_retained: &'static str,
@@ -82,6 +80,7 @@ pub(super) struct Words {
     pub(super) leads: &'static str,
     pub(super) leftover: &'static str,
     pub(super) lead_field: &'static str,
+    pub(super) lead_shared: &'static str,
     pub(super) lead_gateway: &'static str,
     pub(super) lead_gateway_waived: &'static str,
     pub(super) lead_recipient: &'static str,
@@ -141,8 +140,11 @@ pub(super) struct Words {
     pub(super) extended: &'static str,
     pub(super) complexity: &'static str,
     pub(super) number_of_requests: &'static str,
+    pub(super) number_of_your_requests: &'static str,
     pub(super) suspended: &'static str,
+    pub(super) began: &'static str,
     pub(super) for_identity: &'static str,
+    pub(super) for_identity_or_fee: &'static str,
     pub(super) for_clarification: &'static str,
 
     pub(super) statement: &'static str,
@@ -156,6 +158,7 @@ pub(super) struct Words {
     pub(super) will_be_cleared: &'static str,
     pub(super) will_be_handed_over: &'static str,
     pub(super) will_be_kept: &'static str,
+    pub(super) shared_will_be_kept: &'static str,
     pub(super) gateway_will_be_erased: &'static str,
     pub(super) gateway_will_be_kept: &'static str,
     pub(super) duties: &'static str,
@@ -239,10 +242,12 @@ pub(super) fn clause(text: &str) -> String {
     plain(text.trim().trim_end_matches(['.', ';', ':', ',', '!', '?', '…', ' ']))
 }
 
-/// A sentence begins with a capital letter.
+/// A sentence begins with a capital letter. Marks before the first letter stay.
 pub(super) fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    let (marks, rest) = text.split_at(text.find(char::is_alphanumeric).unwrap_or(0));
+    let mut chars = rest.chars();
+    let capital = chars.next().into_iter().flat_map(char::to_uppercase);
+    marks.chars().chain(capital).chain(chars.as_str().chars()).collect()
 }
 
 /// A list in words: `a, b and c`.

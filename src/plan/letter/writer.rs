@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 
 use super::words::{self, LawWords, Words, fill, listed, plain};
 use super::{
-    Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set, ToldRecipient,
-    WhatWasTold, in_order,
+    Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set, Told, WhatWasTold,
+    in_order,
 };
 use crate::data_map::{ClassName, FieldName, Kind};
 use crate::policy::{Ground, Period, PrivacyLaw};
@@ -93,7 +93,7 @@ impl<'h> Writer<'h> {
     }
 
     pub(super) fn date(&self, day: NaiveDate) -> String {
-        (self.words.date_format)(day)
+        self.head.language().write_day(day)
     }
 
     pub(super) fn period(&self, period: Period) -> String {
@@ -209,7 +209,7 @@ impl<'h> Writer<'h> {
     }
 
     /// Who was told of the erasure, or that the person may ask.
-    pub(super) fn recipients(&mut self, told: &[ToldRecipient]) -> Result<(), LetterError> {
+    pub(super) fn recipients(&mut self, told: &Told) -> Result<(), LetterError> {
         let text = match &self.head.recipients {
             Recipients::Named => return self.named_recipients(told),
             Recipients::OnRequest => self.law.recipients_on_request,
@@ -219,14 +219,20 @@ impl<'h> Writer<'h> {
     }
 
     /// All recipients of the case, each with what it was told.
-    fn named_recipients(&mut self, told: &[ToldRecipient]) -> Result<(), LetterError> {
+    fn named_recipients(&mut self, told: &Told) -> Result<(), LetterError> {
         let words = self.words;
-        if told.is_empty() {
+        if told.recipients.is_empty() && told.gateways.is_empty() {
             self.paragraph(Fact::Recipients, words.recipients_none);
             return Ok(());
         }
         self.introduced(words.recipients, |writer| {
-            for recipient in told {
+            // A payment service is a recipient, too (Art. 4(9) GDPR).
+            for gateway in &told.gateways {
+                let what = plain(gateway.gateway().as_str());
+                let text = fill(words.recipient_gateway, &[("what", &what)]);
+                writer.item(Fact::Gateway(gateway.clone()), text);
+            }
+            for recipient in &told.recipients {
                 let what = plain(recipient.recipient.as_str());
                 let text = match &recipient.what {
                     WhatWasTold::Told => fill(words.recipient_told, &[("what", &what)]),

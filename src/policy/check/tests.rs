@@ -867,7 +867,8 @@ fn the_honest_word_is_pseudonymised_while_anything_leads_back() {
     let postcode = "{ action = 'anonymise', keep = { postcode = 'a reason' } }";
     for (root, order, total, stripe, word, links) in [
         ("'delete'", "'delete'", "'delete'", "'erase'", "erased", ""),
-        ("'delete'", clear, keep, "'erase'", "erased", ""),
+        // The orders stay, and lead to nobody.
+        ("'delete'", clear, keep, "'erase'", "anonymised", ""),
         // The customer's own row stays, and from its key and the ledger's key comes the ledger's token.
         (clear, clear, keep, "'erase'", "pseudonymised", TOKEN),
         // A note is what a person wrote, and names people. A gateway's profile names its customer.

@@ -806,6 +806,8 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     let ledger = ["--ledger", "ledger.sqlite"];
     let none = letter("confirmation", &[&asked[..], &ledger].concat()).ends(2).out;
     assert!(none.contains("there is nothing to confirm"), "{none}");
+    let gone = [&["--customer", "4711"], &request[..], &ledger].concat();
+    assert!(letter("confirmation", &gone).ends(2).out.contains("name the closed case: --case"));
     assert!(letter("extension", &of_one).ends(2).out.contains("needs --reference, --received and --reason"));
     let longer = letter("extension", &[&asked[..], &["--reason", "complexity"]].concat()).ends(0);
     assert!(longer.out.contains("by 30 April 2026 at the latest"), "{}", longer.out);

@@ -10,7 +10,7 @@ use relinquish::case::RecipientOutcome;
 use relinquish::data_map::{DataMap, Field, IdentifiedBy, Kind, RecipientName, RecordClass};
 use relinquish::engine::{EngineBuilder, NewHold};
 use relinquish::gateway::MemoryGateway;
-use relinquish::ledger::{CaseBook as _, HoldGround};
+use relinquish::ledger::{CaseBook as _, HoldGround, Verified};
 use relinquish::plan::letter::{
     self, Authority as Office, Controller, Letterhead, Recipients, ToldGateway, ToldRecipient, WhatWasTold,
 };
@@ -18,9 +18,11 @@ use relinquish::plan::{Authority, Step};
 use relinquish::policy::Language;
 use relinquish::recipient::{Answers, FunctionRecipient, ManualRecipient, Notice, Pending, RecipientError};
 use relinquish::testing::{Fault, Faults, Faulty, ManualClock};
-use relinquish::{Engine, Error, Outcome, PolicyDocument, Recipient, SqlMap, SqliteLedger, SqliteStore};
+use relinquish::{
+    Engine, Error, MemoryLedger, Outcome, PolicyDocument, Recipient, SqlMap, SqliteLedger, SqliteStore,
+};
 
-use crate::hosts::{self, Host, ResumeAll as _, approved, request};
+use crate::hosts::{self, BuildCounted as _, Host, ResumeAll as _, approved, request};
 use crate::wired::{NEVER, Tripwire, until_death};
 
 const MAP: &str = "\n[recipients]\nnewsletter = \"email\"\nsearch = \"key\"\nprint = [\"key\", \"name\"]\n";
@@ -419,6 +421,52 @@ async fn a_profile_that_a_person_erased_by_hand_counts_as_erased_with_the_eviden
     assert_eq!(certificate.by_hand().len(), 1);
     let told = certificate.letter_facts().gateways;
     assert!(matches!(&told[..], [ToldGateway::Erased { .. }]), "{told:?}");
+}
+
+/// Nobody asks a gateway again after a step by hand. So the certificate must not say that each gateway was asked again, even
+/// if another gateway was.
+#[tokio::test]
+async fn after_a_step_by_hand_the_certificate_does_not_say_that_each_gateway_was_asked_again() {
+    for (owner, by_hand) in [("1", false), ("2", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.sqlite");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, stripe TEXT, swish TEXT);
+                 INSERT INTO people VALUES (1, 'Maud', 'cus_1', 'sw_1'), (2, 'Bo', NULL, NULL);",
+            )
+            .unwrap();
+        let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'shop' }\n\
+                   status = { sql = \"'active'\", active = 'active' }\ndeactivate = { none = 'no such status' }\n\
+                   gateways = { stripe = 'stripe', swish = 'swish' }\nfields = { name = 'name' }\n";
+        let policy = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
+                      anonymise = { name = 'remove', payment_profile = 'remove' }\n\
+                      guards = { active_subscription = { ignore = 'x' }, several_tenants = { ignore = 'x' }, \
+                      not_archived = { ignore = 'x' } }\n\
+                      treatments.t = { customer = 'anonymise', gateway.stripe = 'erase', gateway.swish = 'erase' }\n";
+        let (stripe, swish) = (MemoryGateway::new("stripe"), MemoryGateway::new("swish"));
+        stripe.insert("cus_1", Some("1".into()), 0);
+        swish.insert("sw_1", Some(owner.into()), 0);
+        let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
+        let policy = PolicyDocument::from_toml(policy).unwrap();
+        let engine = Engine::builder(store, policy, MemoryLedger::new(), hosts::keys())
+            .clock(ManualClock::at(hosts::now()))
+            .gateway(stripe)
+            .gateway(swish)
+            .counted()
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let plan = approved(&engine, &"1".into(), &relinquish::Asked::request()).await;
+        let mut outcome = engine.erase(plan).await.unwrap();
+        if let Outcome::Blocked { case, step, .. } = &outcome {
+            let by = Authority::new("operator-7", ["shop".into()]);
+            outcome = engine.done_by_hand(case, step.clone(), &by, "t-1".parse().unwrap()).await.unwrap();
+        }
+        let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
+        assert_eq!(certificate.by_hand().len(), usize::from(by_hand));
+        let says = certificate.verifications().contains(&Verified::Gateways);
+        assert_eq!(says, !by_hand, "{certificate}");
+    }
 }
 
 #[tokio::test]

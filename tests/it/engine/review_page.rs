@@ -1,5 +1,7 @@
 //! The review as a page: in every language it has the numbers of the database, and it names nobody.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use relinquish::engine::{ReviewPage, SweepEvent};
 use relinquish::plan::letter::Language;
@@ -8,7 +10,7 @@ use relinquish::plan::{Blocked, BlockedBy};
 use relinquish::{Engine, Plan};
 
 use super::sweeping::{Shop, Told, day, invoices, now};
-use crate::support::html::{assert_balanced, table};
+use crate::support::html::{assert_balanced, is_prose, table, texts};
 
 /// The page of a survey, and its plans.
 async fn page(engine: &Engine) -> (ReviewPage, Vec<Plan>) {
@@ -100,6 +102,9 @@ async fn the_page_of_a_review_names_nobody_and_is_whole_in_every_language() {
     shop.sql("PRAGMA foreign_keys = OFF; UPDATE customers SET id = id + 700000; UPDATE invoices SET customer_id = customer_id + 700000");
     let engine = shop.engine("one");
     let (page, _) = page(&engine).await;
+    let in_english = page.to_html(Language::English, engine.policy(), now()).unwrap();
+    let english: BTreeSet<&str> = texts(&in_english).into_iter().filter(|text| is_prose(text)).collect();
+    assert!(english.len() > 20, "{english:?}");
     for (language, title) in [
         (Language::English, "Review before an erasure"),
         (Language::Swedish, "Granskning före radering"),
@@ -117,6 +122,12 @@ async fn the_page_of_a_review_names_nobody_and_is_whole_in_every_language() {
             "{language}"
         );
         assert!(!body.contains('{'), "{language}: something was not filled in");
+        if language != Language::English {
+            // A page speaks one language. What the policy says itself stands as the policy says it.
+            let of_page = |text: &&str| english.contains(text) && !text.contains("a law on books");
+            let foreign: Vec<_> = texts(&html).into_iter().filter(of_page).collect();
+            assert!(foreign.is_empty(), "{language}: {foreign:?}");
+        }
         for never in ["Maud", "shop.test", "7000", "<script", "http:", "https:", "url("] {
             assert!(!html.contains(never), "{language}: {never}");
         }

@@ -9,7 +9,7 @@ use relinquish::request::{Channel, LetterKind, NewRequest, Note, PlanApproval, R
 use relinquish::{Asked, Certificate, MemoryLedger, Outcome};
 
 use crate::hosts::{self, BuildCounted as _, approved};
-use crate::support::html::assert_balanced;
+use crate::support::html::{assert_balanced, is_prose, texts};
 
 async fn certificate() -> Certificate {
     let host = hosts::sqlite();
@@ -28,6 +28,7 @@ async fn rich() -> (Certificate, BTreeSet<String>) {
     assert!(host.policy.contains(clear));
     host.policy = host
         .policy
+        .replacen("requested = { treatment = \"clear\" }", "requested = { treatment = \"clear\", ground = \"17(1)(b)\" }", 1)
         .replacen("sweep = true", "sweep = true\nsuppress = { kinds = ['email'], treatments = ['clear'], for = '3 years' }", 1)
         .replacen(
             clear,
@@ -66,20 +67,6 @@ async fn rich() -> (Certificate, BTreeSet<String>) {
     let own =
         certificate.records().into_iter().flat_map(|of| of.reason.into_iter().chain(of.kept.into_values()));
     (certificate.clone(), own.chain(["Fjord Broadband".to_owned()]).collect())
-}
-
-/// The texts between the tags of a page.
-fn texts(html: &str) -> Vec<&str> {
-    let body = html.split_once("</style>").unwrap().1;
-    body.split('<')
-        .filter_map(|rest| Some(rest.split_once('>')?.1.trim()))
-        .filter(|text| !text.is_empty())
-        .collect()
-}
-
-/// Whether a text is a sentence or a part of one: names, days and digests are none.
-fn is_prose(text: &str) -> bool {
-    text.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic)).count() > 1
 }
 
 #[tokio::test]
@@ -143,10 +130,19 @@ async fn a_page_says_everything_in_its_own_language() {
         ),
     ] {
         let html = certificate.to_html(language, None);
-        for part in parts {
+        // The ground of the erasure, which the policy names for requests.
+        let ground = match language {
+            Language::Swedish => "artikel 17.1 b i GDPR",
+            Language::German => "Art. 17 Abs. 1 Buchst. b DSGVO",
+            _ => "Art. 17(1)(b) GDPR",
+        };
+        for part in parts.into_iter().chain([ground]) {
             assert!(html.contains(part), "{language}: {part} is missing\n{html}");
         }
     }
+    let text = certificate.to_string();
+    assert!(text.contains(" requested (Art. 17(1)(b) GDPR)"), "{text}");
+    assert_eq!(serde_json::to_value(&certificate).unwrap()["ground"], "17(1)(b)");
 }
 
 #[tokio::test]

@@ -32,3 +32,17 @@ fn text(cell: &str) -> String {
     let pieces = cell.split('<').enumerate();
     pieces.map(|(n, piece)| if n == 0 { piece } else { piece.split_once('>').unwrap().1 }).collect()
 }
+
+/// The texts between the tags of a page.
+pub(crate) fn texts(html: &str) -> Vec<&str> {
+    let body = html.split_once("</style>").unwrap().1;
+    body.split('<')
+        .filter_map(|rest| Some(rest.split_once('>')?.1.trim()))
+        .filter(|text| !text.is_empty())
+        .collect()
+}
+
+/// Whether a text is a sentence or a part of one: names, days and digests are none.
+pub(crate) fn is_prose(text: &str) -> bool {
+    text.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic)).count() > 1
+}

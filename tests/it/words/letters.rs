@@ -225,7 +225,7 @@ fn the_statement_tells_every_rule_that_erases() {
     assert_says(
         &statement(&head(&policy), &policy, "strict"),
         &[
-            "* **ticket**: the fields that identify you directly are removed when we no longer have to keep them.",
+            "* **ticket**: the fields that identify you directly are removed when we no longer keep them for the reasons above.",
         ],
     );
     let off = statement(&head(&policy), &policy, "playhouse");
@@ -295,7 +295,7 @@ fn a_letter_in_another_language_needs_its_words_and_the_check_names_what_is_miss
             "* **kunduppgifter**: sparas, och de uppgifter som direkt visar vem du är tas bort.",
             "* **postnummer** (kunduppgifter): sparas lika länge som de övriga uppgifterna i samma post. Skäl: varifrån publiken kommer.",
             "* **biljetter**: sparas oförändrat. Skäl: salongens statistik.",
-            "* \\*teatern\\* delar sina gäster (artikel 17.1 a i GDPR).",
+            "* \\*Teatern\\* delar sina gäster (artikel 17.1 a i GDPR).",
             "längst till och med den 1 juli 2026",
         ],
     );
@@ -533,7 +533,7 @@ fn an_extension_says_by_when_and_why() {
     assert_eq!(extension(Language::English, &clock), Err(LetterError::Regime { law: PrivacyLaw::Gdpr }));
     assert_says(
         &told(&under("uk_gdpr"), Language::English, &clock).unwrap().to_string(),
-        &["We have received a large number of requests.", "(Art. 12A UK GDPR)", "section 164A"],
+        &["You have made a number of requests.", "(Art. 12A UK GDPR)", "section 164A"],
     );
 }
 
@@ -683,7 +683,7 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
              (chapter 7, section 2 of the Swedish Accounting Act (1999:1078); Art. 17(3)(b) GDPR).",
             "* **ticket**: we keep these for 10 years from the date of the record, so that we can establish, exercise or defend legal \
              claims (a \\*limitation\\* period; Art. 17(3)(e) GDPR).",
-            "You will get a confirmation when it has been erased.",
+            "You will get a confirmation that says what was erased.",
             "seek a judicial remedy",
         ],
     );
@@ -696,11 +696,11 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
     assert_says(
         &text,
         &[
-            "The following stays in any case, where there is any:",
+            "In any case we keep the following, if we hold any of it:",
             "* **postcode** (customer): kept as long as the record. Reason: where the audience comes from.",
             "* **ticket**: kept unchanged. Reason: the hall's statistics.",
             "* Your profile at the payment service **stripe**: kept. Reason: refunds.",
-            "You will get a confirmation when it has been erased.",
+            "You will get a confirmation that says what was erased.",
             "(Art. 77 GDPR), and seek a judicial remedy",
         ],
     );
@@ -756,7 +756,7 @@ fn a_refusal_names_what_would_have_to_be_kept_even_then() {
     let order = [
         "ending the subscription",
         "Nothing was erased",
-        "stays in any case",
+        "In any case we keep the following",
         "**ticket**: we have to keep these for 7 years",
     ];
     let places: Vec<_> =

@@ -64,11 +64,12 @@ fn policy() -> Policy {
 }
 
 /// What of a value may stay.
-const GENERAL: [Reveals; 4] = [
+const GENERAL: [Reveals; 5] = [
     Reveals::Only(Generalisation::Year),
     Reveals::Only(Generalisation::Prefix(3)),
     Reveals::Rest,
     Reveals::General,
+    Reveals::Pages,
 ];
 
 /// A word of what is said of it.
@@ -78,6 +79,7 @@ fn in_general(reveals: Reveals, language: Language) -> &'static str {
         Reveals::Only(Generalisation::Prefix(3)) => {
             ["(the first 3 letters and digits)", "(de 3 första bokstäverna", "(die ersten 3 Buchstaben"]
         }
+        Reveals::Pages => ["an empty document", "ett tomt dokument", "ein leeres Dokument"],
         Reveals::Rest => ["without the passages", "utan de ställen", "ohne die Stellen"],
         _ => ["in more general form as", "i mer allmän form lika", "in allgemeinerer Form aufbewahrt,"],
     };
@@ -124,6 +126,7 @@ fn class(rng: &mut Rng, name: &str) -> ToldClass {
     let mut otherwise = Otherwise::default();
     if !is_kept {
         otherwise.deleted = rng.u64(0..3);
+        otherwise.meanwhile = rng.u64(0..3);
         otherwise.fields = rng.u64(0..3);
         otherwise.shared = rng.u64(0..3);
     }
@@ -191,8 +194,9 @@ fn case(rng: &mut Rng) -> Told {
     let recipients = recipients.collect();
     let leads = CLASSES.iter().filter_map(|name| {
         let (class, while_kept, names) = (ClassName::from(*name), rng.bool(), rng.bool());
-        Some(match rng.u32(0..5) {
+        Some(match rng.u32(0..6) {
             0 => Lead::Class { class, while_kept, names },
+            3 => Lead::Shared { class, names },
             1 => Lead::Field { field: format!("field{name}").into(), class, while_kept, names },
             2 if while_kept => Lead::Token { classes: BTreeSet::new(), while_kept: [class].into() },
             2 => Lead::Token { classes: [class].into(), while_kept: BTreeSet::new() },
@@ -306,6 +310,7 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
     }
     for (n, fact) in [
         (of.otherwise.deleted, Fact::Deleted(class.clone())),
+        (of.otherwise.meanwhile, Fact::Cleared(class.clone())),
         (of.otherwise.fields, Fact::FieldsOfOthers(class.clone())),
         (of.otherwise.shared, Fact::Shared(class.clone())),
     ] {
@@ -343,7 +348,9 @@ fn of_class(language: Language, of: &ToldClass, wanted: &mut Wanted) {
         }
     }
     let Some(deferral) = &of.deferred else { return };
-    let mut parts = with(&[counted(deferral.rows)]);
+    // Records without a date have a line of their own, unless none has a date.
+    let dated = deferral.rows.saturating_sub(deferral.undated);
+    let mut parts = with(&[counted(if dated > 0 { dated } else { deferral.rows })]);
     for duty in &deferral.duties {
         parts.extend(duty.until.map(|day| written(language, day)));
         parts.push(match (duty.statute, language) {
@@ -465,6 +472,14 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
     for lead in &told.leads {
         let parts = match lead {
             Lead::Class { class, .. } => vec![said(language, class.as_str())],
+            Lead::Shared { class, .. } => {
+                let other = match language {
+                    Language::Swedish => "en annan person",
+                    Language::German => "einer anderen Person",
+                    _ => "another person",
+                };
+                vec![said(language, class.as_str()), other.to_owned()]
+            }
             Lead::Field { class, field, .. } => {
                 vec![said(language, class.as_str()), said(language, field.as_str())]
             }
@@ -547,7 +562,10 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         let parts = [recipient.recipient.to_string()].into_iter().chain(more).collect();
         wanted.push((Fact::Recipient(recipient.clone()), parts));
     }
-    if told.recipients.is_empty() {
+    for gateway in &told.gateways {
+        wanted.push((Fact::Gateway(gateway.clone()), vec![gateway.gateway().to_string()]));
+    }
+    if told.recipients.is_empty() && told.gateways.is_empty() {
         wanted.push((Fact::Recipients, Vec::new()));
     }
     wanted.push((Fact::Rights, vec!["Berg & Son".to_owned()]));
@@ -559,6 +577,39 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
 /// After every day that is drawn: no letter is dated before what it tells.
 pub(super) fn written_on() -> NaiveDate {
     NaiveDate::from_ymd_opt(2040, 12, 31).unwrap()
+}
+
+/// The title of a letter: what is left, and whether anything was done.
+pub(super) fn title(residue: Residue, is_anything_done: bool, language: Language) -> &'static str {
+    let [english, swedish, german] = match residue {
+        _ if !is_anything_done => {
+            ["The outcome of the erasure", "Resultatet av raderingen", "Das Ergebnis der Löschung"]
+        }
+        Residue::Nothing => {
+            ["Your data were deleted", "Dina uppgifter har raderats", "Ihre Daten wurden gelöscht"]
+        }
+        Residue::Anonymous => [
+            "Your data were anonymised",
+            "Dina uppgifter har anonymiserats",
+            "Ihre Daten wurden anonymisiert",
+        ],
+        Residue::Pseudonymous => [
+            "Your data were pseudonymised",
+            "Dina uppgifter har pseudonymiserats",
+            "Ihre Daten wurden pseudonymisiert",
+        ],
+        Residue::InPart => [
+            "Your data were erased in part",
+            "Dina uppgifter har raderats delvis",
+            "Ihre Daten wurden zum Teil gelöscht",
+        ],
+        _ => unreachable!(),
+    };
+    match language {
+        Language::Swedish => swedish,
+        Language::German => german,
+        _ => english,
+    }
 }
 
 /// The lines of a letter, without its headings and introductions.
@@ -617,7 +668,11 @@ fn every_sentence_comes_from_a_fact_and_each_fact_is_told() {
         let request = request_of(&told);
         let language = Language::ALL[rng.usize(0..3)];
         let letter = letter(&policy, &told, request.as_ref(), language);
-        let faults = faults(&lines(&letter), right_to_know(&told, request.as_ref(), language), language);
+        let wanted = right_to_know(&told, request.as_ref(), language);
+        let is_anything_done = wanted.iter().all(|(fact, _)| *fact != Fact::NothingDone);
+        let titled = letter.lines().next().unwrap().1.to_owned();
+        assert_eq!(titled, title(told.residue, is_anything_done, language), "seed {seed}");
+        let faults = faults(&lines(&letter), wanted, language);
         assert!(faults.is_empty(), "seed {seed}, {language}\n{}\n{letter}", faults.join("\n"));
     }
 }
@@ -712,8 +767,44 @@ fn a_letter_that_says_more_less_or_something_else_is_found_out() {
     assert!(found.iter().all(|times| *times > 50), "{found:?}");
 }
 
+/// A data protection law: a statute under it, with the years of its period, and the remedy that letters name.
+const LAWS: [(PrivacyLaw, &str, u32, &str); 3] = [
+    (PrivacyLaw::Gdpr, "SE/BFL/7:2", 7, "77"),
+    (PrivacyLaw::UkGdpr, "UK/TAX", 6, "164A"),
+    (PrivacyLaw::Fadp, "CH/OR/958f", 10, "49"),
+];
+
+/// How a law cites the provision that answers to a ground, such as `(3, 'e')` for Art. 17(3)(e).
+fn provision(law: PrivacyLaw, (paragraph, letter): (u32, char), language: Language) -> String {
+    if law == PrivacyLaw::Fadp {
+        let necessary = paragraph == 1;
+        return match (language, necessary) {
+            (Language::Swedish, true) => "(artikel 31.2 a i den schweiziska dataskyddslagen)",
+            (Language::Swedish, false) => "artikel 31.1 i den schweiziska dataskyddslagen)",
+            (Language::German, true) => "(Art. 31 Abs. 2 Bst. a DSG)",
+            (Language::German, false) => "Art. 31 Abs. 1 DSG)",
+            (_, true) => "(Art. 31(2)(a) FADP)",
+            (_, false) => "Art. 31(1) FADP)",
+        }
+        .to_owned();
+    }
+    let name = match (law, language) {
+        (PrivacyLaw::UkGdpr, _) => "UK GDPR",
+        (_, Language::German) => "DSGVO",
+        _ => "GDPR",
+    };
+    match language {
+        Language::Swedish => format!("artikel 17.{paragraph} {letter} i {name})"),
+        Language::German => format!("Art. 17 Abs. {paragraph} Buchst. {letter} {name})"),
+        _ => format!("Art. 17({paragraph})({letter}) {name})"),
+    }
+}
+
+/// A guard, and the ground on which it refuses a request. `None`: the law gives no ground.
+type Grounded = (Guard, Option<(u32, char)>);
+
 /// A policy under which every guard refuses, with a duty. One guard of the host's own covers a part of the data.
-fn guarded() -> (Policy, Vec<(Guard, Option<&'static str>)>) {
+fn guarded(law: PrivacyLaw, statute: &str) -> (Policy, Vec<Grounded>) {
     let class =
         RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
     let bill = RecordClass::new("bill").field(Field::key("id")).field(Field::plain("day").dated());
@@ -729,25 +820,34 @@ fn guarded() -> (Policy, Vec<(Guard, Option<&'static str>)>) {
         .into_iter()
         .fold(DataMap::builder(class).class(bill), relinquish::data_map::DataMapBuilder::knows);
     let map = map.state("vip").build().unwrap();
-    let text = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\nanonymise.name = 'clear'\n\
-                guards = { active_subscription = 'block', several_tenants = 'block', not_archived = { ignore = 'x' },\n\
-                unpaid_invoice = { data = ['bill', 'customer'] },\n\
-                open_dispute = { data = ['bill', 'customer'] },\n\
-                legal_claim = { data = ['bill', 'customer'] },\n\
-                vip = { block = 'statistics', ground = '17(3)(a)', data = 'bill' } }\n\
-                treatments.t = { customer = 'anonymise', bill = 'delete' }\n\
-                duties.books = { classes = 'bill', statute = 'SE/BFL/7:2', from = 'day' }";
-    let checked = PolicyDocument::from_toml(text).and_then(|policy| policy.check(&map));
-    // The guard, and the article on which it refuses. None: the law gives no ground.
+    let mut text = format!(
+        "version = 1\nsweep = false\nprivacy_law = '{law}'\ntriggers.requested = {{ treatment = 't' }}\n\
+         anonymise.name = 'clear'\n\
+         guards = {{ active_subscription = 'block', several_tenants = 'block', not_archived = {{ ignore = 'x' }},\n\
+         unpaid_invoice = {{ data = ['bill', 'customer'] }},\n\
+         open_dispute = {{ data = ['bill', 'customer'] }},\n\
+         legal_claim = {{ data = ['bill', 'customer'] }},\n\
+         vip = {{ block = 'statistics', ground = '17(3)(a)', data = 'bill' }} }}\n\
+         treatments.t = {{ customer = 'anonymise', bill = 'delete' }}\n\
+         duties.books = {{ classes = 'bill', statute = '{statute}', from = 'day' }}\n",
+    );
+    for language in [Language::Swedish, Language::German] {
+        for name in ["customer", "bill"] {
+            writeln!(text, "words.{language}.names.{name} = '{}'", said(language, name)).unwrap();
+        }
+        let reason = said(language, "statistics");
+        writeln!(text, "words.{language}.texts.statistics = '{reason}'").unwrap();
+    }
+    let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
     let guards = vec![
-        (Guard::ActiveSubscription, Some("17(1)(a)")),
+        (Guard::ActiveSubscription, Some((1, 'a'))),
         (Guard::SeveralTenants, None),
-        (Guard::UnpaidInvoice, Some("17(3)(e)")),
-        (Guard::OpenDispute, Some("17(3)(e)")),
-        (Guard::Hold(HoldKind::LegalClaim), Some("17(3)(e)")),
+        (Guard::UnpaidInvoice, Some((3, 'e'))),
+        (Guard::OpenDispute, Some((3, 'e'))),
+        (Guard::Hold(HoldKind::LegalClaim), Some((3, 'e'))),
         (Guard::Hold(HoldKind::Restriction), None),
-        (Guard::Hold(HoldKind::AuthorityOrder), Some("17(3)(b)")),
-        (Guard::Own("vip".into()), Some("17(3)(a)")),
+        (Guard::Hold(HoldKind::AuthorityOrder), Some((3, 'b'))),
+        (Guard::Own("vip".into()), Some((3, 'a'))),
     ];
     (checked.unwrap_or_else(|problems| panic!("{problems}")), guards)
 }
@@ -769,63 +869,84 @@ fn with(guards: &[&Guard]) -> Customer {
     one
 }
 
-/// Every set of guards there is: a refusal names those with a ground, each with it, and no other.
+/// Every set of guards there is, under each law and in each language: a refusal names those with a ground, each with it,
+/// and no other.
 #[test]
 fn a_refusal_names_every_ground_and_nothing_that_is_none() {
-    let (policy, guards) = guarded();
+    for (law, statute, years, remedy) in LAWS {
+        let (policy, guards) = guarded(law, statute);
+        for language in Language::ALL {
+            let refused = (0..1_usize << guards.len())
+                .filter(|set| {
+                    let up = guards.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0);
+                    let up: Vec<&Grounded> = up.map(|(_, guard)| guard).collect();
+                    is_refused(&policy, (law, years, remedy), &up, language)
+                })
+                .count();
+            assert!(refused > 200, "{law}, {language}: {refused}");
+        }
+    }
+}
+
+/// Whether a customer with these guards is refused. Holds the letter against them.
+fn is_refused(
+    policy: &Policy,
+    (law, years, remedy): (PrivacyLaw, u32, &str),
+    up: &[&Grounded],
+    language: Language,
+) -> bool {
     let controller = Controller::new("Berg & Son", "1 High Street");
     let authority = Authority::new("the Authority", "2 High Street");
-    let head = Letterhead::new(&policy, Language::English, controller, authority, written_on()).unwrap();
+    let head = Letterhead::new(policy, language, controller, authority, written_on()).unwrap();
+    let head = head.with_objection().with_consent();
     let request = Request::new("R-1", NaiveDate::from_ymd_opt(2026, 10, 30).unwrap());
-    let mut refused = 0;
-    for set in 0..1_usize << guards.len() {
-        let up: Vec<&(Guard, Option<&str>)> =
-            guards.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0).map(|(_, guard)| guard).collect();
-        let one = with(&up.iter().map(|(guard, _)| guard).collect::<Vec<_>>());
-        let decision = decide(&policy, &one, &Asked::request(), &[], "2026-11-30T12:00:00Z".parse().unwrap());
-        let letter = letter::refusal(&head, &request, policy.everyone(), &decision);
-        let grounds: Vec<_> = up.iter().filter_map(|(guard, ground)| Some((guard, (*ground)?))).collect();
-        let only_vip = grounds.iter().all(|(guard, _)| matches!(guard, Guard::Own(_)));
-        if up.is_empty() {
-            // A duty keeps a part, and nobody has counted.
-            assert!(letter.unwrap().lines().any(|(fact, _)| *fact == Fact::RestErased));
-            continue;
-        }
-        if grounds.is_empty() {
-            assert_eq!(letter, Err(LetterError::NoGround), "{decision}");
-            continue;
-        }
-        if only_vip {
-            // The ground covers bills, and nothing keeps the customer's own record.
-            assert_eq!(letter, Err(LetterError::Unfounded { classes: ["customer".into()].into() }));
-            continue;
-        }
-        let mut wanted: Wanted = vec![
-            (Fact::Date(written_on()), Vec::new()),
-            (Fact::Reference, vec!["R-1".to_owned()]),
-            (Fact::Controller, vec!["1 High Street".to_owned()]),
-            (Fact::Received(request.received), vec!["30 October 2026".to_owned()]),
-            (Fact::NothingErased, Vec::new()),
-            (Fact::Deferred("bill".into()), vec!["7 years".to_owned(), "17(3)(b)".to_owned()]),
-            (Fact::Remedies, vec!["the Authority".to_owned(), "2 High Street".to_owned(), "77".to_owned()]),
-        ];
-        wanted.extend(grounds.iter().map(|(guard, ground)| {
-            let data = if matches!(guard, Guard::Own(_)) { "This concerns: bill." } else { "This concerns" };
-            (Fact::Refused(Some((*guard).clone())), vec![(*ground).to_owned(), data.to_owned()])
-        }));
-        let lines = lines(&letter.unwrap());
-        let found = faults(&lines, wanted.clone(), Language::English);
-        assert!(found.is_empty(), "{decision}\n{found:?}");
-        for n in 0..lines.len() {
-            let mut less = lines.clone();
-            less.remove(n);
-            assert!(
-                !faults(&less, wanted.clone(), Language::English).is_empty(),
-                "nobody misses {:?}",
-                lines[n]
-            );
-        }
-        refused += 1;
+    let one = with(&up.iter().map(|(guard, _)| guard).collect::<Vec<_>>());
+    let decision = decide(policy, &one, &Asked::request(), &[], "2026-11-30T12:00:00Z".parse().unwrap());
+    let letter = letter::refusal(&head, &request, policy.everyone(), &decision);
+    let grounds: Vec<_> = up.iter().filter_map(|(guard, ground)| Some((guard, (*ground)?))).collect();
+    if up.is_empty() {
+        // A duty keeps a part, and nobody has counted.
+        assert!(letter.unwrap().lines().any(|(fact, _)| *fact == Fact::RestErased));
+        return false;
     }
-    assert!(refused > 200, "{refused}");
+    if grounds.is_empty() {
+        assert_eq!(letter, Err(LetterError::NoGround), "{decision}");
+        return false;
+    }
+    if grounds.iter().all(|(guard, _)| matches!(guard, Guard::Own(_))) {
+        // The ground covers bills, and nothing keeps the customer's own record.
+        assert_eq!(letter, Err(LetterError::Unfounded { classes: ["customer".into()].into() }));
+        return false;
+    }
+    let [concerns, only, years_of] = match language {
+        Language::Swedish => ["Det gäller", "Det gäller: billå.", "i {n} år från"],
+        Language::German => ["Dies betrifft", "Dies betrifft: billß.", "{n} Jahre ab"],
+        _ => ["This concerns", "This concerns: bill.", "for {n} years from"],
+    };
+    let duty = vec![years_of.replace("{n}", &years.to_string()), provision(law, (3, 'b'), language)];
+    let mut wanted: Wanted = vec![
+        (Fact::Date(written_on()), Vec::new()),
+        (Fact::Reference, vec!["R-1".to_owned()]),
+        (Fact::Controller, vec!["1 High Street".to_owned()]),
+        (Fact::Received(request.received), vec![written(language, request.received)]),
+        (Fact::NothingErased, Vec::new()),
+        (Fact::Deferred("bill".into()), duty),
+        (Fact::Objection, Vec::new()),
+        (Fact::Consent, Vec::new()),
+        (Fact::Remedies, ["the Authority", "2 High Street", remedy].map(str::to_owned).to_vec()),
+    ];
+    wanted.extend(grounds.iter().map(|(guard, ground)| {
+        let data = if matches!(guard, Guard::Own(_)) { only } else { concerns };
+        let parts = vec![provision(law, *ground, language), data.to_owned()];
+        (Fact::Refused(Some((*guard).clone())), parts)
+    }));
+    let lines = lines(&letter.unwrap());
+    let found = faults(&lines, wanted.clone(), language);
+    assert!(found.is_empty(), "{decision}\n{found:?}");
+    for n in 0..lines.len() {
+        let mut less = lines.clone();
+        less.remove(n);
+        assert!(!faults(&less, wanted.clone(), language).is_empty(), "nobody misses {:?}", lines[n]);
+    }
+    true
 }

@@ -10,7 +10,7 @@ use relinquish::data_map::{Fact as StoreFact, Field, Kind, RecordClass};
 use relinquish::plan::letter::{
     self, Authority, Controller, Fact, Language, LetterError, Letterhead, Lingering, ToldGateway,
 };
-use relinquish::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
+use relinquish::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason, Suspension};
 use relinquish::policy::{Concept, ConceptRow, Guard, Statute, Trigger};
 use relinquish::{DataMap, Policy, PolicyDocument};
 
@@ -425,6 +425,9 @@ fn of_extension(clock: &RequestClock, language: Language) -> Wanted {
     let due = clock.due(&Holidays::default()).unwrap();
     let why = match clock.extension().unwrap().reason {
         ExtensionReason::Complexity => ["is complex", "komplicerad", "komplex"],
+        ExtensionReason::NumberOfRequests if clock.regime() == Regime::Uk => {
+            ["You have made", "Du har gjort", "Sie haben mehrere"]
+        }
         ExtensionReason::NumberOfRequests => ["large number of requests", "stort antal", "große Zahl"],
     };
     let article = match (clock.regime(), language) {
@@ -442,13 +445,22 @@ fn of_extension(clock: &RequestClock, language: Language) -> Wanted {
         (Fact::Extended(due), vec![written(language, due), why[n].to_owned(), article.to_owned()]),
         (Fact::Remedies, vec!["the Authority".to_owned()]),
     ];
-    for stop in clock.suspensions() {
-        let why = match stop.reason {
-            StopReason::Identity => ["identity", "identitet", "Identität"],
-            StopReason::Clarification => ["refers to", "avser", "bezieht"],
-        };
+    // In the UK the month begins with the last proof of identity, and what was before does not count.
+    let begins = |stop: &Suspension| clock.regime() == Regime::Uk && stop.reason == StopReason::Identity;
+    let first = clock.suspensions().iter().rposition(begins).unwrap_or(0);
+    for stop in &clock.suspensions()[first..] {
         let (from, to) = (written(language, stop.from), written(language, stop.to.unwrap()));
-        wanted.push((Fact::Suspended(stop.from), vec![from, to, why[n].to_owned()]));
+        let parts = if begins(stop) {
+            let began = ["began on", "började löpa den", "begann am"][n];
+            vec![format!("{began} {to}."), ["or for a fee", "en avgift", "eine Gebühr"][n].to_owned()]
+        } else {
+            let why = match stop.reason {
+                StopReason::Identity => ["identity", "identitet", "Identität"],
+                StopReason::Clarification => ["refers to", "avser", "bezieht"],
+            };
+            vec![from, to, why[n].to_owned()]
+        };
+        wanted.push((Fact::Suspended(stop.from), parts));
     }
     wanted
 }

@@ -1,65 +1,17 @@
 //! Days, instants and numbers as each language writes them.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use relinquish::plan::letter::Language;
 
 use super::Words;
 
-const ENGLISH: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const SWEDISH: [&str; 12] = [
-    "januari",
-    "februari",
-    "mars",
-    "april",
-    "maj",
-    "juni",
-    "juli",
-    "augusti",
-    "september",
-    "oktober",
-    "november",
-    "december",
-];
-const GERMAN: [&str; 12] = [
-    "Januar",
-    "Februar",
-    "März",
-    "April",
-    "Mai",
-    "Juni",
-    "Juli",
-    "August",
-    "September",
-    "Oktober",
-    "November",
-    "Dezember",
-];
-
-fn name(words: &Words, day: NaiveDate) -> &'static str {
-    let names = match words.code {
-        "sv" => SWEDISH,
-        "de" => GERMAN,
-        _ => ENGLISH,
-    };
-    names.get(day.month0() as usize).copied().unwrap_or_default()
+fn language(words: &Words) -> Language {
+    words.code.parse().unwrap_or(Language::English)
 }
 
 /// `2 November 2026`, `2. November 2026`.
 pub(crate) fn day(words: &Words, day: NaiveDate) -> String {
-    let point = if words.code == "de" { "." } else { "" };
-    format!("{}{point} {} {}", day.day(), name(words, day), day.year())
+    language(words).write_day(day)
 }
 
 /// `2 November 2026 09:30 UTC`.
@@ -69,11 +21,11 @@ pub(crate) fn instant(words: &Words, at: DateTime<Utc>) -> String {
 
 /// The first letters of a month: `Nov`.
 pub(crate) fn month(words: &Words, day: NaiveDate) -> String {
-    name(words, day).chars().take(3).collect()
+    language(words).month_of(day).chars().take(3).collect()
 }
 
 pub(crate) fn month_and_year(words: &Words, day: NaiveDate) -> String {
-    format!("{} {}", name(words, day), day.year())
+    format!("{} {}", language(words).month_of(day), day.year())
 }
 
 /// `1,234`, `1 234` or `1.234`.

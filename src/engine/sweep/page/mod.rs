@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 
 use self::words::Words;
 use super::event::{SweepCounts, SweepEvent};
-use crate::customer::{GatewayName, TenantId};
+use crate::customer::{DATE, GatewayName, TenantId};
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::html::{Cell, Html, code, text};
@@ -430,7 +430,11 @@ impl Set<'_> {
 
     fn unreadable(&self) -> Vec<Vec<Cell>> {
         let each = self.page.unreadable.iter();
-        each.map(|(fact, count)| vec![code(fact.as_str()), text(self.number(*count))]).collect()
+        let named = |fact: &str| match fact.strip_prefix(DATE) {
+            Some(date) => fill(self.words.date_of, &[("what", date)]),
+            None => fact.to_owned(),
+        };
+        each.map(|(fact, count)| vec![code(named(fact)), text(self.number(*count))]).collect()
     }
 
     /// How many customers become due in each of the coming months. Customers who are already due count for this
@@ -459,6 +463,6 @@ impl Set<'_> {
 
     /// A month with its year.
     fn month(&self, month: NaiveDate) -> String {
-        format!("{} {}", self.words.month_name(month), month.year())
+        format!("{} {}", self.words.language.month_of(month), month.year())
     }
 }

@@ -7,6 +7,7 @@ use crate::treatment::Residue;
 
 /// The texts of a language.
 pub(super) struct Words {
+    pub(super) language: Language,
     pub(super) thousands: char,
     pub(super) decimal: char,
     pub(super) title: &'static str,
@@ -56,13 +57,13 @@ pub(super) struct Words {
 
     pub(super) unreadable: &'static str,
     pub(super) fact: &'static str,
+    pub(super) date_of: &'static str,
 
     pub(super) months: &'static str,
     pub(super) month: &'static str,
     pub(super) months_none: &'static str,
     pub(super) chart_says: &'static str,
     pub(super) later: &'static str,
-    names: [&'static str; 12],
 
     pub(super) not_covered: &'static str,
     pub(super) made_by: &'static str,
@@ -85,15 +86,9 @@ impl Words {
         self.guards.iter().find(|(guard, _)| *guard == name).map(|(_, why)| *why)
     }
 
-    /// The name of a month.
-    pub(super) fn month_name(&self, month: NaiveDate) -> &'static str {
-        let [january, ..] = self.names;
-        usize::try_from(month.month0()).ok().and_then(|n| self.names.get(n)).copied().unwrap_or(january)
-    }
-
     /// The short name of the month. In January it has the year.
     pub(super) fn short(&self, month: NaiveDate) -> String {
-        let name: String = self.month_name(month).chars().take(3).collect();
+        let name: String = self.language.month_of(month).chars().take(3).collect();
         if month.month() == 1 { format!("{name} {:02}", month.year() % 100) } else { name }
     }
 }
@@ -108,6 +103,7 @@ pub(super) fn of(language: Language) -> &'static Words {
 }
 
 static ENGLISH: Words = Words {
+    language: Language::English,
     thousands: ',',
     decimal: '.',
     title: "Review before an erasure",
@@ -160,30 +156,18 @@ static ENGLISH: Words = Words {
     ],
     unreadable: "Facts that cannot be read",
     fact: "Fact",
+    date_of: "date {what}",
     months: "The coming months",
     month: "Month",
     months_none: "Nobody becomes due in the coming twelve months.",
     chart_says: "Bar chart: customers who become due, by month. {n} in twelve months. The table below has the numbers.",
     later: "Due after that: {n}.",
-    names: [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
     not_covered: "What the plans do not cover",
     made_by: "Made by relinquish {version}.",
 };
 
 static SWEDISH: Words = Words {
+    language: Language::Swedish,
     thousands: '\u{a0}',
     decimal: ',',
     title: "Granskning före radering",
@@ -236,30 +220,18 @@ static SWEDISH: Words = Words {
     ],
     unreadable: "Uppgifter som inte kan läsas",
     fact: "Uppgift",
+    date_of: "datum {what}",
     months: "De kommande månaderna",
     month: "Månad",
     months_none: "Ingen ska raderas under de kommande tolv månaderna.",
     chart_says: "Stapeldiagram: kunder som ska raderas, per månad. {n} på tolv månader. Siffrorna finns i tabellen nedanför.",
     later: "Därefter: {n}.",
-    names: [
-        "januari",
-        "februari",
-        "mars",
-        "april",
-        "maj",
-        "juni",
-        "juli",
-        "augusti",
-        "september",
-        "oktober",
-        "november",
-        "december",
-    ],
     not_covered: "Vad planerna inte omfattar",
     made_by: "Skapad av relinquish {version}.",
 };
 
 static GERMAN: Words = Words {
+    language: Language::German,
     thousands: '.',
     decimal: ',',
     title: "Prüfung vor der Löschung",
@@ -312,25 +284,12 @@ static GERMAN: Words = Words {
     ],
     unreadable: "Angaben, die nicht lesbar sind",
     fact: "Angabe",
+    date_of: "Datum {what}",
     months: "Die kommenden Monate",
     month: "Monat",
     months_none: "In den kommenden zwölf Monaten wird niemand fällig.",
     chart_says: "Balkendiagramm: Kunden, die fällig werden, je Monat. {n} in zwölf Monaten. Die Tabelle darunter hat die Zahlen.",
     later: "Danach: {n}.",
-    names: [
-        "Januar",
-        "Februar",
-        "März",
-        "April",
-        "Mai",
-        "Juni",
-        "Juli",
-        "August",
-        "September",
-        "Oktober",
-        "November",
-        "Dezember",
-    ],
     not_covered: "Was die Pläne nicht umfassen",
     made_by: "Erstellt von relinquish {version}.",
 };

@@ -15,7 +15,7 @@ use crate::html::{Cell, Html, code, text};
 use crate::ledger::{Count, DeactivationOutcome, DeferredRecords, Intake, RecordedDuty};
 use crate::plan::letter::{cited, fill, of_language};
 use crate::plan::{ExtensionReason, GuardFinding, MandateKind, OperatorId, StopReason, is_all_claimed};
-use crate::policy::{Dictionary, ErasureGround, Language, PrivacyLaw, Statute, fadp};
+use crate::policy::{Dictionary, ErasureGround, Language, PrivacyLaw, Statute};
 use crate::request::{Channel, LetterKind};
 use crate::store::Otherwise;
 use crate::treatment::{ClassTreatment, Lead, RecordAction, Residue};
@@ -231,6 +231,7 @@ impl Page<'_> {
             let what = match lead {
                 Lead::Class { class, .. } => self.class(class),
                 Lead::Field { class, field, .. } => format!("{}, {field}", self.class(class)),
+                Lead::Shared { class, .. } => fill(words.shared_lead, &[("what", &self.class(class))]),
                 Lead::Gateway(gateway) => format!("gateway.{gateway}"),
                 Lead::Token { .. } => words.token.to_owned(),
             };
@@ -601,7 +602,7 @@ impl Page<'_> {
             let RecordedDuty { law, statute, ground, privacy_law, period, start } = duty;
             let statute = statute.as_deref().and_then(Statute::find);
             let law = statute.map_or_else(|| self.said(law), |statute| cited(self.language, statute));
-            let article = if *privacy_law == PrivacyLaw::Fadp { fadp(*ground) } else { ground.as_str() };
+            let article = privacy_law.article(*ground);
             vec![
                 code(name),
                 Cell::Lines(vec![law, of_language.ground(*privacy_law, article)]),

@@ -52,3 +52,64 @@ fn a_request_is_recorded_approved_carried_out_by_the_worker_and_ended() {
     let refused = note(&["remind"]).ends(1).json();
     assert!(refused["error"].as_str().unwrap().contains("has ended"), "{refused}");
 }
+
+/// The day of receipt and the law of the clock can be given, and holidays move the last day for the answer.
+#[test]
+fn the_clock_of_a_request_follows_the_day_the_law_and_the_holidays_that_are_given() {
+    let shop = Shop::new();
+    let file = |name: &str| shop.file(name).to_str().unwrap().to_owned();
+    let ledger = file("ledger.sqlite");
+    let run = |name: &str, arguments: &[&str]| {
+        Ran::of(shop.command(name).args(["--ledger", &ledger, "--json"]).args(arguments))
+    };
+    let add = |id: &str, more: &[&str]| {
+        let request = ["--request", id, "--customer", "1", "--kind", "erasure", "--channel", "post"];
+        run("request add", &[&request[..], &["--received", "2026-11-02T09:30:00Z"], more].concat())
+    };
+    let clock = |added: &Value| {
+        ["received_on", "regime", "due", "confirm_by"].map(|key| added[key].as_str().map(str::to_owned))
+    };
+    for (id, more, received, regime, due, confirm_by) in [
+        ("r-1", &[][..], "2026-11-02", "eu", "2026-12-02", None),
+        // The letter lay in the letter box for the weekend.
+        ("r-2", &["--day", "2026-10-31"], "2026-10-31", "eu", "2026-11-30", None),
+        ("r-3", &["--regime", "uk"], "2026-11-02", "uk", "2026-12-02", None),
+        ("r-4", &["--regime", "switzerland"], "2026-11-02", "switzerland", "2026-12-02", None),
+        ("r-5", &["--regime", "california"], "2026-11-02", "california", "2026-12-17", Some("2026-11-16")),
+    ] {
+        let added = add(id, more).ends(0).json();
+        let wanted = [Some(received), Some(regime), Some(due), confirm_by];
+        assert_eq!(clock(&added).each_ref().map(Option::as_deref), wanted, "{added}");
+        let shown = run("request show", &["--request", id]).ends(0).json();
+        assert_eq!(clock(&shown), clock(&added), "what is shown is what was recorded");
+    }
+    let error = add("r-6", &["--regime", "mars"]).ends(1).json()["error"].to_string();
+    assert!(error.contains("it is one of eu, uk, switzerland, california"), "{error}");
+
+    shop.write("holidays.txt", "2026-11-30 # a day off\n2026-11-11\n");
+    let status = |more: &[&str]| {
+        let mut command = Command::new(binary());
+        command.args(["status", "--json", "--ledger", &ledger, "--near-deadline", "100000"]).args(more);
+        Ran::of(&mut command)
+    };
+    let days = |more: &[&str]| {
+        let found = status(more).ends(0).json();
+        let day = |request: &Value, key: &str| request[key].as_str().map(str::to_owned);
+        let requests = found["requests"].as_array().unwrap().iter();
+        requests
+            .map(|of| (day(of, "request").unwrap(), day(of, "due").unwrap(), day(of, "confirm_by")))
+            .collect::<Vec<_>>()
+    };
+    let of = |id: &str, days: &[(String, String, Option<String>)]| {
+        days.iter().find(|(request, ..)| request == id).cloned().unwrap()
+    };
+    let (without, with) = (days(&[]), days(&["--holidays", &file("holidays.txt")]));
+    assert_eq!((without.len(), with.len()), (5, 5));
+    assert_eq!(of("r-2", &without).1, "2026-11-30");
+    assert_eq!(of("r-2", &with).1, "2026-12-01", "the last day is a holiday");
+    assert_eq!(of("r-5", &with).1, "2026-12-17", "the days of California are calendar days");
+    assert_eq!(of("r-5", &with).2.as_deref(), Some("2026-11-17"), "ten working days are one day longer");
+    shop.write("wrong.txt", "30.11.2026\n");
+    let error = status(&["--holidays", &file("wrong.txt")]).ends(1).json()["error"].to_string();
+    assert!(error.contains("line 1 is no day"), "{error}");
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-use relinquish::engine::{Clock, PlannedReplay, RestoredFrom, SystemClock};
+use relinquish::engine::{Clock, PlannedReplay, RestoredFrom, SystemClock, ToldApart};
 use relinquish::plan::ReplayPlan;
 use relinquish::{Approval, Digest};
 use serde_json::{Value, json};
@@ -24,6 +24,12 @@ pub(crate) struct ReplayArgs {
     /// The time of the backup, or an earlier time; without it, the mark in the database is used
     #[arg(long, value_name = "INSTANT")]
     since: Option<DateTime<Utc>>,
+    /// A customer who cannot be told apart, and is the erased one; may be repeated
+    #[arg(long, value_name = "CUSTOMER")]
+    same: Vec<String>,
+    /// A customer who cannot be told apart, and is somebody else; may be repeated
+    #[arg(long, value_name = "CUSTOMER")]
+    other: Vec<String>,
     /// The digest of the approved replay; without it, the replay is shown and nothing is changed
     #[arg(long, requires = "approver")]
     digest: Option<String>,
@@ -37,9 +43,11 @@ pub(crate) async fn replay(args: &ReplayArgs) -> Result<Answer, Failure> {
     must_exist(&args.ledger)?;
     let engine = args.documents.engine(&args.ledger).await?;
     let from = args.since.map_or(RestoredFrom::Mark, RestoredFrom::Backup);
+    let told = args.same.iter().fold(ToldApart::default(), |told, customer| told.same(customer.as_str()));
+    let told = args.other.iter().fold(told, |told, customer| told.other(customer.as_str()));
     let (Some(digest), Some(approver)) = (&args.digest, &args.approver) else {
         // If nobody is left to erase, the database is up to date, and its mark is updated.
-        let planned = engine.finish_replay(from).await?;
+        let planned = engine.finish_replay_told(from, &told).await?;
         let answer = as_json(&planned);
         return Ok(if planned.plan.of().is_empty() {
             Answer::done(planned.to_string(), answer)
@@ -48,7 +56,7 @@ pub(crate) async fn replay(args: &ReplayArgs) -> Result<Answer, Failure> {
             Answer::done(format!("{planned}\n  to approve it: --approver … --digest {digest}"), answer)
         });
     };
-    let plan: ReplayPlan = engine.plan_replay(from).await?.plan;
+    let plan: ReplayPlan = engine.plan_replay_told(from, &told).await?.plan;
     let reason = json!({ "replay": plan.digest() });
     let refused = |why: String| Ok(Answer::refused(&reason, format!("refused: {why}")));
     let digest = match digest.parse::<Digest>() {
@@ -62,7 +70,7 @@ pub(crate) async fn replay(args: &ReplayArgs) -> Result<Answer, Failure> {
         Err(error) => return refused(error.to_string()),
     };
     let outcomes = engine.execute(plans).await?;
-    let left = engine.finish_replay(from).await?;
+    let left = engine.finish_replay_told(from, &told).await?;
     let mut text: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
     text.push(left.to_string());
     let answer = json!({ "outcomes": outcomes, "left": as_json(&left) });

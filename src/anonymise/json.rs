@@ -465,6 +465,20 @@ pub fn values<'t>(text: &'t str, pointer: &Pointer) -> Result<Vec<Found<'t>>, No
     Ok(values)
 }
 
+/// Whether a document has the shape that a pointer expects: no value stands where the pointer goes on. `all`: the pointers
+/// of the document, because a value that has another shape for one of them may be what another one leads to. What holds
+/// nothing has every shape: null, a flag, an empty text or array.
+///
+/// # Errors
+/// As [`edit`], as far as the document is read.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn fits(text: &str, pointer: &Pointer, all: &[Pointer]) -> Result<bool, NotJson> {
+    let mut scan = Scan { text, at: 0 };
+    scan.space();
+    let own = std::iter::once((pointer.steps.as_slice(), true));
+    scan.fits(&own.chain(all.iter().map(|other| (other.steps.as_slice(), false))).collect::<Vec<_>>())
+}
+
 /// A range to cut out, and its replacement.
 type Cut = (Range<usize>, String);
 
@@ -602,6 +616,63 @@ impl<'t> Scan<'t> {
             Some(b'{') => Found::Object(spelled),
             _ => Found::Number(spelled),
         })
+    }
+
+    /// Whether the value has the shape that one pointer expects. `open`: the steps of the pointers that lead on from here, and
+    /// whether they are of this pointer. It recurses once per step of that pointer.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn fits(&mut self, open: &[(&[Step], bool)]) -> Result<bool, NotJson> {
+        let is_named = open.iter().any(|(steps, _)| steps.is_empty());
+        if is_named || !open.iter().any(|(_, is_own)| *is_own) {
+            return self.skip().map(|()| true);
+        }
+        let close = match self.peek() {
+            Some(b'{') => b'}',
+            Some(b'[') => b']',
+            _ => {
+                return Ok(match self.found()? {
+                    Found::Text(text) => text.trim().is_empty(),
+                    Found::Null | Found::Bool(_) => true,
+                    Found::Number(_) | Found::Array(_) | Found::Object(_) => false,
+                });
+            }
+        };
+        self.at += 1;
+        self.space();
+        if self.take(close) {
+            return Ok(true);
+        }
+        let goes_on = |step: &Step| matches!(step, Step::Every | Step::One { index: Some(_), .. });
+        if close == b']' && !open.iter().any(|(steps, _)| steps.first().is_some_and(goes_on)) {
+            return Ok(false);
+        }
+        for n in 0.. {
+            let name = if close == b'}' { Some(self.member()?) } else { None };
+            let leads_on = |step: &Step| match (step, &name) {
+                (Step::Every, _) => true,
+                (Step::One { name: wanted, .. }, Some(name)) => name == wanted,
+                (Step::One { index, .. }, None) => *index == Some(n),
+            };
+            let next: Vec<(&[Step], bool)> = open
+                .iter()
+                .filter_map(|(steps, is_own)| {
+                    let (step, rest) = steps.split_first()?;
+                    leads_on(step).then_some((rest, *is_own))
+                })
+                .collect();
+            if !self.fits(&next)? {
+                return Ok(false);
+            }
+            self.space();
+            if self.take(close) {
+                break;
+            }
+            if !self.take(b',') {
+                return Err(self.fault("a comma or the end of an array or object is missing"));
+            }
+            self.space();
+        }
+        Ok(true)
     }
 
     /// Skips a value.

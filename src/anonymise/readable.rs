@@ -22,6 +22,12 @@ pub(crate) enum Unread {
     Nul,
     /// It begins like data serialised by PHP, but is invalid. After a change, PHP could not read it.
     Php,
+    /// Its document has another shape than the map says.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only a column's document is described by pointers")
+    )]
+    Shape,
 }
 
 impl fmt::Display for Unread {
@@ -30,6 +36,9 @@ impl fmt::Display for Unread {
             Self::Bytes => "it holds bytes, not text",
             Self::Encoding => "its text is not UTF-8",
             Self::Php => "it starts like data that PHP serialised, and cannot be read as such to its end",
+            Self::Shape => {
+                "its document has another shape there: a value, or an array, where the map's path goes on"
+            }
             Self::Nul => "it has NUL characters between letters, as text in another encoding has",
         })
     }

@@ -24,6 +24,7 @@ pub struct DataMapBuilder {
     pub(super) ignored: BTreeMap<IgnoredPart, String>,
     pub(super) counts_groups: bool,
     pub(super) tells_who_shares: bool,
+    pub(super) reuses_ids: bool,
     pub(super) unmapped: Vec<NotCovered>,
     pub(super) source: Option<Digest>,
 }
@@ -96,6 +97,15 @@ impl DataMapBuilder {
     #[must_use]
     pub fn tells_who_shares(mut self) -> Self {
         self.tells_who_shares = true;
+        self
+    }
+
+    /// Says that the id of a deleted customer may be given to a new one, as `SQLite` does with row numbers. Without
+    /// [`Customer::registered`](crate::Customer::registered) nobody can then tell the two apart. A replay names such
+    /// customers and does not erase them.
+    #[must_use]
+    pub fn reuses_ids(mut self) -> Self {
+        self.reuses_ids = true;
         self
     }
 
@@ -179,6 +189,7 @@ impl DataMapBuilder {
             ignored: self.ignored,
             counts_groups: self.counts_groups,
             tells_who_shares: self.tells_who_shares,
+            reuses_ids: self.reuses_ids,
             unmapped: self.unmapped,
             source: self.source,
             digest: None,

@@ -85,6 +85,9 @@ pub struct Link {
     /// Whether a record with this link may have no owner.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     perhaps_nobodys: bool,
+    /// The field that leads to the customer's tenant. The digest has it already, as fields at both ends.
+    #[serde(skip)]
+    of_tenant: Option<FieldName>,
 }
 
 impl Link {
@@ -109,6 +112,7 @@ impl Link {
             cleared_to_value: false,
             refused_by: None,
             perhaps_nobodys: false,
+            of_tenant: None,
             fields,
         }
     }
@@ -212,6 +216,18 @@ impl Link {
     /// Whether a record with this link may have no owner. No erasure deletes such a record with its owner.
     pub(crate) fn is_perhaps_nobodys(&self) -> bool {
         self.perhaps_nobodys
+    }
+
+    /// Names the field that leads to the customer's tenant.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn of_tenant(mut self, field: impl Into<FieldName>) -> Self {
+        self.of_tenant = Some(field.into());
+        self
+    }
+
+    /// The fields that change when the link is handed over to the "Unknown Customer": of the same tenant.
+    pub(crate) fn handed_over(&self) -> impl Iterator<Item = &FieldName> {
+        self.fields.iter().filter(|field| self.of_tenant.as_ref() != Some(*field))
     }
 
     /// Names the CHECK that refuses what clearing the link writes.

@@ -655,6 +655,9 @@ pub struct DataMap {
     #[serde(skip)]
     counts_groups: bool,
     tells_who_shares: bool,
+    /// Not part of the digest, because it changes nothing in what a plan does.
+    #[serde(skip)]
+    reuses_ids: bool,
     /// Not part of the digest: a new table without data of customers must not invalidate an approval.
     #[serde(skip)]
     unmapped: Vec<NotCovered>,
@@ -685,6 +688,7 @@ impl DataMap {
             ignored: BTreeMap::new(),
             counts_groups: false,
             tells_who_shares: false,
+            reuses_ids: false,
             unmapped: Vec::new(),
             source: None,
         }
@@ -749,6 +753,11 @@ impl DataMap {
     /// Whether the store can tell who else owns a record.
     pub fn tells_who_shares(&self) -> bool {
         self.tells_who_shares
+    }
+
+    /// Whether the id of a deleted customer may be given to a new one.
+    pub fn reuses_ids(&self) -> bool {
+        self.reuses_ids
     }
 
     /// Data of customers that the map leaves out on purpose, with the reason. Certificates list them.

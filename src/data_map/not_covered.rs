@@ -239,7 +239,7 @@ impl fmt::Display for RowsBecause {
             Self::Given(reason) => reason,
             Self::Hanging => "they hang from records that nobody has",
             Self::NotGiven => "the map gives no reason",
-            Self::NotText => "what cannot be read as text, or as JSON, is not searched for people",
+            Self::NotText => "what cannot be read as text, or as JSON of the shape that the map says, stops an erasure that has to read it",
             Self::NoDate => "nothing is due by it, and no duty ends by it",
             Self::LeadsNowhere => "the link leads nowhere there, so no erasure writes these fields",
         })

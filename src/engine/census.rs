@@ -13,7 +13,7 @@ use crate::document::{Problem, Problems};
 use crate::ledger::{EntryBody, EntryKey, Find};
 use crate::plan::acting;
 use crate::policy::Policy;
-use crate::store::{Census, CensusRequest, Explained};
+use crate::store::{Census, CensusRequest, Explained, TakeCensus};
 use crate::treatment::{Ownerless, Treatment};
 
 /// The maximum number of census problems that an error names.
@@ -182,12 +182,13 @@ impl Engine {
         Ok(())
     }
 
-    /// The last census that was recorded under this data map.
+    /// The last census of this database that was recorded under this data map.
     ///
     /// # Errors
     /// A ledger out of reach.
     pub async fn last_census(&self) -> Result<Option<Arc<Census>>, Error> {
-        let find = Find::last(EntryKey::census(self.data_map().digest()));
+        let database = self.parts.store.takes_census().and_then(TakeCensus::database);
+        let find = Find::last(EntryKey::census(self.data_map().digest(), database));
         let entry = self.parts.ledger.find(&find).await?.pop();
         Ok(entry.and_then(|entry| match entry.body {
             EntryBody::Counted(census) => Some(census),
@@ -240,7 +241,7 @@ impl Engine {
     ) -> Result<Arc<Census>, String> {
         let days = self.parts.census_days;
         let Some(census) = last else {
-            return Err("no census was taken under this data map".to_owned());
+            return Err("no census was taken of this database under this data map".to_owned());
         };
         if schema != census.schema {
             return Err("the last census was taken of another schema".to_owned());

@@ -28,10 +28,12 @@ impl Engine {
     /// [`Error::NoInbox`]. A store, keys or a ledger out of reach.
     pub async fn move_inbox(&self) -> Result<Moved, Error> {
         let inbox = self.parts.inbox.as_ref().ok_or(Error::NoInbox)?;
-        let (mut moved, mut after) = (Moved::default(), None);
+        let (mut moved, mut after, mut without_id) = (Moved::default(), None, false);
         loop {
-            let rows = inbox.read_inbox(after.as_ref(), self.parts.batch).await?;
-            let Some(last) = rows.last() else { return Ok(moved) };
+            let mut rows = inbox.read_inbox(after.as_ref(), self.parts.batch).await?;
+            without_id |= rows.iter().any(|row| !row.has_id());
+            rows.retain(InboxRow::has_id);
+            let Some(last) = rows.last() else { break };
             after = Some(last.id.clone());
             let mut requests = Vec::with_capacity(rows.len());
             for row in rows {
@@ -57,10 +59,19 @@ impl Engine {
             }
             inbox.clear_inbox(&cleared).await?;
         }
+        if without_id {
+            let why =
+                "column id of one or more rows is no text; write these rows again, each with a random id";
+            moved.refuse(RequestId::new("?"), why.to_owned());
+        }
+        Ok(moved)
     }
 
     /// The request in a row, or why the row is no valid request.
     fn request_of(&self, row: InboxRow) -> Result<NewRequest, String> {
+        if let Some(column) = row.unreadable {
+            return Err(format!("column {column} is empty or no text; correct it"));
+        }
         let listed = |names: Vec<&str>| names.join(", ");
         let kind = RequestKind::named(&row.kind).ok_or_else(|| {
             let known = RequestKind::ALL.iter().map(|kind| kind.as_str()).collect();

@@ -100,7 +100,7 @@ pub use inbox::Moved;
 pub use outcomes::Outcomes;
 pub use private_file::PrivateFile;
 pub use reconcile::Reconciliation;
-pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
+pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, ToldApart, WhyNotReplayed};
 pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;

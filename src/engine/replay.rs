@@ -14,15 +14,16 @@ use chrono::{DateTime, Utc};
 use super::expiry::Pages;
 use super::{Engine, Error, Planned, PlannedExpiry};
 use crate::customer::{CustomerId, TenantId};
+use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::ledger::{
-    About, ClosedCase, Closing, Entry, ErasureRules, LedgerError, Messages, SubjectToken, next_entries,
-    tokens_of, write_customer,
+    About, ClosedCase, Closing, Entry, ErasureResult, ErasureRules, LedgerError, Messages, SubjectToken,
+    next_entries, tokens_of, write_customer,
 };
 use crate::plan::{Asked, CaseId, Decision, ExpiryOf, ExpiryPlan, Nothing, Plan, ReplayPlan};
 use crate::policy::Trigger;
 use crate::store::{KeepsMark, Mark, Registration};
-use crate::treatment::{Shortfall, Treatment, TreatmentName};
+use crate::treatment::{RecordAction, Shortfall, Treatment, TreatmentName};
 use crate::words::plural;
 
 /// The number of entries that are read at once.
@@ -75,6 +76,32 @@ impl fmt::Display for CaughtUp {
     }
 }
 
+/// What a person found out about customers who [cannot be told apart](WhyNotReplayed::CannotBeToldApart).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToldApart {
+    /// Customers who are the erased ones. They are erased again.
+    pub same: BTreeSet<CustomerId>,
+    /// Customers who are somebody else. They are left alone.
+    pub others: BTreeSet<CustomerId>,
+}
+
+impl ToldApart {
+    /// Adds a customer who is the erased one.
+    #[must_use]
+    pub fn same(mut self, customer: impl Into<CustomerId>) -> Self {
+        self.same.insert(customer.into());
+        self
+    }
+
+    /// Adds a customer who is somebody else.
+    #[must_use]
+    pub fn other(mut self, customer: impl Into<CustomerId>) -> Self {
+        self.others.insert(customer.into());
+        self
+    }
+}
+
 /// The result of [`Engine::plan_replay`]: what has to be erased again in a restored database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -115,6 +142,9 @@ pub enum WhyNotReplayed {
     Less(Vec<Shortfall>),
     /// The policy has no treatment of this name any more.
     NoTreatment(TreatmentName),
+    /// The case deleted the customer's own row, the database gives such ids out again, and nothing says when this
+    /// customer was registered. So this may be somebody else.
+    CannotBeToldApart,
     /// The records cannot be counted.
     Failed(Arc<Error>),
 }
@@ -135,6 +165,11 @@ impl fmt::Display for WhyNotReplayed {
             Self::NoTreatment(name) => write!(
                 f,
                 "the policy has no treatment {name} any more; bring it back, or plan this customer's erasure by itself"
+            ),
+            Self::CannotBeToldApart => f.write_str(
+                "this may be somebody else, because the id of a deleted customer is given out again and nothing says when this \
+                 customer was registered; look at the customer, and plan again with the answer (ToldApart), or write \
+                 customers.registered in the map before people are erased",
             ),
             Self::Failed(error) => error.fmt(f),
         }
@@ -211,6 +246,8 @@ struct ErasedThen {
     trigger: Trigger,
     treatment: TreatmentName,
     digest: Digest,
+    /// Whether the customer's own row stayed, because something needed it.
+    kept_row: bool,
 }
 
 /// What the closed cases behind a mark erased.
@@ -285,9 +322,10 @@ impl Engine {
     /// was done then. Guards are checked on the restored facts. Databases reuse row ids. So a customer is the same
     /// person only if the id, the tenant and the instant of registration are the same.
     ///
-    /// **Without `customers.registered` in the map, a stranger who got the id of an erased customer counts as that customer.**
-    /// `SQLite` gives the highest id out again after its row was deleted, unless the table has `AUTOINCREMENT`. With such ids,
-    /// name `registered`, or look at every customer of the plan before it is approved.
+    /// `SQLite` gives the highest id out again after its row was deleted, unless the table has `AUTOINCREMENT`. Without
+    /// `customers.registered` in the map, a customer with the id of a deleted one may then be somebody else. Such customers
+    /// are [refused](WhyNotReplayed::CannotBeToldApart), and nothing of theirs is erased, until a person says who they are:
+    /// [`plan_replay_told`](Self::plan_replay_told).
     ///
     /// Approve the [plan](ReplayPlan::approve), and [execute](Self::execute) it. Then call
     /// [`finish_replay`](Self::finish_replay): if nothing is left to erase, it raises the mark.
@@ -296,6 +334,18 @@ impl Engine {
     /// [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`]. Keys, a store or a ledger out
     /// of reach.
     pub async fn plan_replay(&self, from: RestoredFrom) -> Result<PlannedReplay, Error> {
+        self.plan_replay_told(from, &ToldApart::default()).await
+    }
+
+    /// Does the same as [`plan_replay`](Self::plan_replay), after a person looked at customers who cannot be told apart.
+    ///
+    /// # Errors
+    /// As [`plan_replay`](Self::plan_replay).
+    pub async fn plan_replay_told(
+        &self,
+        from: RestoredFrom,
+        told: &ToldApart,
+    ) -> Result<PlannedReplay, Error> {
         let last = self.parts.ledger.last().await?;
         let through = self.mark_of(last).await?;
         let mark = match &self.parts.mark {
@@ -328,7 +378,7 @@ impl Engine {
                     tenants.insert(tenant.clone());
                 }
             }
-            self.replay_page(&page, &since, &mut compared, &mut planned, &mut again).await?;
+            self.replay_page(&page, (&since, told), &mut compared, &mut planned, &mut again).await?;
         }
         planned.plan = ReplayPlan::new(again);
         planned.expiries = self.expiries_again(&since, &tenants).await?;
@@ -341,7 +391,20 @@ impl Engine {
     /// # Errors
     /// As [`plan_replay`](Self::plan_replay).
     pub async fn finish_replay(&self, from: RestoredFrom) -> Result<PlannedReplay, Error> {
-        let planned = self.plan_replay(from).await?;
+        self.finish_replay_told(from, &ToldApart::default()).await
+    }
+
+    /// Does the same as [`finish_replay`](Self::finish_replay), after a person looked at customers who cannot be told
+    /// apart.
+    ///
+    /// # Errors
+    /// As [`plan_replay`](Self::plan_replay).
+    pub async fn finish_replay_told(
+        &self,
+        from: RestoredFrom,
+        told: &ToldApart,
+    ) -> Result<PlannedReplay, Error> {
+        let planned = self.plan_replay_told(from, told).await?;
         if let Some(store) = self.parts.mark.as_ref().filter(|_| planned.is_nothing()) {
             let present = store.mark().await?.map_or(0, |mark| mark.entry);
             store.raise_mark(present, planned.through).await?;
@@ -354,7 +417,7 @@ impl Engine {
     async fn replay_page(
         &self,
         page: &[Registration],
-        since: &Since,
+        (since, told): (&Since, &ToldApart),
         compared: &mut Compared,
         planned: &mut PlannedReplay,
         again: &mut Vec<(CaseId, Plan)>,
@@ -376,6 +439,16 @@ impl Engine {
             let mut asked = BTreeMap::<(&TreatmentName, Trigger), Vec<_>>::new();
             for (customer, mut cases) in found.drain(..) {
                 let Some(then) = cases.next() else { continue };
+                if !told.same.contains(&customer.customer) && self.may_be_another(then, customer).await? {
+                    if !told.others.contains(&customer.customer) {
+                        planned.refused.push(NotReplayed::new(
+                            then,
+                            customer,
+                            WhyNotReplayed::CannotBeToldApart,
+                        ));
+                    }
+                    continue;
+                }
                 match self.compare(then, &customer.tenant, compared).await? {
                     Ok(()) => asked
                         .entry((&then.treatment, then.trigger))
@@ -413,6 +486,23 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether the customer may be somebody else than the customer of a closed case.
+    async fn may_be_another(&self, then: &ErasedThen, now: &Registration) -> Result<bool, Error> {
+        Ok(!then.kept_row
+            && now.registered.is_none()
+            && self.data_map().reuses_ids()
+            && self.deletes_own_row(then.digest).await?)
+    }
+
+    /// Whether the treatment of a closed case deletes the customer's own row.
+    pub(super) async fn deletes_own_row(&self, treatment: Digest) -> Result<bool, Error> {
+        let doing = "reading the treatment of a closed case";
+        let treatment = self.parts.ledger.treatment(treatment).await?;
+        let treatment = treatment.ok_or(LedgerError::Corrupt { doing })?;
+        let root = treatment.class(self.data_map().root().as_str());
+        Ok(root.is_some_and(|root| *root.action() == RecordAction::Delete))
     }
 
     /// Plans again the expiries that were closed since, if the restored database contains expired records.
@@ -493,6 +583,7 @@ impl Engine {
         at: Option<DateTime<Utc>>,
     ) -> Result<Since, Error> {
         let mut since = Since::default();
+        let root = self.data_map().root();
         let epochs: BTreeSet<u32> = self.epochs().await?.iter().map(|epoch| epoch.number).collect();
         let after = if at.is_some() { 0 } else { mark.unwrap_or_default() };
         self.entries_after(after, last, |number, closed| {
@@ -506,7 +597,9 @@ impl Engine {
                     ExpiryOf::Ownerless => since.ownerless = true,
                 }
             }
-            let (Closing::Erased(_), Some(rules)) = (&closed.closing, closed.erasure()) else { return true };
+            let (Closing::Erased(result), Some(rules)) = (&closed.closing, closed.erasure()) else {
+                return true;
+            };
             let Some(token) = closed.subject().filter(|token| epochs.contains(&token.epoch())) else {
                 since.unrecognised += 1;
                 return true;
@@ -516,6 +609,7 @@ impl Engine {
                 trigger: rules.trigger,
                 treatment: rules.treatment.clone(),
                 digest: rules.treatment_digest,
+                kept_row: keeps_row(result, root),
             };
             since.erased.entry(token).or_default().insert(0, then);
             true
@@ -618,6 +712,11 @@ impl Engine {
             Err(error) => tracing::warn!(%error, "the mark was not raised"),
         }
     }
+}
+
+/// Whether a case that erased a customer left the customer's own row, because a duty or another record needs it.
+pub(super) fn keeps_row(result: &ErasureResult, root: &ClassName) -> bool {
+    result.deferred.contains_key(root) || result.tombstones.iter().any(|stays| stays.class == *root)
 }
 
 /// Whether a closed case changed records of the store.

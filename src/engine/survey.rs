@@ -1,6 +1,6 @@
 //! Reading customers before anything is done: facts, gateways, earlier cases, and the decision.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
 use super::keys::token_of;
+use super::replay::keeps_row;
 use super::steps::Accounts;
 use super::{Engine, Error, Planned, no_such_treatment};
 use crate::customer::{Customer, CustomerId};
@@ -17,10 +18,10 @@ use crate::ledger::{
     ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, ErasureResult, ErasureRules, Find,
     SubjectToken,
 };
-use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Terms, TreatedBefore, decide};
+use crate::plan::{Asked, Decision, Due, MandateKind, Nothing, Plan, Rest, Terms, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy};
 use crate::store::{Batch, StoreError, TallyRequest};
-use crate::treatment::{RecordAction, Tally, Treatment, TreatmentName, knowing};
+use crate::treatment::{ClassTreatment, RecordAction, Tally, Treatment, TreatmentName, knowing};
 
 /// The number of gateway calls in progress at once.
 pub(super) const CALLS: usize = 32;
@@ -79,6 +80,7 @@ impl Engine {
         for one in surveyed.iter_mut().flatten() {
             if let Some(tally) = one.tally().cloned() {
                 one.decision.counted(self.parts.policy.effective(&one.facts.tenant), &tally);
+                one.note_added(&self.parts.policy, &tally);
             }
         }
         Ok(())
@@ -245,6 +247,10 @@ impl Engine {
             return Ok(HashMap::new());
         }
         let subjects: Vec<EntryKey> = tokens.keys().copied().map(EntryKey::subject).collect();
+        let are_reused = self.data_map().reuses_ids();
+        let unknown = customers.iter().filter(|facts| are_reused && facts.registered.is_none());
+        let unknown: HashSet<&CustomerId> = unknown.map(|facts| &facts.id).collect();
+        let root = self.data_map().root();
         let mut before = HashMap::<CustomerId, Before>::new();
         for entry in self.parts.ledger.find(&Find::all(subjects)).await? {
             let Some(case) = entry.closed() else { continue };
@@ -255,6 +261,13 @@ impl Engine {
             before.used.push((case.plan, under.approved_at, under.mandate.clone()));
             before.entries.push(entry.clone());
             if let Closing::Erased(result) = &case.closing {
+                // The row of that customer was deleted, so the customer who has its number now is somebody else.
+                if unknown.contains(customer)
+                    && !keeps_row(result, root)
+                    && self.deletes_own_row(rules.treatment_digest).await?
+                {
+                    continue;
+                }
                 before.treated.push(self.treated(case, rules, result));
             }
         }
@@ -284,6 +297,7 @@ impl Engine {
             name: rules.treatment.clone(),
             treatment: rules.treatment_digest,
             anything_left: true,
+            rows: result.verified.clone(),
             // A tombstone may be needed by a kept record of another customer, and then nothing here is deferred.
             rest: (!result.deferred.is_empty() || !result.tombstones.is_empty() || !result.kept.is_empty())
                 .then(|| Rest {
@@ -359,6 +373,23 @@ impl Surveyed {
             counted: BTreeMap::new(),
             chosen: None,
             unread: BTreeMap::new(),
+        }
+    }
+
+    /// Notes the records with searched texts that came after the customer was treated.
+    fn note_added(&mut self, policy: &Policy, tally: &Tally) {
+        let Decision::Nothing(Nothing::TreatedBefore { case, added, .. }) = &mut self.decision else {
+            return;
+        };
+        let Some(done) = self.before.iter().find(|done| done.case == *case) else { return };
+        let treatments = policy.effective(&self.facts.tenant).treatments();
+        let Some(treatment) = self.chosen.as_ref().and_then(|name| treatments.get(name)) else { return };
+        for (class, counted) in &tally.classes {
+            let before = done.rows.get(class).copied().unwrap_or_default();
+            let is_searched = treatment.class(class.as_str()).is_some_and(ClassTreatment::searches_texts);
+            if is_searched && counted.rows > before {
+                added.insert(class.clone(), counted.rows - before);
+            }
         }
     }
 

@@ -795,7 +795,7 @@ impl EntryBody {
                 subject.into_iter().chain(profiles).chain(case.deferred_key()).collect()
             }
             Self::Scrubbed(_) => vec![EntryKey::scrub()],
-            Self::Counted(census) => vec![EntryKey::census(census.data_map)],
+            Self::Counted(census) => vec![EntryKey::census(census.data_map, census.database)],
             Self::Copies(_) => vec![EntryKey::copies()],
         }
     }

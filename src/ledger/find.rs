@@ -23,9 +23,10 @@ impl EntryKey {
         Self::new(b'p', token.to_bytes())
     }
 
-    /// The key of censuses under a data map.
-    pub fn census(data_map: Digest) -> Self {
-        Self::new(b'c', data_map.as_bytes())
+    /// The key of censuses of a database under a data map.
+    pub fn census(data_map: Digest, database: Option<Digest>) -> Self {
+        let database = database.iter().flat_map(Digest::as_bytes);
+        Self::new(b'c', data_map.as_bytes().iter().chain(database).copied().collect::<Vec<u8>>())
     }
 
     /// The key of entries about places of backups.

@@ -426,7 +426,9 @@
 //!   and returned with the same row before the backup is planned as well.
 //! * After a crash the answer may be *no* although nothing was restored, because the mark was not raised. The replay
 //!   then finds nothing to do.
-//! * Map `registered`. Databases reuse row ids, and the date distinguishes two people with the same id.
+//! * Map `registered`. Databases reuse row ids, and the date distinguishes two people with the same id. Without the date, the
+//!   replay names each customer with the id of a deleted one, and erases nobody of them. Look who it is, and plan again with the
+//!   answer: [`Engine::plan_replay_told`](crate::Engine::plan_replay_told).
 //! * Guards are checked on the restored facts. The backup may show an active subscription that has ended since. A
 //!   person has to check such cases. The same is true for cases whose treatment does less in today's policy than it
 //!   did then. The replay lists both.

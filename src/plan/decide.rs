@@ -117,7 +117,13 @@ fn decide_treatment(
         Ok(again) => guarded(policy, customer, chosen, &treated, (again, kept), today, why),
         Err((case, at, treatment)) => {
             let deferred = deferred(policy, &treated, today, why);
-            Decision::Nothing(Nothing::TreatedBefore { case, at, treatment, deferred })
+            Decision::Nothing(Nothing::TreatedBefore {
+                case,
+                at,
+                treatment,
+                deferred,
+                added: BTreeMap::new(),
+            })
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct TreatedBefore {
     pub treatment: Digest,
     /// Whether the store holds something that the treatment chosen *now* would still change.
     pub anything_left: bool,
+    /// The records of each class that the customer still had when everything was read back.
+    pub rows: BTreeMap<ClassName, u64>,
     /// What was left for later then, if anything.
     pub rest: Option<Rest>,
 }
@@ -236,8 +238,7 @@ pub enum Nothing {
         /// The name that was asked for.
         treatment: TreatmentName,
     },
-    /// The customer was treated before, and nothing is missing: no records were added since, and the treatment
-    /// reaches no further.
+    /// The customer was treated before, and nothing is missing: the treatment reaches no further.
     TreatedBefore {
         /// The case.
         case: CaseId,
@@ -248,6 +249,10 @@ pub enum Nothing {
         /// What duties still defer.
         #[serde(skip_serializing_if = "is_none")]
         deferred: Arc<[Deferred]>,
+        /// Records with searched texts that were added since, by class. Their texts can be searched only for what is still
+        /// known of the customer, so somebody has to look at them.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        added: BTreeMap<ClassName, u64>,
     },
     /// This is the tenant's "Unknown Customer".
     StandIn,
@@ -421,9 +426,20 @@ impl fmt::Display for Nothing {
             }
             Self::Never { trigger } => write!(f, "the period of {trigger} ends beyond the calendar"),
             Self::NoSuchTreatment { treatment } => write!(f, "the policy has no treatment {treatment}"),
-            Self::TreatedBefore { case, at, .. } => {
+            Self::TreatedBefore { case, at, added, .. } => {
                 let at = at.format("%F %H:%M UTC");
-                write!(f, "treated the same way at {at} (case {case}), and nothing is missing")
+                write!(f, "treated the same way at {at} (case {case}), and ")?;
+                if added.is_empty() {
+                    return f.write_str("nothing is missing");
+                }
+                let each: Vec<String> =
+                    added.iter().map(|(class, rows)| format!("{rows} of {class}")).collect();
+                write!(
+                    f,
+                    "nothing else is missing; but {} came since, and their texts can be searched only for what is still known of \
+                     this customer: look at them, or delete them",
+                    each.join(", ")
+                )
             }
             Self::StandIn => {
                 f.write_str("this is the tenant's \"Unknown Customer\", which stands for nobody")

@@ -366,6 +366,7 @@ impl Plan {
                     "others": self.tally.others.get(name),
                     "names_others": self.tally.named_others.get(name),
                     "fields_of_nobody": self.tally.nobodys_fields.get(name),
+                    "records_of_nobody": self.tally.nobodys_records.get(name),
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
                         "fields": group.fields().keys().collect::<Vec<_>>(),
@@ -551,6 +552,14 @@ impl Plan {
             writeln!(
                 f,
                 "      {rows} of these {keep} the fields of whoever {link} leads to: it leads nowhere, so no erasure writes them"
+            )?;
+        }
+        for (link, rows) in self.tally.nobodys_records.get(name).into_iter().flatten() {
+            let (lead, lose) = if *rows == 1 { ("leads", "it loses") } else { ("lead", "they lose") };
+            writeln!(
+                f,
+                "      {rows} {} of nobody {lead} here in {link}: {lose} what is erased here",
+                plural(*rows, "row")
             )?;
         }
         if class.or_deletes() {

@@ -31,6 +31,12 @@ pub trait TakeCensus: Debug + Send + Sync + 'static {
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** as
     /// [`census`](Self::census).
     async fn schema(&self) -> Result<Digest, StoreError>;
+
+    /// Which database is counted. Several databases may have the same data map and share a ledger, and the census of one
+    /// is not valid for another. `None`: there is only one database with this data map.
+    fn database(&self) -> Option<Digest> {
+        None
+    }
 }
 
 /// A request for a census.
@@ -69,6 +75,10 @@ macro_rules! forward {
             async fn schema(&self) -> Result<Digest, StoreError> {
                 (**self).schema().await
             }
+
+            fn database(&self) -> Option<Digest> {
+                (**self).database()
+            }
         }
     )*};
 }
@@ -89,6 +99,9 @@ pub struct Census {
     /// The digest of the data map under which the rows were counted.
     #[serde(with = "as_text")]
     pub data_map: Digest,
+    /// [Which database](TakeCensus::database) was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_as_text")]
+    pub database: Option<Digest>,
     /// Each mapped table, by its name.
     pub tables: BTreeMap<String, TableCensus>,
 }
@@ -133,6 +146,10 @@ pub struct ClassCensus {
     /// link. No erasure of a customer writes such a field. What an erasure wrote there before counts, too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub nobodys_fields: BTreeMap<String, u64>,
+    /// In the class of the customers: the tenants in which several rows are found as the "Unknown Customer". Nobody can
+    /// tell to which of them records are handed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub several_stand_ins: u64,
 }
 
 /// A number of rows, and the map's reason for them.
@@ -176,6 +193,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// Which rows of a class have a reason outside the map.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct Explained {
     /// Rows of its table without a class are explained.
     pub(crate) unclaimed: bool,
@@ -183,12 +201,14 @@ pub(crate) struct Explained {
     pub(crate) nobody: bool,
     /// Records whose owner does not exist are explained.
     pub(crate) gone: bool,
+    /// It does not matter to which "Unknown Customer" records are handed over.
+    pub(crate) stand_ins: bool,
 }
 
 impl Explained {
     /// Everything about the class is explained.
     pub(crate) fn all() -> Self {
-        Self { unclaimed: true, nobody: true, gone: true }
+        Self { unclaimed: true, nobody: true, gone: true, stand_ins: true }
     }
 }
 
@@ -217,6 +237,14 @@ impl Census {
             }
             for (class, counted) in &table.classes {
                 let explained = explained(class);
+                if counted.several_stand_ins > 0 && !explained.stand_ins {
+                    let tenants = these(counted.several_stand_ins, "tenant");
+                    problems.push(Problem::new(
+                        "customers.unknown_customer.find",
+                        format!("finds several rows in {tenants}"),
+                        "name more columns, so that it finds one row of each tenant; or mend the data",
+                    ));
+                }
                 let is_open = (
                     counted.nobody.is_open() && !explained.nobody,
                     counted.gone.is_open() && !explained.gone,
@@ -402,5 +430,30 @@ mod as_text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+mod maybe_as_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::digest::Digest;
+
+    #[allow(clippy::ref_option, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(
+        digest: &Option<Digest>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => serializer.collect_str(digest),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Digest>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
     }
 }

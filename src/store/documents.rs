@@ -496,6 +496,10 @@ impl<S: CustomerStore> TakeCensus for WithDocuments<S> {
     async fn schema(&self) -> Result<Digest, StoreError> {
         self.taker()?.schema().await
     }
+
+    fn database(&self) -> Option<Digest> {
+        self.root.takes_census()?.database()
+    }
 }
 
 #[async_trait]

@@ -174,12 +174,14 @@ pub enum StoreError {
         /// The record class to which the link leads.
         to: ClassName,
     },
-    /// Rows that no record class claims belong to the customer. Nothing of the customer was touched.
+    /// Rows that no record class claims belong to the customer, or use a shared record that the treatment reaches. Nothing of the customer was touched.
     #[error(
-        "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \
-         when = \"rest\" and an owner, or ignore.{table} = {{ rest = \"reason\" }}",
+        "{rows} of {table} {belong} to the customer, or {lead} to a record that would be erased with the customer, and {are} of \
+         no record class; write a class with table = \"{table}\", when = \"rest\" and an owner, or ignore.{table} = {{ rest = \
+         \"reason\" }}",
         rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") },
         belong = if *rows == 1 { "belongs" } else { "belong" },
+        lead = if *rows == 1 { "leads" } else { "lead" },
         are = if *rows == 1 { "is" } else { "are" }
     )]
     Unclaimed {

@@ -25,6 +25,9 @@ pub struct InboxRow {
     pub customer: Option<CustomerId>,
     /// The address, if the person who asks is not a customer.
     pub address: Option<Address>,
+    /// A column whose value cannot be read: bytes, or NULL where a value is required. The row stays in the inbox. `id`: the
+    /// id of the row itself, and then [`id`](Self::id) says nothing.
+    pub unreadable: Option<&'static str>,
 }
 
 impl InboxRow {
@@ -42,7 +45,19 @@ impl InboxRow {
             received_at: received_at.into(),
             customer: None,
             address: None,
+            unreadable: None,
         }
+    }
+
+    /// Says that the value of a column cannot be read.
+    #[must_use]
+    pub fn unreadable(self, column: &'static str) -> Self {
+        Self { unreadable: Some(column), ..self }
+    }
+
+    /// Whether the row has an id.
+    pub(crate) fn has_id(&self) -> bool {
+        self.unreadable != Some("id")
     }
 
     /// The customer who asks.
@@ -66,7 +81,9 @@ impl InboxRow {
 /// a random id.
 #[async_trait]
 pub trait Inbox: Debug + Send + Sync + 'static {
-    /// Up to `limit` rows in the order of their ids, after the given id.
+    /// Up to `limit` rows in the order of their ids, after the given id. A value that cannot be read is an error of
+    /// its [row](InboxRow::unreadable), not of the call. If there is a row with an id behind rows without a readable id, the
+    /// page contains one such row; it may then be longer.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`];
     /// also if the host has not made the table.

@@ -702,7 +702,13 @@ impl<S: CustomerStore + ReadRecords> TakeCensus for WithStores<S> {
                 tables.insert(format!("{name}.{table}"), counted);
             }
         }
-        Ok(Census { at: request.at, schema: Digest::of(&schemas), data_map: self.map.digest(), tables })
+        let (schema, data_map) = (Digest::of(&schemas), self.map.digest());
+        Ok(Census { at: request.at, schema, data_map, database: self.database(), tables })
+    }
+
+    fn database(&self) -> Option<Digest> {
+        let each: Vec<Option<Digest>> = self.takers().map(|(_, taker)| taker.database()).collect();
+        each.iter().any(Option::is_some).then(|| Digest::of(&each))
     }
 
     async fn schema(&self) -> Result<Digest, StoreError> {

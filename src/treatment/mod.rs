@@ -248,6 +248,11 @@ impl ClassTreatment {
         }
     }
 
+    /// Whether texts of the class's records are searched for the customer.
+    pub(crate) fn searches_texts(&self) -> bool {
+        self.strategies().any(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
+    }
+
     /// Every strategy with its field, including those of the tombstone.
     pub(crate) fn strategies(&self) -> impl Iterator<Item = (&FieldName, &Strategy)> {
         self.fields.iter().chain(self.tombstone.iter().flat_map(|tombstone| &tombstone.fields))
@@ -509,8 +514,7 @@ impl Treatment {
 
     /// Whether the treatment searches texts for the customer.
     pub(crate) fn redacts(&self) -> bool {
-        let mut strategies = self.classes.values().flat_map(ClassTreatment::strategies);
-        strategies.any(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
+        self.classes.values().any(ClassTreatment::searches_texts)
     }
 
     /// Whether a value of a field is an output of the treatment, and so reveals nothing about the person.

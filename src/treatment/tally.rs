@@ -55,6 +55,10 @@ pub struct Tally {
     /// belong to the person at the other end of the link, but the link leads nowhere.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub nobodys_fields: BTreeMap<ClassName, BTreeMap<String, u64>>,
+    /// Records that nobody who stays has, and that lead to treated, shared records, by the class of these and by class and
+    /// link. They lose what is erased there: the address of a guest's order, for example.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_records: BTreeMap<ClassName, BTreeMap<String, u64>>,
     /// Records of other owners in which some fields belong to the customer, by class. They are included in `rows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<ClassName, u64>,
@@ -85,8 +89,8 @@ pub struct Counts {
     pub leftovers: Leftovers,
 }
 
-/// What else was done to records of a class, beside the class's action. Except for `named_others`, `nobodys_fields`
-/// and `contents`, each record counts once.
+/// What else was done to records of a class, beside the class's action. Except for `named_others`, `nobodys_fields`,
+/// `nobodys_records` and `contents`, each record counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Otherwise {
@@ -116,6 +120,10 @@ pub struct Otherwise {
     /// right before it wrote them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub contents: ContentsOfFields,
+    /// Records that nobody who stayed had, and that led to treated records of this class, by class and link. They lost what
+    /// was erased there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub nobodys_records: BTreeMap<String, u64>,
     /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
@@ -131,10 +139,11 @@ pub(super) fn is_zero(count: &u64) -> bool {
 
 impl Otherwise {
     /// Whether nothing was done. A shared record that stays with its other owner is no deed. Records that named others,
-    /// records with fields of nobody, and values by what they became are counted where they were treated.
+    /// records with fields of nobody, records of nobody, and values by what they became are counted where something was
+    /// treated.
     fn is_nothing(&self) -> bool {
-        let Self { shared, named_others, nobodys_fields, contents, .. } = self.clone();
-        *self == Self { shared, named_others, nobodys_fields, contents, ..Self::default() }
+        let Self { shared, named_others, nobodys_fields, nobodys_records, contents, .. } = self.clone();
+        *self == Self { shared, named_others, nobodys_fields, nobodys_records, contents, ..Self::default() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -145,6 +154,7 @@ impl Otherwise {
         for (mine, others) in [
             (&mut self.named_others, &other.named_others),
             (&mut self.nobodys_fields, &other.nobodys_fields),
+            (&mut self.nobodys_records, &other.nobodys_records),
             (&mut self.cut, &other.cut),
             (&mut self.handed_over, &other.handed_over),
         ] {
@@ -267,6 +277,7 @@ impl Tally {
         self.others.extend(other.others);
         self.named_others.extend(other.named_others);
         self.nobodys_fields.extend(other.nobodys_fields);
+        self.nobodys_records.extend(other.nobodys_records);
         self.fields.extend(other.fields);
         self.kept_fields.extend(other.kept_fields);
         self.tombstones.extend(other.tombstones);

@@ -227,6 +227,7 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
         named_others,
         nobodys_fields,
         contents,
+        nobodys_records,
         cut,
         handed_over,
     } = otherwise;
@@ -257,6 +258,10 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
     }
     for (field, contents) in contents {
         writeln!(f, "    {field:<28} by their contents: {}", contents.in_words("could not"))?;
+    }
+    for (link, count) in nobodys_records {
+        let records = records(count);
+        writeln!(f, "    {records} of nobody led to these in {link}, and lost what was erased there")?;
     }
     for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
         for (link, count) in links {

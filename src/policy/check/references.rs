@@ -355,11 +355,13 @@ fn check_hand_over(
     class: &RecordClass,
     actions: &dyn Fn() -> String,
 ) {
-    let owners = class.links().iter().filter(|link| link.is_owner());
-    let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
+    let owners = || class.links().iter().filter(|link| link.is_owner());
+    // The "Unknown Customer" is of the same tenant, so the field with the tenant does not change.
+    let owner: BTreeSet<&FieldName> = owners().flat_map(Link::handed_over).collect();
+    let of_owner: BTreeSet<&FieldName> = owners().flat_map(Link::fields).collect();
     for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {
         let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
-        if unique.iter().all(|field| owner.contains(field)) {
+        if unique.iter().all(|field| of_owner.contains(field)) {
             reader.problem(
                 path,
                 format!(
@@ -402,7 +404,14 @@ fn check_let_go(
     (action, class, link): (&RecordAction, &RecordClass, &Link),
 ) {
     let Some(to) = link.let_go_to() else { return };
-    let is_own = |field: &FieldName| link.fields().contains(field);
+    let is_handed_over = *link.gone() == WhenGone::StandIn;
+    let is_own = |field: &FieldName| {
+        if is_handed_over {
+            link.handed_over().any(|own| own == field)
+        } else {
+            link.fields().contains(field)
+        }
+    };
     let plain = class.unique().iter().filter(|unique| to == LetGo::Value && unique.iter().any(is_own));
     let plain = plain.map(|unique| {
         let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();

@@ -7,7 +7,7 @@ use chrono::{Datelike as _, NaiveDate};
 use super::cells::{elements, of_json, text_of};
 use crate::data_map::{DateForm, Value};
 use crate::store::sql::values::{self, Bench, Failure, Unreadable, Working, compared};
-use crate::store::sql::{Cell, Compare, ReadAs, is_unsearchable};
+use crate::store::sql::{Cell, Compare, DocumentShape, ReadAs, is_unsearchable};
 
 /// What the computations of a session need.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Computing {
     pub(super) bench: Bench,
     /// The forms of all date fields, by their numbers in statements.
     pub(super) forms: std::sync::Arc<[DateForm]>,
+    /// The shapes of all documents, by their numbers in statements.
+    pub(super) shapes: std::sync::Arc<[DocumentShape]>,
 }
 
 /// Why a result could not be computed.
@@ -68,7 +70,7 @@ impl Computing {
             Failure::Unreadable(why) => Refusal { what: "a value cannot be read", unreadable: Some(why) },
         };
         let (tag, mut rest) = Asked::of(asked).map_err(plain)?;
-        if matches!(tag, "nocase" | "normalised" | "unsearchable" | "no_date") {
+        if matches!(tag, "nocase" | "normalised" | "unsearchable" | "no_date" | "misshapen") {
             return self.of_schema(tag, &mut rest).map_err(plain);
         }
         let result = values::with(&self.bench, |working| of_treatment(working, tag, &mut rest));
@@ -83,6 +85,10 @@ impl Computing {
             "unsearchable" => {
                 let read_as = ReadAs::ALL.get(rest.number::<usize>()?).ok_or(GARBLED)?;
                 spelled(is_unsearchable(Cell::from(&rest.value()?), *read_as))
+            }
+            "misshapen" => {
+                let shape = self.shapes.get(rest.number::<usize>()?).ok_or(GARBLED)?;
+                spelled(shape.is_another(Cell::from(&rest.value()?)))
             }
             "no_date" => {
                 let form = self.forms.get(rest.number::<usize>()?).ok_or(GARBLED)?;

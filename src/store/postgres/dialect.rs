@@ -271,6 +271,9 @@ impl Dialect for PostgresDialect {
             Computed::Unsearchable { value, read_as } => {
                 call(own::TRUE, &asked("unsearchable", &[&(*read_as as usize)], &[value]))
             }
+            Computed::Misshapen { document, value } => {
+                call(own::TRUE, &asked("misshapen", &[document], &[value]))
+            }
         }
     }
 }

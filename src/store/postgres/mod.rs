@@ -10,7 +10,9 @@ use deadpool_postgres::Pool;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use super::sql::{Fault, Frame, MapDraft, Note, Samples, SqlMap, Trouble, date_forms, draft};
+use super::sql::{
+    Fault, Frame, MapDraft, Note, Samples, SqlMap, Trouble, date_forms, document_shapes, draft,
+};
 use super::{Beside, StoreError};
 
 use computed::Computing;
@@ -125,7 +127,8 @@ impl PostgresStore {
         };
         shared.expect(&frame.watch.map, &frame.bound);
         let forms = date_forms(&frame.bound).into();
-        let computing = Computing { bench: Arc::clone(&frame.bench), forms };
+        let shapes = document_shapes(&frame.bound).into();
+        let computing = Computing { bench: Arc::clone(&frame.bench), forms, shapes };
         let (frame, turn) = (Arc::new(frame), Arc::new(Mutex::new(())));
         Ok(Self { pool, frame, shared, computing, limits, turn })
     }

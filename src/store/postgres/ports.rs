@@ -164,6 +164,10 @@ impl TakeCensus for PostgresStore {
         })
         .await
     }
+
+    fn database(&self) -> Option<Digest> {
+        self.frame.watch.database
+    }
 }
 
 #[async_trait]

@@ -59,6 +59,10 @@ impl Default for Limits {
 }
 
 /// How long an answer is awaited after the server's own time limit for the statement.
+/// Which database it is: the server's own number, the database and the schema.
+const DATABASE: &str = "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
+    (SELECT oid FROM pg_database WHERE datname = current_database()), \
+    (SELECT oid FROM pg_namespace WHERE nspname = current_schema()))";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) struct PostgresSession<'s> {
@@ -491,6 +495,12 @@ impl Session for PostgresSession<'_> {
 
     fn schema_version(&mut self) -> Result<i64, Fault> {
         self.within(introspect::version)
+    }
+
+    fn database(&mut self) -> Result<Option<String>, Fault> {
+        let session: &mut dyn Session = self;
+        let rows = session.rows(DATABASE, &[], |row| Ok(row.cell(0)?.to_value()))?;
+        Ok(rows.into_iter().find_map(|value| value.as_text().map(str::to_owned)))
     }
 
     fn by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault> {

@@ -345,7 +345,11 @@ fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema, is_said: &
         reader.problem_to_paste(
             by.join(", "),
             format!("{which} to {written}, which nobody mapped: it may copy there what is to be erased"),
-            format!("write [records.…] with table = \"{written}\", or ignore.{written} = \"reason\""),
+            if schema.is_view(written) {
+                format!("it is a view: where its triggers copy nothing of people, write ignore.{written} = \"reason\"")
+            } else {
+                format!("write [records.…] with table = \"{written}\", or ignore.{written} = \"reason\"")
+            },
             schema.has(written).then(|| ignore_block(written)),
         );
     }

@@ -195,6 +195,8 @@ pub(crate) enum Computed<'c> {
     NoDate { field: usize, value: &'c str, day: i32 },
     /// Whether a value cannot be read in the required way.
     Unsearchable { value: &'c str, read_as: ReadAs },
+    /// Whether a document has another shape than the map says.
+    Misshapen { document: usize, value: &'c str },
 }
 
 /// How an erasure may have to read a value.

@@ -183,6 +183,9 @@
 //! If a value leads to several customers, nobody can tell whose the record is. All of these customers are blocked, with class, link and count
 //! ([`StoreError::Unclear`](crate::store::StoreError::Unclear)), until the rows are mended.
 //!
+//! A value is compared with the customers of every tenant. If the row says of which tenant it is, the link has to compare the tenant too:
+//! `{ column = ["club", "email"], table = "clients", key = ["club", "email"], compare = "nocase" }`. All columns are compared alike.
+//!
 //! A mandate covers the customer's own tenants. A customer is blocked if the erasure would change records of another tenant's customer:
 //! records that go along, links that would be cleared, fields that belong to the customer
 //! ([`StoreError::OtherTenant`](crate::store::StoreError::OtherTenant)). If `customers.tenants` names the other tenant as well, the mandate
@@ -257,7 +260,9 @@
 //! * a `CREATE INDEX` line for each link without an index,
 //! * foreign keys to tables that nobody mapped,
 //! * records that belong to a customer through other records, while another link leads directly to a customer,
-//! * records that an erasure may leave without an owner, so that the next census stops.
+//! * records that an erasure may leave without an owner, so that the next census stops,
+//! * numbers of customers that the database gives out again,
+//! * values that are compared with the customers of every tenant.
 //!
 //! # Over a connection of the host's own
 //! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. A database may need more than a path: a key, a VFS, functions that its CHECKs
@@ -282,6 +287,10 @@
 //! A policy names the field of a JSON value by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`. A redacted field is
 //! searched in every text that its pointer leads to, also within arrays and objects. If `rest` is redacted, every text of the document that is
 //! no field of its own is searched.
+//!
+//! A document of another shape cannot be read: a value, or an array, stands where a pointer with personal data goes on. Such a
+//! document blocks its customer, unless the policy says `otherwise = "remove"`, and the census counts it. Where documents have several
+//! shapes, write a pointer for each. Null, a flag, an empty text and an empty array have every shape.
 //!
 //! A CHECK that names one column is a [`Check`](crate::data_map::Check) of its field: SQLite evaluates it, on a private
 //! table of that column in memory, for what a policy would write.
@@ -390,7 +399,9 @@ pub(crate) use drafting::draft;
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use people::PEOPLE;
-pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, is_unsearchable};
+pub(crate) use run::{
+    Count, DocumentShape, Frame, NoTable, Work, date_forms, document_shapes, is_unsearchable,
+};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars, constant,
 };
@@ -404,7 +415,8 @@ pub(crate) use spelling::quoted;
 pub(crate) use tokens::TriggerEvent;
 #[cfg(feature = "sqlite")]
 pub(crate) use tokens::{
-    checks, collation, generated_from, indexed_columns, trigger_event, virtual_table, written_by_trigger,
+    checks, collation, counts_on, generated_from, indexed_columns, trigger_event, virtual_table,
+    written_by_trigger,
 };
 #[cfg(feature = "postgres")]
 pub(crate) use triggers::TriggerText;

@@ -10,7 +10,7 @@ use super::links::Compare;
 use super::map::SqlMap;
 use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
-use super::way::BoundLink;
+use super::way::{BoundLink, across_tenants};
 use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
 use crate::document::key;
 
@@ -87,6 +87,22 @@ pub enum Note {
         /// The links, as the map names them.
         links: Vec<String>,
     },
+    /// A link compares a value with the customers of every tenant: the row does not say of which tenant it is, or customers
+    /// belong to several.
+    AcrossTenants {
+        /// The record class.
+        class: ClassName,
+        /// The link.
+        link: String,
+    },
+    /// The database gives the number of a deleted customer to a new one, and the map does not name when a customer was
+    /// registered. Where a treatment deletes the customers' own row, a replay after a restore cannot tell the two apart.
+    ReusedIds {
+        /// The class of the customers.
+        class: ClassName,
+        /// The column with the number.
+        column: FieldName,
+    },
     /// `ignore.triggers` names a trigger that does not exist. It may have been dropped for a run. If the name is
     /// misspelled, the intended trigger is not ignored.
     NoTrigger {
@@ -146,6 +162,18 @@ impl fmt::Display for Note {
                 links.join(" or "),
                 key(class.as_str())
             ),
+            Self::AcrossTenants { class, link } => write!(
+                f,
+                "{class}.{link}: compares the value with the customers of every tenant, so a row of one tenant may be a customer's \
+                 of another one; where the row names its tenant, compare that too: {{ column = [\"the tenant\", \"the value\"], \
+                 table = \"the customers\", key = [\"the tenant\", \"the value\"] }}"
+            ),
+            Self::ReusedIds { class, column } => write!(
+                f,
+                "{class}.{column}: the number of a deleted row is given to a later customer; where a treatment deletes the \
+                 customers' own row, a replay after a restore cannot tell the two apart, and erases nobody with such a number; \
+                 write customers.registered = \"the column with the date\", or create the table with AUTOINCREMENT"
+            ),
             Self::NoTrigger { trigger } => {
                 write!(
                     f,
@@ -167,9 +195,14 @@ impl fmt::Display for Note {
 pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut missing = BTreeSet::new();
+    notes.extend(reused_ids(map, schema));
     for class in classes {
         let Some(table) = schema.table(&class.table) else { continue };
         notes.extend(rest(map, table, class));
+        let across = class.links.iter().filter(|link| across_tenants(&map.customers, link).is_some());
+        notes.extend(
+            across.map(|link| Note::AcrossTenants { class: class.name.clone(), link: link.name.clone() }),
+        );
         notes.extend(longer_way(class, &map.customers.class));
         notes.extend(loses_owner(map, class, classes));
         leads_out(table, class, classes, &mut notes);
@@ -193,6 +226,14 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
         }));
     }
     notes
+}
+
+/// The note about customers whose numbers are given out again.
+fn reused_ids(map: &SqlMap, schema: &Schema) -> Option<Note> {
+    let customers = &map.customers;
+    let table = schema.table(&customers.table).filter(|table| table.reuses_numbers)?;
+    let column = table.primary_key.first().filter(|_| customers.registered.is_none())?;
+    Some(Note::ReusedIds { class: customers.class.clone(), column: column.as_str().into() })
 }
 
 /// The columns that `rest` covers.

@@ -130,6 +130,8 @@ pub(crate) struct Table {
     pub(crate) without_rowid: bool,
     /// Whether the primary key is the row number.
     pub(crate) key_is_rowid: bool,
+    /// Whether the primary key is the row number, and the number of a deleted row may be given to a new row.
+    pub(crate) reuses_numbers: bool,
     /// Which of its constraints delete the rows that are in the way of a new value.
     pub(crate) replaces: Replaces,
 }
@@ -339,7 +341,12 @@ impl Schema {
 
     /// Whether a table with this name exists, plain or virtual.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.table(name).is_some() || self.virtual_table(name).is_some()
+        self.table(name).is_some() || self.virtual_table(name).is_some() || self.is_view(name)
+    }
+
+    /// Whether this is a view to which statements can write, because it has triggers.
+    pub(crate) fn is_view(&self, name: &str) -> bool {
+        self.of_views.iter().any(|(view, _)| view.eq_ignore_ascii_case(name))
     }
 
     /// A virtual table by name, in any case.

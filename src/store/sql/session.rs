@@ -70,6 +70,9 @@ pub(crate) trait Session {
     /// A number that changes with each change of the schema.
     fn schema_version(&mut self) -> Result<i64, Fault>;
 
+    /// A text that tells the database from others. `None` if nothing can: a database in memory.
+    fn database(&mut self) -> Result<Option<String>, Fault>;
+
     /// What triggers and foreign keys did to tables of the host in this transaction: the rows beyond those that statements
     /// of this session wrote, for each of these tables. Tables to which they did nothing are left out.
     fn by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault>;

@@ -86,6 +86,12 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
+/// Whether the statement that created a table says `AUTOINCREMENT`: the number of a deleted row is never given to
+/// another one.
+pub(crate) fn counts_on(statement: &str) -> bool {
+    tokens(statement).iter().any(|token| token.is("AUTOINCREMENT"))
+}
+
 /// The tables to which a trigger's statements write, in the trigger's spelling.
 pub(crate) fn written_by_trigger(sql: &str) -> Vec<String> {
     let tokens = tokens(sql);

@@ -8,7 +8,7 @@ use super::bind::{check_column, own_name};
 use super::coverage::is_tied;
 use super::draft::{self, Way};
 use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
-use super::map::{Ends, SqlMap};
+use super::map::{CustomersMap, Ends, Source, SqlMap, TenantSource};
 use super::paste;
 use super::people::PEOPLE;
 use super::schema::{Column, ForeignKey, OnDelete, Schema, Table};
@@ -586,19 +586,58 @@ impl<'s> Binder<'s> {
         let is_plain = far.clone().all(|column| column.collation.is_none());
         link.may_be_ambiguous = link.by_value
             && !(tells_apart && is_plain && matches!(link.compare, Compare::Exact | Compare::Text));
-        if link.compare != Compare::Exact && link.columns.len() > 1 {
+        if link.compare != Compare::Exact && link.columns.len() > 1 && !link.by_value {
             reader.problem(
                 join(path, "compare"),
-                "is said of several columns, and only a single column is compared so",
+                "is said of several columns, and of a key only a single column is compared so",
                 "leave it out, or link by one column",
             );
             return None;
         }
+        self.is_within_tenant(reader, path, foot, link)?;
         let (near, arrives) = match link.hops.last() {
             Some(hop) => (self.schema.table(&hop.table)?, hop.columns.clone()),
             None => (foot.table, link.columns.clone()),
         };
         compare_alike(reader, path, (near, &arrives), (to, &link.to_columns), link.compare)
+    }
+
+    /// Reports a link by value that leads to customers of every tenant, although the row says which tenant it is of. A customer
+    /// who belongs to several tenants may have rows in each of them.
+    fn is_within_tenant(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        foot: &Foot<'_>,
+        link: &BoundLink,
+    ) -> Option<()> {
+        let customers = &self.map.customers;
+        let is_open = link.by_value && link.hops.is_empty() && customers.tenants.is_none();
+        let Some(tenant) = across_tenants(customers, link).filter(|_| is_open) else { return Some(()) };
+        let Some(own) = tenant.and_then(|tenant| foot.table.column(tenant)) else { return Some(()) };
+        let columns = |first: &str, others: &[String]| paste::list(&[&[first.to_owned()], others].concat());
+        reader.problem(
+            path,
+            format!(
+                "compares {} with the customers of every tenant, and {}.{} says of which tenant a row is: a row of one tenant \
+                 would be a customer's of another one",
+                link.columns.join(", "),
+                foot.table.name,
+                own.name
+            ),
+            format!(
+                "compare the tenant too: {{ column = {}, table = {}, key = {}{} }}",
+                columns(&own.name, &link.columns),
+                paste::text(&customers.table),
+                columns(tenant.unwrap_or_default(), &link.to_columns),
+                if link.compare == Compare::Exact {
+                    String::new()
+                } else {
+                    format!(", compare = {}", paste::text(link.compare.as_str()))
+                }
+            ),
+        );
+        None
     }
 
     /// Marks the links that other classes' `shared` names as holding, and creates those that do not exist yet.
@@ -820,6 +859,21 @@ fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<EndMap> {
             }
         }
         OnDelete::Nothing => None,
+    }
+}
+
+/// Whether a link by value leads to customers of every tenant: then the column with the tenant, if it is a column. `None` if
+/// there is one tenant only, or if the link compares the tenant too.
+#[allow(clippy::option_option, reason = "a tenant that no column holds is not the same as no other tenant")]
+pub(super) fn across_tenants<'m>(customers: &'m CustomersMap, link: &BoundLink) -> Option<Option<&'m str>> {
+    match &customers.tenant {
+        _ if !link.by_value => None,
+        TenantSource::Is(_) => None,
+        TenantSource::From(Source::Column(tenant)) => {
+            let is_compared = link.to_columns.iter().any(|column| column.eq_ignore_ascii_case(tenant));
+            (!is_compared).then_some(Some(tenant.as_str()))
+        }
+        TenantSource::From(_) => Some(None),
     }
 }
 

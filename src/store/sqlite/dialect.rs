@@ -261,6 +261,7 @@ impl Dialect for SqliteDialect {
             Computed::Unsearchable { value, read_as } => {
                 format!("relinquish_unsearchable({value}, {})", *read_as as usize)
             }
+            Computed::Misshapen { document, value } => format!("relinquish_misshapen({document}, {value})"),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::session::cell;
 use crate::data_map::{DateForm, Value};
 use crate::hex;
 use crate::store::sql::values::{self, Bench, Dated, Failure, Working, compared};
-use crate::store::sql::{Bound, Cell, Compare, ReadAs, date_forms, is_unsearchable};
+use crate::store::sql::{Bound, Cell, Compare, ReadAs, date_forms, document_shapes, is_unsearchable};
 
 /// Registers the functions. None of them can be called from a schema or a trigger.
 ///
@@ -78,7 +78,8 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
 
 /// Registers the functions of a census. `relinquish_unsearchable(value, n)`: whether a value cannot be read in the
 /// `n`th way of [`ReadAs::ALL`]. `relinquish_no_date(n, value, day)`: whether a value of date field `n` cannot be
-/// read on a day, counted from the year 1.
+/// read on a day, counted from the year 1. `relinquish_misshapen(n, value)`: whether document `n` has another shape than
+/// the map says.
 pub(super) fn register_census(connection: &Connection, bound: &Bound) -> rusqlite::Result<()> {
     let pure = FLAGS | FunctionFlags::SQLITE_DETERMINISTIC;
     let forms = date_forms(bound);
@@ -87,6 +88,12 @@ pub(super) fn register_census(connection: &Connection, bound: &Bound) -> rusqlit
         let day = NaiveDate::from_num_days_from_ce_opt(day);
         let read = |form: &DateForm| form.read_stored(argument(context, 1).stored(), day);
         Ok(usize::try_from(n).ok().and_then(|n| forms.get(n)).is_some_and(|form| read(form).is_unreadable()))
+    })?;
+    let shapes = document_shapes(bound);
+    connection.create_scalar_function("relinquish_misshapen", 2, pure, move |context| {
+        let n: i64 = context.get(0)?;
+        let shape = usize::try_from(n).ok().and_then(|n| shapes.get(n));
+        Ok(shape.is_some_and(|shape| shape.is_another(argument(context, 1))))
     })?;
     connection.create_scalar_function("relinquish_unsearchable", 2, pure, |context| {
         let read_as: i64 = context.get(1)?;

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::checks::{Held, check_of_several, index_of_several};
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    collation, constant, datatype, declared_chars, generated_from, indexed_columns, replaces, trigger_event,
-    trigger_text, virtual_table, written_by_trigger,
+    collation, constant, counts_on, datatype, declared_chars, generated_from, indexed_columns, replaces,
+    trigger_event, trigger_text, virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -102,6 +102,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     {
         column.has_default = true;
         table.key_is_rowid = true;
+        table.reuses_numbers = !counts_on(sql);
     }
     table.without_rowid = without_rowid;
     key.sort();

@@ -167,6 +167,10 @@ impl TakeCensus for SqliteStore {
         })
         .await
     }
+
+    fn database(&self) -> Option<Digest> {
+        self.frame.watch.database
+    }
 }
 
 #[async_trait]

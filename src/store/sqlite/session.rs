@@ -116,6 +116,11 @@ impl Session for SqliteSession<'_> {
         Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
     }
 
+    /// A file has no identity that stays when it is moved.
+    fn database(&mut self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     fn by_triggers(&mut self, tables: &[String]) -> Result<Vec<(String, ByTriggers)>, Fault> {
         if !self.is_noted()? {
             return Ok(Vec::new());

@@ -239,7 +239,7 @@ impl Bench<'_> {
             ("two scrubs after 4, the last first", Find { last_first: true, ..limited }.after(4), vec![6, 5]),
             (
                 "a census of another map",
-                Find::all([EntryKey::census(crate::Digest::of_bytes(b"of nothing"))]),
+                Find::all([EntryKey::census(crate::Digest::of_bytes(b"of nothing"), None)]),
                 vec![],
             ),
             ("no key", Find::all([]), vec![]),

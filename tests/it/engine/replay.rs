@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use relinquish::engine::{CaughtUp, PlannedReplay, RestoredFrom, WhyNotReplayed};
+use relinquish::engine::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, ToldApart, WhyNotReplayed};
 use relinquish::ledger::{KeyRingError, Ledger as _, MemoryKeyRing, MemoryLedger, TokenKey};
 use relinquish::plan::{MandateKind, ReplayPlan};
 use relinquish::policy::Trigger;
-use relinquish::store::sql::MARK_TABLE;
+use relinquish::store::sql::{MARK_TABLE, Note};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Approval, Asked, Engine, Error, Outcome, Planned, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
@@ -86,6 +86,7 @@ struct Shop {
     folder: tempfile::TempDir,
     ledger: Arc<MemoryLedger>,
     clock: Arc<ManualClock>,
+    map: String,
     policy: String,
     /// Whether the database has a mark.
     marked: bool,
@@ -98,6 +99,7 @@ impl Shop {
             folder,
             ledger: Arc::new(MemoryLedger::new()),
             clock: Arc::new(ManualClock::at(hosts::now())),
+            map: MAP.to_owned(),
             policy: POLICY.to_owned(),
             marked: true,
         };
@@ -122,7 +124,7 @@ impl Shop {
     }
 
     fn engine_on(&self, path: &Path) -> Engine {
-        let store = Arc::new(SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap());
+        let store = Arc::new(SqliteStore::open(path, &SqlMap::from_toml(&self.map).unwrap()).unwrap());
         let policy = PolicyDocument::from_toml(&self.policy).unwrap();
         let builder = Engine::builder(Arc::clone(&store), policy, Arc::clone(&self.ledger), hosts::keys())
             .clock(Arc::clone(&self.clock));
@@ -340,7 +342,12 @@ const THREE: &str = "INSERT INTO clients (id, name, email, joined, seen) VALUES
 
 /// Anna was erased on request, and Bo by a sweep. Then the backup was restored.
 async fn restored() -> Shop {
-    let shop = Shop::new(THREE);
+    restored_with(MAP).await
+}
+
+async fn restored_with(map: &str) -> Shop {
+    let mut shop = Shop::new(THREE);
+    map.clone_into(&mut shop.map);
     let copy = {
         let engine = shop.engine();
         assert!(erase(&engine, &shop.clock, 3, Asked::request()).await);
@@ -465,6 +472,38 @@ async fn somebody_else_with_the_row_id_is_left_alone() {
     assert_eq!(replay(&engine, &shop.clock, RestoredFrom::Mark).await, 1);
     assert_eq!(shop.text("SELECT name FROM clients WHERE id = 1"), "Stranger");
     assert_eq!(shop.text("SELECT count(*) || '' FROM clients WHERE id = 2"), "0");
+}
+
+/// A later customer with the number of a deleted one was erased as that one.
+#[tokio::test]
+async fn without_a_registration_nobody_is_erased_for_the_number_of_a_deleted_row() {
+    let map = MAP.replace("registered = 'joined'\n", "fields.joined = 'not personal'\n").replace(
+        "fields = { name = 'name', email = 'email' }\n[records.order]",
+        "fields.name = 'name'\nfields.email = 'email'\n[records.order]",
+    );
+    let shop = restored_with(&map).await;
+    let notes = SqliteStore::open(shop.path(), &SqlMap::from_toml(&map).unwrap()).unwrap().notes().to_vec();
+    assert!(matches!(&notes[0], Note::ReusedIds { .. }), "{notes:?}");
+    assert!(notes[0].to_string().contains("write customers.registered"), "{}", notes[0]);
+    shop.sql("UPDATE clients SET name = 'Stranger' WHERE id = 2");
+    let engine = shop.engine();
+    // The row of customer 1 was never deleted, so nobody else can have that number.
+    let planned = engine.plan_replay(RestoredFrom::Mark).await.unwrap();
+    assert_eq!(planned.plan.of().len(), 1);
+    let [NotReplayed { customer, why: WhyNotReplayed::CannotBeToldApart, .. }] = &planned.refused[..] else {
+        panic!("{planned}");
+    };
+    assert_eq!(customer.as_str(), "2");
+    assert!(planned.to_string().contains("this may be somebody else"), "{planned}");
+    carry_out(&engine, planned.plan, shop.clock.now()).await;
+    assert!(!engine.finish_replay(RestoredFrom::Mark).await.unwrap().is_nothing());
+    // A person looks, and says who that is.
+    let same = ToldApart::default().same("2");
+    assert_eq!(engine.plan_replay_told(RestoredFrom::Mark, &same).await.unwrap().plan.of().len(), 1);
+    let other = ToldApart::default().other("2");
+    assert!(engine.finish_replay_told(RestoredFrom::Mark, &other).await.unwrap().is_nothing());
+    assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::Yes);
+    assert_eq!(shop.text("SELECT name FROM clients WHERE id = 2"), "Stranger");
 }
 
 #[tokio::test]

@@ -340,6 +340,22 @@ async fn rows_that_nobody_understands_stay_with_a_reason_and_hinder_no_others() 
     trial.sql(&row("r-1", "access", "web", "2026-11-09T09:30:00Z"));
     let moved = engine.move_inbox().await.unwrap();
     assert!(moved.refused.iter().any(|(id, why)| id.as_str() == "r-1" && why.contains("new random id")));
+    // One bad cell stopped all requests.
+    trial.sql("DELETE FROM relinquish_inbox; PRAGMA ignore_check_constraints = 1;
+         INSERT INTO relinquish_inbox VALUES ('r-6', 'erasure', 'web', x'ff', '17', NULL), ('r-7', 'erasure', x'00', '2026-11-02T09:30:00Z', '17', NULL),
+             ('r-8', 'erasure', 'web', '2026-11-02T09:30:00Z', x'0102', NULL), (x'aa', 'erasure', 'web', '2026-11-02T09:30:00Z', '17', NULL),
+             (CAST(x'30ff' AS TEXT), 'erasure', 'web', '2026-11-02T09:30:00Z', '17', NULL)");
+    trial.sql(&insert("r-9", "17"));
+    let moved = engine.move_inbox().await.unwrap();
+    assert_eq!((moved.received, trial.rows()), (1, 5));
+    let refused: Vec<(&str, &str)> =
+        moved.refused.iter().map(|(id, why)| (id.as_str(), why.as_str())).collect();
+    for (says, (id, why)) in
+        [("r-6", "received_at"), ("r-7", "channel"), ("r-8", "customer"), ("?", "id")].iter().zip(&refused)
+    {
+        assert!(says.0 == *id && why.contains(&format!("column {} ", says.1)), "{refused:?}");
+    }
+    assert_eq!(refused.len(), 4, "{refused:?}");
     trial.sql("DROP TABLE relinquish_inbox");
     let error = trial.engine().move_inbox().await.unwrap_err();
     assert!(error.to_string().contains("add store::sql::INBOX_TABLE"), "{error}");

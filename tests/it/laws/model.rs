@@ -283,6 +283,7 @@ fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
                 name: draw.of(&["clear", "clear", "marketing", "gone"]).into(),
                 treatment,
                 anything_left,
+                rows: BTreeMap::new(),
                 rest: draw.one_in(2).then_some(rest),
             });
         }

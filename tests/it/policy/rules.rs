@@ -724,6 +724,7 @@ fn treated_once_is_not_due_again_unless_something_is_left() {
         name: "clear".into(),
         treatment,
         anything_left,
+        rows: BTreeMap::new(),
         rest: None,
     };
     let clear = policy.treatments()["clear"].digest();

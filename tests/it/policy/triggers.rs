@@ -411,6 +411,7 @@ fn treated(policy: &Policy, treatment: &str, anything_left: bool) -> TreatedBefo
         name: treatment.into(),
         treatment: policy.treatments()[treatment].digest(),
         anything_left,
+        rows: std::collections::BTreeMap::new(),
         rest: None,
     }
 }

@@ -247,3 +247,26 @@ fn few_columns_of_a_draft_need_a_change_and_hardly_any_personal_one_is_missed() 
     assert!(same * 100 >= by_hand.len() * 92, "{same} of {}: {wrong:?}", by_hand.len());
     assert!(missed.len() * 100 <= personal, "{missed:?} of {personal}");
 }
+
+/// The draft gave the editor's name to the author of the post: it was erased with the author, and stayed when the editor left.
+#[test]
+fn a_name_beside_a_link_to_somebody_else_is_drafted_as_theirs() {
+    let database = Database::new(
+        "CREATE TABLE members (id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE);
+         CREATE TABLE posts (id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL REFERENCES members, editor_id INTEGER REFERENCES members,
+             author_nickname TEXT, editor_nickname TEXT, lastEditorId INTEGER REFERENCES members, lastEditorEmail TEXT, editors INTEGER);",
+    );
+    let draft = database.draft("members", Samples::None);
+    let text = draft.to_string();
+    for line in [
+        "editor_nickname = { kind = \"username?\", of = \"editor_id?\" }",
+        "lastEditorEmail = { kind = \"email?\", of = \"lastEditorId?\" }",
+        "author_nickname = \"username?\"",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    let risky =
+        draft.guesses().iter().find(|guess| guess.path == "records.posts.fields.editor_nickname").unwrap();
+    assert_eq!((risky.value.as_str(), risky.risk), ("username of editor_id", Risk::High));
+    database.opens(&draft);
+}

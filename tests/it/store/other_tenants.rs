@@ -177,3 +177,96 @@ async fn a_record_that_both_have_blocks_nobody() {
     );
     assert!(matches!(engine.plan(&"2".into(), &Asked::request()).await.unwrap(), Planned::Plan(_)));
 }
+
+/// A guest's row of one tenant was erased with the customer of another tenant who has the same address.
+#[tokio::test]
+async fn a_value_is_compared_within_the_tenant_that_the_row_names() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, club TEXT NOT NULL, email TEXT);
+         CREATE TABLE letters (id INTEGER PRIMARY KEY, club TEXT NOT NULL, email TEXT, note TEXT);
+         CREATE TABLE prizes (id INTEGER PRIMARY KEY, email TEXT, note TEXT);
+         INSERT INTO clients VALUES (1, 'north', 'Vigdis@x.org'), (2, 'south', 'bo@x.org'), (3, 'south', 'runa@x.org');
+         INSERT INTO letters VALUES (1, 'south', 'vigdis@x.org', 'a'), (2, 'north', 'vigdis@X.org', 'b'), (3, 'north', 'bo@x.org', 'c'),
+             (4, 'south', 'bo@x.org', 'd');
+         INSERT INTO prizes VALUES (1, 'bo@x.org', 'x');";
+    let map = |tenant: &str, owner: &str, more: &str| {
+        format!(
+            "[customers]\ntable = 'clients'\nkey = 'id'\n{tenant}deactivate = {{ none = 'no status' }}\n\
+             fields = {{ email = 'email' {more} }}\n[records.letter]\ntable = 'letters'\nowner = {owner}\nnobody = 'of guests'\n\
+             rest = 'not personal'\nfields.note = 'free_text'\nfields.email = 'email'\n[records.prize]\ntable = 'prizes'\n\
+             owner = {{ column = 'email', to = 'customer.email' }}\nnobody = 'of guests'\nfields.note = 'free_text'\nfields.email = 'email'\n"
+        )
+    };
+    let alone = "{ column = 'email', to = 'customer.email', compare = 'nocase' }";
+    let treatment = "customer = 'anonymise'\nletter = 'delete'\nprize = 'delete'\n";
+    let said = Shop::new(sql, &map("tenant = 'club'\n", alone, ""), treatment).refused();
+    let way_out = "{ column = [\"club\", \"email\"], table = \"clients\", key = [\"club\", \"email\"], compare = \"nocase\" }";
+    for part in ["records.letter.owner", "letters.club says of which tenant a row is", way_out] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("prize"), "a row that names no tenant cannot be compared so: {said}");
+    // The way out works.
+    for (customer, gone) in [
+        ("1", vec!["- letters[2]", "clients[1].email"]),
+        ("2", vec!["- letters[4]", "- prizes[1]", "clients[2].email"]),
+    ] {
+        let shop = Shop::new(sql, &map("tenant = 'club'\n", way_out, ""), treatment);
+        let notes: Vec<String> = shop.store().unwrap().notes().iter().map(ToString::to_string).collect();
+        assert!(
+            notes
+                .iter()
+                .any(|note| note
+                    .starts_with("prize.email: compares the value with the customers of every tenant")),
+            "{notes:?}"
+        );
+        assert!(
+            !notes.iter().any(|note| note.starts_with("letter.") && note.contains("every tenant")),
+            "{notes:?}"
+        );
+        let before = shop.cells();
+        erased(&shop.engine(), customer).await;
+        assert_eq!(Vec::from_iter(changes(&before, &shop.cells())), gone);
+    }
+    // One tenant only: nothing to compare.
+    Shop::new(sql, &map("tenant = { is = 'here' }\n", alone, ", club = 'not personal'"), treatment)
+        .store()
+        .unwrap();
+}
+
+/// A key with the tenant in it stays in the tenant when it is handed over, and no index can refuse that. The check refused
+/// it, and its way out would have deleted other people's records.
+#[tokio::test]
+async fn a_key_with_the_tenant_is_handed_over_within_the_tenant() {
+    let sql = |unique: &str| {
+        format!(
+            "CREATE TABLE clients (club TEXT NOT NULL, id INTEGER NOT NULL, name TEXT, PRIMARY KEY (club, id));
+             CREATE TABLE orders (club TEXT NOT NULL, id INTEGER NOT NULL, client INTEGER NOT NULL, seller INTEGER NOT NULL, note TEXT,
+                 PRIMARY KEY (club, id), FOREIGN KEY (club, client) REFERENCES clients, FOREIGN KEY (club, seller) REFERENCES clients{unique});
+             INSERT INTO clients VALUES ('north', 1, 'Vigdis'), ('north', 0, 'Unknown'), ('south', 1, 'Bo'), ('south', 0, 'Unknown'), ('north', 2, 'Una');
+             INSERT INTO orders VALUES ('north', 1, 1, 2, 'a'), ('north', 2, 2, 1, 'b'), ('north', 3, 1, 1, 'c'), ('south', 1, 1, 1, 'd');"
+        )
+    };
+    let map = "[customers]\ntable = 'clients'\nkey = ['club', 'id']\ntenant = 'club'\ndeactivate = { none = 'no status' }\n\
+         unknown_customer = { find = { name = 'Unknown' }, create = { id = 0 } }\nfields = { name = 'name', club = 'not personal' }\n\
+         [records.order]\ntable = 'orders'\nkey = ['club', 'id']\nowner = [['club', 'client']]\nends = { 'club+seller' = 'stand-in' }\n\
+         fields = { note = 'free_text' }\n";
+    let treatment = "customer = 'delete'\norder = 'reassign'\n";
+    let shop = Shop::new(&sql(""), map, treatment);
+    let before = shop.cells();
+    let outcome = erased(&shop.engine(), "north:1").await;
+    assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    let changed = [
+        "- clients[north,1]",
+        "orders[north,1].client",
+        "orders[north,1].note",
+        "orders[north,2].seller",
+        "orders[north,3].client",
+        "orders[north,3].note",
+        "orders[north,3].seller",
+    ];
+    assert_eq!(Vec::from_iter(changes(&before, &shop.cells())), changed);
+    // An index over the column that does change refuses as before.
+    let said = Shop::new(&sql(", UNIQUE (club, client)"), map, treatment).policy_refused();
+    assert!(said.contains("UNIQUE (club, client) leaves the \"Unknown Customer\" one record"), "{said}");
+    let said = Shop::new(&sql(", UNIQUE (club, seller)"), map, treatment).policy_refused();
+    assert!(said.contains("UNIQUE (club, seller) refuses a second such record"), "{said}");
+}

@@ -721,6 +721,7 @@ fn whoever_asks_again_is_refused_what_is_still_kept() {
         name: "remove".into(),
         treatment: policy.treatments()["remove"].digest(),
         anything_left: false,
+        rows: std::collections::BTreeMap::new(),
         rest: None,
     };
     let again = decide(&policy, &customer(), &Asked::request(), std::slice::from_ref(&done), now());
@@ -917,6 +918,7 @@ fn who_was_treated_before_counts_if_the_treatment_is_another_one_now() {
         name: treatment.into(),
         treatment: policy.treatments()[treatment].digest(),
         anything_left: false,
+        rows: std::collections::BTreeMap::new(),
         rest: None,
     };
     let added = |before: &[TreatedBefore]| {

@@ -575,6 +575,7 @@ fn an_explanation_says_every_reason_in_the_order_in_which_it_was_weighed() {
         name: "remove".into(),
         treatment: policy.treatments()["remove"].digest(),
         anything_left: true,
+        rows: std::collections::BTreeMap::new(),
         rest: None,
     };
     let explained = explain(&policy, &left, &Asked::Sweep, &[], now()).to_string();

@@ -486,6 +486,7 @@ impl Page<'_> {
             named_others,
             nobodys_fields,
             contents,
+            nobodys_records,
             cut,
             handed_over,
         } = otherwise;
@@ -509,6 +510,7 @@ impl Page<'_> {
         for (links, says) in [
             (named_others, words.named_others),
             (nobodys_fields, words.nobodys_fields),
+            (nobodys_records, words.nobodys_records),
             (cut, words.cut),
             (handed_over, words.handed_over),
         ] {

@@ -80,6 +80,7 @@ pub(super) struct Words {
     pub(super) by_contents: &'static str,
     /// Blanked, replaced, emptied, deleted, unreadable.
     pub(super) contents: [&'static str; 5],
+    pub(super) nobodys_records: &'static str,
     pub(super) cut: &'static str,
     pub(super) handed_over: &'static str,
 
@@ -279,6 +280,7 @@ const ENGLISH: Words = Words {
         "deleted: {n}",
         "of these, impossible to read: {n}",
     ],
+    nobodys_records: "records of nobody that led here in {link}, and lost what was erased: {n}",
     cut: "link {link} cut in records that stay: {n}",
     handed_over: "link {link} handed over in records that stay: {n}",
     stays: "What stays",
@@ -473,6 +475,7 @@ const SWEDISH: Words = Words {
         "raderade: {n}",
         "varav omöjliga att läsa: {n}",
     ],
+    nobodys_records: "poster utan ägare som pekade hit i {link} och förlorade det som raderades: {n}",
     cut: "länken {link} bruten i poster som finns kvar: {n}",
     handed_over: "länken {link} överförd i poster som finns kvar: {n}",
     stays: "Vad som finns kvar",
@@ -675,6 +678,7 @@ const GERMAN: Words = Words {
         "gelöscht: {n}",
         "davon nicht lesbar: {n}",
     ],
+    nobodys_records: "Datensätze ohne Inhaber, die in {link} hierher verwiesen und das Gelöschte verloren: {n}",
     cut: "Verweis {link} in verbleibenden Datensätzen entfernt: {n}",
     handed_over: "Verweis {link} in verbleibenden Datensätzen übertragen: {n}",
     stays: "Was bleibt",

@@ -164,7 +164,11 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
                 checks.into_iter().find(|check| check.accepts(value) == Some(false)).cloned()
             };
             let refusing = link.cleared.iter().find_map(refuses);
-            for described in links_of(link, classes) {
+            let tenant = match &map.customers.tenant {
+                TenantSource::From(Source::Column(tenant)) => Some(tenant.as_str()),
+                _ => None,
+            };
+            for described in links_of(link, classes, tenant) {
                 let described = match &refusing {
                     Some(check) => described.refused_by(check.text()),
                     None => described,
@@ -227,6 +231,9 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
         builder = builder.without_deactivation(reason);
     }
     builder = builder.source(map.digest).counts_groups().tells_who_shares();
+    if schema.table(&customers.table).is_some_and(|table| table.reuses_numbers) {
+        builder = builder.reuses_ids();
+    }
     let beside = beside(map, schema);
     if !beside.is_empty() {
         builder =
@@ -327,6 +334,7 @@ pub(super) fn is_linked(schema: &Schema, classes: &[BoundClass], class: &BoundCl
 pub(super) fn links_of<'b>(
     link: &'b BoundLink,
     classes: &'b [BoundClass],
+    tenant: Option<&'b str>,
 ) -> impl Iterator<Item = Link> + 'b {
     let heads = classes.iter().filter(|head| link.heads.contains(&head.name));
     heads.map(move |head| {
@@ -352,6 +360,12 @@ pub(super) fn links_of<'b>(
         }
         if link.is_enforced {
             described = described.enforced();
+        }
+        let mut ends = link.columns.iter().zip(&link.to_columns);
+        let is_tenant =
+            |to: &String| head.is_root && tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(to));
+        if let Some((near, _)) = ends.find(|(_, to)| is_tenant(to)).filter(|_| link.hops.is_empty()) {
+            described = described.of_tenant(near.as_str());
         }
         if !link.cleared.is_empty() {
             described = described.clearable();

@@ -78,6 +78,18 @@ pub(crate) struct Rows {
     pub(crate) without: Vec<Vec<(String, Is)>>,
 }
 
+impl Rows {
+    /// The rows that no class of a table claims. `None` if the classes claim all rows.
+    pub(crate) fn beside<'c>(mut classes: impl Iterator<Item = &'c BoundClass>) -> Option<Self> {
+        let mut without = Vec::new();
+        let claim_all = classes.any(|class| {
+            without.push(class.rows.with.clone());
+            class.rows.with.is_empty() || !class.rows.without.is_empty()
+        });
+        (!claim_all).then_some(Self { with: Vec::new(), without })
+    }
+}
+
 impl BoundClass {
     /// Whether a column is the first column of an index.
     pub(crate) fn is_indexed(&self, column: &str) -> bool {
@@ -217,6 +229,20 @@ impl Bound {
     }
 }
 
+/// Whether a foreign key of a table acts on rows that a link over the same columns may not reach: it compares as the far
+/// column does, and the columns differ in type, or the far one has a collation.
+fn reaches_further(schema: &Schema, table: &Table) -> bool {
+    table.foreign_keys.iter().filter(|key| key.on_delete != OnDelete::Nothing).any(|key| {
+        let Some(to) = schema.table(&key.to_table) else { return false };
+        let far = if key.to_columns.is_empty() { &to.primary_key } else { &key.to_columns };
+        let mut ends = key.columns.iter().zip(far);
+        ends.any(|(near, far)| match (table.column(near), to.column(far)) {
+            (Some(near), Some(far)) => near.datatype != far.datatype || far.collation.is_some(),
+            _ => false,
+        })
+    })
+}
+
 pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
     let mended = mended(&mut reader, map, schema);
@@ -247,7 +273,9 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
         .filter(|other| other.is_full_text() && other.content.as_deref().is_some_and(is_mapped))
         .map(|other| other.name.clone())
         .collect();
-    let has_triggers = schema.tables().any(|table| !table.triggers.is_empty() && is_mapped(&table.name));
+    let has_triggers = schema.tables().any(|table| {
+        is_mapped(&table.name) && (!table.triggers.is_empty() || reaches_further(schema, table))
+    });
     let classes = feet_first(classes);
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);

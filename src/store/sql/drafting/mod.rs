@@ -430,6 +430,24 @@ impl<'s> Drafter<'s> {
         if said.value == "not personal" && said.risk == Risk::Low && parts.first() == Some(&"records") {
             return self.rest(&parts, &key);
         }
+        let of = match (parts.as_slice(), table) {
+            (["records", class, "fields"], Some(table)) if said.value != "not personal" => {
+                self.of_another(table, class, &key)
+            }
+            _ => None,
+        };
+        if let Some(link) = of {
+            let why = format!("{}, and beside {link}, which leads to somebody else", said.why);
+            let value = format!(
+                "{{ kind = {}, of = {} }}",
+                paste::text(&format!("{}{MARK}", said.value)),
+                paste::text(&format!("{link}{MARK}"))
+            );
+            let path = join(&parts.join("."), &key);
+            let guessed = format!("{} of {link}", said.value);
+            self.guesses.push(Guess { path, value: guessed, why: why.clone(), risk: Risk::High });
+            return self.page.set(header, &key, &value, &why);
+        }
         let value = if let Some((before, after)) = value.split_once(paste::TODO) {
             // The word may stand within a larger value: { compare = "text", gone = "TODO" }.
             let is_whole = before == "\"" && after == "\"";
@@ -440,6 +458,24 @@ impl<'s> Drafter<'s> {
         let path = join(&parts.join("."), &key);
         let (guessed, comment) = self.guessed(path, said);
         self.page.set(header, &key, &value.unwrap_or(guessed), &comment)
+    }
+
+    /// The foreign key to a customer beside which a column stands by its name, if it is not the owner: `editor_id` for
+    /// `editor_nick`.
+    fn of_another(&self, table: &Table, class: &str, column: &str) -> Option<String> {
+        let owner = join(&join("records", class), "owner");
+        let owner = self.guesses.iter().find(|guess| guess.path == owner).map_or("", |guess| &guess.value);
+        let named = kinds::words(column);
+        table.foreign_keys.iter().find_map(|key| {
+            let [link] = key.columns.as_slice() else { return None };
+            let mut stem = kinds::words(link);
+            if stem.last().is_some_and(|last| ["id", "key", "no", "fk"].contains(&last.as_str())) {
+                stem.pop();
+            }
+            let is_beside = !stem.is_empty() && named.len() > stem.len() && named.starts_with(&stem);
+            let leads_to_customer = key.to_table.eq_ignore_ascii_case(&self.root.name);
+            (is_beside && leads_to_customer && link != owner && link != column).then(|| link.clone())
+        })
     }
 
     /// Says once for a class that all numbers, dates and flags are not personal.

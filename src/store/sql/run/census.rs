@@ -8,6 +8,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use super::Frame;
 use super::facts::Seen;
 use crate::anonymise::json::Pointer;
+use crate::customer::TenantId;
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass, WhenGone};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::cell::Cell;
@@ -17,7 +18,9 @@ use crate::store::sql::links::Compare;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{columns, count_if, is_blank, listed, quoted};
-use crate::store::sql::values::{identifier, readable_part, readable_text, texts};
+use crate::store::sql::values::{
+    document, has_another_shape, identifier, readable_part, readable_text, texts,
+};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, leads, of_class, stand_in_sql};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
@@ -44,6 +47,50 @@ pub(crate) fn is_unsearchable(value: Cell<'_>, read_as: ReadAs) -> bool {
 /// The forms of all date fields, in the order of their numbers in statements.
 pub(crate) fn date_forms(bound: &Bound) -> Vec<DateForm> {
     dates(bound).into_iter().map(|date| date.form).collect()
+}
+
+/// What the map says of the shape of a class's documents in a column.
+#[derive(Clone, Debug)]
+pub(crate) struct DocumentShape {
+    class: ClassName,
+    column: String,
+    /// The places with personal data.
+    personal: Vec<Pointer>,
+    all: Vec<Pointer>,
+}
+
+impl DocumentShape {
+    /// Whether a document has another shape than the map says, so that an erasure that writes there stops.
+    pub(crate) fn is_another(&self, value: Cell<'_>) -> bool {
+        let Ok(Some(text)) = document(value) else { return false };
+        self.personal.iter().any(|pointer| has_another_shape(text, pointer, &self.all))
+    }
+}
+
+/// The shapes of all documents with personal data within, in the order of their numbers in statements. The rest of such a
+/// document is not personal.
+pub(crate) fn document_shapes(bound: &Bound) -> Vec<DocumentShape> {
+    let mut shapes = Vec::new();
+    for class in &bound.classes {
+        let Some(described) = bound.data_map.class(class.name.as_str()) else { continue };
+        let is_personal = |name: &str| described.find(name).is_some_and(|field| field.kind().is_some());
+        let columns: BTreeSet<&String> = class.json.values().map(|json| &json.column).collect();
+        for column in columns.into_iter().filter(|column| !is_personal(column)) {
+            let within = || class.json.iter().filter(|(_, json)| json.column == *column);
+            let personal = within().filter(|(name, _)| is_personal(name.as_str()));
+            let personal: Vec<Pointer> = personal.map(|(_, json)| json.pointer.clone()).collect();
+            let all = within().map(|(_, json)| json.pointer.clone()).collect();
+            if !personal.is_empty() {
+                shapes.push(DocumentShape {
+                    class: class.name.clone(),
+                    column: column.clone(),
+                    personal,
+                    all,
+                });
+            }
+        }
+    }
+    shapes
 }
 
 /// A date field of a class's records, in its own column.
@@ -102,24 +149,26 @@ impl Frame {
         for table in names {
             tables.insert(table.to_owned(), self.count_table(&mut *transaction, table, request)?);
         }
-        let customers = self.unreadable_facts(&mut *transaction, at)?;
+        let (customers, several_stand_ins) = self.unreadable_facts(&mut *transaction, at)?;
         let root = tables.values_mut().find_map(|table| table.classes.get_mut(self.bound.data_map.root()));
         if let Some(root) = root {
             root.unreadable.extend(customers);
+            root.several_stand_ins = several_stand_ins;
         }
         transaction.commit()?;
         let (schema, data_map) = (self.watch.digest(), self.bound.data_map.digest());
-        Ok(Census { at, schema, data_map, tables })
+        Ok(Census { at, schema, data_map, database: self.watch.database, tables })
     }
 
-    /// The number of customers with an unreadable fact, by fact.
+    /// The number of customers with an unreadable fact, by fact; and the number of tenants with several "Unknown
+    /// Customers".
     fn unreadable_facts(
         &self,
         session: &mut dyn Session,
         at: DateTime<Utc>,
-    ) -> Result<BTreeMap<String, u64>, Trouble> {
-        let mut counts = BTreeMap::new();
-        let Some(root) = self.bound.root() else { return Ok(counts) };
+    ) -> Result<(BTreeMap<String, u64>, u64), Trouble> {
+        let (mut counts, mut stand_ins) = (BTreeMap::new(), BTreeMap::<TenantId, u64>::new());
+        let Some(root) = self.bound.root() else { return Ok((counts, 0)) };
         let table = quoted(&root.table);
         let sql = format!(
             "SELECT {} FROM {} AS {table} WHERE TRUE{}",
@@ -129,12 +178,37 @@ impl Frame {
         );
         let mut seen = Seen::default();
         session.query(&sql, &[], &mut |row| {
-            for fact in self.facts.read(row, 0, &mut seen)?.unreadable_on(at.date_naive()) {
+            let customer = self.facts.read(row, 0, &mut seen)?;
+            for fact in customer.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
+            }
+            if customer.stand_in {
+                *stand_ins.entry(customer.tenant).or_default() += 1;
             }
             Ok(())
         })?;
-        Ok(counts)
+        let several = stand_ins.values().filter(|rows| **rows > 1).count();
+        Ok((counts, u64::try_from(several).unwrap_or(u64::MAX)))
+    }
+
+    /// The condition that an erasure cannot read a value of the row `x`.
+    fn cannot_be_read(
+        &self,
+        class: &BoundClass,
+        column: &str,
+        read_as: ReadAs,
+        shapes: &[DocumentShape],
+    ) -> String {
+        let (dialect, value) = (self.bound.dialect, format!("x.{}", quoted(column)));
+        let is_unsearchable = dialect.computed(&Computed::Unsearchable { value: &value, read_as });
+        let shape = shapes.iter().position(|shape| shape.class == class.name && shape.column == column);
+        match shape.filter(|_| read_as == ReadAs::Document) {
+            Some(document) => {
+                let is_misshapen = dialect.computed(&Computed::Misshapen { document, value: &value });
+                format!("({is_unsearchable} OR {is_misshapen})")
+            }
+            None => is_unsearchable,
+        }
     }
 
     fn count_table(
@@ -144,6 +218,7 @@ impl Frame {
         request: &CensusRequest,
     ) -> Result<TableCensus, Trouble> {
         let (dates, dialect) = (dates(&self.bound), self.bound.dialect);
+        let shapes = document_shapes(&self.bound);
         let counts = |date: &Dated| {
             let named = request.dates.get(&date.class);
             !date.form.is_plain() || named.is_some_and(|fields| fields.contains(&date.field))
@@ -182,9 +257,7 @@ impl Frame {
                 circle.iter().map(|circle| count_if(&format!("{is_claimed} AND {}", circle.have_one))),
             );
             for (_, column, read_as) in texts {
-                let value = format!("x.{}", quoted(column));
-                let unsearchable = Computed::Unsearchable { value: &value, read_as: *read_as };
-                let is_unsearchable = dialect.computed(&unsearchable);
+                let is_unsearchable = self.cannot_be_read(class, column, *read_as, &shapes);
                 columns.push(count_if(&format!("{is_claimed} AND {is_unsearchable}")));
             }
             for (n, date) in
@@ -225,6 +298,7 @@ impl Frame {
             let of_links: Vec<_> = nobodys.iter().map(|link| (link.clone(), next())).collect();
             let class_found = ClassCensus {
                 spelled_otherwise: BTreeMap::new(),
+                several_stand_ins: 0,
                 nobodys_fields: of_links.into_iter().filter(|(_, rows)| *rows > 0).collect(),
                 rows,
                 nobody,

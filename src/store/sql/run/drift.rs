@@ -24,12 +24,25 @@ pub(crate) struct Watch {
     shape: Shape,
     /// The number of the last schema that matched.
     version: AtomicI64,
+    /// Which database it is.
+    pub(crate) database: Option<Digest>,
 }
 
 impl Watch {
     /// Read `version` before `schema`: then the first transaction finds a change in between.
-    pub(crate) fn new(map: &SqlMap, bound: &Bound, schema: &Schema, version: i64) -> Self {
-        Self { map: map.clone(), shape: Shape::of(bound, schema), version: AtomicI64::new(version) }
+    pub(crate) fn new(
+        map: &SqlMap,
+        bound: &Bound,
+        schema: &Schema,
+        version: i64,
+        database: Option<&str>,
+    ) -> Self {
+        Self {
+            map: map.clone(),
+            shape: Shape::of(bound, schema),
+            version: AtomicI64::new(version),
+            database: database.map(|name| Digest::of_bytes(name.as_bytes())),
+        }
     }
 
     /// The digest of the schema, as far as it matters to the map.

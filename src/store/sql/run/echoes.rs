@@ -155,7 +155,7 @@ impl Frame {
 fn writers(class: &BoundClass) -> (String, &'static str, Option<String>) {
     let by: Vec<&str> = class.echoes.iter().map(String::as_str).collect();
     match by.as_slice() {
-        [] => ("a trigger".to_owned(), "it may", None),
+        [] => ("a trigger, or the action of a foreign key,".to_owned(), "it may", None),
         [one] => (
             format!("the trigger {one}"),
             "it may",
@@ -196,8 +196,13 @@ fn rewritten(class: &BoundClass, changed: u64) -> Fault {
     let reason = reason.map_or_else(String::new, |reason| {
         format!(", or, if these rows are the same customer's or hold nothing of a person, write {reason}")
     });
+    let way_out = if class.echoes.is_empty() {
+        "drop the trigger for the run, or mend the values of the link that the foreign key takes for equal and the map does not"
+    } else {
+        "drop the trigger for the run"
+    };
     Fault::Other(format!(
-        "{by} changed or deleted {changed} {} of {}, and no plan can say whose {}; drop the trigger for the run{reason}",
+        "{by} changed or deleted {changed} {} of {}, and no plan can say whose {}; {way_out}{reason}",
         plural(changed, "row"),
         class.name,
         if changed == 1 { "this is" } else { "these are" },

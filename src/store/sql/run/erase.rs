@@ -205,7 +205,7 @@ impl Frame {
             }
         }
         // Counted before anything is written: afterwards links may be cut, and no value leads to a customer any more.
-        Self::count_before_writing(session, classes, counts)?;
+        self.count_before_writing(session, classes, counts, readings)?;
         for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
             for write in &class.fields_of_others {
                 if readings.is_empty(write.from) {
@@ -240,11 +240,13 @@ impl Frame {
     }
 
     /// Counts, by customer, the records that somebody else has too, the treated records that name somebody else, those
-    /// with fields of nobody, and what values become by their contents.
+    /// with fields of nobody, the records of nobody that lead to treated ones, and what values become by their contents.
     fn count_before_writing(
+        &self,
         session: &mut dyn Session,
         classes: &[ClassScript],
         counts: &mut [Counts],
+        readings: &mut Readings<'_>,
     ) -> Result<(), Trouble> {
         let mut put = |class: &ClassScript, n: usize, rows: u64, put: &dyn Fn(&mut Otherwise)| {
             if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
@@ -275,6 +277,17 @@ impl Frame {
                 for (n, counted) in Self::count(session, &class.class, statement)? {
                     put(class, n, counted.rows, &|otherwise| {
                         otherwise.nobodys_fields.insert(link.clone(), counted.rows);
+                    });
+                }
+            }
+            for (link, counted) in &class.nobodys_records {
+                if readings.is_empty(counted.from) {
+                    continue;
+                }
+                let is_picked = self.pick(session, counted.reads.as_ref(), counted.from, readings)?;
+                for (n, rows) in Self::count_rows(session, &class.class, &counted.over(is_picked).sql)? {
+                    put(class, n, rows, &|otherwise| {
+                        *otherwise.nobodys_records.entry(link.clone()).or_default() += rows;
                     });
                 }
             }
@@ -529,8 +542,7 @@ impl Frame {
             .map(|(part, key)| {
                 format!(
                     "s{part} = (SELECT {key} FROM {host} AS {table} WHERE {is_stand_in} AND {of_tenant}
-                     ORDER BY {} LIMIT 1)",
-                    keys.join(", ")
+                     LIMIT 1)"
                 )
             })
             .collect();
@@ -540,6 +552,15 @@ impl Frame {
         if nobody {
             let what =
                 "a tenant's \"Unknown Customer\" was neither found nor made; mend customers.unknown_customer";
+            return Err(Fault::Other(what.to_owned()).into());
+        }
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT tenant FROM {batch}) AS b
+             WHERE (SELECT count(*) FROM {host} AS {table} WHERE {is_stand_in} AND {of_tenant}) > 1)"
+        );
+        if session.one(&sql, &[], |row| row.flag(0))? {
+            let what = "customers.unknown_customer.find finds several rows of a tenant, so nobody can tell which of them is the \
+                        \"Unknown Customer\"; name more columns there, or mend the data";
             return Err(Fault::Other(what.to_owned()).into());
         }
         Ok(())

@@ -27,27 +27,35 @@ pub const INBOX_TABLE: &str = "CREATE TABLE relinquish_inbox (\n    \
      received_at TEXT NOT NULL,\n    customer TEXT,\n    address TEXT,\n    \
      CHECK ((customer IS NULL) <> (address IS NULL))\n)";
 
-fn text(row: &dyn Row, column: usize) -> Result<Option<String>, Fault> {
-    match row.cell(column)?.to_value() {
-        Value::Null => Ok(None),
-        Value::Text(text) => Ok(Some(text)),
+/// The columns of the table that the engine reads.
+const COLUMNS: [&str; 6] = ["id", "kind", "channel", "received_at", "customer", "address"];
+
+/// A value as a text. `Err`: it is none.
+fn text(value: Option<Value>) -> Result<Option<String>, ()> {
+    match value {
+        Some(Value::Null) => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text)),
         // The host's key may be a number, and the column may have taken it as one.
-        Value::Integer(number) => Ok(Some(number.to_string())),
-        _ => Err(Fault::Other(format!("{INBOX} holds a value that is no text"))),
+        Some(Value::Integer(number)) => Ok(Some(number.to_string())),
+        _ => Err(()),
     }
 }
 
 fn read(row: &dyn Row) -> Result<InboxRow, Fault> {
-    let required =
-        |column| text(row, column)?.ok_or_else(|| Fault::Other(format!("{INBOX} holds NULL in a row")));
-    Ok(InboxRow {
-        id: RequestId::new(required(0)?),
-        kind: required(1)?,
-        channel: required(2)?,
-        received_at: required(3)?,
-        customer: text(row, 4)?.map(CustomerId::new),
-        address: text(row, 5)?.map(Address::new),
-    })
+    let mut unreadable = None;
+    let mut read = |place: usize, is_required: bool| -> Result<Option<String>, Fault> {
+        let found = text(row.cell(place)?.to_exact_value());
+        if found.is_err() || (is_required && found == Ok(None)) {
+            unreadable = unreadable.or(COLUMNS.get(place).copied());
+        }
+        Ok(found.unwrap_or_default())
+    };
+    let mut required = |place| Ok::<String, Fault>(read(place, true)?.unwrap_or_default());
+    let mut found = InboxRow::new(required(0)?, required(1)?, required(2)?, required(3)?);
+    found.customer = read(4, false)?.map(CustomerId::new);
+    found.address = read(5, false)?.map(Address::new);
+    found.unreadable = unreadable;
+    Ok(found)
 }
 
 impl Frame {
@@ -60,15 +68,22 @@ impl Frame {
     ) -> Result<Result<Vec<InboxRow>, NoTable>, Trouble> {
         let mut transaction = session.transaction(Purpose::Read)?;
         let dialect = self.bound.dialect;
-        let select =
-            format!("SELECT id, kind, channel, received_at, customer, address FROM {}", dialect.table(INBOX));
-        let sql = format!("{select} WHERE id > {} ORDER BY id LIMIT {limit}", dialect.parameter(1));
+        let select = format!("SELECT {} FROM {}", COLUMNS.join(", "), dialect.table(INBOX));
         // A session may carry the statement out to prepare it, so it has no parameter.
         match transaction.prepare(&format!("{select} LIMIT 0")) {
             Err(Fault::Other(_)) => return Ok(Err(NoTable)),
             other => other?,
         }
-        let rows = transaction.rows(&sql, &[Value::from(after)], read)?;
+        let mut limit = limit.max(1);
+        let rows = loop {
+            let sql = format!("{select} WHERE id > {} ORDER BY id LIMIT {limit}", dialect.parameter(1));
+            let rows = transaction.rows(&sql, &[Value::from(after)], read)?;
+            // The next page begins after an id, so a page without any would be the last one.
+            if rows.len() < limit || rows.iter().any(InboxRow::has_id) {
+                break rows;
+            }
+            limit = limit.saturating_mul(2);
+        };
         transaction.commit()?;
         Ok(Ok(rows))
     }

@@ -43,7 +43,7 @@ mod status;
 mod tally;
 mod unclaimed;
 
-pub(crate) use census::{date_forms, is_unsearchable};
+pub(crate) use census::{DocumentShape, date_forms, document_shapes, is_unsearchable};
 pub(crate) use erase::Work;
 use facts::Facts;
 pub(crate) use inbox::INBOX;
@@ -109,7 +109,8 @@ impl Frame {
             let without_set = need_no_set(&bound);
             Finder::new(&bound, None, without_set, BTreeMap::new(), BTreeMap::new(), None).held()
         };
-        let watch = drift::Watch::new(map, &bound, &schema, version);
+        let database = session.database().map_err(failed)?;
+        let watch = drift::Watch::new(map, &bound, &schema, version, database.as_deref());
         let unclaimed = unclaimed::tables(&bound, map);
         let (bench, scripts) = (Bench::default(), Mutex::default());
         let knowledge = Mutex::default();

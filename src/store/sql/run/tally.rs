@@ -455,6 +455,19 @@ impl Frame {
                     }
                 }
             }
+            for (link, counted) in &class.nobodys_records {
+                if readings.is_empty(counted.from) {
+                    continue;
+                }
+                let is_picked = self.pick(session, counted.reads.as_ref(), counted.from, readings)?;
+                let sql = &counted.over(is_picked).sql;
+                for (n, rows) in Self::count_rows(session, &class.class, sql)? {
+                    if let Some(tally) = tallies.get_mut(n).filter(|_| rows > 0) {
+                        let of_class = tally.nobodys_records.entry(class.class.clone()).or_default();
+                        *of_class.entry(link.clone()).or_default() += rows;
+                    }
+                }
+            }
             if let Some((statement, fields)) = &class.uncertain {
                 Self::uncertain(session, &class.class, statement, fields, &mut tallies)?;
             }

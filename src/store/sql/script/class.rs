@@ -261,6 +261,7 @@ impl Writer<'_> {
             others,
             named_others: self.named_others(number, class, treated),
             nobodys_fields,
+            nobodys_records: self.nobodys_records(number, class, treated),
             mentioned,
             uncertain,
             uncertain_rows,

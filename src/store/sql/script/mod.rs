@@ -51,6 +51,8 @@ pub(crate) struct ClassScript {
     /// Per customer and link: treated rows that stay, with fields that belong to the person at the far end of the link,
     /// while the link leads nowhere.
     pub(crate) nobodys_fields: Vec<(String, Statement)>,
+    /// Per customer and link: rows that nobody who stays has, and that lead to treated rows.
+    pub(crate) nobodys_records: Vec<(String, Elsewhere)>,
     /// Per customer: shared rows whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
     /// Set if the tally returns single rows. Rust then counts by their dates. `None` if the database counts.
@@ -325,14 +327,21 @@ impl Script {
             counted.into_iter().chain(&link.reads).chain(needed).map(|reads| (reads, Some(link.from)))
         });
         let fields = self.classes.iter().flat_map(|class| &class.fields_of_others);
-        links.chain(fields.filter_map(|field| Some((field.reads.as_ref()?, field.from))))
+        let fields = fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)));
+        links.chain(fields).chain(self.of_nobody())
+    }
+
+    /// The tables in which records of nobody are counted.
+    fn of_nobody(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
+        let links = self.classes.iter().flat_map(|class| &class.nobodys_records);
+        links.filter_map(|(_, counted)| Some((counted.reads.as_ref()?, counted.from)))
     }
 
     /// The tables that may have to be read while rows are counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
         let fills =
             self.classes.iter().filter_map(|class| class.theirs.as_ref()).flat_map(|theirs| &theirs.fills);
-        fills.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
+        fills.filter_map(|field| Some((field.reads.as_ref()?, field.from))).chain(self.of_nobody())
     }
 
     /// The statements for rows that are put into their sets by other code.

@@ -1,13 +1,15 @@
 //! Other customers who are named in the treated rows, and fields in them that are nobody's.
 
-use super::Statement;
+use std::collections::BTreeSet;
+
 use super::class::Writer;
 use super::targets::{Reading, pending, targets};
-use crate::store::sql::bind::BoundClass;
-use crate::store::sql::spelling::{is_blank, quoted};
+use super::{Elsewhere, Statement};
+use crate::store::sql::bind::{BoundClass, Rows};
+use crate::store::sql::spelling::{is_blank, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{From, Set, Toward, batch, handle_names, is_due};
+use crate::store::sql::whose::{From, Reads, Set, Toward, batch, handle_names, is_due};
 use crate::treatment::{ClassTreatment, RecordAction};
 
 impl Writer<'_> {
@@ -123,6 +125,77 @@ impl Writer<'_> {
                 named.join(" OR ")
             );
             list.push((link.name.clone(), statement));
+        }
+        list
+    }
+
+    /// By class and link, the number of rows that lead to treated, shared rows of the class, and that no customer has who
+    /// is erased now. Nobody who stays has them either, or the shared rows would stay. So they are rows of nobody, of
+    /// people who have left, or of no class.
+    pub(super) fn nobodys_records(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+    ) -> Vec<(String, Elsewhere)> {
+        if !class.is_shared
+            || matches!(treated.action(), RecordAction::Keep { .. })
+            || self.treatment.is_expiry()
+        {
+            return Vec::new();
+        }
+        // What goes along is treated whoever has it, so who leads there may be somebody who stays.
+        let which = format!("{} AND relinquish_r.beside = 0", is_due(class));
+        let from = From::set(self.bound, Set::Touched, number).which(&which);
+        let feet = self.bound.classes.iter().enumerate();
+        let links = feet.flat_map(|foot| foot.1.links.iter().map(move |link| (foot, link)));
+        let (mut list, mut unclaimed) = (Vec::new(), BTreeSet::new());
+        for ((at, foot), link) in links.filter(|(_, link)| link.holds && link.heads.contains(&class.name)) {
+            let parts = |part: &dyn Fn(usize, &String) -> String| {
+                let each = foot.handle.iter().enumerate().map(|(n, column)| part(n, column));
+                each.collect::<Vec<_>>().join(", ")
+            };
+            let names = parts(&|n, _| format!("h{n}"));
+            let gives = parts(&|n, column| format!("x.{} AS h{n}", quoted(column)));
+            let gives = format!("relinquish_r.n AS n, {gives}");
+            let table = quoted(&foot.table);
+            let theirs = format!(
+                "({names}) NOT IN (SELECT {} FROM {} AS {table} WHERE {})",
+                listed(&table, &foot.handle),
+                self.bound.table(&foot.table),
+                self.touched(at, foot).are("TRUE"),
+            );
+            let count = |select: &str| {
+                format!(
+                    "SELECT n, count(*) FROM (SELECT DISTINCT * FROM ({select}) AS found) AS counted WHERE {theirs} GROUP BY n"
+                )
+            };
+            let along = self.ways.along(link, foot, class, Toward::Foot, &from, &gives, None);
+            list.push((
+                format!("{}.{}", foot.name, link.name),
+                Elsewhere {
+                    statement: Statement { sql: count(&along.sql), parameters: Vec::new() },
+                    reads: along.reads.map(|reads| Reads { of_picked: count(&reads.of_picked), ..reads }),
+                    from: Some((Set::Touched, number)),
+                },
+            ));
+            let of_table = self.bound.classes.iter().filter(|other| other.table == foot.table);
+            // Without a foreign key the column may mean anything in such a row. Several classes of the table may have the
+            // same link.
+            let is_new = unclaimed.insert((&foot.table, &link.columns));
+            let rows = Rows::beside(of_table).filter(|_| link.is_enforced && is_new);
+            let Some(rows) = rows else { continue };
+            let beside = BoundClass { rows, ..foot.clone() };
+            let along = self.ways.along(link, &beside, class, Toward::Foot, &from, &gives, None);
+            let sql = format!(
+                "SELECT n, count(*) FROM (SELECT DISTINCT * FROM ({}) AS found) AS counted GROUP BY n",
+                along.sql
+            );
+            let statement = Statement { sql, parameters: Vec::new() };
+            list.push((
+                format!("{}.{}", foot.table, link.columns.join(", ")),
+                Elsewhere { statement, reads: None, from: Some((Set::Touched, number)) },
+            ));
         }
         list
     }

@@ -57,10 +57,15 @@ pub(super) fn targets<'t>(
                 .collect()
         };
         let place = match (json, strategy) {
-            (Some(json), _) => Some(Place { others: deeper(&json.pointer), pointer: json.pointer.clone() }),
+            (Some(json), _) => {
+                let all = class.json.values().filter(|json| json.column == column && of_column.is_none());
+                let shape = all.map(|json| json.pointer.clone()).collect();
+                Some(Place { others: deeper(&json.pointer), pointer: json.pointer.clone(), shape })
+            }
             (None, Strategy::Redact { .. }) => {
                 let others = deeper(&Pointer::whole());
-                (!others.is_empty()).then(|| Place { pointer: Pointer::whole(), others })
+                let shape = [].into();
+                (!others.is_empty()).then(|| Place { pointer: Pointer::whole(), others, shape })
             }
             (None, _) => None,
         };

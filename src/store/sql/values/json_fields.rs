@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::people::without;
-use super::unreadable::{Unreadable, document, is_searched_in_part, searched};
+use super::unreadable::{Unreadable, document, document_of, is_searched_in_part, searched};
 use super::working::{Place, Slot, Working, holds, key_of};
 use crate::anonymise::by_content::ByContent;
 use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
@@ -77,7 +77,7 @@ impl Working {
         value: Cell<'v>,
         key: impl Iterator<Item = Cell<'v>> + Clone,
     ) -> Result<Value, Unreadable> {
-        let document = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
+        let document = document_of(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
         let Some((text, Place { pointer, .. })) = document.zip(slot.place.as_ref()) else {
             return as_it_is(slot, value, key);
         };
@@ -176,7 +176,7 @@ pub(crate) fn is_held<'v>(
     else {
         return Ok((is_released && value == Cell::Null) || holds(strategy, value));
     };
-    let Some(text) = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))? else {
+    let Some(text) = document_of(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))? else {
         return Ok(true);
     };
     let found = values(text, pointer).map_err(|why| Unreadable::new(slot, &why, key))?;

@@ -8,7 +8,9 @@ mod working;
 
 pub(crate) use json_fields::texts;
 pub(crate) use people::{People, Searched};
-pub(crate) use unreadable::{Unreadable, identifier, readable_part, readable_text};
+pub(crate) use unreadable::{
+    Unreadable, document, has_another_shape, identifier, readable_part, readable_text,
+};
 #[cfg(feature = "postgres")]
 pub(crate) use working::version;
 pub(crate) use working::{

@@ -29,7 +29,7 @@ pub(crate) type Searched = (ClassName, Option<String>, String);
 pub(super) fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, NotJson> {
     match &slot.place {
         None => Ok(slot.strategy.redact(text, somebody)),
-        Some(Place { pointer, others }) => slot.strategy.redact_json(text, pointer, others, somebody),
+        Some(Place { pointer, others, .. }) => slot.strategy.redact_json(text, pointer, others, somebody),
     }
 }
 
@@ -76,7 +76,7 @@ impl People {
             (Ok(Some(text)), None) => {
                 slot.strategy.uncertain(&text, matcher) + usize::from(is_searched_in_part(slot, value))
             }
-            (Ok(Some(text)), Some(Place { pointer, others })) => {
+            (Ok(Some(text)), Some(Place { pointer, others, .. })) => {
                 slot.strategy.uncertain_json(&text, pointer, others, matcher)
             }
             (Ok(None) | Err(_), _) => 0,

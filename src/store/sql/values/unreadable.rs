@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::working::{Place, Slot, holds};
 use crate::anonymise::Strategy;
+use crate::anonymise::json::{Pointer, fits};
 use crate::anonymise::readable::{self, Unread};
 use crate::data_map::{ClassName, FieldName};
 use crate::store::sql::cell::Cell;
@@ -64,7 +65,7 @@ fn shown<'v>(key: impl Iterator<Item = Cell<'v>>) -> Option<String> {
 /// What is searched: a column's text, or its document. NULL and an empty document mention nobody.
 pub(crate) fn searched<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<Cow<'v, str>>, Unread> {
     if slot.place.is_some() {
-        return document(value).map(|text| text.map(Cow::Borrowed));
+        return document_of(slot, value).map(|text| text.map(Cow::Borrowed));
     }
     match value {
         Cell::Text(bytes) if is_searched_in_part(slot, value) => {
@@ -88,6 +89,23 @@ pub(crate) fn is_searched_in_part(slot: &Slot, value: Cell<'_>) -> bool {
         && matches!(slot.strategy, Strategy::Redact { .. })
         && slot.place.is_none()
         && slot.otherwise.is_none()
+}
+
+/// The document of a slot's column, if its shape is what the map says.
+pub(crate) fn document_of<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<&'v str>, Unread> {
+    let text = document(value)?;
+    let place = slot.place.as_ref().filter(|place| !place.shape.is_empty());
+    if let (Some(text), Some(place)) = (text, place)
+        && has_another_shape(text, &place.pointer, &place.shape)
+    {
+        return Err(Unread::Shape);
+    }
+    Ok(text)
+}
+
+/// Whether a value stands where a pointer goes on. What is no JSON is found by whoever reads it.
+pub(crate) fn has_another_shape(text: &str, pointer: &Pointer, all: &[Pointer]) -> bool {
+    matches!(fits(text, pointer, all), Ok(false))
 }
 
 /// The searched text of a column. NULL mentions nobody.

@@ -47,6 +47,9 @@ pub(crate) struct Place {
     pub(crate) pointer: Pointer,
     /// The places that are skipped, because they are fields of their own.
     pub(crate) others: Vec<Pointer>,
+    /// All places of the document that the map names. A document whose shape fits none of them cannot be read. Empty if the
+    /// rest of the document is treated as well.
+    pub(crate) shape: Arc<[Pointer]>,
 }
 
 /// The state of the functions while a treatment is carried out or counted.

@@ -333,16 +333,16 @@ impl Ways<'_> {
         let near: Vec<String> = link.columns.iter().map(|column| format!("y.{}", quoted(column))).collect();
         let far: Vec<String> = link.to_columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
-            let compared = |columns: &[String]| {
-                columns.first().map_or_else(String::new, |column| dialect.compared(link.compare, column))
-            };
-            let on = format!("relinquish_r.value = {}", compared(&far));
+            let compared = |column: &String| dialect.compared(link.compare, column);
+            let values = near.iter().enumerate().map(|(n, near)| format!("{} AS value{n}", compared(near)));
+            let same =
+                far.iter().enumerate().map(|(n, far)| format!("relinquish_r.value{n} = {}", compared(far)));
             return format!(
-                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} AS value FROM {r}{feet} WHERE TRUE{which}) \
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} FROM {r}{feet} WHERE TRUE{which}) \
                  SELECT {gives} FROM {} AS x{} WHERE TRUE{is_head}",
-                compared(&near),
+                values.collect::<Vec<_>>().join(", "),
                 bound.table(&head.table),
-                dialect.then("known", "relinquish_r", &on),
+                dialect.then("known", "relinquish_r", &same.collect::<Vec<_>>().join(" AND ")),
             );
         }
         let (hops, leaves) = hops_from_foot(bound, link, near);
@@ -609,7 +609,47 @@ impl Ways<'_> {
         if nowhere.is_empty() {
             return "FALSE".to_owned();
         }
-        format!("coalesce({}, FALSE)", nowhere.join(" OR "))
+        let shared = self.is_shared_by(class, alias, depth);
+        let shared = shared.map_or_else(String::new, |shared| format!(" AND NOT coalesce({shared}, FALSE)"));
+        format!("(coalesce({}, FALSE){shared})", nowhere.join(" OR "))
+    }
+
+    /// The condition that a row hangs from another one, or from a customer, over a link that is not its owner: a shared link
+    /// of its own, or a link of another class. `None` if the class has no such link. A link of which nobody can tell without
+    /// looking at every customer counts as one that leads there.
+    fn is_shared_by(&self, class: &BoundClass, alias: &str, depth: usize) -> Option<String> {
+        let (end, foot_alias) = (format!("share{depth}"), format!("holder{depth}"));
+        let mut any = Vec::new();
+        for link in class.links.iter().filter(|link| link.role == LinkRole::Shared) {
+            for head in link.heads.iter().filter_map(|name| self.bound.class(name)) {
+                let found = self.scalar(link, class, head, (alias, end.as_str()), "1");
+                any.push(format!("EXISTS {found}"));
+            }
+        }
+        for foot in &self.bound.classes {
+            for link in foot.links.iter().filter(|link| link.holds && link.heads.contains(&class.name)) {
+                if !link.hops.is_empty() || link.compare != Compare::Exact {
+                    any.push("TRUE".to_owned());
+                    continue;
+                }
+                let column = |alias: &str, name: &String| format!("{alias}.{}", quoted(name));
+                let near: Vec<String> = link.columns.iter().map(|name| column(&foot_alias, name)).collect();
+                let is_there = near.iter().fold(String::new(), |mut sql, near| {
+                    // Writing to a String never fails.
+                    let _ = write!(sql, " AND {near} IS NOT NULL");
+                    sql
+                });
+                let far: Vec<String> = link.to_columns.iter().map(|name| column(alias, name)).collect();
+                any.push(format!(
+                    "({}) IN (SELECT {} FROM {} AS {foot_alias} WHERE TRUE{}{is_there})",
+                    far.join(", "),
+                    near.join(", "),
+                    self.bound.table(&foot.table),
+                    of_class(self.bound, &foot_alias, &foot.rows),
+                ));
+            }
+        }
+        (!any.is_empty()).then(|| any.join(" OR "))
     }
 }
 

@@ -88,7 +88,7 @@ fn form<T: Serialize>(document: &T) -> serde_json::Result<String> {
     }
     let mut value = serde_json::to_value(document)?;
     name_large_integers(&mut value);
-    canonical::of_value(value)
+    canonical::of_value(&value)
 }
 
 /// Writes 32 bytes as 64 hexadecimal digits into a buffer. The ledger's entries contain many digests, so this

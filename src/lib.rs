@@ -130,6 +130,7 @@
 pub mod anonymise;
 pub mod backup;
 pub mod case;
+mod case_fold;
 pub mod customer;
 pub mod data_map;
 mod digest;

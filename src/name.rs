@@ -1,5 +1,7 @@
 //! Macros for names: types for texts that name a thing, and for texts that identify a person.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// Makes a separate type for a text. A clone shares the text, because the plans, counts and cases of all customers
 /// use the same few names.
 macro_rules! text {
@@ -75,3 +77,10 @@ macro_rules! closed_name {
 }
 
 pub(crate) use {closed_name, open_name, text};
+
+/// Whether an id, which the ledger keeps for good, looks like an e-mail address.
+pub(crate) fn looks_like_email(id: &str) -> bool {
+    // Unicode has other characters that look like an at sign, and URLs and HTML encode it.
+    let lower = id.to_ascii_lowercase();
+    id.nfkc().any(|c| c == '@') || lower.contains("%40") || lower.contains("&#64;")
+}

@@ -30,7 +30,8 @@ pub(crate) struct ReplayArgs {
     /// A customer who cannot be told apart, and is somebody else; may be repeated
     #[arg(long, value_name = "CUSTOMER")]
     other: Vec<String>,
-    /// The digest of the approved replay; without it, the replay is shown and nothing is changed
+    /// The digest of the approved replay; without it, the replay is shown. If nobody has to be erased again, the database's
+    /// mark is raised
     #[arg(long, requires = "approver")]
     digest: Option<String>,
     /// An opaque id of the approver; it goes into the ledger

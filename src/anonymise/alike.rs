@@ -1,16 +1,16 @@
 //! The forms in which values are compared. Different spellings of the same value get the same form.
 
-use caseless::default_case_fold_str;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::text::Forms as Identity;
+use crate::case_fold::case_folded;
 use crate::data_map::Kind;
 
 /// A text in normalised form: trimmed, in one Unicode form, and case-folded.
 pub(crate) fn normalised(text: &str) -> String {
     let composed: String = text.trim().nfc().collect();
-    default_case_fold_str(&composed).nfc().collect()
+    case_folded(&composed).nfc().collect()
 }
 
 /// A value in the form in which it is compared. It has no `Debug`, so that no value is logged.
@@ -71,7 +71,7 @@ impl Form {
 /// The words of a text, without case, accents and punctuation.
 fn words(text: &str) -> Vec<String> {
     let plain: String = text.nfkd().filter(|c| !is_combining_mark(*c)).collect();
-    let folded = default_case_fold_str(&plain);
+    let folded = case_folded(&plain);
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

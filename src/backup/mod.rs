@@ -110,9 +110,10 @@ impl Schedule {
         self
     }
 
-    /// The copies that the rule no longer allows at this instant.
+    /// The copies that the rule no longer allows at this instant. A copy that was taken later, by its name or its clock, is
+    /// not among the newest: a wrong date must not take the place of a real copy.
     pub fn expired<'c>(&self, copies: &'c [BackupCopy], at: DateTime<Utc>) -> Vec<&'c BackupCopy> {
-        let mut newest_first: Vec<_> = copies.iter().collect();
+        let mut newest_first: Vec<_> = copies.iter().filter(|copy| copy.taken_at <= at).collect();
         newest_first.sort_by(|a, b| b.cmp(a));
         newest_first
             .into_iter()

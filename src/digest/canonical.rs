@@ -1,7 +1,7 @@
 //! The canonical form of JSON (RFC 8785).
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::direct::{Large, direct};
 
@@ -13,39 +13,92 @@ pub(super) const EXACT: u64 = 1 << 53;
 pub(crate) fn canonical<T: Serialize>(document: &T) -> serde_json::Result<String> {
     match direct(document, Large::Rounded) {
         Some(text) => Ok(text),
-        None => of_value(serde_json::to_value(document)?),
+        None => of_value(&serde_json::to_value(document)?),
     }
 }
 
-/// The canonical form of a value. The output of `serde_json` is canonical already, except for fractions, large
-/// numbers, and the order of keys that are not ASCII. `serde_json_canonicalizer` handles these, but takes three times
-/// as long.
-pub(super) fn of_value(mut value: Value) -> serde_json::Result<String> {
-    if !is_plain(&value) {
-        return serde_json_canonicalizer::to_string(&value);
-    }
-    // The keys are sorted already, unless another crate of the program turns on the feature `preserve_order` of
-    // `serde_json`.
-    value.sort_all_objects();
-    serde_json::to_string(&value)
+/// The canonical form of a value.
+pub(super) fn of_value(value: &Value) -> serde_json::Result<String> {
+    let mut form = String::new();
+    write(value, &mut form)?;
+    Ok(form)
 }
 
-fn is_plain(value: &Value) -> bool {
+fn write(value: &Value, into: &mut String) -> serde_json::Result<()> {
     match value {
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-        Value::Number(number) => {
-            let magnitude = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
-            magnitude.is_some_and(|magnitude| magnitude <= EXACT)
+        Value::Null | Value::Bool(_) | Value::String(_) => into.push_str(&serde_json::to_string(value)?),
+        Value::Number(number) => into.push_str(&number_form(number)),
+        Value::Array(items) => {
+            into.push('[');
+            for (n, item) in items.iter().enumerate() {
+                if n > 0 {
+                    into.push(',');
+                }
+                write(item, into)?;
+            }
+            into.push(']');
         }
-        Value::Array(items) => items.iter().all(is_plain),
-        Value::Object(table) => table.iter().all(|(key, value)| key.is_ascii() && is_plain(value)),
+        Value::Object(table) => {
+            // The order is that of UTF-16. For some keys that are not ASCII, it differs from the order of UTF-8.
+            let mut pairs: Vec<_> = table.iter().collect();
+            pairs.sort_unstable_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+            into.push('{');
+            for (n, (key, value)) in pairs.into_iter().enumerate() {
+                if n > 0 {
+                    into.push(',');
+                }
+                into.push_str(&serde_json::to_string(key)?);
+                into.push(':');
+                write(value, into)?;
+            }
+            into.push('}');
+        }
     }
+    Ok(())
+}
+
+/// A number as ECMAScript writes it (`Number::toString`, to which RFC 8785 refers).
+fn number_form(number: &Number) -> String {
+    let whole = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+    match number.as_f64() {
+        Some(double) if whole.is_none_or(|magnitude| magnitude > EXACT) => double_form(double),
+        _ => number.to_string(),
+    }
+}
+
+fn double_form(double: f64) -> String {
+    // `serde_json` writes the fewest digits that give the same double, as ECMAScript does. Only their layout differs.
+    let written = Number::from_f64(double.abs()).map_or_else(String::new, |number| number.to_string());
+    let (mantissa, exponent) = written.split_once('e').unwrap_or((written.as_str(), "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    // The value is 0.digits × 10^point.
+    let length = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
+    let point = exponent.parse::<i32>().unwrap_or_default() + length(whole) - (length(&all) - length(digits));
+    let digits = digits.trim_end_matches('0');
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
+    let form = match point {
+        _ if digits.is_empty() => return "0".into(),
+        1..=21 if length(digits) <= point => format!("{digits}{}", zeros(point - length(digits))),
+        1..=21 => {
+            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or_default());
+            format!("{whole}.{fraction}")
+        }
+        -5..=0 => format!("0.{}{digits}", zeros(-point)),
+        _ => {
+            let (first, rest) = digits.split_at(1);
+            let dot = if rest.is_empty() { "" } else { "." };
+            format!("{first}{dot}{rest}e{:+}", point - 1)
+        }
+    };
+    if double < 0.0 { format!("-{form}") } else { form }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Map, Number, json};
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -87,10 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_json_writes_otherwise_is_left_to_the_library() {
+    fn what_serde_json_writes_otherwise_is_written_as_the_rfc_says() {
         for (value, form) in [
             (json!(1e-6), "0.000001"),
             (json!(10.0), "10"),
+            (json!(-0.0), "0"),
+            (json!(-1.0), "-1"),
+            (json!(1.5e20), "150000000000000000000"),
             (json!((1_u64 << 53) + 1), "9007199254740992"),
             (json!({"\u{ffff}": 1, "\u{10000}": 2}), "{\"\u{10000}\":2,\"\u{ffff}\":1}"),
         ] {

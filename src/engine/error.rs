@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{AccessLogError, CopiesRemoved, Expired, NoEntropy};
@@ -15,7 +16,7 @@ use crate::document::Problems;
 use crate::gateway::GatewayError;
 use crate::ledger::{Certificate, Closing, KeyRingError, LedgerError};
 use crate::plan::{ApprovalError, Blocked, CaseId, Decision, NotApproved, NotYet, Nothing, Plan, Step};
-use crate::request::{OutOfTurn, RequestId};
+use crate::request::{NotARequest, OutOfTurn, RequestId};
 use crate::store::StoreError;
 use crate::treatment::TreatmentName;
 
@@ -106,6 +107,14 @@ pub enum Error {
          engine with a mark, so that the next backup has one"
     )]
     NoMark,
+    /// The instant of the backup is in the future. With it, no closed case would count as one that the backup lacks.
+    #[error(
+        "the backup was made at {at}, which is in the future: nobody would be erased again, whoever is in it; give the instant          at which the backup began, in UTC (Z) or with its offset (+02:00)"
+    )]
+    BackupInFuture {
+        /// The instant.
+        at: DateTime<Utc>,
+    },
     /// The case is not blocked.
     #[error("case {case} is not blocked; resume it")]
     NotBlocked {
@@ -174,6 +183,9 @@ pub enum Error {
         /// The id.
         hold: HoldId,
     },
+    /// The request cannot be recorded.
+    #[error(transparent)]
+    NotARequest(#[from] NotARequest),
     /// There is no request of this id, or it was forgotten.
     #[error("there is no request {request}; list the requests, and name one of them")]
     NoSuchRequest {

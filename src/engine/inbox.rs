@@ -96,7 +96,9 @@ impl Engine {
                 return Err("it needs exactly one of the columns customer and address; correct it".to_owned());
             }
         };
-        Ok(NewRequest::new(row.id, kind, channel, who, received_at))
+        let request = NewRequest::new(row.id, kind, channel, who, received_at);
+        request.check(self.parts.clock.now()).map_err(|why| why.to_string())?;
+        Ok(request)
     }
 }
 

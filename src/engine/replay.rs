@@ -116,6 +116,9 @@ pub struct PlannedReplay {
     /// Closed cases whose customers cannot be recognised: the key of their epoch, or their token, was destroyed.
     /// Their customers may be in the database again. More than 0: the database never counts as caught up.
     pub unrecognised: u64,
+    /// Closed cases that were not looked at, because they were closed before the instant of the backup, and the database
+    /// has no mark that says otherwise. If the backup is older than that, these customers may be in the database again.
+    pub before: u64,
     /// The last entry of the ledger that was read.
     through: Mark,
 }
@@ -188,7 +191,7 @@ impl PlannedReplay {
 
 impl fmt::Display for PlannedReplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, refused, expiries, unrecognised, through } = self;
+        let Self { plan, refused, expiries, unrecognised, before, through } = self;
         if plan.of().is_empty() {
             write!(f, "replay up to entry {}: nobody has to be erased again", through.entry)?;
         } else {
@@ -217,6 +220,13 @@ impl fmt::Display for PlannedReplay {
                 "\n  not recognised: whoever was erased in {}, whose key was destroyed; restore the key ring, or look for these \
                  customers by hand",
                 counted(*unrecognised, "closed case")
+            )?;
+        }
+        if *before > 0 {
+            write!(
+                f,
+                "\n  not looked at: {}, closed before the instant of the backup; if the backup is older, give its instant",
+                counted(*before, "case")
             )?;
         }
         for plan in expiries {
@@ -261,6 +271,8 @@ struct Since {
     ownerless: bool,
     /// Closed cases whose customers cannot be recognised any more.
     unrecognised: u64,
+    /// Closed cases before the instant of the backup.
+    before: u64,
 }
 
 impl Since {
@@ -331,7 +343,7 @@ impl Engine {
     /// [`finish_replay`](Self::finish_replay): if nothing is left to erase, it raises the mark.
     ///
     /// # Errors
-    /// [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`]. Keys, a store or a ledger out
+    /// [`Error::BackupInFuture`], [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`]. Keys, a store or a ledger out
     /// of reach.
     pub async fn plan_replay(&self, from: RestoredFrom) -> Result<PlannedReplay, Error> {
         self.plan_replay_told(from, &ToldApart::default()).await
@@ -346,6 +358,11 @@ impl Engine {
         from: RestoredFrom,
         told: &ToldApart,
     ) -> Result<PlannedReplay, Error> {
+        if let RestoredFrom::Backup(at) = from
+            && at > self.parts.clock.now()
+        {
+            return Err(Error::BackupInFuture { at });
+        }
         let last = self.parts.ledger.last().await?;
         let through = self.mark_of(last).await?;
         let mark = match &self.parts.mark {
@@ -365,6 +382,7 @@ impl Engine {
             refused: Vec::new(),
             expiries: Vec::new(),
             unrecognised: since.unrecognised,
+            before: since.before,
             through,
         };
         if since.is_nothing() {
@@ -589,6 +607,8 @@ impl Engine {
         self.entries_after(after, last, |number, closed| {
             let is_behind = mark.is_some_and(|mark| number > mark);
             if !is_behind && at.is_some_and(|at| closed.under().closed_at < at) {
+                let erased = matches!(closed.closing, Closing::Erased(_) | Closing::Expired(_));
+                since.before += u64::from(erased && mark.is_none());
                 return true;
             }
             if let (Closing::Expired(_), About::Expiry(of)) = (&closed.closing, &closed.about) {

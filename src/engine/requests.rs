@@ -37,9 +37,10 @@ impl Engine {
     /// writes the request to the [inbox](crate::store::Inbox) instead.
     ///
     /// # Errors
-    /// [`Error::NoSuchCustomer`]; [`Error::OtherRequest`] if another request has this id. A store, keys or a ledger out
+    /// [`Error::NotARequest`]; [`Error::NoSuchCustomer`]; [`Error::OtherRequest`] if another request has this id. A store, keys or a ledger out
     /// of reach.
     pub async fn receive(&self, request: NewRequest) -> Result<Request, Error> {
+        request.check(self.parts.clock.now())?;
         if let Some(Who::Customer { customer }) = &request.who
             && self.facts(std::slice::from_ref(customer)).await?.is_empty()
         {

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Binding, Mandate, NotStanding, Plan};
 use crate::customer::TenantId;
 use crate::digest::Digest;
 use crate::format::Format;
-use crate::name::open_name;
+use crate::name::{looks_like_email, open_name};
 
 open_name! {
     /// An opaque id of an operator, such as `operator-7`. The ledger keeps the id for good, so use no name and no e-mail
@@ -31,12 +30,9 @@ impl OperatorId {
     /// # Errors
     /// [`NotAnOperatorId`]: the id is empty, or looks like an e-mail address.
     pub fn check(&self) -> Result<(), NotAnOperatorId> {
-        let id = self.as_str();
-        // Unicode has other characters that look like an at sign, and URLs and HTML encode it.
-        let lower = id.to_ascii_lowercase();
-        if id.trim().is_empty() {
+        if self.as_str().trim().is_empty() {
             Err(NotAnOperatorId::Empty)
-        } else if id.nfkc().any(|c| c == '@') || lower.contains("%40") || lower.contains("&#64;") {
+        } else if looks_like_email(self.as_str()) {
             Err(NotAnOperatorId::Email)
         } else {
             Ok(())

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, TenantId};
 use crate::format::Format;
-use crate::name::{closed_name, open_name};
+use crate::name::{closed_name, looks_like_email, open_name};
 use crate::plan::Regime;
 use crate::policy::Effective;
 
@@ -189,7 +189,39 @@ pub struct NewRequest {
     pub who: Option<Who>,
 }
 
+/// Why a request is not recorded. The message repeats no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotARequest {
+    /// The id looks like an e-mail address, and the register would keep this address for good.
+    #[error(
+        "the request's id looks like an e-mail address, and the register would keep the address after the request has ended; \
+         give each request a new random id"
+    )]
+    Email,
+    /// The request was received in the future. Its time limit would begin too late.
+    #[error("the request was received on a day that is in the future; give the day on which it arrived")]
+    Future,
+}
+
 impl NewRequest {
+    /// Checks that the request can be recorded at this instant. A day of receipt may be one day ahead, because a day begins
+    /// earlier in other time zones.
+    ///
+    /// # Errors
+    /// [`NotARequest`]: the id looks like an e-mail address, or the request was received in the future.
+    pub fn check(&self, now: DateTime<Utc>) -> Result<(), NotARequest> {
+        let tomorrow = now.date_naive().succ_opt();
+        let is_ahead = self.received_on.zip(tomorrow).is_some_and(|(day, tomorrow)| day > tomorrow);
+        if looks_like_email(self.id.as_str()) {
+            Err(NotARequest::Email)
+        } else if self.received_at > now || is_ahead {
+            Err(NotARequest::Future)
+        } else {
+            Ok(())
+        }
+    }
+
     /// A request. The policy says on which day and under which law its clock starts, unless the other methods do.
     pub fn new(
         id: impl Into<RequestId>,

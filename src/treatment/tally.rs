@@ -142,8 +142,8 @@ impl Otherwise {
     /// records with fields of nobody, records of nobody, and values by what they became are counted where something was
     /// treated.
     fn is_nothing(&self) -> bool {
-        let Self { shared, named_others, nobodys_fields, nobodys_records, contents, .. } = self.clone();
-        *self == Self { shared, named_others, nobodys_fields, nobodys_records, contents, ..Self::default() }
+        let Self { shared, named_others, nobodys_fields, contents, nobodys_records, .. } = self.clone();
+        *self == Self { shared, named_others, nobodys_fields, contents, nobodys_records, ..Self::default() }
     }
 
     fn add(&mut self, other: &Self) {

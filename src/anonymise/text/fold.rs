@@ -7,11 +7,11 @@
 
 use std::sync::LazyLock;
 
-use caseless::Caseless;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 use super::unspaced::is_unspaced;
 use super::words::{BLOCK, first_bytes, padded};
+use crate::case_fold::folded_char;
 
 /// A folded text, with the original position of each byte. The buffers are reused for the next text.
 #[derive(Default)]
@@ -236,7 +236,7 @@ fn fold_any(c: char, into: &mut Vec<u8>) {
         into.push(b' ');
     }
     decompose_compatible(c, |part| {
-        for part in std::iter::once(part).default_case_fold() {
+        for part in folded_char(part) {
             // Case folding can add accents: `İ` becomes i and a dot above.
             decompose_compatible(part, |part| push(part, into));
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::hex;
 

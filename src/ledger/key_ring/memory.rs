@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit, Mac as _};
-use secrecy::{ExposeSecret, SecretBox, zeroize::Zeroize};
 use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{KeyRing, KeyRingError, Mac, MacRequest};
 
 /// A secret key of 32 bytes. Wiped from memory when dropped; its `Debug` shows nothing.
-pub struct TokenKey(SecretBox<[u8; 32]>);
+pub struct TokenKey(Box<Zeroizing<[u8; 32]>>);
 
 impl TokenKey {
     /// Takes the bytes, and wipes the original copy.
     pub fn new(mut bytes: [u8; 32]) -> Self {
-        let key = Self(SecretBox::new(Box::new(bytes)));
+        let key = Self(Box::new(Zeroizing::new(bytes)));
         bytes.zeroize();
         key
     }
@@ -27,7 +27,7 @@ impl TokenKey {
     fn hmac(&self) -> Hmac<Sha256> {
         let mut block = [0; 64];
         let (key, _) = block.split_at_mut(32);
-        key.copy_from_slice(self.0.expose_secret());
+        key.copy_from_slice(self.0.as_slice());
         let hmac = Hmac::new(&block.into());
         block.zeroize();
         hmac

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use secrecy::zeroize::Zeroizing;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use crate::hex;
 

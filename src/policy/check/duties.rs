@@ -257,7 +257,7 @@ pub(super) fn put_tombstones(
             |keeper| keeper.because(first),
         );
         let mut own = Reader::default();
-        let meanwhile = super::compile_class(&mut own, &path, rules, &ClassRule::anonymise(), class);
+        let meanwhile = super::compile_class(&mut own, &path, rules, &ClassRule::anonymise(), class, map);
         for problem in own.into_problems() {
             reader.problem(
                 problem.path,

@@ -420,7 +420,7 @@ fn compile_classes(
             };
             reader.problem(&path, what, actions(treatment, class, map));
         }
-        let mut compiled = compile_class(reader, &path, rules, rule, class);
+        let mut compiled = compile_class(reader, &path, rules, rule, class, map);
         group::put_in_group(reader, &path, rule, &mut compiled, class, map);
         classes.insert(class.name().clone(), compiled);
     }
@@ -433,6 +433,7 @@ fn compile_class(
     (rules, strategies): (&Rules, &Strategies),
     rule: &ClassRule,
     class: &RecordClass,
+    map: &DataMap,
 ) -> ClassTreatment {
     let mut compiled = ClassTreatment {
         action: rule.action.clone(),
@@ -473,7 +474,7 @@ fn compile_class(
     // Even records that are deleted with their owner may stay at first: a field of theirs may belong to another
     // person, who is erased earlier.
     let goes = rule.action == RecordAction::Delete;
-    for field in class.fields().iter().filter(|field| !goes || field.whose().is_some()) {
+    for field in class.fields().iter().filter(|field| !goes || may_outlive_its_owner(field, class, map)) {
         let name = field.name().as_str();
         let keep = rule.keep.get(name);
         let named = rule.fields.get(name);
@@ -526,6 +527,13 @@ fn compile_class(
     }
     reading::put_unreadable(reader, path, (rules, strategies), rule, class, &mut compiled);
     compiled
+}
+
+/// Whether a record that is deleted with its owners may stay after the person to whom this field belongs was erased.
+fn may_outlive_its_owner(field: &Field, class: &RecordClass, map: &DataMap) -> bool {
+    let Some(whose) = field.whose() else { return false };
+    let owner = class.links().iter().find(|link| link.role() == LinkRole::Owner);
+    owner.is_none_or(|owner| owner.name() != whose) || map.shared_classes().contains(class.name())
 }
 
 /// Checks that a computed personal field changes. It changes only when one of its source fields changes.

@@ -331,6 +331,7 @@ fn read_tenants(
     entries: &Json,
 ) -> Option<BTreeMap<TenantId, TenantEntry>> {
     let mut tenants = BTreeMap::new();
+    let everyone_wrong = reader.problems().to_vec();
     for (name, own) in reader.open_table("tenants", entries)? {
         if reader.table(&join("tenants", name), own, &TENANT_KEYS).is_none() {
             continue;
@@ -338,10 +339,14 @@ fn read_tenants(
         let mut merged = Reader::default();
         let rules = read_rules(&mut merged, &put_over(everyone, own));
         for problem in merged.into_problems() {
-            // A problem in a line of the policy itself is reported once, at that line.
-            if let Some(path) = own_path(name, own, &problem.path) {
-                reader.problem(path, problem.what, problem.way_out);
+            // A problem of the policy itself is reported once, at its line. Others come from the tenant's lines, even
+            // where only the combination with the policy's lines is wrong.
+            let at = own_path(name, own, &problem.path);
+            if at.is_none() && everyone_wrong.contains(&problem) {
+                continue;
             }
+            let path = at.unwrap_or_else(|| join(&join("tenants", name), &problem.path));
+            reader.problem(path, problem.what, problem.way_out);
         }
         if let Some(rules) = rules {
             tenants.insert(TenantId::new(name.as_str()), TenantEntry { rules, own: own.clone() });

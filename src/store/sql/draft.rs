@@ -97,7 +97,7 @@ impl<'s> Binder<'s> {
             let name = if own.is_some_and(|own| std::ptr::eq(own, link)) { more } else { &link.name };
             match &link.gone {
                 WhenGone::Clear | WhenGone::StandIn => {}
-                WhenGone::Forbids if !clearable(foot, link, &[]).is_empty() => {
+                WhenGone::Forbids if !clearable(foot, link, links).is_empty() => {
                     ends.push((name.to_owned(), "clear"));
                 }
                 WhenGone::Forbids

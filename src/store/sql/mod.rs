@@ -345,6 +345,7 @@
 
 mod bind;
 mod cell;
+mod clearing;
 mod coverage;
 mod dates;
 mod dialect;

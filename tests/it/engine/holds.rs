@@ -369,6 +369,15 @@ async fn nothing_of_the_customer_is_left_of_a_hold_that_was_lifted_but_the_token
     let ledger = ledger(&host);
     assert!(ledger.standing_holds_of("70000017").await.is_empty());
     drop(ledger);
+    // The ledger's thread closes the file a moment after the ledger is dropped, and then the log goes.
+    let log = host.folder.path().join("ledger.sqlite-wal");
+    for _ in 0..500 {
+        if !log.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(!log.exists(), "the last connection removes the log");
     for file in std::fs::read_dir(host.folder.path()).unwrap().map(|file| file.unwrap().path()) {
         if file.file_name().unwrap().to_string_lossy().starts_with("ledger.sqlite") {
             let bytes = std::fs::read(&file).unwrap();

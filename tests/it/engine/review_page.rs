@@ -134,6 +134,37 @@ async fn the_page_of_a_review_names_nobody_and_is_whole_in_every_language() {
     }
 }
 
+/// Two bugs. The page named one law for the records of all tenants, though the duty of one name has another law for
+/// another tenant. And a field that is kept for a time had no end.
+#[tokio::test]
+async fn what_stays_is_told_by_law_and_with_its_end() {
+    let mut shop = Shop::new([]);
+    shop.insert(1, "north", Some(100));
+    shop.insert(2, "south", Some(100));
+    shop.sql(&invoices([(1, 10), (2, 10), (2, 20)].into_iter()));
+    let books = |law: &str| {
+        format!(
+            "[tenants.south.duties.books]\nclasses = ['invoice']\nperiod = '9 years'\nstart = 'record_date'\n\
+             law = '{law}'\nground = '17(3)(b)'\nfrom = 'dated'\nneeds = []\n"
+        )
+    };
+    shop.policy = shop.policy.replace(
+        "customer = \"anonymise\"",
+        "customer = { action = \"anonymise\", keep = { name = { reason = \"counted\", for = \"2 years\" } } }",
+    ) + &books("a southern law");
+    let engine = shop.engine("one");
+    let (page, _) = page(&engine).await;
+    let html = page.to_html(Language::English, engine.policy(), now()).unwrap();
+    let stays = table(&html, "What stays of those who are due");
+    let of = |law: &str| stays.iter().find(|row| row[1].contains(law)).unwrap_or_else(|| panic!("{stays:?}"));
+    assert_eq!((&*of("a law on books")[4], &*of("a southern law")[4]), ("1", "2"));
+    assert!(
+        of("a law on books")[2].contains("2029") && of("a southern law")[2].contains("2035"),
+        "{stays:?}"
+    );
+    assert_eq!(of("counted")[2], "2 years after the erasure");
+}
+
 #[tokio::test]
 async fn a_page_without_anybody_due_says_so() {
     let shop = Shop::new([None, None]);

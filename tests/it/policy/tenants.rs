@@ -207,3 +207,26 @@ async fn tenants_that_cannot_be_read_block_their_customer_alone() {
         ]
     );
 }
+
+/// A former bug that would have erased what a law keeps: a tenant's entry that was wrong only together with the
+/// policy's own lines was left out without a word. The tenant then got the rules for everyone.
+#[test]
+fn an_entry_that_is_wrong_only_together_with_the_policy_is_refused() {
+    let duty = |name: &str, statute: &str| {
+        format!("[{name}]\nclasses = ['account']\nneeds = []\nstatute = '{statute}'\nfrom = 'made_on'\n")
+    };
+    let policy = |own: &str| {
+        let everyone = duty("duties.books", "SE/BFL/7:2") + &duty("duties.letters", "SE/BFL/7:2");
+        let text = format!(
+            "version = 1\nsweep = false\ntriggers.requested = {{ treatment = 'clear' }}\nanonymise = {{ name = 'remove' }}\n\
+             guards = {{ active_subscription = {{ ignore = 'x' }}, several_tenants = {{ ignore = 'x' }}, not_archived = {{ ignore = 'x' }} }}\n\
+             treatments.clear = {{ customer = 'anonymise', account = {{ keep = 'x' }} }}\n{everyone}[tenants.zurich]\n{own}"
+        );
+        PolicyDocument::from_toml(&text)
+    };
+    let swiss = duty("tenants.zurich.duties.books", "CH/OR/958f");
+    let said = policy(&swiss).unwrap_err().to_string();
+    assert!(said.contains("tenants.zurich.privacy_law: is missing"), "{said}");
+    assert!(said.contains("write the law of the controller: privacy_law = \"gdpr\" or"), "{said}");
+    policy(&format!("privacy_law = 'fadp'\n{swiss}")).unwrap_or_else(|said| panic!("{said}"));
+}

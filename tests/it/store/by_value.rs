@@ -330,3 +330,30 @@ fn what_hangs_from_a_record_by_value_may_only_wait_for_a_duty_if_it_goes_by_itse
         "{said}"
     );
 }
+
+/// A former bug: a table whose key is the address by which its person is found could not be mapped. The rows are
+/// deleted, and the check wanted a rule for the address all the same, as for a row that stays.
+#[tokio::test]
+async fn a_row_whose_key_is_the_address_of_its_person_can_be_deleted() {
+    let schema = format!(
+        "{SCHEMA} CREATE TABLE letters (email TEXT, list TEXT, since TEXT, PRIMARY KEY (email, list)) WITHOUT ROWID;
+         CREATE TABLE resets (email TEXT PRIMARY KEY, code TEXT);
+         INSERT INTO letters VALUES ('maud@ash.org', 'news', '2024'), ('guest@fir.org', 'news', '2024'),
+             ('maud@ash.org', 'offers', '2025'), ('bob@elm.org', 'offers', '2025');
+         INSERT INTO resets VALUES ('maud@ash.org', 'x'), ('bob@elm.org', 'y');"
+    );
+    let owner = "nobody = 'not yet a customer'\nowner = { column = 'email', to = 'customer.email', compare = 'exact' }";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name', email = 'email' }}
+         [records.letter]\ntable = 'letters'\n{owner}\nfields = {{ email = 'email', list = 'not personal', since = 'not personal' }}
+         [records.reset]\ntable = 'resets'\n{owner}\nfields = {{ email = 'email', code = 'not personal' }}
+         [ignore]\ntickets = 'not part of this test'"
+    );
+    let shop = Shop::new(&schema, &map, "customer = 'anonymise'\nletter = 'delete'\nreset = 'delete'\n");
+    assert!(matches!(shop.erase("1").await, Outcome::Erased(_)));
+    let left: Vec<_> =
+        shop.cells().into_iter().filter(|cell| format!("{cell:?}").contains("maud@ash")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let kept = |text: &str| shop.cells().iter().filter(|cell| format!("{cell:?}").contains(text)).count();
+    assert!(kept("guest@fir.org") > 0 && kept("bob@elm.org") > 2, "other people's rows stay");
+}

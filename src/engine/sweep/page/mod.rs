@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use self::words::Words;
 use super::event::{SweepCounts, SweepEvent};
 use crate::customer::{DATE, GatewayName, TenantId};
-use crate::data_map::{ClassName, FieldName, NotCovered};
+use crate::data_map::{ClassName, FieldName, NotCovered, Period};
 use crate::digest::Digest;
 use crate::html::{Cell, Html, code, text};
 use crate::ledger::uncovered;
@@ -16,7 +16,7 @@ use crate::plan::letter::{cited, fill, of_language};
 use crate::plan::review::digest_of;
 use crate::plan::{Blocked, BlockedBy, Deferred, Plan, is_all_claimed};
 use crate::policy::{Dictionary, Guard, Language, Policy, Statute, Trigger};
-use crate::treatment::{GatewayAction, RecordAction, Residue, TreatmentName};
+use crate::treatment::{GatewayAction, KeptFor, RecordAction, Residue, TreatmentName};
 
 mod chart;
 mod words;
@@ -56,8 +56,10 @@ pub struct ReviewPage {
     counts: Option<SweepCounts>,
     plans: Vec<Digest>,
     runs: BTreeMap<Run, RunCounts>,
-    deferred: BTreeMap<ClassName, DeferredOfClass>,
-    kept: BTreeMap<(ClassName, Option<FieldName>, String), Many>,
+    deferred: BTreeMap<(ClassName, Laws), DeferredOfClass>,
+    kept: BTreeMap<Kept, (Option<Period>, Many)>,
+    /// Records that another, remaining customer also owns.
+    shared: BTreeMap<ClassName, Many>,
     gateways: BTreeMap<(GatewayName, String), Many>,
     blocked: BTreeMap<Obstacle, u64>,
     unreadable: BTreeMap<String, u64>,
@@ -87,12 +89,24 @@ struct Many {
     records: u64,
 }
 
-/// What duties defer of a class.
+/// The duties that keep records: the name, the law, and the code of the statute. Tenants may have different laws for
+/// the duty of one name.
+type Laws = BTreeSet<(String, String, Option<&'static str>)>;
+
+/// What a treatment keeps: a class or a field, why, and for how long after the erasure.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kept {
+    class: ClassName,
+    field: Option<FieldName>,
+    reason: String,
+    /// In years, months and days. `None`: without an end.
+    period: Option<(u32, u32, u32)>,
+}
+
+/// What the same duties defer of a class.
 #[derive(Clone, Debug, Default)]
 struct DeferredOfClass {
     many: Many,
-    /// Each duty by its name, with its law and the code of its statute.
-    duties: BTreeMap<String, (String, Option<&'static str>)>,
     until: Option<NaiveDate>,
     for_others: bool,
     undated: u64,
@@ -156,7 +170,9 @@ impl ReviewPage {
         counts.customers += 1;
         counts.records = counts.records.saturating_add(plan.tally().due());
         for deferred in plan.deferred() {
-            self.deferred.entry(deferred.class.clone()).or_default().add(deferred);
+            let laws = deferred.duties.iter().map(|by| (by.duty.to_string(), by.law.to_string(), by.statute));
+            let key = (deferred.class.clone(), laws.collect());
+            self.deferred.entry(key).or_default().add(deferred);
         }
         for what in plan.not_covered() {
             if !self.not_covered.contains(what) {
@@ -175,12 +191,19 @@ impl ReviewPage {
                 continue;
             }
             if let RecordAction::Keep { reason } = treated.action() {
-                self.kept.entry((class.clone(), None, reason.clone())).or_default().add(rows);
+                let key = Kept { class: class.clone(), field: None, reason: reason.clone(), period: None };
+                self.kept.entry(key).or_default().1.add(rows);
             }
             for (field, reason) in treated.kept() {
-                let key = (class.clone(), Some(field.clone()), reason.clone());
-                self.kept.entry(key).or_default().add(rows);
+                let period = treated.kept_for().get(field).map(KeptFor::period);
+                let field = Some(field.clone());
+                let parts = period.map(Period::parts);
+                let key = Kept { class: class.clone(), field, reason: reason.clone(), period: parts };
+                self.kept.entry(key).or_insert((period, Many::default())).1.add(rows);
             }
+        }
+        for (class, rows) in &plan.tally().others {
+            self.shared.entry(class.clone()).or_default().add(*rows);
         }
         for (gateway, action) in treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {
@@ -228,11 +251,6 @@ impl DeferredOfClass {
         self.for_others |= deferred.for_others;
         let undated = deferred.unreadable.values().copied().max().unwrap_or(0);
         self.undated = self.undated.saturating_add(undated);
-        for by in &*deferred.duties {
-            if !self.duties.contains_key(&*by.duty) {
-                self.duties.insert(by.duty.to_string(), (by.law.to_string(), by.statute));
-            }
-        }
     }
 }
 
@@ -367,8 +385,8 @@ impl Set<'_> {
     fn stays(&self, html: &mut Html) {
         let words = self.words;
         let mut rows = Vec::new();
-        for (class, deferred) in &self.page.deferred {
-            let duties = deferred.duties.iter().map(|(duty, (law, statute))| {
+        for ((class, laws), deferred) in &self.page.deferred {
+            let duties = laws.iter().map(|(duty, law, statute)| {
                 let statute = statute.and_then(Statute::find);
                 let law = statute.map_or_else(|| self.said(law), |statute| cited(self.language, statute));
                 format!("{duty}: {law}")
@@ -387,10 +405,18 @@ impl Set<'_> {
             };
             rows.push(self.staying(self.class(class), Cell::Lines(why), until, &deferred.many));
         }
-        for ((class, field, reason), many) in &self.page.kept {
-            let class = self.class(class);
-            let what = field.as_ref().map_or_else(|| class.clone(), |field| format!("{class}, {field}"));
-            rows.push(self.staying(what, text(self.said(reason)), words.as_policy_says.to_owned(), many));
+        for (kept, (period, many)) in &self.page.kept {
+            let class = self.class(&kept.class);
+            let what = kept.field.as_ref().map_or_else(|| class.clone(), |field| format!("{class}, {field}"));
+            let until = period.map_or_else(
+                || words.as_policy_says.to_owned(),
+                |period| fill(words.after_erasure, &[("period", &of_language(self.language).period(period))]),
+            );
+            rows.push(self.staying(what, text(self.said(&kept.reason)), until, many));
+        }
+        for (class, many) in &self.page.shared {
+            let until = words.until_all_left.to_owned();
+            rows.push(self.staying(self.class(class), text(words.shared), until, many));
         }
         for ((gateway, reason), many) in &self.page.gateways {
             let what = format!("gateway.{gateway}");

@@ -51,6 +51,9 @@ pub(super) struct Words {
     pub(super) not_known: &'static str,
     pub(super) or_not_known: &'static str,
     pub(super) as_policy_says: &'static str,
+    pub(super) after_erasure: &'static str,
+    pub(super) shared: &'static str,
+    pub(super) until_all_left: &'static str,
 
     pub(super) by: &'static str,
     guards: [(&'static str, &'static str); 9],
@@ -142,6 +145,9 @@ static ENGLISH: Words = Words {
     not_known: "not known",
     or_not_known: "for some not known",
     as_policy_says: "as the policy says",
+    after_erasure: "{period} after the erasure",
+    shared: "another customer has these records as well",
+    until_all_left: "until that customer is erased, too",
     by: "What blocks",
     guards: [
         ("active_subscription", "a subscription is active"),
@@ -206,6 +212,9 @@ static SWEDISH: Words = Words {
     not_known: "okänt",
     or_not_known: "för vissa okänt",
     as_policy_says: "som reglerna säger",
+    after_erasure: "{period} efter raderingen",
+    shared: "uppgifterna tillhör även en annan kund",
+    until_all_left: "tills även den kunden raderas",
     by: "Hinder",
     guards: [
         ("active_subscription", "ett abonnemang är aktivt"),
@@ -270,6 +279,9 @@ static GERMAN: Words = Words {
     not_known: "nicht bekannt",
     or_not_known: "teils nicht bekannt",
     as_policy_says: "wie in den Regeln",
+    after_erasure: "{period} nach der Löschung",
+    shared: "die Daten gehören auch einem anderen Kunden",
+    until_all_left: "bis auch dieser Kunde gelöscht wird",
     by: "Hindernis",
     guards: [
         ("active_subscription", "ein Abonnement ist aktiv"),

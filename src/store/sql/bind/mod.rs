@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clearing::clear_own_columns;
 use super::coverage::check_coverage;
 use super::dialect::{Dialect, Holds};
 use super::links::{Is, NobodyMap, SharedMap, When};
@@ -402,6 +403,9 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
         if *bound {
             binder.check_foreign_keys(reader, foot, ends_of(foot), links, &missed);
         }
+    }
+    for (foot, links) in feet.iter().zip(&mut links) {
+        clear_own_columns(reader, foot, &map.customers, links);
     }
     let rows: Vec<Option<Rows>> = feet.iter().map(|foot| rows_of(reader, foot, &feet)).collect();
     let mut classes = Vec::with_capacity(feet.len());

@@ -17,6 +17,7 @@ use super::unreadable::Unreadable;
 use crate::anonymise::by_content::ByContent;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy, normalised};
+use crate::case_fold::case_folded;
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
 use crate::hex;
 use crate::store::sql::cell::Cell;
@@ -450,7 +451,7 @@ pub(crate) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
     }
     Some(match compare {
         Compare::Exact | Compare::Text => text,
-        Compare::NoCase => caseless::default_case_fold_str(&text),
+        Compare::NoCase => case_folded(&text),
         Compare::Normalised => normalised(&text),
     })
 }

@@ -279,7 +279,7 @@ pub(crate) struct LetterArgs {
     /// Which letter
     #[arg(long)]
     kind: LetterKind,
-    /// The ledger, which knows what was done; for a confirmation
+    /// The ledger, which knows holds and what was done; for a confirmation or a refusal
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Your reference of the request
@@ -319,6 +319,10 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
     let engine = args.documents.planner(args.ledger.as_deref(), None).await?;
     let policy = engine.policy();
     match args.kind {
+        LetterKind::Refusal if args.ledger.is_none() => {
+            let text = "refused: a refusal depends on holds, and on what was erased before; give --ledger";
+            Ok(Answer::refused(&json!({ "letter": "no_ledger" }), text))
+        }
         LetterKind::Refusal => {
             let found = engine.explain(&args.customer(), &Asked::request()).await?;
             let effective = in_force(policy, &found);

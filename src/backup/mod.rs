@@ -110,10 +110,12 @@ impl Schedule {
         self
     }
 
-    /// The copies that the rule no longer allows at this instant. A copy that was taken later, by its name or its clock, is
-    /// not among the newest: a wrong date must not take the place of a real copy.
+    /// The copies that the rule no longer allows at this instant. A copy that is more than two days ahead, by its name or its
+    /// clock, is not among the newest: a wrong date must not take the place of a real copy.
     pub fn expired<'c>(&self, copies: &'c [BackupCopy], at: DateTime<Utc>) -> Vec<&'c BackupCopy> {
-        let mut newest_first: Vec<_> = copies.iter().filter(|copy| copy.taken_at <= at).collect();
+        // A name with a day alone counts to the end of that day, in any time zone.
+        let latest = at.checked_add_days(Days::new(2)).unwrap_or(at);
+        let mut newest_first: Vec<_> = copies.iter().filter(|copy| copy.taken_at <= latest).collect();
         newest_first.sort_by(|a, b| b.cmp(a));
         newest_first
             .into_iter()
@@ -405,6 +407,14 @@ mod tests {
         assert_eq!(names(Some(4), Some(3)), ["1", "2"]);
         assert_eq!(names(Some(0), None).len(), 5);
         assert!(names(None, None).is_empty());
+    }
+
+    /// The bug: a copy with a wrong year in its name took the place of the newest real one.
+    #[test]
+    fn a_copy_of_the_future_takes_no_place_of_a_real_one() {
+        let copies = [copy(5), copy(6), BackupCopy::new(at("2028-05-05T23:59:59Z"), "wrong")];
+        let expired = Schedule::new(Some(1), None).expired(&copies, at("2026-03-06T04:00:00Z")).len();
+        assert_eq!(expired, 1, "today's copy stays, and yesterday's goes");
     }
 
     #[test]

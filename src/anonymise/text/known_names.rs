@@ -42,6 +42,7 @@ pub(super) fn is_surname(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fold::folded;
     use super::*;
 
     #[test]
@@ -51,11 +52,11 @@ mod tests {
         }
         for name in ["maud", "jurgen", "juergen", "grzegorz", "мария", "ελενη", "أحمد", "सुनीता"]
         {
-            assert!(is_given_name(name), "{name}");
+            assert!(is_given_name(&folded(name)), "{name}");
         }
         for word in ["ashworth", "rechnung", "called", "ringde"] {
             assert!(!is_given_name(word), "{word}");
         }
-        assert!(is_surname("muller") && is_surname("शर्मा") && !is_surname("termin"));
+        assert!(is_surname("muller") && is_surname(&folded("शर्मा")) && !is_surname("termin"));
     }
 }

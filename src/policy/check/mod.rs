@@ -684,7 +684,29 @@ fn check_values(
                     Some(Strategy::Constant(value)) => *value != Value::Null,
                     _ => false,
                 };
-                if alike {
+                // A foreign key may hold a value of the far end, or NULL. Nothing else that is written there leads to a row.
+                let dangles = link.is_enforced()
+                    && stays
+                    && treated.fields.get(field).is_some_and(|strategy| {
+                        !matches!(strategy, Strategy::Clear | Strategy::Constant(Value::Null))
+                    });
+                if dangles {
+                    let can_clear = class.find(field.as_str()).is_some_and(|own| own.constraints().nullable);
+                    reader.problem(
+                        join(&path, field.as_str()),
+                        format!(
+                            "is a foreign key to a value of {}, and what would be written is no such value, so the database \
+                             would refuse it",
+                            link.to()
+                        ),
+                        if can_clear {
+                            format!("write fields = {{ {field} = \"clear\" }}, or delete the records")
+                        } else {
+                            "delete the records".to_owned()
+                        },
+                    );
+                }
+                if alike && !dangles {
                     reader.problem(
                         join(&path, field.as_str()),
                         format!(

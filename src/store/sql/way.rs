@@ -566,12 +566,14 @@ impl<'s> Binder<'s> {
         link: &mut BoundLink,
     ) -> Option<()> {
         let to = self.schema.table(&link.to_table)?;
-        let is_key = |columns: &[String], key: &[String]| {
-            columns.len() == key.len()
-                && columns.iter().all(|c| key.iter().any(|k| k.eq_ignore_ascii_case(c)))
+        // A key with the tenant's column beside it, or the part of a key that is unique by itself, is no value that an
+        // erasure writes.
+        let has_all = |these: &[String], those: &[String]| {
+            those.iter().all(|that| these.iter().any(|this| this.eq_ignore_ascii_case(that)))
         };
+        let has_key = |columns: &[String], key: &[String]| has_all(columns, key) || has_all(key, columns);
         let to_root = self.is_root(&to.name);
-        link.by_value = to_root && !is_key(&link.to_columns, self.root_key());
+        link.by_value = to_root && !has_key(&link.to_columns, self.root_key());
         let tells_apart = to.is_key(&link.to_columns);
         let end = format!("{}.{}", to.name, link.to_columns.join(", "));
         if !tells_apart && !link.by_value {

@@ -800,10 +800,15 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
     let (of_one, request) = (["--customer", "1"], ["--reference", "R-1", "--received", "2026-01-31"]);
     let asked = [&of_one[..], &request].concat();
     // The policy keeps the lines of invoices, because they name nobody.
-    assert!(letter("refusal", &asked).ends(2).out.contains("there is nothing to refuse"));
-    assert!(letter("refusal", &of_one).ends(2).out.contains("give the reference and the day of receipt"));
-    assert!(letter("confirmation", &asked).ends(2).out.contains("give --ledger"));
     let ledger = ["--ledger", "ledger.sqlite"];
+    let with_ledger = |more: &[&'static str]| [more, &ledger].concat();
+    assert!(letter("refusal", &with_ledger(&asked)).ends(2).out.contains("there is nothing to refuse"));
+    let without = letter("refusal", &with_ledger(&of_one)).ends(2).out;
+    assert!(without.contains("give the reference and the day of receipt"), "{without}");
+    // The bug: a refusal without the ledger knew no hold, and nothing that was erased before.
+    for kind in ["confirmation", "refusal"] {
+        assert!(letter(kind, &asked).ends(2).out.contains("give --ledger"), "{kind}");
+    }
     let none = letter("confirmation", &[&asked[..], &ledger].concat()).ends(2).out;
     assert!(none.contains("there is nothing to confirm"), "{none}");
     let gone = [&["--customer", "4711"], &request[..], &ledger].concat();
@@ -828,10 +833,12 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
         early.contains("the letter is dated on 2026-02-20, before the erasure was carried out on"),
         "{early}"
     );
-    let early =
-        letter("refusal", &[&of_one[..], &["--reference", "R-1", "--received", "2026-02-21"]].concat())
-            .ends(2)
-            .out;
+    let early = letter(
+        "refusal",
+        &[&of_one[..], &["--reference", "R-1", "--received", "2026-02-21"], &ledger].concat(),
+    )
+    .ends(2)
+    .out;
     assert!(early.contains("before the request was received on 2026-02-21"), "{early}");
     // The case names the person, and the person's row may be gone.
     shop.connect()

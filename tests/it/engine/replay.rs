@@ -554,8 +554,15 @@ async fn without_a_mark_the_host_says_when_the_backup_was_made() {
     let engine = shop.engine();
     let error = engine.plan_replay(RestoredFrom::Mark).await.unwrap_err();
     assert!(matches!(error, Error::NoMark), "{error}");
+    shop.clock.turn(TimeDelta::days(1));
     let later = RestoredFrom::Backup(at + TimeDelta::seconds(1));
-    assert!(engine.plan_replay(later).await.unwrap().is_nothing());
+    let planned = engine.plan_replay(later).await.unwrap();
+    assert!(planned.is_nothing() && planned.before == 1);
+    assert!(planned.to_string().contains("not looked at: 1 case, closed before the instant"), "{planned}");
+    // The bug: with an instant in the future nobody was found, and the mark was raised.
+    let future = RestoredFrom::Backup(shop.clock.now() + TimeDelta::hours(2));
+    let error = engine.finish_replay(future).await.unwrap_err();
+    assert!(matches!(error, Error::BackupInFuture { .. }), "{error}");
     assert_eq!(replay(&engine, &shop.clock, RestoredFrom::Backup(at)).await, 1);
     assert!(shop.text("SELECT name FROM clients WHERE id = 1").starts_with("Anonymised"));
 }
@@ -565,8 +572,10 @@ async fn without_a_mark_the_host_says_when_the_backup_was_made() {
 async fn an_instant_that_is_too_late_hides_nothing_behind_the_mark() {
     let shop = restored().await;
     let engine = shop.engine();
-    let late = RestoredFrom::Backup(shop.clock.now() + TimeDelta::days(30));
-    assert_eq!(engine.finish_replay(late).await.unwrap().plan.of().len(), 2);
+    shop.clock.turn(TimeDelta::days(30));
+    let late = RestoredFrom::Backup(shop.clock.now());
+    let planned = engine.finish_replay(late).await.unwrap();
+    assert_eq!((planned.plan.of().len(), planned.before), (2, 0));
     assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::No { cases: 2 });
 }
 

@@ -8,8 +8,8 @@ use relinquish::ledger::Register as _;
 use relinquish::plan::letter::Language;
 use relinquish::plan::{Authority, ExtensionReason, Holidays, Regime};
 use relinquish::request::{
-    Address, Answer, Channel, LetterKind, NewRequest, Note, OutOfTurn, Request, RequestId, RequestKind,
-    Stage, Who,
+    Address, Answer, Channel, LetterKind, NewRequest, NotARequest, Note, OutOfTurn, Request, RequestId,
+    RequestKind, Stage, Who,
 };
 use relinquish::store::sql::INBOX_TABLE;
 use relinquish::testing::{Faulty, ManualClock};
@@ -244,6 +244,15 @@ async fn bad_input_records_nothing_and_says_the_way_out() {
     let engine = trial.engine();
     let error = engine.receive(of_customer("r-1", "4711", "2026-11-02T09:30:00Z")).await.unwrap_err();
     assert!(matches!(error, Error::NoSuchCustomer), "{error}");
+    // Two bugs: the register kept an address that was given as the id, and a request of 2030 was never overdue.
+    let error =
+        engine.receive(of_customer("vera@fjord.example", "17", "2026-11-02T09:30:00Z")).await.unwrap_err();
+    assert!(
+        matches!(error, Error::NotARequest(NotARequest::Email)) && !error.to_string().contains("vera"),
+        "{error}"
+    );
+    let error = engine.receive(of_customer("r-1", "17", "2030-01-01T09:30:00Z")).await.unwrap_err();
+    assert!(matches!(error, Error::NotARequest(NotARequest::Future)), "{error}");
     let error = note(&engine, "r-1", Note::AskIdentity, "2026-11-04").await.unwrap_err();
     assert!(matches!(error, Error::NoSuchRequest { .. }), "{error}");
     let first = engine.receive(of_customer("r-1", "17", "2026-11-02T09:30:00Z")).await.unwrap();

@@ -100,3 +100,53 @@ fn a_link_without_a_column_of_its_own_cannot_be_cleared() {
     assert!(said.contains("records.note.ends.author: cannot be cleared"), "{said}");
     assert!(said.contains("also leads to whoever has it; write \"stand-in\""), "{said}");
 }
+
+/// The bug: a foreign key to `UNIQUE (club, id)` was taken for a link by value, because the customers' key is `id` alone.
+/// So `ends` was not carried out, and each case was blocked for good after its approval.
+#[tokio::test]
+async fn a_key_with_the_tenant_beside_it_is_a_key() {
+    let sql = "CREATE TABLE people (id INTEGER PRIMARY KEY, club INTEGER NOT NULL, name TEXT, UNIQUE (club, id));
+        CREATE TABLE tasks (id INTEGER PRIMARY KEY, club INTEGER NOT NULL, author INTEGER NOT NULL, helper INTEGER, body TEXT,
+            FOREIGN KEY (club, author) REFERENCES people (club, id), FOREIGN KEY (club, helper) REFERENCES people (club, id));
+        INSERT INTO people VALUES (1, 7, 'Anna'), (2, 7, 'Bo'), (3, 8, 'Cid');
+        INSERT INTO tasks VALUES (1, 7, 2, 1, 'of Bo'), (2, 7, 1, 2, 'of Anna'), (3, 8, 3, 3, 'of Cid');";
+    let map = "[customers]\ntable = 'people'\nkey = 'id'\ntenant = 'club'\ndeactivate = { none = 'no status' }\n\
+        fields = { name = 'name' }\n[records.task]\ntable = 'tasks'\nowner = [['club', 'author']]\n\
+        ends = { 'club+helper' = 'clear' }\nfields = { club = 'not personal', body = 'free_text' }\n";
+    for (treatment, left) in [
+        ("customer = 'delete'\ntask = 'delete'\n", vec!["tasks[1].helper", "tasks[2]"]),
+        ("customer = 'anonymise'\ntask = 'anonymise'\n", vec!["tasks[2].body"]),
+    ] {
+        let shop = Shop::new(sql, map, treatment);
+        let before = shop.cells();
+        let engine = shop.engine();
+        let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
+        let approval =
+            Approval::new("op-1", ["7".into()], plan.digest(), hosts::now(), chrono::TimeDelta::hours(1));
+        let outcome = engine.erase(plan.approve(approval).unwrap()).await.unwrap();
+        assert!(matches!(outcome, Outcome::Erased(_)), "{treatment}: {outcome:?}");
+        let changed = changes(&before, &shop.cells());
+        for cell in left {
+            assert!(changed.iter().any(|changed| changed.starts_with(cell)), "{treatment}: {cell}: {changed:?}");
+        }
+        assert!(!changed.iter().any(|cell| cell.contains("[3]") || cell.contains("tasks[1].body")), "{changed:?}");
+    }
+}
+
+/// The bug: a foreign key to another value of a customer passed the check with a random token, which no row has. Each case
+/// was blocked for good after its approval.
+#[test]
+fn a_foreign_key_to_a_value_takes_nothing_but_null() {
+    let sql = "CREATE TABLE people (id INTEGER PRIMARY KEY, nick TEXT UNIQUE, name TEXT);
+        CREATE TABLE pages (id INTEGER PRIMARY KEY, author INTEGER REFERENCES people, editor TEXT REFERENCES people (nick), body TEXT);";
+    let map = "[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'here' }\ndeactivate = { none = 'no status' }\n\
+        fields = { nick = 'username', name = 'name' }\n[records.page]\ntable = 'pages'\nowner = 'author'\n\
+        ends = { editor = 'clear' }\nfields = { editor = 'username', body = 'free_text' }\n";
+    let said = Shop::new(sql, map, "customer = 'anonymise'\npage = 'anonymise'\n").policy_refused();
+    assert!(said.contains("page.editor: is a foreign key to a value of customer"), "{said}");
+    assert!(said.contains("write fields = { editor = \"clear\" }"), "{said}");
+    let cleared = "customer = 'anonymise'\npage = { action = 'anonymise', fields = { editor = 'clear' } }\n";
+    let shop = Shop::new(sql, map, cleared);
+    let policy = relinquish::PolicyDocument::from_toml(&shop.policy).unwrap();
+    policy.check(shop.store().unwrap().data_map()).unwrap();
+}

@@ -400,9 +400,9 @@ pub(crate) use drafting::draft;
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use people::PEOPLE;
-pub(crate) use run::{
-    Count, DocumentShape, Frame, NoTable, Work, date_forms, document_shapes, is_unsearchable,
-};
+#[cfg(feature = "postgres")]
+pub(crate) use run::DocumentShape;
+pub(crate) use run::{Count, Frame, NoTable, Work, date_forms, document_shapes, is_unsearchable};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars, constant,
 };

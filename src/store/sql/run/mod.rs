@@ -43,7 +43,9 @@ mod status;
 mod tally;
 mod unclaimed;
 
-pub(crate) use census::{DocumentShape, date_forms, document_shapes, is_unsearchable};
+#[cfg(feature = "postgres")]
+pub(crate) use census::DocumentShape;
+pub(crate) use census::{date_forms, document_shapes, is_unsearchable};
 pub(crate) use erase::Work;
 use facts::Facts;
 pub(crate) use inbox::INBOX;

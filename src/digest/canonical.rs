@@ -153,5 +153,7 @@ mod tests {
             assert_ne!(serde_json::to_string(&value).unwrap(), form);
             assert_eq!(canonical(&value).unwrap(), form);
         }
+        // Two decimals of this length give the same double, and are equally near. The even one is written.
+        assert_eq!(canonical(&json!(1_722_823_099_130_251.2)).unwrap(), "1722823099130251.2");
     }
 }

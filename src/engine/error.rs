@@ -109,7 +109,8 @@ pub enum Error {
     NoMark,
     /// The instant of the backup is in the future. With it, no closed case would count as one that the backup lacks.
     #[error(
-        "the backup was made at {at}, which is in the future: nobody would be erased again, whoever is in it; give the instant          at which the backup began, in UTC (Z) or with its offset (+02:00)"
+        "the backup was made at {at}, which is in the future: nobody would be erased again, whoever is in it; give the \
+         instant at which the backup began, in UTC (Z) or with its offset (+02:00)"
     )]
     BackupInFuture {
         /// The instant.

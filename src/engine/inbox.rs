@@ -4,6 +4,7 @@ use chrono::DateTime;
 
 use super::{Engine, Error};
 use crate::ledger::Received;
+use crate::name::looks_like_email;
 use crate::request::{Channel, NewRequest, RequestId, RequestKind, Who};
 use crate::store::InboxRow;
 
@@ -16,8 +17,9 @@ pub struct Moved {
     /// Rows that were in the register already. They are deleted from the inbox. This happens after a restore, or if a
     /// process died between the two writes.
     pub known: usize,
-    /// Rows that stay in the inbox because they cannot be read. Each has the reason and a way out.
-    pub refused: Vec<(RequestId, String)>,
+    /// Rows that stay in the inbox because they cannot be read. Each has the reason and a way out. `None`: rows whose ids are
+    /// no text, or look like an e-mail address, which is repeated nowhere.
+    pub refused: Vec<(Option<RequestId>, String)>,
 }
 
 impl Engine {
@@ -40,7 +42,7 @@ impl Engine {
                 let id = row.id.clone();
                 match self.request_of(row) {
                     Ok(request) => requests.push(self.completed(request).await?),
-                    Err(why) => moved.refuse(id, why),
+                    Err(why) => moved.refuse(Some(id), why),
                 }
             }
             let answers = self.receive_all(&requests).await?;
@@ -51,7 +53,7 @@ impl Engine {
                     Received::Known(known) if known.is_same(&request) => moved.known += 1,
                     Received::Known(_) => {
                         let why = "another request was received under this id; write the row again with a new random id";
-                        moved.refuse(request.id, why.to_owned());
+                        moved.refuse(Some(request.id), why.to_owned());
                         continue;
                     }
                 }
@@ -62,7 +64,7 @@ impl Engine {
         if without_id {
             let why =
                 "column id of one or more rows is no text; write these rows again, each with a random id";
-            moved.refuse(RequestId::new("?"), why.to_owned());
+            moved.refuse(None, why.to_owned());
         }
         Ok(moved)
     }
@@ -103,8 +105,9 @@ impl Engine {
 }
 
 impl Moved {
-    fn refuse(&mut self, row: RequestId, why: String) {
-        tracing::warn!(%row, %why, "a row of the inbox stays where it is");
+    fn refuse(&mut self, row: Option<RequestId>, why: String) {
+        let row = row.filter(|id| !looks_like_email(id.as_str()));
+        tracing::warn!(row = row.as_ref().map_or("", RequestId::as_str), %why, "a row of the inbox stays where it is");
         self.refused.push((row, why));
     }
 }

@@ -343,8 +343,8 @@ impl Engine {
     /// [`finish_replay`](Self::finish_replay): if nothing is left to erase, it raises the mark.
     ///
     /// # Errors
-    /// [`Error::BackupInFuture`], [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`]. Keys, a store or a ledger out
-    /// of reach.
+    /// [`Error::BackupInFuture`], [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`].
+    /// Keys, a store or a ledger out of reach.
     pub async fn plan_replay(&self, from: RestoredFrom) -> Result<PlannedReplay, Error> {
         self.plan_replay_told(from, &ToldApart::default()).await
     }

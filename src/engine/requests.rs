@@ -37,8 +37,8 @@ impl Engine {
     /// writes the request to the [inbox](crate::store::Inbox) instead.
     ///
     /// # Errors
-    /// [`Error::NotARequest`]; [`Error::NoSuchCustomer`]; [`Error::OtherRequest`] if another request has this id. A store, keys or a ledger out
-    /// of reach.
+    /// [`Error::NotARequest`]; [`Error::NoSuchCustomer`]; [`Error::OtherRequest`] if another request has this id. A store,
+    /// keys or a ledger out of reach.
     pub async fn receive(&self, request: NewRequest) -> Result<Request, Error> {
         request.check(self.parts.clock.now())?;
         if let Some(Who::Customer { customer }) = &request.who

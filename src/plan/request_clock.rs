@@ -14,8 +14,8 @@
 //!
 //! * Switzerland: Art. 18 of the ordinance, as [reproduced](https://www.datenschutzpartner.ch/dsv/dsv-18/). A refusal, too, must
 //!   be sent within the 30 days.
-//! * California: Civil Code § 1798.130(a)(2)(A), as quoted by secondary sources, and the regulation, 11 CCR § 7021, as
-//!   [reproduced](https://advisori.com/cpra/): 10 business days, 45 calendar days, 90 at most from the day of receipt.
+//! * California: the regulation, 11 CCR § 7021, as [reproduced](https://advisori.com/cpra/): 10 business days, 45 calendar days,
+//!   90 at most from the day of receipt. Civil Code § 1798.130(a)(2)(A) was read in quotations only.
 //! * United Kingdom: section 164A of the Data Protection Act 2018 in
 //!   [section 103 of the Data (Use and Access) Act 2025](https://www.legislation.gov.uk/ukpga/2025/18/section/103). The days from
 //!   which Art. 12A and section 164A apply come from secondary sources.

@@ -10,7 +10,7 @@
 //! A surname alone, or a given name alone, may always mean the person.
 
 use super::context::{Case, View};
-use super::known_names::{is_given_name, is_surname};
+use super::known_names::{are_nicknames, is_given_name, is_surname};
 use super::names::{is_particle, is_title};
 use super::people::{FEW, People, Role, words};
 use super::scan::{Form, Hit, Step, range, word_before, word_behind};
@@ -24,7 +24,8 @@ const NAMES_BETWEEN: usize = 4;
 /// A text with fewer words does not show its language.
 const WORDS_OF_A_LANGUAGE: usize = 6;
 
-/// Frequent words of German texts. Other languages have some of them, too. German capitalises all nouns, so a capital does not show a name there.
+/// Frequent words of German texts. Other languages have some of them, too. German capitalises all nouns, so a capital
+/// does not show a name there.
 const GERMAN: [&str; 33] = [
     "auch", "auf", "bei", "beim", "bitte", "das", "dem", "ein", "eine", "einen", "einer", "fur", "habe",
     "haben", "ich", "ihre", "im", "ist", "kein", "keine", "mit", "nach", "nicht", "oder", "sich", "sie",
@@ -146,12 +147,14 @@ impl People {
         false
     }
 
-    /// Whether a word is similar to a name of the person: a short form, another spelling, an inflected form or a
-    /// typing error.
+    /// Whether a word may be written for a name of the person: a nickname, a short form, another spelling, an inflected
+    /// form or a typing error.
     fn is_like_own(&self, hit: &Hit<'_>, word: &str) -> bool {
         hit.people.iter().take(FEW).any(|person| {
             let known = self.spelled.get(*person as usize).into_iter().flatten();
-            known.into_iter().any(|(name, is_given)| is_like(word, name, *is_given))
+            known.into_iter().any(|(name, is_given)| {
+                is_like(word, name, *is_given) || *is_given && are_nicknames(word, name)
+            })
         })
     }
 

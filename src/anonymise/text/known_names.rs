@@ -1,5 +1,6 @@
 //! Lists of given names and of surnames. They show that the word beside a name is a name, too.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::names::collapsed;
@@ -35,6 +36,26 @@ pub(super) fn is_given_name(word: &str) -> bool {
     is_in(&GIVEN_NAMES, word)
 }
 
+/// Names and the nicknames that are not similar to them: *Bill* for William. From nicknames (Apache-2.0, Carlton Northern and
+/// Nick Crews), and some of other languages.
+static NICKNAMES: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+    let mut known = HashMap::<_, Vec<_>>::new();
+    for line in include_str!("nicknames.txt").lines() {
+        let mut names = line.split(' ');
+        let Some(name) = names.next() else { continue };
+        for nickname in names {
+            known.entry(name).or_default().push(nickname);
+            known.entry(nickname).or_default().push(name);
+        }
+    }
+    known
+});
+
+/// Whether one of two folded given names is a nickname of the other.
+pub(super) fn are_nicknames(one: &str, other: &str) -> bool {
+    NICKNAMES.get(one).is_some_and(|known| known.contains(&other))
+}
+
 /// Whether a folded word is a frequent surname.
 pub(super) fn is_surname(word: &str) -> bool {
     is_in(&SURNAMES, word)
@@ -57,6 +78,12 @@ mod tests {
         for word in ["ashworth", "rechnung", "called", "ringde"] {
             assert!(!is_given_name(word), "{word}");
         }
+        for (name, nickname) in
+            [("william", "bill"), ("karl", "kalle"), ("александр", "саша"), ("giuseppe", "beppe")]
+        {
+            assert!(are_nicknames(name, nickname) && are_nicknames(nickname, name), "{nickname}");
+        }
+        assert!(!are_nicknames("william", "tom"));
         assert!(is_surname("muller") && is_surname(&folded("शर्मा")) && !is_surname("termin"));
     }
 }

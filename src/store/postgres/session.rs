@@ -58,11 +58,12 @@ impl Default for Limits {
     }
 }
 
-/// How long an answer is awaited after the server's own time limit for the statement.
 /// Which database it is: the server's own number, the database and the schema.
 const DATABASE: &str = "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
     (SELECT oid FROM pg_database WHERE datname = current_database()), \
     (SELECT oid FROM pg_namespace WHERE nspname = current_schema()))";
+
+/// How long an answer is awaited after the server's own time limit for the statement.
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) struct PostgresSession<'s> {

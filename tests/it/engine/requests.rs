@@ -348,7 +348,16 @@ async fn rows_that_nobody_understands_stay_with_a_reason_and_hinder_no_others() 
     // A different request with an id that was used before.
     trial.sql(&row("r-1", "access", "web", "2026-11-09T09:30:00Z"));
     let moved = engine.move_inbox().await.unwrap();
-    assert!(moved.refused.iter().any(|(id, why)| id.as_str() == "r-1" && why.contains("new random id")));
+    let is_first = |id: &Option<RequestId>| id.as_ref().is_some_and(|id| id.as_str() == "r-1");
+    assert!(moved.refused.iter().any(|(id, why)| is_first(id) && why.contains("new random id")));
+    // An id that is an address is refused, and repeated nowhere.
+    trial.sql(&row("vera@fjord.example", "erasure", "web", "2026-11-02T09:30:00Z"));
+    let moved = engine.move_inbox().await.unwrap();
+    assert!(
+        moved.refused.iter().any(|(id, why)| id.is_none() && why.contains("e-mail address")),
+        "{moved:?}"
+    );
+    assert!(!format!("{moved:?}").contains("vera"), "{moved:?}");
     // One bad cell stopped all requests.
     trial.sql("DELETE FROM relinquish_inbox; PRAGMA ignore_check_constraints = 1;
          INSERT INTO relinquish_inbox VALUES ('r-6', 'erasure', 'web', x'ff', '17', NULL), ('r-7', 'erasure', x'00', '2026-11-02T09:30:00Z', '17', NULL),
@@ -357,8 +366,11 @@ async fn rows_that_nobody_understands_stay_with_a_reason_and_hinder_no_others() 
     trial.sql(&insert("r-9", "17"));
     let moved = engine.move_inbox().await.unwrap();
     assert_eq!((moved.received, trial.rows()), (1, 5));
-    let refused: Vec<(&str, &str)> =
-        moved.refused.iter().map(|(id, why)| (id.as_str(), why.as_str())).collect();
+    let refused: Vec<(&str, &str)> = moved
+        .refused
+        .iter()
+        .map(|(id, why)| (id.as_ref().map_or("?", RequestId::as_str), why.as_str()))
+        .collect();
     for (says, (id, why)) in
         [("r-6", "received_at"), ("r-7", "channel"), ("r-8", "customer"), ("?", "id")].iter().zip(&refused)
     {

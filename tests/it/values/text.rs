@@ -241,6 +241,8 @@ fn who_has_another_given_name_or_surname_is_somebody_else() {
         (&who, "Yesterday Elizabeth Mary van der Blenkinsop called us twice.", 0),
         // They may be the person: a short form, a typing error, a further name, a word beside the name.
         (&who, "Yesterday we spoke to Liz Ashworth about the bill.", 1),
+        // The bug: a nickname that is not similar to the name was somebody else's, in silence.
+        (&who, "Yesterday we spoke to Betty Ashworth about the bill.", 1),
         (&who, "Yesterday Elizabeth Ashwort called us about the bill.", 1),
         (&who, "Yesterday Elizabeth Mary called us about the bill.", 1),
         (&who, "It was late. Mark Ashworth as paid today, please.", 1),
